@@ -1,0 +1,21 @@
+"""What the platform understands and refuses. Anything else that is raised is a bug."""
+
+from __future__ import annotations
+
+
+class Declined(Exception):
+    """Understood and refused; the text is fit for a person, the code for a program."""
+
+    code = "declined"
+
+
+class ImageRefused(Declined):
+    """The upload is not an image we accept."""
+
+    code = "image_refused"
+
+
+class NoInk(Declined):
+    """The image is fine, but nothing is drawn on it that could be a digit."""
+
+    code = "no_ink"
