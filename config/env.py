@@ -1,0 +1,208 @@
+"""Strict readers of environment variables: a bad value is an error that names its variable."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.core.exceptions import ImproperlyConfigured
+
+BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name, default).strip()
+
+
+def flag(name: str, *, default: bool) -> bool:
+    given = text(name)
+    if not given:
+        return default
+    if given.lower() not in BOOLEANS:
+        raise ImproperlyConfigured(f"{name} must be true or false, not {given!r}.")
+    return BOOLEANS[given.lower()]
+
+
+def whole(name: str, *, default: int, least: int, most: int) -> int:
+    given = text(name)
+    if not given:
+        return default
+    if not given.isascii() or not given.isdigit() or not least <= int(given) <= most:
+        raise ImproperlyConfigured(
+            f"{name} must be a whole number from {least} to {most}, not {given!r}."
+        )
+    return int(given)
+
+
+def fraction(name: str, *, default: float) -> float:
+    given = text(name)
+    if not given:
+        return default
+    try:
+        value = float(given)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value <= 1.0:  # also false for NaN
+        raise ImproperlyConfigured(f"{name} must be a number from 0 to 1, not {given!r}.")
+    return value
+
+
+def words(name: str) -> list[str]:
+    return [word.strip() for word in text(name).split(",") if word.strip()]
+
+
+def hosts(name: str, *, default: list[str]) -> list[str]:
+    given = words(name) or default
+    for host in given:
+        if "/" in host or " " in host or host == "*":
+            raise ImproperlyConfigured(
+                f"{name} must be host names separated by commas, not {host!r}."
+            )
+    return given
+
+
+def origins(name: str) -> list[str]:
+    given = words(name)
+    for origin in given:
+        parts = urlsplit(origin)
+        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path:
+            raise ImproperlyConfigured(
+                f"{name} must be origins such as https://digits.example.org, not {origin!r}."
+            )
+    return given
+
+
+def zone(name: str, *, default: str) -> str:
+    given = text(name, default) or default
+    try:
+        ZoneInfo(given)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:
+        raise ImproperlyConfigured(f"{name} must name a time zone, not {given!r}.") from unknown
+    return given
+
+
+def folder(name: str, *, default: Path) -> Path:
+    """An absolute folder, made if it is not there yet."""
+    path = Path(text(name) or default).expanduser().resolve()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as refused:
+        raise ImproperlyConfigured(f"{name}: cannot make the folder {path}: {refused}.") from None
+    return path
+
+
+def database(name: str, *, default: Path) -> dict[str, Any]:
+    """Django's settings for postgres://user:password@host:port/name, or for SQLite when unset."""
+    given = text(name)
+    if not given:
+        return sqlite(default)
+    parts = urlsplit(given)
+    if parts.scheme == "sqlite" and parts.path.strip("/"):
+        return sqlite(Path(unquote(parts.path)))
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise ImproperlyConfigured(
+            f"{name} must look like postgres://user:password@host:5432/name or sqlite:///file; "
+            f"its scheme is {parts.scheme!r}."
+        )
+    try:
+        port = parts.port
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} has a port that is no number.") from None
+    if not parts.path.strip("/"):
+        raise ImproperlyConfigured(f"{name} must end in the name of a database.")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.strip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": unquote(parts.hostname or ""),
+        "PORT": str(port or ""),
+        # A pool inside a forked worker hands one socket to two processes; kept connections do not.
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 5, **dict(parse_qsl(parts.query))},
+    }
+
+
+def sqlite(path: Path) -> dict[str, Any]:
+    """WAL lets readers go on beside the one writer; IMMEDIATE makes writers wait, not fail.
+
+    synchronous=NORMAL survives any crash of our processes; a power cut may take the last
+    commits, never the file. SQLITE_SYNCHRONOUS=FULL pays a disk flush for each commit instead.
+    """
+    durability = text("SQLITE_SYNCHRONOUS", "NORMAL").upper()
+    if durability not in {"NORMAL", "FULL"}:
+        raise ImproperlyConfigured(
+            f"SQLITE_SYNCHRONOUS must be NORMAL or FULL, not {durability!r}."
+        )
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path,
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": (
+                f"PRAGMA journal_mode=WAL;PRAGMA synchronous={durability};"
+                "PRAGMA temp_store=MEMORY;PRAGMA mmap_size=134217728;"
+                "PRAGMA journal_size_limit=67108864;PRAGMA cache_size=-20000;"
+            ),
+        },
+        # Several processes and threads must meet in one file, also under test.
+        "TEST": {"NAME": path.with_name("test.sqlite3")},
+    }
+
+
+def mail(name: str) -> dict[str, Any]:
+    """Mail settings for smtp://user:password@host:587, smtps:// for TLS from the start."""
+    given = text(name)
+    if not given:
+        return {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
+    parts = urlsplit(given)
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+        raise ImproperlyConfigured(f"{name} must look like smtp://user:password@host:587.")
+    return {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": parts.port or (465 if parts.scheme == "smtps" else 587),
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_SSL": parts.scheme == "smtps",
+        "EMAIL_USE_TLS": parts.scheme == "smtp",
+        "EMAIL_TIMEOUT": 10,
+    }
+
+
+def secret(name: str, *, kept_in: Path) -> str:
+    """The given secret, or one made on the first start and kept in a file only we can read."""
+    if name in os.environ:
+        given = text(name)
+        if len(given) < 50 or len(set(given)) < 8:
+            raise ImproperlyConfigured(
+                f"{name} must be at least 50 characters that nobody can guess; "
+                "leave it unset to have one made."
+            )
+        return given
+    try:
+        return kept_in.read_text().strip()
+    except FileNotFoundError:
+        return make_secret(kept_in)
+
+
+def make_secret(path: Path) -> str:
+    from django.core.management.utils import get_random_secret_key
+
+    made = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(get_random_secret_key() + get_random_secret_key() + "\n")
+    try:
+        os.link(made, path)  # the first of several starting processes wins; all read its secret
+    except FileExistsError:
+        pass
+    finally:
+        made.unlink()
+    return path.read_text().strip()

@@ -1,0 +1,261 @@
+"""One set of settings: boots with nothing set, takes every production choice from the environment.
+
+Serving beyond this machine begins with ALLOWED_HOSTS: naming a host makes the installation
+public, which turns on HTTPS rules and rate limits and turns off trust in anonymous feedback.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from csp.constants import NONE, SELF
+from django.urls import reverse_lazy
+
+from config import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = env.folder("DATA_DIR", default=BASE_DIR / "data")
+
+DEBUG = env.flag("DEBUG", default=False)
+SECRET_KEY = env.secret("SECRET_KEY", kept_in=DATA_DIR / "secret_key")
+SECRET_KEY_GIVEN = bool(env.text("SECRET_KEY"))
+
+LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", default=LOOPBACK)
+PUBLIC = not set(ALLOWED_HOSTS) <= set(LOOPBACK)
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
+HTTPS = env.flag("HTTPS", default=PUBLIC)
+PROXY_COUNT = env.whole("PROXY_COUNT", default=0, least=0, most=9)
+
+# -- the product's own choices ---------------------------------------------------------------
+AUDIT_RATE = env.fraction("AUDIT_RATE", default=0.05)  # share of drawings drawn for the audit
+# Requests a minute for each address (or account); 0 means no limit.
+CAPTURES_PER_MINUTE = env.whole(
+    "CAPTURES_PER_MINUTE", default=300 if PUBLIC else 0, least=0, most=1_000_000
+)
+PREVIEWS_PER_MINUTE = env.whole(
+    "PREVIEWS_PER_MINUTE", default=600 if PUBLIC else 0, least=0, most=1_000_000
+)
+CHARTJS_STATIC = "unfold/js/chart/chart.js"  # Chart.js 4 as django-unfold carries it
+
+# -- what Django is made of ------------------------------------------------------------------
+INSTALLED_APPS = [
+    "predictions",
+    "labeling",
+    "training",
+    "dashboard",
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_q",
+    "axes",
+    "csp",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.policy.ContentPolicyMiddleware",
+    "config.policy.PermissionsPolicyMiddleware",
+    "predictions.limits.BodyLimitMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "predictions.visitors.VisitorMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "config.navigation.navigation",
+            ],
+        },
+    }
+]
+
+# -- data -------------------------------------------------------------------------------------
+DATABASES = {"default": env.database("DATABASE_URL", default=DATA_DIR / "inkloop.sqlite3")}
+# A prediction posted as a data URL: 2 MB of image become 2.7 MB of text.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 3_000_000
+DATA_UPLOAD_MAX_NUMBER_FILES = 256
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000
+
+# -- background jobs: django-q2 rings the bell, our own rows say what is to be done ------------
+# `retry` must exceed `timeout`, and a prefetched job waits its turn inside that time.
+Q_CLUSTER: dict[str, Any] = {
+    "name": "inkloop",
+    "label": "Background jobs",
+    "orm": "default",
+    "workers": 1,
+    "queue_limit": 1,
+    "timeout": 300,
+    "retry": 960,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "catch_up": False,
+    "poll": 0.5,
+    "recycle": 500,
+    "save_limit": 1_000,
+    "ALT_CLUSTERS": {
+        "training": {
+            "workers": 1,
+            "queue_limit": 1,
+            "timeout": 6 * 3600,
+            "retry": 19 * 3600,
+            "recycle": 1,
+        }
+    },
+}
+
+# -- people -----------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = reverse_lazy("login")
+LOGIN_REDIRECT_URL = reverse_lazy("predictions:draw")
+LOGOUT_REDIRECT_URL = reverse_lazy("predictions:draw")
+PASSWORD_RESET_TIMEOUT = 3600  # seconds
+SESSION_COOKIE_AGE = 14 * 24 * 3600  # seconds
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "predictions.limits.address_of"
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address"]
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+
+globals().update(env.mail("EMAIL_URL"))
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "inkloop@localhost")
+
+# -- time and language -------------------------------------------------------------------------
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = env.zone("TIME_ZONE", default="America/New_York")
+USE_TZ = True
+USE_I18N = False  # one language for now; every text is in American English
+
+# -- files -------------------------------------------------------------------------------------
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+MEDIA_ROOT = DATA_DIR / "media"
+
+# -- what browsers are told --------------------------------------------------------------------
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:", "blob:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "manifest-src": [SELF],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS and PROXY_COUNT else None
+
+# -- the API ------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    # No endpoint is open by omission: one that does not say who may use it serves nobody.
+    "DEFAULT_PERMISSION_CLASSES": ["predictions.access.Nobody"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["predictions.parsers.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "predictions.refusals.as_response",
+    "NUM_PROXIES": PROXY_COUNT,
+    "DATETIME_FORMAT": "iso-8601",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Inkloop",
+    "DESCRIPTION": "Handwritten digits, read by a network that learns from the people it serves.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# -- the admin ------------------------------------------------------------------------------------
+UNFOLD = {
+    "SITE_TITLE": "Inkloop",
+    "SITE_HEADER": "Inkloop",
+    "SITE_SUBHEADER": "Digits that learn",
+    "SITE_URL": "/",
+    "SITE_SYMBOL": "draw",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "STYLES": ["config.navigation.admin_stylesheet"],
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO").upper()},
+    "loggers": {
+        "django.server": {"level": "WARNING"},
+        "axes": {"level": "WARNING"},
+    },
+}

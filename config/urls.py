@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from predictions.views import healthz, readyz
+
+handler400 = "predictions.refusals.bad_request"
+handler403 = "predictions.refusals.permission_denied"
+handler404 = "predictions.refusals.page_not_found"
+handler500 = "predictions.refusals.server_error"
+
+urlpatterns = [
+    path("", include("predictions.urls")),
+    path("accounts/", include("config.accounts")),
+    path("api/v1/", include("predictions.api_urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/", login_not_required(SpectacularSwaggerSplitView.as_view()), name="api_docs"),
+    path("admin/", admin.site.urls),
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+]

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from predictions.models import Feedback, ModelVersion, Prediction
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ModelAdmin):
+    """Accounts: a person's roles are their groups."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Only a superuser makes superusers; an admin hands out roles."""
+        fields = list(super().get_readonly_fields(request, obj))
+        if not request.user.is_superuser:
+            fields += ["is_superuser", "user_permissions"]
+        return fields
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        if obj is not None and obj.is_superuser and not request.user.is_superuser:
+            return False
+        return super().has_change_permission(request, obj)
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+    pass
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """History is looked at, never edited."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Prediction)
+class PredictionAdmin(ReadOnlyAdmin):
+    list_display = ["thumbnail", "digit", "percent", "version", "source", "created_at", "is_audit"]
+    list_filter = ["digit", "source", "is_audit", "version"]
+    list_select_related = ["version"]
+    list_per_page = 100
+    show_full_result_count = False
+    ordering = ["-pk"]
+    search_fields = ["public_id"]
+    search_help_text = "The id of a prediction"
+    fields = [
+        "picture", "public_id", "digit", "confidence", "strangeness", "version", "source",
+        "user", "created_at", "is_audit", "audit_probability",
+    ]  # fmt: skip
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Prediction]:
+        return super().get_queryset(request).defer("glyph", "version__card", "version__canary")
+
+    @admin.display(description="glyph")
+    def thumbnail(self, prediction: Prediction) -> str:
+        return format_html(
+            '<img src="{}" alt="glyph read as {}" width="42" height="42" loading="lazy">',
+            prediction.glyph_url,
+            prediction.digit,
+        )
+
+    @admin.display(description="drawing and glyph")
+    def picture(self, prediction: Prediction) -> str:
+        return format_html(
+            '<img src="{}" alt="drawing" height="112"> <img src="{}" alt="glyph" height="112">',
+            prediction.drawing_url,
+            prediction.glyph_url,
+        )
+
+    @admin.display(description="confidence", ordering="confidence")
+    def percent(self, prediction: Prediction) -> str:
+        return f"{prediction.confidence:.1%}"
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(ReadOnlyAdmin):
+    list_display = ["name", "state", "parent", "created_at", "live_since"]
+    list_select_related = ["parent"]
+    fields = ["name", "state", "parent", "created_at", "live_since", "card"]
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
+        return super().get_queryset(request).defer("canary")
+
+
+@admin.register(Feedback)
+class FeedbackAdmin(ReadOnlyAdmin):
+    list_display = ["prediction", "digit", "user", "changed_at"]
+    list_select_related = ["prediction", "user"]
+    show_full_result_count = False
+    ordering = ["-pk"]

@@ -1,0 +1,272 @@
+"""/api/v1/: drawings in, predictions out."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+from uuid import UUID
+
+from django.core.files.uploadedfile import UploadedFile
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from predictions import capture
+from predictions.access import Everybody
+from predictions.errors import Declined
+from predictions.images import image_from_data_url
+from predictions.limits import BATCH_BODY_LIMIT, CaptureThrottle, PreviewThrottle
+from predictions.models import Prediction
+from predictions.paging import PageQuery, page_of
+from predictions.parsers import StrictJSONParser
+from predictions.refusals import error_body
+from predictions.visitors import make_owner, owner_of
+
+BATCH_MOST = 256
+PAGE_SOURCES = {Prediction.Source.DRAW, Prediction.Source.UPLOAD}
+
+
+class ErrorOutput(serializers.Serializer[Any]):
+    """The one shape of every refusal."""
+
+    class Error(serializers.Serializer[Any]):
+        code = serializers.CharField()
+        message = serializers.CharField()
+        fields = serializers.DictField(required=False)  # type: ignore[assignment]
+
+    error = Error()
+
+
+class ImageInput(serializers.Serializer[Any]):
+    """An image file as multipart, or a data URL as JSON."""
+
+    image = serializers.CharField(help_text="data:image/png;base64,… or the file itself")
+
+
+class PredictionOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    digit = serializers.IntegerField(min_value=0, max_value=9)
+    confidence = serializers.FloatField(min_value=0, max_value=1)
+    probabilities = serializers.ListField(child=serializers.FloatField(), min_length=10)
+    strangeness = serializers.FloatField(help_text="0 is surely a digit, 1 surely none.")
+    model = serializers.CharField(help_text="The model version that read it.")
+    glyph_url = serializers.CharField(help_text="The 28×28 image the network saw.")
+    created_at = serializers.DateTimeField()
+
+
+class PreviewOutput(PredictionOutput):
+    id = serializers.UUIDField(allow_null=True)
+    created_at = serializers.DateTimeField(allow_null=True)
+
+
+class PredictionPage(serializers.Serializer[Any]):
+    results = PredictionOutput(many=True)
+    next = serializers.URLField(allow_null=True)
+
+
+class BatchInput(serializers.Serializer[Any]):
+    images = serializers.ListField(child=serializers.FileField(), max_length=BATCH_MOST)
+
+
+class BatchOutput(serializers.Serializer[Any]):
+    results = serializers.ListField(
+        child=serializers.DictField(), help_text="A prediction each, or an error in its place."
+    )
+
+
+class FeedbackOutput(serializers.Serializer[Any]):
+    digit = serializers.IntegerField(allow_null=True)
+    correct = serializers.BooleanField()
+
+
+class FeedbackInput(serializers.Serializer[Any]):
+    """{"correct": true}, {"digit": 3}, or {"digit": null} for a drawing that is no digit."""
+
+    correct = serializers.BooleanField(required=False)
+    digit = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=9)
+
+    def validate(self, said: dict[str, Any]) -> dict[str, Any]:
+        if ("correct" in said) == ("digit" in said):
+            raise serializers.ValidationError('Send either "correct": true or the true "digit".')
+        if said.get("correct") is False:
+            raise serializers.ValidationError('When it is wrong, send the true "digit" or null.')
+        return said
+
+    def digit_for(self, prediction: Prediction) -> int | None:
+        digit: int | None = self.validated_data.get("digit", prediction.digit)
+        return digit
+
+
+def prediction_body(prediction: Prediction) -> dict[str, Any]:
+    return {
+        "id": str(prediction.public_id),
+        "digit": prediction.digit,
+        "confidence": prediction.confidence,
+        "probabilities": prediction.probabilities,
+        "strangeness": prediction.strangeness,
+        "model": prediction.version.name,
+        "glyph_url": prediction.glyph_url,
+        "created_at": prediction.created_at.isoformat(),
+    }
+
+
+def preview_body(preview: capture.Preview) -> dict[str, Any]:
+    """The same shape with nothing stored: no id, no time, the glyph inside its address."""
+    digit, confidence, probabilities, strangeness = preview.reading
+    return {
+        "id": None,
+        "digit": digit,
+        "confidence": confidence,
+        "probabilities": probabilities.tolist(),
+        "strangeness": strangeness,
+        "model": preview.model,
+        "glyph_url": "data:image/png;base64," + base64.b64encode(preview.glyph_png).decode(),
+        "created_at": None,
+    }
+
+
+def image_in(request: Request) -> bytes:
+    """The image's bytes, from either way of sending it."""
+    image = request.data.get("image")
+    if isinstance(image, UploadedFile):
+        return image.read()
+    if isinstance(image, str):
+        return image_from_data_url(image)
+    raise serializers.ValidationError({"image": ["Send an image file or a data URL."]})
+
+
+def source_in(request: Request) -> str:
+    """Our own page says how the drawing was made; anything else came from a program."""
+    said = request.data.get("source")
+    return said if said in PAGE_SOURCES else Prediction.Source.API
+
+
+class DrawingView(APIView):
+    """What the endpoints that take one drawing share."""
+
+    permission_classes = [Everybody]
+    parser_classes = [MultiPartParser, StrictJSONParser]
+
+
+class PredictionsView(DrawingView):
+    def get_throttles(self) -> list[Any]:
+        return [CaptureThrottle()] if self.request.method == "POST" else []
+
+    @extend_schema(
+        operation_id="predictions_create",
+        request={"multipart/form-data": ImageInput, "application/json": ImageInput},
+        responses={201: PredictionOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """Read a drawing and store the prediction."""
+        prediction = capture.capture(
+            image_in(request), owner=make_owner(request), source=source_in(request)
+        )
+        return Response(prediction_body(prediction), status=201)
+
+    @extend_schema(
+        operation_id="predictions_list",
+        parameters=[PageQuery],
+        responses={200: PredictionPage, "default": ErrorOutput},
+    )
+    def get(self, request: Request) -> Response:
+        """Your own predictions, newest first, page by page."""
+        query = PageQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        own = Prediction.objects.owned_by(owner_of(request)).for_lists()
+        page = page_of(own, **query.validated_data)
+        following = page.next_query and request.build_absolute_uri(f"?{page.next_query}")
+        return Response(
+            {"results": [prediction_body(row) for row in page.rows], "next": following or None}
+        )
+
+
+class PreviewView(DrawingView):
+    throttle_classes = [PreviewThrottle]
+
+    @extend_schema(
+        operation_id="predictions_preview",
+        request={"multipart/form-data": ImageInput, "application/json": ImageInput},
+        responses={200: PreviewOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """Read a drawing and store nothing."""
+        return Response(preview_body(capture.preview(image_in(request))))
+
+
+class BatchThrottle(CaptureThrottle):
+    """Every image of a batch counts."""
+
+    def cost_of(self, request: Request) -> int:
+        return max(len(request.FILES.getlist("images")), 1)
+
+
+class BatchView(APIView):
+    permission_classes = [Everybody]
+    parser_classes = [MultiPartParser]
+    throttle_classes = [BatchThrottle]
+    body_limit = BATCH_BODY_LIMIT
+
+    @extend_schema(
+        operation_id="predictions_batch",
+        request={"multipart/form-data": BatchInput},
+        responses={201: BatchOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """Read up to 256 drawings in one forward pass; answers come in the order sent."""
+        files = request.FILES.getlist("images")
+        if not 1 <= len(files) <= BATCH_MOST:
+            said = f"Send 1 to {BATCH_MOST} files named images, not {len(files)}."
+            raise serializers.ValidationError({"images": [said]})
+        answers = capture.capture_batch(
+            [file.read() for file in files],
+            owner=make_owner(request),
+            source=Prediction.Source.BATCH,
+        )
+        return Response({"results": [batch_item(answer) for answer in answers]}, status=201)
+
+
+def batch_item(answer: Prediction | Declined) -> dict[str, Any]:
+    if isinstance(answer, Declined):
+        return error_body(answer.code, str(answer))
+    return prediction_body(answer)
+
+
+class PredictionView(APIView):
+    """Whoever holds the unguessable id may look and say whether it is right."""
+
+    permission_classes = [Everybody]
+
+    @extend_schema(
+        operation_id="predictions_read", responses={200: PredictionOutput, "default": ErrorOutput}
+    )
+    def get(self, request: Request, public_id: UUID) -> Response:
+        """One prediction."""
+        return Response(prediction_body(prediction_or_404(public_id)))
+
+
+class FeedbackView(APIView):
+    permission_classes = [Everybody]
+    throttle_classes = [CaptureThrottle]
+
+    @extend_schema(
+        operation_id="predictions_feedback",
+        request=FeedbackInput,
+        responses={200: FeedbackOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request, public_id: UUID) -> Response:
+        """Say whether it is right; saying it again replaces what was said."""
+        prediction = prediction_or_404(public_id)
+        said = FeedbackInput(data=request.data)
+        said.is_valid(raise_exception=True)
+        digit = said.digit_for(prediction)
+        capture.give_feedback(prediction, digit=digit, owner=make_owner(request))
+        return Response({"digit": digit, "correct": digit == prediction.digit})
+
+
+def prediction_or_404(public_id: UUID) -> Prediction:
+    return get_object_or_404(Prediction.objects.for_lists(), public_id=public_id)

@@ -1,0 +1,146 @@
+"""From uploaded bytes to a stored prediction. Every door that takes a drawing calls this."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from numpy.typing import NDArray
+
+from predictions.errors import Declined, ImageRefused, NoInk
+from predictions.glyph import encode_glyph, glyph_digest, glyph_of
+from predictions.images import open_image, thumbnail_png
+from predictions.models import Drawing, Feedback, Prediction
+from predictions.network import Reading
+from predictions.recognizer import Serving, recognizer
+from predictions.visitors import Owner
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """A decoded drawing: the glyph the network sees and the small picture people see."""
+
+    glyph: NDArray[np.uint8]  # (28, 28)
+    drawing_png: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be stored, had the visitor submitted."""
+
+    glyph_png: bytes
+    reading: Reading
+    model: str
+
+
+def sketch(data: bytes) -> Sketch:
+    image = open_image(data)
+    return Sketch(glyph_of(image), thumbnail_png(image))
+
+
+def preview(data: bytes) -> Preview:
+    """Read a drawing and store nothing."""
+    glyph = glyph_of(open_image(data))
+    serving = recognizer.serving()
+    return Preview(encode_glyph(glyph), serving.read(glyph), serving.version.name)
+
+
+def capture(data: bytes, *, owner: Owner, source: str) -> Prediction:
+    """Read a drawing and store what was read, with the drawing, in one transaction."""
+    made = sketch(data)
+    serving = recognizer.serving()
+    prediction = prediction_of(made, serving.read(made.glyph), serving, owner=owner, source=source)
+    store([prediction], [made])
+    return prediction
+
+
+def capture_batch(
+    files: Sequence[bytes], *, owner: Owner, source: str
+) -> list[Prediction | Declined]:
+    """Read many drawings in one forward pass and one insert; refusals stand in their places."""
+    sketches = [sketch_or_refusal(data) for data in files]
+    accepted = [made for made in sketches if isinstance(made, Sketch)]
+    if not accepted:
+        return [refused for refused in sketches if isinstance(refused, Declined)]
+    serving = recognizer.serving()
+    readings = serving.network.read(np.stack([made.glyph for made in accepted]))
+    predictions = [
+        prediction_of(made, reading, serving, owner=owner, source=source)
+        for made, reading in zip(accepted, readings, strict=True)
+    ]
+    store(predictions, accepted)
+    stored = iter(predictions)
+    return [next(stored) if isinstance(made, Sketch) else made for made in sketches]
+
+
+def sketch_or_refusal(data: bytes) -> Sketch | Declined:
+    try:
+        return sketch(data)
+    except (ImageRefused, NoInk) as refused:
+        return refused
+
+
+def prediction_of(
+    made: Sketch, reading: Reading, serving: Serving, *, owner: Owner, source: str
+) -> Prediction:
+    now = timezone.now()
+    public_id = uuid.uuid4()
+    return Prediction(
+        public_id=public_id,
+        version=serving.version,
+        digit=reading.digit,
+        confidence=min(reading.confidence, 1.0),
+        probabilities=reading.probabilities.tolist(),
+        strangeness=min(max(reading.strangeness, 0.0), 1.0),
+        glyph=encode_glyph(made.glyph),
+        glyph_digest=uuid.UUID(bytes=glyph_digest(made.glyph)[:16]),
+        source=source,
+        user_id=owner.user_id,
+        visitor=owner.visitor,
+        is_audit=is_drawn_for_audit(public_id),
+        audit_probability=settings.AUDIT_RATE,
+        created_at=now,
+        day=timezone.localdate(now),
+    )
+
+
+def is_drawn_for_audit(public_id: uuid.UUID) -> bool:
+    """A draw nobody can steer or foresee: it hangs on the secret and the random id alone."""
+    digest = hmac.digest(settings.SECRET_KEY.encode(), b"audit" + public_id.bytes, "sha256")
+    return int.from_bytes(digest[:8], "big") < settings.AUDIT_RATE * 2**64
+
+
+def store(predictions: list[Prediction], sketches: list[Sketch]) -> None:
+    with transaction.atomic():
+        Prediction.objects.bulk_create(predictions)
+        Drawing.objects.bulk_create(
+            [
+                Drawing(prediction_id=prediction.pk, png=made.drawing_png)
+                for prediction, made in zip(predictions, sketches, strict=True)
+            ]
+        )
+
+
+def give_feedback(prediction: Prediction, *, digit: int | None, owner: Owner) -> Feedback:
+    """Keep what somebody says the drawing is; a change of mind replaces what was said."""
+    now = timezone.now()
+    feedback, _ = Feedback.objects.update_or_create(
+        prediction=prediction,
+        defaults={
+            "digit": digit,
+            "user_id": owner.user_id,
+            "visitor": owner.visitor,
+            "changed_at": now,
+        },
+    )
+    logger.info("feedback on prediction %s", prediction.pk)
+    return feedback

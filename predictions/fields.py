@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import array
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import models
+
+
+class PackedFloatsField(models.BinaryField):
+    """A short list of probabilities as 32-bit floats: 40 bytes for ten, where JSON needs 200."""
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> list[float] | None:
+        return None if value is None else unpack(bytes(value))
+
+    def get_prep_value(self, value: Any) -> bytes | None:
+        return None if value is None else pack(value)
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        packed = value if prepared else self.get_prep_value(value)
+        return None if packed is None else connection.Database.Binary(packed)
+
+    def value_to_string(self, obj: models.Model) -> str:
+        packed = self.get_prep_value(self.value_from_object(obj))
+        return "" if packed is None else packed.hex()
+
+    def to_python(self, value: Any) -> Any:
+        return unpack(bytes.fromhex(value)) if isinstance(value, str) else value
+
+
+def pack(values: Sequence[float] | bytes) -> bytes:
+    if isinstance(values, bytes):
+        return values
+    return array.array("f", values).tobytes()  # little-endian wherever we run
+
+
+def unpack(packed: bytes) -> list[float]:
+    return array.array("f", packed).tolist()

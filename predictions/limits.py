@@ -1,0 +1,151 @@
+"""How much one caller may ask of us: bytes in a request, requests in a minute."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponseBase
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from predictions.models import RequestCount
+from predictions.refusals import problem
+
+BODY_LIMIT = 3_000_000  # bytes; an image of 2 MB as a data URL, and its envelope
+BATCH_BODY_LIMIT = 48_000_000  # bytes
+SECONDS = 60
+
+
+def address_of(request: HttpRequest) -> str:
+    """The caller's address; of forwarded ones only those our own proxies added are believed."""
+    return BaseThrottle().get_ident(request)  # type: ignore[arg-type]
+
+
+def caller_of(request: HttpRequest | Request) -> str:
+    if request.user.is_authenticated:
+        return f"user {request.user.pk}"
+    return f"address {address_of(request)}"[:80]  # type: ignore[arg-type]
+
+
+class BodyLimitMiddleware:
+    """Refuses a body by its announced length, before a byte of it is read."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Any, args: Any, kwargs: Any
+    ) -> HttpResponseBase | None:
+        limit = getattr(getattr(view, "cls", None), "body_limit", BODY_LIMIT)
+        if int(request.META.get("CONTENT_LENGTH") or 0) <= limit:
+            return None
+        message = f"The request is larger than the {limit / 1e6:.0f} MB accepted here."
+        return problem(request, "too_large", message, status=413)
+
+
+class Quota:
+    """Counts requests a minute over all processes, exactly, without a write for each.
+
+    A process takes a block of requests from the shared count with one conditional statement and
+    hands it out from memory. The block shrinks with what is left, down to one, so the limit is
+    never passed; at most an eighth of the remainder lies unused in another process. The minute
+    slides: the last one counts by the share of it that is still within sixty seconds.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._minute = 0
+        self._blocks: dict[str, int] = {}  # caller to what is left of its block
+        self._last_minute: dict[str, int] = {}  # caller to what it took in the minute before
+
+    def take(self, caller: str, limit: int, *, cost: int = 1, now: float | None = None) -> float:
+        """Seconds to wait, 0 when the request may go on."""
+        now = time.time() if now is None else now
+        minute, elapsed = int(now // SECONDS), now % SECONDS
+        with self._lock:
+            if minute != self._minute:
+                self._minute = minute
+                self._blocks.clear()
+                self._last_minute.clear()
+            left = self._blocks.get(caller, 0)
+            if left < cost:
+                left += self._take_block(caller, minute, limit, elapsed, cost - left)
+            if left < cost:
+                self._blocks[caller] = left
+                return self._wait(limit, elapsed)
+            self._blocks[caller] = left - cost
+            return 0.0
+
+    def _take_block(self, caller: str, minute: int, limit: int, elapsed: float, wanted: int) -> int:
+        if caller not in self._last_minute:
+            self._last_minute[caller] = taken_in(caller, minute - 1)
+        before = self._last_minute[caller] * (1 - elapsed / SECONDS)
+        allowed = int(limit - before)
+        spare = allowed - taken_in(caller, minute)
+        for block in {max(wanted, spare // 8), wanted}:
+            if take_atomically(caller, minute, block, allowed):
+                return block
+        return 0
+
+    def _wait(self, limit: int, elapsed: float) -> float:
+        return max(1.0, min(SECONDS - elapsed, SECONDS / max(limit, 1)))
+
+
+def taken_in(caller: str, minute: int) -> int:
+    counts = RequestCount.objects.filter(caller=caller, minute=minute)
+    return counts.values_list("taken", flat=True).first() or 0
+
+
+def take_atomically(caller: str, minute: int, block: int, allowed: int) -> bool:
+    """Add to the shared count if it stays within what is allowed; one statement, both databases."""
+    if block > allowed:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO predictions_requestcount AS shared (caller, minute, taken)"
+            " VALUES (%s, %s, %s) ON CONFLICT (caller, minute)"
+            " DO UPDATE SET taken = shared.taken + excluded.taken"
+            " WHERE shared.taken + excluded.taken <= %s",
+            [caller, minute, block, allowed],
+        )
+        return bool(cursor.rowcount == 1)
+
+
+quota = Quota()
+
+
+class CallerThrottle(BaseThrottle):
+    """Requests a minute for each caller, by the setting the subclass names."""
+
+    setting: str
+    wait_seconds = 0.0
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        limit = getattr(settings, self.setting)
+        if not limit:
+            return True
+        key = f"{self.setting} {caller_of(request)}"
+        self.wait_seconds = quota.take(key, limit, cost=self.cost_of(request))
+        return self.wait_seconds == 0
+
+    def cost_of(self, request: Request) -> int:
+        return 1
+
+    def wait(self) -> float:
+        return self.wait_seconds
+
+
+class CaptureThrottle(CallerThrottle):
+    setting = "CAPTURES_PER_MINUTE"
+
+
+class PreviewThrottle(CallerThrottle):
+    setting = "PREVIEWS_PER_MINUTE"

@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import datetime
+import uuid
+from typing import TYPE_CHECKING, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils import timezone
+
+from predictions.fields import PackedFloatsField
+
+if TYPE_CHECKING:
+    from predictions.visitors import Owner
+
+DIGITS = range(10)
+
+
+def is_digit(field: str) -> Q:
+    return Q(**{f"{field}__gte": 0, f"{field}__lte": 9})
+
+
+class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
+    def live(self) -> Self:
+        return self.filter(state=ModelVersion.State.LIVE)
+
+    def retired(self) -> Self:
+        return self.filter(state=ModelVersion.State.RETIRED)
+
+
+class ModelVersion(models.Model):
+    """Weights, where they came from and what they can do; exactly one version is live."""
+
+    class State(models.TextChoices):
+        CANDIDATE = "candidate"
+        LIVE = "live"
+        RETIRED = "retired"
+        REJECTED = "rejected"
+
+    name = models.CharField(max_length=60, unique=True)
+    state = models.CharField(max_length=10, choices=State, default=State.CANDIDATE)
+    parent = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="children"
+    )
+    card = models.JSONField(default=dict, help_text="Recipe, size and figures with n and interval.")
+    canary = models.JSONField(help_text="Ten glyphs and what this version must say about them.")
+    created_at = models.DateTimeField(default=timezone.now)
+    live_since = models.DateTimeField(null=True, blank=True)
+
+    objects = ModelVersionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["state"], condition=Q(state="live"), name="one_live_model_version"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_live(self) -> bool:
+        return self.state == self.State.LIVE
+
+
+class Artifact(models.Model):
+    """The bytes of a version's weights beside their digest; hosts share nothing but these rows."""
+
+    class Kind(models.TextChoices):
+        ONNX = "onnx", "ONNX, for serving"
+        SAFETENSORS = "safetensors", "safetensors, for training"
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="artifacts")
+    kind = models.CharField(max_length=12, choices=Kind)
+    sha256 = models.CharField(max_length=64)
+    content = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["version", "kind"], name="one_artifact_of_a_kind_per_version"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version} {self.kind}"
+
+
+class PredictionQuerySet(models.QuerySet["Prediction"]):
+    def owned_by(self, owner: Owner) -> Self:
+        if owner.user_id is not None:
+            return self.filter(user_id=owner.user_id)
+        if owner.visitor is not None:
+            return self.filter(visitor=owner.visitor)
+        return self.none()
+
+    def for_lists(self) -> Self:
+        """With the version's name, without the pictures."""
+        return self.select_related("version").defer("glyph", "version__card", "version__canary")
+
+    def on_day(self, day: datetime.date) -> Self:
+        return self.filter(day=day)
+
+    def answered(self) -> Self:
+        """Those a person has said something about."""
+        return self.filter(feedback__isnull=False)
+
+    def confirmed(self) -> Self:
+        """Those a person has said are right."""
+        return self.filter(feedback__digit=F("digit"))
+
+
+class Prediction(models.Model):
+    """One glyph and what one model version said about it. Written once, never changed."""
+
+    class Source(models.TextChoices):
+        DRAW = "draw", "drawn on the page"
+        UPLOAD = "upload", "uploaded on the page"
+        API = "api", "sent by a program"
+        BATCH = "batch", "sent by a program in a batch"
+
+    # The primary key orders pages; people and programs only ever see the unguessable one.
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    version = models.ForeignKey(
+        ModelVersion, on_delete=models.PROTECT, related_name="predictions", db_index=False
+    )
+    digit = models.PositiveSmallIntegerField()
+    confidence = models.FloatField()
+    probabilities = PackedFloatsField(max_length=40)
+    strangeness = models.FloatField(help_text="0 is surely a digit, 1 surely none.")
+    glyph = models.BinaryField(help_text="28×28 gray PNG, white ink on black.")
+    glyph_digest = models.UUIDField(help_text="First half of the SHA-256 of the glyph's pixels.")
+    source = models.CharField(max_length=6, choices=Source)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="predictions",
+        db_index=False,
+    )
+    visitor = models.UUIDField(null=True, blank=True)
+    is_audit = models.BooleanField(default=False)
+    audit_probability = models.FloatField(help_text="The chance it had of being audited.")
+    created_at = models.DateTimeField(default=timezone.now)
+    day = models.DateField(help_text="The day it was made on, in the configured time zone.")
+
+    objects = PredictionQuerySet.as_manager()
+
+    class Meta:
+        # Owners are sparse: only the rows that have one are in their index.
+        indexes = [
+            models.Index(
+                fields=["user", "-id"], condition=Q(user__isnull=False), name="prediction_of_user"
+            ),
+            models.Index(
+                fields=["visitor", "-id"],
+                condition=Q(visitor__isnull=False),
+                name="prediction_of_visitor",
+            ),
+            models.Index(fields=["day", "-confidence"], name="prediction_best_of_day"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=is_digit("digit"), name="prediction_is_a_digit"),
+            models.CheckConstraint(
+                condition=Q(confidence__gte=0, confidence__lte=1),
+                name="prediction_confidence_is_a_probability",
+            ),
+            models.CheckConstraint(
+                condition=Q(strangeness__gte=0, strangeness__lte=1),
+                name="prediction_strangeness_from_0_to_1",
+            ),
+            models.CheckConstraint(
+                condition=Q(audit_probability__gte=0, audit_probability__lte=1),
+                name="prediction_audit_chance_is_a_probability",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.digit} ({self.confidence:.0%}) {self.public_id}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("predictions:prediction", args=[self.public_id])
+
+    @property
+    def glyph_url(self) -> str:
+        return reverse("predictions:glyph", args=[self.public_id])
+
+    @property
+    def drawing_url(self) -> str:
+        return reverse("predictions:drawing", args=[self.public_id])
+
+
+class Drawing(models.Model):
+    """What the person made, re-encoded small; beside the prediction so that its rows stay thin."""
+
+    prediction = models.OneToOneField(
+        Prediction, on_delete=models.CASCADE, primary_key=True, related_name="drawing"
+    )
+    png = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"drawing of {self.prediction_id}"
+
+
+class Feedback(models.Model):
+    """What a visitor says the drawing is. A claim, never a truth; the last one stands."""
+
+    prediction = models.OneToOneField(Prediction, on_delete=models.CASCADE, primary_key=True)
+    digit = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Empty when it is no digit."
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True
+    )
+    visitor = models.UUIDField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "feedback"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(digit__isnull=True) | is_digit("digit"), name="feedback_is_a_digit"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        said = "not a digit" if self.digit is None else str(self.digit)
+        return f"{said}, of {self.prediction_id}"
+
+
+class RequestCount(models.Model):
+    """How many requests one caller made in one minute, over all processes."""
+
+    caller = models.CharField(max_length=100)
+    minute = models.PositiveIntegerField(help_text="Minutes since 1970.")
+    taken = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["caller", "minute"], name="one_count_a_caller_a_minute")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.caller}: {self.taken}"
+
+
+class WorkerBeat(models.Model):
+    """When a cluster of background workers last showed life, and last finished a job."""
+
+    cluster = models.CharField(max_length=40)
+    host = models.CharField(max_length=100)
+    seen_at = models.DateTimeField(help_text="Its guard is alive.")
+    worked_at = models.DateTimeField(null=True, help_text="A job went through it.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["cluster", "host"], name="one_beat_a_cluster_a_host")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.cluster} on {self.host}"

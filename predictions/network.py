@@ -1,0 +1,91 @@
+"""The network as it serves: ONNX Runtime over bytes whose digest and canary were checked."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from predictions.errors import Declined
+
+GLYPHS_INPUT = "glyphs"
+OUTPUTS = ["probabilities", "strangeness"]
+CANARY_TOLERANCE = 1e-4
+
+
+class UnsoundWeights(Declined):
+    """The weights are not the ones that were registered, or do not work."""
+
+    code = "unsound_weights"
+
+
+class Reading(NamedTuple):
+    """What the network says about one glyph."""
+
+    digit: int
+    confidence: float
+    probabilities: NDArray[np.float32]  # (10,), sums to 1
+    strangeness: float  # 0 surely a digit, 1 surely none
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    session: Any
+
+    def read(self, glyphs: NDArray[np.uint8]) -> list[Reading]:
+        """One forward pass over glyphs of shape (N, 28, 28)."""
+        probabilities, strangeness = self.session.run(OUTPUTS, {GLYPHS_INPUT: glyphs})
+        digits = probabilities.argmax(axis=1).tolist()
+        return [
+            Reading(digit, float(row[digit]), row, strange)
+            for digit, row, strange in zip(digits, probabilities, strangeness.tolist(), strict=True)
+        ]
+
+
+def load(onnx: bytes, *, sha256: str, canary: dict[str, Any]) -> Network:
+    """A network that is proved to be the registered one and to say what it said then."""
+    if hashlib.sha256(onnx).hexdigest() != sha256:
+        raise UnsoundWeights("The weights do not have the digest they were registered with.")
+    network = Network(open_session(onnx))
+    check_shapes(network)
+    check_canary(network, canary)
+    return network
+
+
+def open_session(onnx: bytes) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # the web server's threads are the parallelism
+    options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = False  # an arena keeps the memory of the largest batch seen
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+    except Exception as broken:  # ONNX Runtime's exceptions share no base but Exception
+        raise UnsoundWeights(f"The weights cannot be loaded: {type(broken).__name__}.") from broken
+
+
+def check_shapes(network: Network) -> None:
+    takes = [(given.name, given.type, given.shape[1:]) for given in network.session.get_inputs()]
+    gives = {given.name: given.shape[1:] for given in network.session.get_outputs()}
+    if takes != [(GLYPHS_INPUT, "tensor(uint8)", [28, 28])]:
+        raise UnsoundWeights(f"The network takes {takes}, not glyphs.")
+    if gives.get("probabilities") != [10] or gives.get("strangeness") != []:
+        raise UnsoundWeights(f"The network gives {gives}, not ten probabilities and a strangeness.")
+
+
+def check_canary(network: Network, canary: dict[str, Any]) -> None:
+    """Stored inputs must give the stored outputs: catches what a digest cannot."""
+    glyphs = np.stack([glyph_from_base64(text) for text in canary["glyphs"]])
+    expected = np.asarray(canary["probabilities"], dtype=np.float32)  # (10, 10)
+    got = np.stack([reading.probabilities for reading in network.read(glyphs)])
+    if not np.isfinite(got).all() or np.abs(got - expected).max() > CANARY_TOLERANCE:
+        raise UnsoundWeights("The network does not say what it said when it was registered.")
+
+
+def glyph_from_base64(text: str) -> NDArray[np.uint8]:
+    return np.frombuffer(base64.b64decode(text), np.uint8).reshape(28, 28)

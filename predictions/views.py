@@ -1,0 +1,74 @@
+"""Pictures and health. The pages are beside them."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_not_required
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
+
+from predictions import health
+from predictions.models import Drawing, Prediction
+
+FOR_EVER = "public, max-age=31536000, immutable"
+
+
+@login_not_required
+@require_safe
+def glyph(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """The image the network saw; it never changes."""
+    found = Prediction.objects.filter(public_id=public_id).values_list("glyph", flat=True)
+    return picture(found.first())
+
+
+@login_not_required
+@require_safe
+def drawing(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """What the person made, small."""
+    found = Drawing.objects.filter(prediction__public_id=public_id).values_list("png", flat=True)
+    return picture(found.first())
+
+
+def picture(png: bytes | None) -> HttpResponse:
+    if png is None:
+        raise Http404
+    return HttpResponse(bytes(png), content_type="image/png", headers={"Cache-Control": FOR_EVER})
+
+
+@login_not_required
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """This process is alive; asks nothing of anybody."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@login_not_required
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Ready to serve? 503 when not; degraded still serves."""
+    try:
+        parts = health.parts()
+    except OperationalError:
+        parts = {"database": health.Part("failed", "The database does not answer.")}
+    state = health.state_of(parts)
+    body = {
+        "state": state,
+        "parts": {
+            name: {"state": part.state, "message": part.message} for name, part in parts.items()
+        },
+    }
+    return JsonResponse(body, status=503 if state == "failed" else 200)
+
+
+def draw(request):  # stand-in until the pages land
+    return HttpResponse("")
+
+
+def history(request):
+    return HttpResponse("")
+
+
+def prediction(request, public_id):
+    return HttpResponse("")

@@ -1,0 +1,66 @@
+"""Who a drawing belongs to: the signed-in user, or the browser it was made in."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.core.signing import BadSignature
+from django.http import HttpRequest, HttpResponse
+
+COOKIE = "visitor"
+NEW_VISITOR = "inkloop.new_visitor"  # key in the request's environment, for the middleware below
+COOKIE_AGE = 365 * 24 * 3600  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    user_id: int | None = None
+    visitor: uuid.UUID | None = None
+
+
+def owner_of(request: HttpRequest) -> Owner:
+    """Who asks. An unknown browser owns nothing yet."""
+    if request.user.is_authenticated:
+        return Owner(user_id=request.user.pk)
+    return Owner(visitor=visitor_of(request))
+
+
+def make_owner(request: HttpRequest) -> Owner:
+    """Who is about to own something: an unknown browser gets its visitor cookie now."""
+    owner = owner_of(request)
+    if owner.user_id is None and owner.visitor is None:
+        owner = Owner(visitor=uuid.uuid4())
+        request.META[NEW_VISITOR] = owner.visitor
+    return owner
+
+
+def visitor_of(request: HttpRequest) -> uuid.UUID | None:
+    if COOKIE not in request.COOKIES:
+        return None
+    try:
+        return uuid.UUID(request.get_signed_cookie(COOKIE))
+    except (BadSignature, ValueError):
+        return None
+
+
+class VisitorMiddleware:
+    """Hands a new visitor the cookie that makes the drawings theirs."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if visitor := request.META.get(NEW_VISITOR):
+            response.set_signed_cookie(
+                COOKIE,
+                str(visitor),
+                max_age=COOKIE_AGE,
+                httponly=True,
+                samesite="Lax",
+                secure=settings.HTTPS,
+            )
+        return response
