@@ -180,7 +180,7 @@ def make_prediction(
         probabilities=spread(digit, confidence),
         strangeness=0.0,
         glyph=encode_glyph(glyph),
-        glyph_digest=uuid.UUID(bytes=bytes(glyph_digest(glyph))[:16]),
+        glyph_digest=uuid.UUID(glyph_digest(glyph)[:32]),
         user=user,
         visitor=visitor,
         created_at=created_at,
