@@ -308,9 +308,7 @@ def _framed(ink: Image.Image) -> Glyph:
     return _centered(fine, whole_pixels=native and spread <= 0)
 
 
-def _scaled(
-    ink: Image.Image, box: tuple[int, int, int, int], target: int
-) -> tuple[Glyph, bool]:
+def _scaled(ink: Image.Image, box: tuple[int, int, int, int], target: int) -> tuple[Glyph, bool]:
     """Return the boxed ink with `target` fine pixels on its longer side, at full strength.
 
     Ink that already has the size of a glyph is not resampled (and then True is returned).
@@ -327,9 +325,7 @@ def _scaled(
         )
     # Shrinking averages areas. Enlarging is smooth, or the pixels of a small picture would show
     # as steps.
-    method = (
-        Image.Resampling.BOX if native or longest >= target else Image.Resampling.BILINEAR
-    )
+    method = Image.Resampling.BOX if native or longest >= target else Image.Resampling.BILINEAR
     fine = np.asarray(ink.resize(size, method, box=box))
     peak = int(fine.max())
     # Hair lines lose their strength in the averaging.
