@@ -71,7 +71,7 @@ def history(request: HttpRequest) -> HttpResponse:
         "tally": tally(owner),
         "page": page_of(own, **query.validated_data),
         "is_first": "before" not in query.validated_data,
-        "zone": timezone.get_current_timezone_name(),
+        "zone": timezone.get_current_timezone_name().rpartition("/")[2].replace("_", " "),
     }
     return render(request, "predictions/history.html", context)
 

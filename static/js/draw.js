@@ -3,9 +3,10 @@
 // drawing, and what is sent is always black on white, 280×280, whatever the screen looks like.
 
 const SENT = 280; // pixels a side of the image that is sent
-const PEN = 0.06; // the line's width as a share of the paper's side
+const PEN = 0.07; // the line's width as a share of the paper's side
 const NEAR = 0.003; // points nearer than this to the one before add nothing
 const WHILE_DRAWING = 250; // ms between two guesses within one stroke
+const SETTLING = 350; // ms in which fresh answers cannot be pressed
 const RETRY = 3000; // ms until a lost connection is tried again
 const LARGEST_SENT = 2_000_000; // bytes; the server refuses more
 const LARGEST_SIDE = 1600; // pixels; photographs are made smaller before they travel
@@ -28,6 +29,7 @@ let image = null; // {bitmap, blob} when an image lies on the paper instead of s
 let current = null; // the stroke under the pointer, and which pointer
 let stored = null; // the prediction, once it is submitted
 let sending = false;
+let storedAt = 0;
 
 // -- the paper --------------------------------------------------------------------------------
 
@@ -358,11 +360,14 @@ async function submit() {
     sending = false;
     refresh();
   }
-  if (stored) find("question").focus({ preventScroll: true });
+  if (!stored) return;
+  find("question").focus({ preventScroll: true });
+  feedback.scrollIntoView({ block: "nearest" });
 }
 
 function keep(prediction) {
   stored = prediction;
+  storedAt = performance.now();
   showReading(prediction);
   const page = `${desk.dataset.pageUrl}${prediction.id}/`;
   find("link").href = feedback.action = page;
@@ -385,6 +390,8 @@ function showBest(confidence) {
 
 feedback.addEventListener("submit", (event) => {
   event.preventDefault();
+  // The second half of a double click on "Submit" lands where the answers have just appeared.
+  if (performance.now() - storedAt < SETTLING) return;
   if (stored && event.submitter) tell(event.submitter);
 });
 
