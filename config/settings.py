@@ -248,10 +248,43 @@ UNFOLD = {
     "SITE_HEADER": "Inkloop",
     "SITE_SUBHEADER": "Digits that learn",
     "SITE_URL": "/",
-    "SITE_SYMBOL": "draw",
+    "SITE_ICON": "config.navigation.admin_icon",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": "config.navigation.admin_icon"}
+    ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": ["config.navigation.admin_stylesheet"],
+    "BORDER_RADIUS": "8px",
+    # The palette of static/css/inkloop.css on unfold's scales.
+    "COLORS": {
+        "base": {
+            "50": "#f7f5ef",
+            "100": "#efece3",
+            "200": "#ddd8ca",
+            "300": "#c6c1b3",
+            "400": "#9da1ae",
+            "500": "#5f6574",
+            "600": "#4a5060",
+            "700": "#373c4a",
+            "800": "#2a2f3c",
+            "900": "#14161e",
+            "950": "#0c0d12",
+        },
+        "primary": {
+            "50": "#eef1fc",
+            "100": "#e1e7fa",
+            "200": "#c5d0f5",
+            "300": "#a9bbff",
+            "400": "#8ea6fb",
+            "500": "#7590f2",
+            "600": "#2a4bb5",
+            "700": "#223d94",
+            "800": "#1b3075",
+            "900": "#16275e",
+            "950": "#0d1738",
+        },
+    },
 }
 
 LOGGING = {
