@@ -40,6 +40,8 @@ class Command(BaseCommand):
 
     def collect_static(self) -> None:
         """Compressing every file takes seconds, so it is done when one has changed."""
+        if settings.DEBUG:  # then they are served from where they lie
+            return
         stamp = Path(settings.DATA_DIR) / "static_stamp"
         manifest = Path(settings.STATIC_ROOT) / "staticfiles.json"
         now = fingerprint_of_static()

@@ -30,7 +30,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, queue: str, **options: Any) -> None:
         if os.environ.get(NAME, "") != queue:
             os.environ[NAME] = queue
-            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
         from training.cluster import work
 
         sys.exit(work())
