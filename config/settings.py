@@ -11,6 +11,7 @@ from typing import Any
 
 from csp.constants import NONE, SELF
 from django.urls import reverse_lazy
+from whitenoise.compress import Compressor
 
 from config import env
 
@@ -188,6 +189,8 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
+# Source maps are large and asked for by developers alone.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
 MEDIA_ROOT = DATA_DIR / "media"
 
 # -- what browsers are told --------------------------------------------------------------------
