@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import uuid
 from collections.abc import Iterator
 
@@ -25,6 +24,4 @@ def installation(
         installation.start()
         yield installation
     finally:
-        if installation.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                installation.kill()
+        installation.end()

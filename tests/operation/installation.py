@@ -97,7 +97,12 @@ class Installation:
 
     @property
     def log(self) -> str:
-        return (self.folder / "log").read_text()
+        file = self.folder / "log"
+        return file.read_text() if file.exists() else ""
+
+    @property
+    def starts(self) -> int:
+        return self.log.count("Inkloop is ready")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -105,6 +110,7 @@ class Installation:
         return plain_environment(self.folder, DEBUG="true", PORT=str(self.port), **extra)
 
     def start(self) -> None:
+        starts = self.starts
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", DRIVER, "serve"],
@@ -115,12 +121,16 @@ class Installation:
                 stderr=log,
                 start_new_session=True,
             )
-        until(lambda: "Inkloop is ready" in self.log, within=40, what="the server is ready")
+        until(lambda: self.starts > starts, within=40, what="the server is ready")
 
     def kill(self, number: int = signal.SIGTERM) -> int:
         assert self.process is not None
         self.process.send_signal(number)
         return self.process.wait(30)
+
+    def end(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
 
     def processes(self) -> list[psutil.Process]:
         """What it started, and what that started."""

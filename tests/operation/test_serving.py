@@ -21,24 +21,14 @@ def own(tmp_path: Path, scratch_database_url: str) -> Iterator[Installation]:
     installation.start()
     processes = installation.processes()
     yield installation
-    for process in processes:
-        if process.is_running():
-            process.kill()
+    installation.end()
+    assert gone(processes)
 
 
 def complete(installation: Installation) -> list[psutil.Process]:
     """Web master and process, and twice main, guard, worker, monitor, pusher."""
     until(lambda: len(installation.processes()) >= 12, within=20, what="all have started")
     return installation.processes()
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stopped_server_leaves_no_process(own: Installation, number: int) -> None:
-    old = complete(own)
-    assert own.kill(number) == 0
-    assert gone(old)
-    assert "run: stopped." in own.log
-    assert "killing the rest" not in own.log
 
 
 def test_a_server_whose_parent_is_killed_leaves_no_process(own: Installation) -> None:
@@ -52,10 +42,11 @@ def test_a_server_whose_parent_is_killed_leaves_no_process(own: Installation) ->
 def test_a_killed_web_server_is_back_and_refuses_nobody(
     installation: Installation, victim: str
 ) -> None:
-    old = until(lambda: installation.named(victim), within=10, what="the web server runs")
-    for process in old:
-        process.kill()
+    killed = until(lambda: installation.named(victim), within=10, what="the web server runs")
+    old = [process for each in killed for process in (each, *each.children())]
+    killed[0].kill()
     killed_at = time.monotonic()
+    until(lambda: gone(old), within=5, what="its processes end with it")
     # Callers wait in the socket that ./run holds; nobody is refused.
     assert installation.get("/healthz", timeout=10) == 200
     assert time.monotonic() - killed_at < 8
@@ -64,11 +55,14 @@ def test_a_killed_web_server_is_back_and_refuses_nobody(
     assert {process.pid for process in new}.isdisjoint({process.pid for process in old})
 
 
-def test_the_first_start_shows_one_password_and_the_second_none(own: Installation) -> None:
+def test_a_stopped_server_leaves_no_process_and_starts_again_as_it_was(own: Installation) -> None:
     assert own.log.count("password  ") == 1
-    own.kill()
-    own.start()
-    complete(own)
-    assert own.log.count("Inkloop is ready") == 2
-    assert own.log.count("password  ") == 1
-    own.kill()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        old = complete(own)
+        assert own.kill(number) == 0
+        assert gone(old)
+        assert own.log.endswith("run: stopped.\n")
+        assert "killing the rest" not in own.log
+        own.start()
+    assert own.starts == 3
+    assert own.log.count("password  ") == 1  # the first start alone made an account
