@@ -332,7 +332,8 @@ def _framed(ink: Image.Image, longest_side: int) -> Glyph:
     if width < THINNEST_STROKE and not native:
         fine = _thickened(ink, box, fine)
         rows, columns = _profiles(fine)
-        area = float(rows.sum()) / (255 * FINE * FINE)
+        area, width = _area_and_width(fine, rows, columns)
+        _refuse_what_is_no_stroke(area, width, fine.shape)
     if area < LEAST_AREA:
         raise NoInk("There is no ink found in the image but specks.")
     # Ink that was not resampled moves by whole glyph pixels, so that it stays as sharp as it was.
@@ -428,8 +429,9 @@ def _pooled(ink: Glyph, factor: int) -> Glyph:
         return ink
     height, width = ink.shape
     ink = np.pad(ink, ((0, -height % factor), (0, -width % factor)))
-    cells = ink.reshape(ink.shape[0] // factor, factor, ink.shape[1] // factor, factor)
-    return cells.max(axis=(1, 3))
+    ink = np.maximum.reduce([ink[start::factor] for start in range(factor)])
+    pooled: Glyph = np.maximum.reduce([ink[:, start::factor] for start in range(factor)])
+    return pooled
 
 
 def _widened(ink: Glyph, spread: float) -> Glyph:
