@@ -222,7 +222,9 @@ class Browser:
     def press(self, *keys: str, with_control: bool = False) -> None:
         """Keys go where the focus is, as on a keyboard."""
         target = self.driver.switch_to.active_element
-        target.send_keys(Keys.CONTROL, *keys, Keys.NULL) if with_control else target.send_keys(*keys)
+        target.send_keys(Keys.CONTROL, *keys, Keys.NULL) if with_control else target.send_keys(
+            *keys
+        )
 
     def focus(self) -> str:
         """Where the keyboard is: the element's words, or its name."""
