@@ -11,6 +11,7 @@ from typing import Any
 
 from csp.constants import NONE, SELF
 from django.urls import reverse_lazy
+from whitenoise.compress import Compressor
 
 from config import env
 
@@ -37,6 +38,14 @@ CAPTURES_PER_MINUTE = env.whole(
 PREVIEWS_PER_MINUTE = env.whole(
     "PREVIEWS_PER_MINUTE", default=600 if PUBLIC else 0, least=0, most=1_000_000
 )
+# Who is believed at once: on a one-person install everybody, elsewhere labelers alone.
+TRUST_FEEDBACK = env.flag("TRUST_FEEDBACK", default=not PUBLIC)
+# Labeling: how often each stream is drawn from while it has items.
+QUEUE_MIX = {"audit": 30, "second": 25, "review": 15, "feedback": 15, "unsure": 15}
+SHOW_GUESSES = env.flag("SHOW_GUESSES", default=False)  # verify mode; audits stay blind
+GOLD_RATE = env.fraction("GOLD_RATE", default=0.05)  # share of items whose answer is known
+SECOND_OPINION_RATE = env.fraction("SECOND_OPINION_RATE", default=0.05)  # by lot
+CONFIDENT = env.fraction("CONFIDENT", default=0.95)  # contradicting such a guess asks a second
 CHARTJS_STATIC = "unfold/js/chart/chart.js"  # Chart.js 4 as django-unfold carries it
 
 # -- what Django is made of ------------------------------------------------------------------
@@ -133,7 +142,7 @@ Q_CLUSTER: dict[str, Any] = {
 # -- people -----------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
+    "predictions.accounts.RoleBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -180,6 +189,8 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
+# Source maps are large and asked for by developers alone.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
 MEDIA_ROOT = DATA_DIR / "media"
 
 # -- what browsers are told --------------------------------------------------------------------
