@@ -129,9 +129,14 @@ def preview_body(preview: capture.Preview) -> dict[str, Any]:
     }
 
 
+def field(request: Request, name: str) -> Any:
+    assert not isinstance(request.data, list)  # our parsers give objects alone
+    return request.data.get(name)
+
+
 def image_in(request: Request) -> bytes:
     """The image's bytes, from either way of sending it."""
-    image = request.data.get("image")
+    image = field(request, "image")
     if isinstance(image, UploadedFile):
         return image.read()
     if isinstance(image, str):
@@ -141,7 +146,7 @@ def image_in(request: Request) -> bytes:
 
 def source_in(request: Request) -> str:
     """Our own page says how the drawing was made; anything else came from a program."""
-    said = request.data.get("source")
+    said = field(request, "source")
     return said if said in PAGE_SOURCES else Prediction.Source.API
 
 

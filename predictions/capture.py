@@ -102,7 +102,7 @@ def prediction_of(
         probabilities=reading.probabilities.tolist(),
         strangeness=min(max(reading.strangeness, 0.0), 1.0),
         glyph=encode_glyph(made.glyph),
-        glyph_digest=uuid.UUID(bytes=glyph_digest(made.glyph)[:16]),
+        glyph_digest=uuid.UUID(glyph_digest(made.glyph)[:32]),
         source=source,
         user_id=owner.user_id,
         visitor=owner.visitor,

@@ -76,7 +76,8 @@ def workers_part() -> Part:
 
 def state_of(found: dict[str, Part]) -> State:
     states = {part.state for part in found.values()}
+    worst: State
     for worst in ("failed", "degraded"):
         if worst in states:
-            return worst  # type: ignore[return-value]
+            return worst
     return "ok"

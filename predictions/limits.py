@@ -21,15 +21,15 @@ BATCH_BODY_LIMIT = 48_000_000  # bytes
 SECONDS = 60
 
 
-def address_of(request: HttpRequest) -> str:
+def address_of(request: Any) -> str:
     """The caller's address; of forwarded ones only those our own proxies added are believed."""
-    return BaseThrottle().get_ident(request)  # type: ignore[arg-type]
+    return BaseThrottle().get_ident(request)
 
 
 def caller_of(request: HttpRequest | Request) -> str:
     if request.user.is_authenticated:
         return f"user {request.user.pk}"
-    return f"address {address_of(request)}"[:80]  # type: ignore[arg-type]
+    return f"address {address_of(request)}"[:80]
 
 
 class BodyLimitMiddleware:
@@ -66,6 +66,12 @@ class Quota:
         self._blocks: dict[str, int] = {}  # caller to what is left of its block
         self._last_minute: dict[str, int] = {}  # caller to what it took in the minute before
 
+    def forget(self) -> None:
+        with self._lock:
+            self._minute = 0
+            self._blocks.clear()
+            self._last_minute.clear()
+
     def take(self, caller: str, limit: int, *, cost: int = 1, now: float | None = None) -> float:
         """Seconds to wait, 0 when the request may go on."""
         now = time.time() if now is None else now
@@ -90,7 +96,7 @@ class Quota:
         before = self._last_minute[caller] * (1 - elapsed / SECONDS)
         allowed = int(limit - before)
         spare = allowed - taken_in(caller, minute)
-        for block in {max(wanted, spare // 8), wanted}:
+        for block in (max(wanted, spare // 8), wanted):
             if take_atomically(caller, minute, block, allowed):
                 return block
         return 0

@@ -65,8 +65,8 @@ def as_response(exception: Exception, context: dict[str, Any]) -> Response | Non
 
 def api_exception(exception: exceptions.APIException) -> Response:
     headers = {}
-    if isinstance(exception, exceptions.Throttled) and exception.wait:
-        headers["Retry-After"] = str(int(exception.wait) + 1)
+    if wait := getattr(exception, "wait", None):
+        headers["Retry-After"] = str(int(wait) + 1)
     if auth_header := getattr(exception, "auth_header", None):
         headers["WWW-Authenticate"] = auth_header
     code = CODES.get(exception.status_code, exception.default_code)

@@ -31,7 +31,7 @@ def drawing(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return picture(found.first())
 
 
-def picture(png: bytes | None) -> HttpResponse:
+def picture(png: bytes | memoryview | None) -> HttpResponse:
     if png is None:
         raise Http404
     return HttpResponse(bytes(png), content_type="image/png", headers={"Cache-Control": FOR_EVER})
