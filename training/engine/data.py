@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+STRANGER = -1  # the label of what is no digit
 IDX_MAGIC = {1: 0x00000801, 3: 0x00000803}  # unsigned bytes in so many dimensions
 
 

@@ -6,24 +6,25 @@ finger, a mouse or a stylus, and by people of many schools: sevens with a bar, o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from predictions.glyph import NoInk, glyph_of
-from training.engine.data import Digits
+from predictions.errors import NoInk
+from predictions.glyph import Glyph, glyph_of
+from training.engine.data import STRANGER, Digits
 from training.engine.templates import DIGITS, STRANGERS
 
 Stroke = NDArray[np.float64]  # (points, 2), x then y, y downwards
 Random = np.random.Generator
+Ways = Mapping[int, Sequence[str]]
 
 BOX = np.array([100.0, 140.0])  # templates are written in a box this wide and high
 STEPS = 10  # points drawn for each point of a template
-STRANGER = -1  # the label of what is no digit
 
 
 @cache
@@ -126,34 +127,39 @@ def canvas_of(strokes: Sequence[Stroke], random: Random) -> Image.Image:
     return drawn(strokes, height=height, pen=pen, margin=random.uniform(2, 12))
 
 
-def glyphs_from(templates: Sequence[str], count: int, random: Random) -> Iterator[NDArray[np.uint8]]:
+def glyphs_of(draw: Callable[[], list[Stroke]], count: int, random: Random) -> Iterator[Glyph]:
+    """So many glyphs of what is drawn; what no glyph can be made of is drawn again."""
     made = 0
     while made < count:
-        template = templates[int(random.integers(len(templates)))]
         try:
-            yield glyph_of(canvas_of(in_another_hand(template, random), random))
-        except NoInk:  # a dot that a thin pen left too faint
+            yield glyph_of(canvas_of(draw(), random))
+        except NoInk:  # a dot from a thin pen, or a tangle filled to one area
             continue
         made += 1
 
 
-def written_digits(count: int, seed: int) -> Digits:
+def one_of(templates: Sequence[str], random: Random) -> Callable[[], list[Stroke]]:
+    return lambda: in_another_hand(templates[int(random.integers(len(templates)))], random)
+
+
+def written_digits(count: int, seed: int, ways: Ways = DIGITS) -> Digits:
     """As many of every digit, each in a hand of its own."""
     random = np.random.default_rng(seed)
-    share = count // len(DIGITS)
-    glyphs = [g for ways in DIGITS.values() for g in glyphs_from(ways, share, random)]
-    labels = torch.arange(len(DIGITS)).repeat_interleave(share)
+    share = count // len(ways)
+    glyphs = [g for way in ways.values() for g in glyphs_of(one_of(way, random), share, random)]
+    labels = torch.tensor(list(ways)).repeat_interleave(share)
     return Digits(torch.from_numpy(np.stack(glyphs))[:, None], labels)
 
 
-def strangers(count: int, seed: int) -> Digits:
+def strangers(count: int, seed: int, ways: Sequence[str] = STRANGERS) -> Digits:
     """What people draw that is no digit: letters, marks, shapes, faces, scribbles, two digits."""
     random = np.random.default_rng(seed)
-    made = list(glyphs_from(STRANGERS, count - count // 4, random))
-    for makes in (scribble, pair):
-        made += [glyph_of(canvas_of(makes(random), random)) for _ in range(count // 8)]
-    labels = torch.full((len(made),), STRANGER)
-    return Digits(torch.from_numpy(np.stack(made))[:, None], labels)
+    shares = {one_of(ways, random): 6, partial(scribble, random): 1, partial(pair, random): 1}
+    glyphs = [
+        g for draw, share in shares.items() for g in glyphs_of(draw, count * share // 8, random)
+    ]
+    labels = torch.full((len(glyphs),), STRANGER)
+    return Digits(torch.from_numpy(np.stack(glyphs))[:, None], labels)
 
 
 def scribble(random: Random) -> list[Stroke]:
