@@ -1,4 +1,4 @@
-"""How the network learns: shuffled batches, distorted anew each time, and an average of its past."""
+"""How the network learns: batches distorted anew each time, and an average of its past."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from training.engine.data import STRANGER, Digits
 from training.engine.distort import distort
@@ -51,7 +51,7 @@ class Epoch:
 
 
 class Course:
-    """A network on its way through a recipe; can be put aside after any epoch and taken up again."""
+    """A network on its way through a recipe, put aside after any epoch and taken up again."""
 
     def __init__(self, network: Reader, digits: Digits, recipe: Recipe) -> None:
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -69,20 +69,17 @@ class Course:
             torch.optim.lr_scheduler.LambdaLR(o, _ramp(total, recipe.warm_up))
             for o in self.optimizers
         ]
-        self.average = AveragedModel(
-            network, multi_avg_fn=get_ema_multi_avg_fn(recipe.memory), use_buffers=True
-        )
+        self.average = AveragedModel(network, avg_fn=_remembering(recipe.memory), use_buffers=True)
         self.chance = torch.Generator().manual_seed(recipe.seed)
         self.epochs_done = 0
 
     @property
     def result(self) -> Reader:
         """The running average of the network: what is kept."""
-        averaged: Reader = self.average.module
-        return averaged
+        return cast(Reader, self.average.module)
 
     def epochs(self, each_step: Callable[[], None] = lambda: None) -> Iterator[Epoch]:
-        """Go on to the end of the recipe, yielding after each epoch; the caller decides what to log."""
+        """Go on to the end of the recipe, yielding each epoch; the caller decides what to log."""
         while self.epochs_done < self.recipe.epochs:
             yield self._epoch(each_step)
 
@@ -121,7 +118,7 @@ class Course:
     def _step(self, loss: Tensor) -> None:
         for optimizer in self.optimizers:
             optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         for optimizer, schedule in zip(self.optimizers, self.schedules, strict=True):
             optimizer.step()
             schedule.step()
@@ -158,6 +155,18 @@ def fit(network: Reader, digits: Digits, recipe: Recipe) -> Iterator[Epoch]:
     course = Course(network, digits, recipe)
     yield from course.epochs()
     network.load_state_dict(course.result.state_dict())
+
+
+def _remembering(memory: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """A running average that forgets its first steps, when the network knew nothing."""
+
+    def averaged(average: Tensor, now: Tensor, steps: Tensor | int) -> Tensor:
+        if not now.is_floating_point():
+            return now
+        kept = min(memory, (float(steps) + 1) / (float(steps) + 10))
+        return average.lerp(now, 1 - kept)
+
+    return averaged
 
 
 def as_images(glyphs: Tensor, device: torch.device | str = "cpu") -> Tensor:

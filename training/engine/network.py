@@ -31,10 +31,12 @@ class Convolution(nn.Module):
 
     def folded(self) -> tuple[Tensor, Tensor]:
         """The weight and bias of the one convolution that does the same at serving time."""
-        spread = torch.sqrt(self.norm.running_var + self.norm.eps)  # type: ignore[operator]
-        scale = self.norm.weight / spread
+        mean, variance = self.norm.running_mean, self.norm.running_var
+        assert mean is not None  # this norm was made to keep them
+        assert variance is not None
+        scale = self.norm.weight / torch.sqrt(variance + self.norm.eps)
         weight = self.conv.weight * scale[:, None, None, None]
-        return weight, self.norm.bias - self.norm.running_mean * scale  # type: ignore[operator]
+        return weight, self.norm.bias - mean * scale
 
 
 class Residual(Convolution):
@@ -57,7 +59,7 @@ class Reader(nn.Module):
     def __init__(
         self,
         widths: tuple[int, int, int] = (16, 32, 64),
-        residuals: tuple[int, int, int] = (0, 2, 2),
+        residuals: tuple[int, int, int] = (1, 2, 2),
         features: int = 32,
     ) -> None:
         super().__init__()

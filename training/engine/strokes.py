@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -51,8 +52,9 @@ def curve(points: Stroke) -> Stroke:
 
 def pen_path(points: Stroke, corners: NDArray[np.bool_]) -> Stroke:
     """The way of the pen: curves that meet at the corners."""
-    at = [0, *(i for i in np.flatnonzero(corners) if 0 < i < len(points) - 1), len(points) - 1]
-    return np.concatenate([curve(points[i : j + 1]) for i, j in zip(at, at[1:], strict=False)])
+    last = len(points) - 1
+    ends = [0, *(at for at in np.flatnonzero(corners).tolist() if 0 < at < last), last]
+    return np.concatenate([curve(points[at : to + 1]) for at, to in pairwise(ends)])
 
 
 def in_another_hand(template: str, random: Random) -> list[Stroke]:
@@ -107,7 +109,7 @@ def drawn(strokes: Sequence[Stroke], *, height: float, pen: float, margin: float
     """Dark round-tipped ink on a white canvas, the drawing's longer side `height` pixels."""
     every = np.concatenate(strokes)
     low, extent = every.min(axis=0), np.ptp(every, axis=0)
-    scale = 2 * height / max(extent.max(), 1e-6)  # drawn at twice the size, then halved: antialiased
+    scale = 2 * height / max(extent.max(), 1e-6)  # twice as large, then halved: antialiased
     edge = 2 * margin + pen
     width, depth = (extent * scale + 2 * edge).astype(int)
     canvas = Image.new("L", (max(width, 8), max(depth, 8)), 255)
@@ -154,7 +156,11 @@ def written_digits(count: int, seed: int, ways: Ways = DIGITS) -> Digits:
 def strangers(count: int, seed: int, ways: Sequence[str] = STRANGERS) -> Digits:
     """What people draw that is no digit: letters, marks, shapes, faces, scribbles, two digits."""
     random = np.random.default_rng(seed)
-    shares = {one_of(ways, random): 6, partial(scribble, random): 1, partial(pair, random): 1}
+    shares: dict[Callable[[], list[Stroke]], int] = {
+        one_of(ways, random): 6,
+        partial(scribble, random): 1,
+        partial(pair, random): 1,
+    }
     glyphs = [
         g for draw, share in shares.items() for g in glyphs_of(draw, count * share // 8, random)
     ]
@@ -170,7 +176,9 @@ def scribble(random: Random) -> list[Stroke]:
 
 def pair(random: Random) -> list[Stroke]:
     """Two digits beside each other, where one was asked for."""
-    hands = [in_another_hand(str(random.choice(DIGITS[int(random.integers(10))])), random) for _ in "12"]
+    hands = [
+        in_another_hand(str(random.choice(DIGITS[int(random.integers(10))])), random) for _ in "12"
+    ]
     gap = max(line[:, 0].max() for line in hands[0]) - min(line[:, 0].min() for line in hands[1])
     shift = np.array([gap + random.uniform(5, 40), 0])
     return hands[0] + [line + shift for line in hands[1]]
