@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from django.contrib.auth import views
+from django.contrib.auth import REDIRECT_FIELD_NAME, views
 from django.contrib.auth.decorators import login_not_required
-from django.urls import path
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import path, reverse
+from django.views.generic import RedirectView
 
 public = login_not_required
+
+
+@public
+def admin_login(request: HttpRequest) -> HttpResponseRedirect:
+    """The admin sends strangers here; there is one login page, and signing in again helps nobody."""
+    if request.user.is_authenticated:
+        raise PermissionDenied
+    return redirect_to_login(request.GET.get(REDIRECT_FIELD_NAME) or reverse("admin:index"))
+
 
 urlpatterns = [
     path("login/", views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
@@ -25,4 +38,10 @@ urlpatterns = [
         public(views.PasswordResetCompleteView.as_view()),
         name="password_reset_complete",
     ),
+]
+
+# Mounted above the admin's own: one place to log in and one to change a password.
+admin_urlpatterns = [
+    path("login/", admin_login),
+    path("password_change/", RedirectView.as_view(pattern_name="password_change")),
 ]

@@ -8,6 +8,9 @@ from typing import Any
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
+
+from predictions.recognizer import NoModel, recognizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +28,34 @@ ENTRIES: list[tuple[str, str, str | None]] = [
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
+    """What the frame of a page needs; asked for only where it is shown, never on a failed page."""
+    return {
+        "navigation": SimpleLazyObject(lambda: entries_for(request)),
+        "answering": SimpleLazyObject(answering),
+    }
+
+
+def entries_for(request: HttpRequest) -> list[Entry]:
     """The entries of the header this person may follow."""
     user = getattr(request, "user", None)
-    entries = [
+    return [
         Entry(title, url := reverse(name), request.path == url)
         for title, name, permission in ENTRIES
         if permission is None or (user is not None and user.has_perm(permission))
     ]
-    return {"navigation": entries}
+
+
+def answering() -> str:
+    """The model version that answers in this process; empty while there is none."""
+    try:
+        return recognizer.serving().version.name
+    except NoModel:
+        return ""
 
 
 def admin_stylesheet(request: HttpRequest) -> str:
     return static("css/admin.css")
+
+
+def admin_icon(request: HttpRequest) -> str:
+    return static("img/mark.svg")

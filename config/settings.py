@@ -11,6 +11,7 @@ from typing import Any
 
 from csp.constants import NONE, SELF
 from django.urls import reverse_lazy
+from whitenoise.compress import Compressor
 
 from config import env
 
@@ -37,6 +38,14 @@ CAPTURES_PER_MINUTE = env.whole(
 PREVIEWS_PER_MINUTE = env.whole(
     "PREVIEWS_PER_MINUTE", default=600 if PUBLIC else 0, least=0, most=1_000_000
 )
+# Who is believed at once: on a one-person install everybody, elsewhere labelers alone.
+TRUST_FEEDBACK = env.flag("TRUST_FEEDBACK", default=not PUBLIC)
+# Labeling: how often each stream is drawn from while it has items.
+QUEUE_MIX = {"audit": 30, "second": 25, "review": 15, "feedback": 15, "unsure": 15}
+SHOW_GUESSES = env.flag("SHOW_GUESSES", default=False)  # verify mode; audits stay blind
+GOLD_RATE = env.fraction("GOLD_RATE", default=0.05)  # share of items whose answer is known
+SECOND_OPINION_RATE = env.fraction("SECOND_OPINION_RATE", default=0.05)  # by lot
+CONFIDENT = env.fraction("CONFIDENT", default=0.95)  # contradicting such a guess asks a second
 CHARTJS_STATIC = "unfold/js/chart/chart.js"  # Chart.js 4 as django-unfold carries it
 
 # -- what Django is made of ------------------------------------------------------------------
@@ -133,7 +142,7 @@ Q_CLUSTER: dict[str, Any] = {
 # -- people -----------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
+    "predictions.accounts.RoleBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -180,6 +189,8 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
+# Source maps are large and asked for by developers alone.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
 MEDIA_ROOT = DATA_DIR / "media"
 
 # -- what browsers are told --------------------------------------------------------------------
@@ -240,10 +251,43 @@ UNFOLD = {
     "SITE_HEADER": "Inkloop",
     "SITE_SUBHEADER": "Digits that learn",
     "SITE_URL": "/",
-    "SITE_SYMBOL": "draw",
+    "SITE_ICON": "config.navigation.admin_icon",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": "config.navigation.admin_icon"}
+    ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": ["config.navigation.admin_stylesheet"],
+    "BORDER_RADIUS": "8px",
+    # The palette of static/css/inkloop.css on unfold's scales.
+    "COLORS": {
+        "base": {
+            "50": "#f7f5ef",
+            "100": "#efece3",
+            "200": "#ddd8ca",
+            "300": "#c6c1b3",
+            "400": "#9da1ae",
+            "500": "#5f6574",
+            "600": "#4a5060",
+            "700": "#373c4a",
+            "800": "#2a2f3c",
+            "900": "#14161e",
+            "950": "#0c0d12",
+        },
+        "primary": {
+            "50": "#eef1fc",
+            "100": "#e1e7fa",
+            "200": "#c5d0f5",
+            "300": "#a9bbff",
+            "400": "#8ea6fb",
+            "500": "#7590f2",
+            "600": "#2a4bb5",
+            "700": "#223d94",
+            "800": "#1b3075",
+            "900": "#16275e",
+            "950": "#0d1738",
+        },
+    },
 }
 
 LOGGING = {

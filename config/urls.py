@@ -5,6 +5,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from config.accounts import admin_urlpatterns
 from predictions.views import healthz, readyz
 
 handler400 = "predictions.refusals.bad_request"
@@ -16,8 +17,10 @@ urlpatterns = [
     path("", include("predictions.urls")),
     path("accounts/", include("config.accounts")),
     path("api/v1/", include("predictions.api_urls")),
+    path("api/v1/", include("labeling.api_urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/", login_not_required(SpectacularSwaggerSplitView.as_view()), name="api_docs"),
+    path("admin/", include(admin_urlpatterns)),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),

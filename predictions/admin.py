@@ -13,6 +13,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from predictions.models import Feedback, ModelVersion, Prediction
+from predictions.templatetags.readings import percent
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -94,7 +95,7 @@ class PredictionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="confidence", ordering="confidence")
     def percent(self, prediction: Prediction) -> str:
-        return f"{prediction.confidence:.1%}"
+        return percent(prediction.confidence)
 
 
 @admin.register(ModelVersion)

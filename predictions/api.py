@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -20,11 +21,11 @@ from predictions.access import Everybody
 from predictions.errors import Declined
 from predictions.images import image_from_data_url
 from predictions.limits import BATCH_BODY_LIMIT, CaptureThrottle, PreviewThrottle
-from predictions.models import Prediction
+from predictions.models import Feedback, Prediction
 from predictions.paging import PageQuery, page_of
 from predictions.parsers import StrictJSONParser
 from predictions.refusals import error_body
-from predictions.visitors import make_owner, owner_of
+from predictions.visitors import Owner, make_owner, owner_of
 
 BATCH_MOST = 256
 PAGE_SOURCES = {Prediction.Source.DRAW, Prediction.Source.UPLOAD}
@@ -269,8 +270,12 @@ class FeedbackView(APIView):
         said = FeedbackInput(data=request.data)
         said.is_valid(raise_exception=True)
         digit = said.digit_for(prediction)
-        capture.give_feedback(prediction, digit=digit, owner=make_owner(request))
+        with transaction.atomic():
+            self.keep(prediction, digit, make_owner(request))
         return Response({"digit": digit, "correct": digit == prediction.digit})
+
+    def keep(self, prediction: Prediction, digit: int | None, owner: Owner) -> Feedback:
+        return capture.give_feedback(prediction, digit=digit, owner=owner)
 
 
 def prediction_or_404(public_id: UUID) -> Prediction:

@@ -10,5 +10,4 @@ urlpatterns = [
     path("predictions/preview/", api.PreviewView.as_view(), name="preview"),
     path("predictions/batch/", api.BatchView.as_view(), name="batch"),
     path("predictions/<uuid:public_id>/", api.PredictionView.as_view(), name="prediction"),
-    path("predictions/<uuid:public_id>/feedback/", api.FeedbackView.as_view(), name="feedback"),
 ]

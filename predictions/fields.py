@@ -10,6 +10,9 @@ from django.db import models
 class PackedFloatsField(models.BinaryField):
     """A short list of probabilities as 32-bit floats: 40 bytes for ten, where JSON needs 200."""
 
+    _pyi_private_set_type: Sequence[float]  # for the type checker's Django plugin
+    _pyi_private_get_type: list[float]  # type: ignore[assignment]
+
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> list[float] | None:
         return None if value is None else unpack(bytes(value))
 

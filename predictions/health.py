@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
@@ -15,6 +16,7 @@ from predictions.recognizer import NoModel, recognizer
 
 State = Literal["ok", "degraded", "failed"]
 WORKERS_SEEN_WITHIN = timedelta(seconds=60)
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,36 @@ def model_part() -> Part:
 
 def workers_part() -> Part:
     """Drawing needs no workers, so without them we are degraded, not down."""
-    since = timezone.now() - WORKERS_SEEN_WITHIN
-    seen = WorkerBeat.objects.filter(seen_at__gte=since).values_list("cluster", flat=True)
-    clusters = sorted(set(seen))
-    if not clusters:
-        return Part("degraded", "No worker was seen in the last minute: jobs wait.")
-    return Part("ok", f"Seen: {', '.join(clusters)}.")
+    now = timezone.now()
+    seen = WorkerBeat.objects.filter(seen_at__gte=now - WORKERS_SEEN_WITHIN)
+    worked: dict[str, datetime] = {}
+    for cluster, worked_at in seen.values_list("cluster", "worked_at"):
+        worked[cluster] = max(worked.get(cluster, NEVER), worked_at or NEVER)
+    faults = [
+        fault
+        for cluster, longest_job in clusters().items()
+        if (fault := fault_of(cluster, worked.get(cluster), now - longest_job))
+    ]
+    if faults:
+        return Part("degraded", " ".join(faults))
+    return Part("ok", f"Jobs pass through {' and '.join(sorted(worked))}.")
+
+
+def clusters() -> dict[str, timedelta]:
+    """The clusters there should be, and how long each may be busy with one job."""
+    own = {settings.Q_CLUSTER["name"]: settings.Q_CLUSTER}
+    return {
+        name: timedelta(seconds=cluster["timeout"]) + WORKERS_SEEN_WITHIN
+        for name, cluster in {**own, **settings.Q_CLUSTER["ALT_CLUSTERS"]}.items()
+    }
+
+
+def fault_of(cluster: str, worked_at: datetime | None, since: datetime) -> str:
+    if worked_at is None:
+        return f"No worker of {cluster} was seen in the last minute: its jobs wait."
+    if worked_at < since:
+        return f"Workers of {cluster} are alive, but no job passes through them."
+    return ""
 
 
 def state_of(found: dict[str, Part]) -> State:

@@ -17,10 +17,10 @@ import threading
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
@@ -39,6 +39,8 @@ MAX_JPEG_SCANS: Final = 24
 # The most chunks or segments we walk over in one file.
 MAX_PARTS: Final = 20_000
 THUMBNAIL_SIDE: Final = 112
+
+_Box = tuple[int, int, int, int]
 
 PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _PICTURE_CHUNKS: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
@@ -167,18 +169,60 @@ def gray_png(image: Image.Image) -> bytes:
     )
 
 
+class Drawn(NamedTuple):
+    """The part of a gray picture that holds all of the drawing; the rest is of one gray."""
+
+    gray: Image.Image
+    rest_level: int
+    rest_pixels: int
+    longest_side: int  # of the whole picture
+
+
 def upright_gray(image: Image.Image) -> Image.Image:
     """Return the picture as mode 'L', upright, lying on the background that it implies."""
-    orientation = exif_orientation(image.info.get("exif"))
     if image.has_transparency_data:
-        gray = _on_implied_background(image)
-    elif image.mode == "L":
-        gray = image
-    elif image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        gray = _gray_of_deep(image)
+        visible, box, behind = _on_implied_background(image)
+        gray = visible
+        if visible.size != image.size:
+            gray = Image.new("L", image.size, behind)
+            gray.paste(visible, box)
     else:
-        gray = image.convert("L")
-    return _turned(gray, orientation)
+        gray = _gray_of_opaque(image)
+    return _turned(gray, exif_orientation(image.info.get("exif")))
+
+
+def drawn_part(image: Image.Image) -> Drawn:
+    """Return upright_gray's picture without its even surroundings, for a fraction of the time."""
+    if image.has_transparency_data:
+        gray, _, level = _on_implied_background(image)
+    else:
+        gray = _gray_of_opaque(image)
+        level = 0
+    if gray.size == image.size:
+        gray, level = _without_even_margin(gray)
+    rest = image.width * image.height - gray.width * gray.height
+    gray = _turned(gray, exif_orientation(image.info.get("exif")))
+    return Drawn(gray, level, rest, max(image.size))
+
+
+def _without_even_margin(gray: Image.Image) -> tuple[Image.Image, int]:
+    """Cut off what is purely white or purely black around a picture, whichever its corner is."""
+    corner = gray.getpixel((0, 0))
+    if corner == 0:
+        box = gray.getbbox()
+    elif corner == 255:
+        box = ImageChops.invert(gray).getbbox()
+    else:
+        return gray, 0
+    return (gray if box is None else gray.crop(box)), 255 if corner else 0
+
+
+def _gray_of_opaque(image: Image.Image) -> Image.Image:
+    if image.mode == "L":
+        return image
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        return _gray_of_deep(image)
+    return image.convert("L")
 
 
 def exif_orientation(exif: object) -> int:
@@ -266,32 +310,33 @@ def _gray_of_deep(image: Image.Image) -> Image.Image:
     return Image.fromarray((deep.astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
 
 
-def _on_implied_background(image: Image.Image) -> Image.Image:
+def _on_implied_background(image: Image.Image) -> tuple[Image.Image, _Box, int]:
     """Lay a picture with transparency on what its author saw behind it, in gray.
 
     Where only strokes are visible, that is the opposite of the strokes. Where paper is visible
-    as well, the see-through rest (rounded corners, a cut-out) continues the paper.
+    as well, the see-through rest (rounded corners, a cut-out) continues the paper. Returned are
+    the visible part, its box, and the gray of the rest.
     """
+    whole = (0, 0, *image.size)
     if image.mode not in ("LA", "RGBA"):
         image = image.convert("RGBA")
+    box = image.getbbox(alpha_only=True)
+    if box is None:
+        return Image.new("L", image.size, 255), whole, 255
+    if box == whole and image.getchannel("A").getextrema()[0] == 255:
+        return image.convert("L"), whole, 255
+    image = image.crop(box)
     alpha = image.getchannel("A")
-    low, high = alpha.getextrema()
-    if low == 255:
-        return image.convert("L")
-    box = alpha.getbbox()
-    if high == 0 or box is None:
-        return Image.new("L", image.size, 255)
-    alpha = alpha.crop(box)
-    luma = image.crop(box).convert("L")
+    luma = image.convert("L")
+    behind = _implied_level(luma, alpha, whole[2] * whole[3])
+    visible = Image.new("L", alpha.size, behind)
+    visible.paste(luma, (0, 0), alpha)
+    return visible, box, behind
+
+
+def _implied_level(luma: Image.Image, alpha: Image.Image, pixels: int) -> int:
+    """The gray behind the visible part of a see-through picture of so many pixels."""
     levels = np.array(luma.histogram(alpha))
-    behind = _implied_level(levels, image.width * image.height)
-    gray = Image.new("L", image.size, behind)
-    gray.paste(luma, box, alpha)
-    return gray
-
-
-def _implied_level(levels: np.ndarray, pixels: int) -> int:
-    """The gray behind a see-through picture, from a histogram of what is visible of it."""
     visible = int(levels.sum())
     middle = int(np.searchsorted(np.cumsum(levels), visible / 2))
     far = visible - int(levels[max(0, middle - 64) : middle + 65].sum())

@@ -1,4 +1,4 @@
-"""Pictures and health. The pages are beside them."""
+"""Pictures and health. The pages are in pages.py."""
 
 from __future__ import annotations
 
@@ -60,15 +60,3 @@ def readyz(request: HttpRequest) -> JsonResponse:
         },
     }
     return JsonResponse(body, status=503 if state == "failed" else 200)
-
-
-def draw(request):  # stand-in until the pages land
-    return HttpResponse("")
-
-
-def history(request):
-    return HttpResponse("")
-
-
-def prediction(request, public_id):
-    return HttpResponse("")

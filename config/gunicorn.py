@@ -1,0 +1,47 @@
+"""How the web server runs, under ./run and anywhere else: gunicorn --config config/gunicorn.py.
+
+One process of eight threads: ONNX Runtime and the databases let go of the interpreter's lock, and
+one process keeps one copy of the network. It is not recycled after so many requests: it does not
+grow (a test holds it to that), and a lone process that ends leaves its callers waiting.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from config import env
+from training.lifeline import die_with
+
+wsgi_app = "config.wsgi:application"
+proc_name = "inkloop"
+bind = f"{env.text('HOST', '127.0.0.1')}:{env.whole('PORT', default=8000, least=1, most=65535)}"
+workers = env.whole("WEB_PROCESSES", default=1, least=1, most=64)
+worker_class = "gthread"
+threads = env.whole("WEB_THREADS", default=8, least=1, most=64)
+timeout = 60  # seconds without a sign of life from a worker process
+graceful_timeout = 20  # seconds requests have to end when told to stop
+keepalive = 5  # seconds
+preload_app = False  # what runs threads must not be forked
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108  (memory, not disk)
+forwarded_allow_ips = ""  # settings.py alone decides which proxy is believed
+control_socket_disable = True
+loglevel = env.text("LOG_LEVEL", "info").lower()
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    die_with(worker.ppid)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Load the network before the first request asks for it."""
+    from django.db import DatabaseError, connection
+
+    from predictions.recognizer import NoModel, recognizer
+
+    try:
+        recognizer.serving()
+    except (NoModel, DatabaseError) as missing:
+        worker.log.error("nothing serves yet: %s", missing)
+    finally:
+        connection.close()  # this thread answers no request

@@ -1,0 +1,306 @@
+"""/api/v1/labels/: the queue for the label page and for programs."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from labeling import decisions, progress, queue
+from labeling.decisions import Decided, Verdict
+from labeling.intake import take_in_if_due
+from labeling.models import Stream
+from predictions.api import ErrorOutput, FeedbackView
+from predictions.models import Prediction
+from predictions.visitors import Owner
+
+MOST_TOKENS = 200
+
+
+class MayLabel(BasePermission):
+    message = "Labeling needs the role of a labeler."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return request.user.has_perm("labeling.label_items")
+
+
+class MayReview(BasePermission):
+    message = "Settling disputes needs the role of a reviewer."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return request.user.has_perm("labeling.review_items")
+
+
+class ItemOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    token = serializers.UUIDField(help_text="The hold; spent by the answer.")
+    glyph = serializers.CharField(help_text="The glyph as a data URL: on screen without a request.")
+    drawing_url = serializers.CharField()
+    stream = serializers.ChoiceField(choices=Stream.values)
+    why = serializers.CharField()
+    guess = serializers.IntegerField(
+        allow_null=True, help_text="Hidden until answered, unless guesses are shown."
+    )
+
+
+class OutlookOutput(serializers.Serializer[Any]):
+    left = serializers.IntegerField()
+    held_by_others = serializers.IntegerField()
+    next_free_in = serializers.FloatField(allow_null=True, help_text="Seconds.")
+
+
+class NextInput(serializers.Serializer[Any]):
+    count = serializers.IntegerField(default=5, min_value=1, max_value=queue.AT_MOST)
+    holding = serializers.ListField(
+        child=serializers.UUIDField(),
+        default=list,
+        max_length=MOST_TOKENS,
+        help_text="Ids the page still shows; any other item of yours is handed out again.",
+    )
+
+
+class NextOutput(serializers.Serializer[Any]):
+    items = ItemOutput(many=True)
+    outlook = OutlookOutput(allow_null=True, help_text="When there is nothing to hand out: why.")
+
+
+class VerdictInput(serializers.Serializer[Any]):
+    """A digit from 0 to 9, or null for a drawing nobody can read."""
+
+    id = serializers.UUIDField()
+    request_id = serializers.UUIDField(help_text="Yours; sending it again changes nothing.")
+    digit = serializers.IntegerField(allow_null=True, min_value=0, max_value=9)
+
+
+class LabelInput(VerdictInput):
+    token = serializers.UUIDField()
+    seconds = serializers.FloatField(required=False, allow_null=True, min_value=0)
+    guess_shown = serializers.BooleanField(default=False)
+
+
+class DecidedOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    event = serializers.IntegerField()
+    digit = serializers.IntegerField(allow_null=True)
+    state = serializers.CharField()
+    guess = serializers.IntegerField(help_text="What the model had said.")
+
+
+class LabelView(APIView):
+    permission_classes = [MayLabel]
+
+    @property
+    def labeler(self) -> User:
+        assert isinstance(self.request.user, User)  # the permission lets nobody else in
+        return self.request.user
+
+    def read(self, serializer: type[serializers.Serializer[Any]], request: Request) -> Any:
+        given = serializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        return given.validated_data
+
+
+class NextView(LabelView):
+    @extend_schema(
+        operation_id="labels_next",
+        request=NextInput,
+        responses={200: NextOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """Lease the next items, each with the reason it is shown."""
+        take_in_if_due()
+        asked = self.read(NextInput, request)
+        held = queue.claim(self.labeler, count=asked["count"], holding=asked["holding"])
+        outlook = None if held or asked["holding"] else queue.outlook(self.labeler)
+        return Response(
+            {"items": [item_body(item) for item in held], "outlook": outlook_body(outlook)}
+        )
+
+
+class LabelsView(LabelView):
+    @extend_schema(
+        operation_id="labels_create",
+        request=LabelInput,
+        responses={200: DecidedOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """Answer an item you hold."""
+        said = self.read(LabelInput, request)
+        decided = decisions.decide(
+            said["id"],
+            Verdict(said["digit"]),
+            labeler=self.labeler,
+            token=said["token"],
+            request_id=said["request_id"],
+            seconds=said.get("seconds"),
+            guess_shown=said["guess_shown"],
+        )
+        return Response(decided_body(decided))
+
+
+class UndoOutput(serializers.Serializer[Any]):
+    event = serializers.IntegerField()
+    item = ItemOutput(allow_null=True)
+
+
+class UndoInput(serializers.Serializer[Any]):
+    request_id = serializers.UUIDField()
+
+
+class UndoView(LabelView):
+    @extend_schema(
+        operation_id="labels_undo",
+        request=UndoInput,
+        responses={200: UndoOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """Take your last standing decision back; the item is yours again."""
+        said = self.read(UndoInput, request)
+        undoing = decisions.undo(self.labeler, request_id=said["request_id"])
+        held = queue.hold_again(self.labeler, undoing.prediction_id)
+        return Response({"event": undoing.pk, "item": item_body(held) if held else None})
+
+
+class SkipInput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    token = serializers.UUIDField()
+
+
+class SkipView(LabelView):
+    @extend_schema(
+        operation_id="labels_skip", request=SkipInput, responses={204: None, "default": ErrorOutput}
+    )
+    def post(self, request: Request) -> Response:
+        """Pass an item on to somebody else."""
+        said = self.read(SkipInput, request)
+        queue.skip(self.labeler, said["id"], token=said["token"])
+        return Response(status=204)
+
+
+class KeepOutput(serializers.Serializer[Any]):
+    kept = serializers.ListField(child=serializers.UUIDField())
+
+
+class KeepInput(serializers.Serializer[Any]):
+    tokens = serializers.ListField(child=serializers.UUIDField(), max_length=MOST_TOKENS)
+
+
+class KeepView(LabelView):
+    @extend_schema(
+        operation_id="labels_keep",
+        request=KeepInput,
+        responses={200: KeepOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """The page is still open: keep what it holds. Answers which holds still stand."""
+        said = self.read(KeepInput, request)
+        return Response({"kept": queue.keep(self.labeler, said["tokens"])})
+
+
+class ReleaseInput(serializers.Serializer[Any]):
+    ids = serializers.ListField(child=serializers.UUIDField(), max_length=MOST_TOKENS)
+
+
+class ReleaseView(LabelView):
+    @extend_schema(
+        operation_id="labels_release",
+        request=ReleaseInput,
+        responses={204: None, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """The page is closed: what it held is free for others at once."""
+        queue.give_back(self.labeler, self.read(ReleaseInput, request)["ids"])
+        return Response(status=204)
+
+
+class ProgressOutput(serializers.Serializer[Any]):
+    today = serializers.IntegerField()
+    total = serializers.IntegerField()
+    per_hour = serializers.FloatField(help_text="Over the last sixty minutes at work.")
+    streak = serializers.IntegerField(help_text="Days in a row with a label, today's included.")
+    gold_answered = serializers.IntegerField()
+    gold_right = serializers.IntegerField()
+    left = serializers.IntegerField(help_text="Open items in the queue.")
+
+
+class ProgressView(LabelView):
+    @extend_schema(
+        operation_id="labels_progress", responses={200: ProgressOutput, "default": ErrorOutput}
+    )
+    def get(self, request: Request) -> Response:
+        """How far you are, how fast, and how well on items whose answer is known."""
+        return Response(progress.of(self.labeler))
+
+
+class SettleView(LabelView):
+    permission_classes = [MayReview]
+
+    @extend_schema(
+        operation_id="labels_settle",
+        request=VerdictInput,
+        responses={200: DecidedOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """Rule on an item."""
+        said = self.read(VerdictInput, request)
+        decided = decisions.settle(
+            said["id"],
+            Verdict(said["digit"]),
+            reviewer=self.labeler,
+            request_id=said["request_id"],
+        )
+        return Response(decided_body(decided))
+
+
+def item_body(item: queue.Held) -> dict[str, Any]:
+    return {
+        "id": str(item.public_id),
+        "token": str(item.token),
+        "glyph": "data:image/png;base64," + base64.b64encode(item.glyph).decode(),
+        "drawing_url": Prediction(public_id=item.public_id).drawing_url,
+        "stream": item.stream,
+        "why": str(Stream(item.stream).label),
+        "guess": item.guess if settings.SHOW_GUESSES and item.stream != Stream.AUDIT else None,
+    }
+
+
+def outlook_body(outlook: queue.Outlook | None) -> dict[str, Any] | None:
+    if outlook is None:
+        return None
+    return {
+        "left": outlook.left,
+        "held_by_others": outlook.held_by_others,
+        "next_free_in": outlook.next_free_in,
+    }
+
+
+def decided_body(decided: Decided) -> dict[str, Any]:
+    return {
+        "id": str(decided.prediction.public_id),
+        "event": decided.event.pk,
+        "digit": decided.event.digit,
+        "state": decided.state,
+        "guess": decided.prediction.digit,
+    }
+
+
+class TrustedFeedbackView(FeedbackView):
+    """The feedback door of `predictions`, one floor up: a trusted person's word is a label too."""
+
+    def keep(self, prediction: Prediction, digit: int | None, owner: Owner) -> Any:
+        feedback = super().keep(prediction, digit, owner)
+        if is_trusted(self.request):
+            decisions.label_by_feedback(prediction, Verdict(digit), owner=owner)
+        return feedback
+
+
+def is_trusted(request: Request) -> bool:
+    return settings.TRUST_FEEDBACK or request.user.has_perm("labeling.label_items")

@@ -1,0 +1,198 @@
+"""Many labels in one act, and that act taken back. The database does the counting and copying."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from labeling.decisions import Verdict, label_of, place_of
+from labeling.errors import AlreadyUndone, EmptySelection
+from labeling.intake import take_in
+from labeling.models import Batch, Label, LabelEvent, QueueItem
+from labeling.standing import standing
+from predictions.models import Prediction
+
+logger = logging.getLogger(__name__)
+AT_ONCE = 2_000  # items restated together
+
+# `chosen` becomes the SQL that Django made of our own queryset; its values stay parameters.
+CORRECTIONS = """
+INSERT INTO labeling_labelevent (prediction_id, kind, digit, is_unreadable, labeler_id, created_at,
+  stream, version_id, guess_shown, wants_second, is_gold, batch_id)
+SELECT p.id, 'correct', %s, %s, %s, %s, '', p.version_id, %s, %s, %s, %s
+FROM predictions_prediction AS p WHERE p.id IN ({chosen}) ORDER BY p.id"""
+
+
+@transaction.atomic
+def correct(
+    selection: QuerySet[Prediction], verdict: Verdict, *, by: User, chosen_by: dict[str, Any]
+) -> Batch:
+    """Correct everything selected, as one batch. An empty selection is declined, never widened."""
+    take_in()  # every prediction has its queue row before they are locked
+    lock_items(selection)
+    batch = Batch.objects.create(kind=Batch.Kind.CORRECTION, made_by=by, chosen_by=chosen_by)
+    batch.count = append_corrections(selection, verdict, by=by, batch=batch)
+    if batch.count == 0:
+        raise EmptySelection("Nothing is selected, so nothing was corrected.")
+    batch.save(update_fields=["count"])
+    settle_labels(batch)
+    close_items(batch)
+    logger.info("batch %s corrected %s labels", batch.pk, batch.count)
+    return batch
+
+
+def lock_items(selection: QuerySet[Prediction]) -> None:
+    """Decisions on these items wait until the batch is written, and then see it."""
+    items = QueueItem.objects.filter(pk__in=selection.order_by().values("pk"))
+    list(items.select_for_update().order_by("pk").values_list("pk"))
+
+
+def append_corrections(
+    selection: QuerySet[Prediction], verdict: Verdict, *, by: User, batch: Batch
+) -> int:
+    chosen, chosen_params = as_sql(selection.order_by().values("pk"))
+    return execute(
+        CORRECTIONS.format(chosen=chosen),
+        [
+            verdict.digit,
+            verdict.is_unreadable,
+            by.pk,
+            adapted_time(),
+            True,
+            False,
+            False,
+            adapted_uuid(batch.pk),
+            *chosen_params,
+        ],
+    )
+
+
+def settle_labels(batch: Batch) -> None:
+    """A correction settles whatever was said before: the rule of `standing`, for a batch."""
+    execute(
+        "INSERT INTO labeling_label"
+        " (prediction_id, digit, is_unreadable, state, opinions, event_id)"
+        " SELECT e.prediction_id, e.digit, e.is_unreadable, 'settled',"
+        " COALESCE(l.opinions, 0), e.id FROM labeling_labelevent AS e"
+        " LEFT JOIN labeling_label AS l ON l.prediction_id = e.prediction_id"
+        " WHERE e.batch_id = %s"
+        " ON CONFLICT (prediction_id) DO UPDATE SET digit = excluded.digit,"
+        " is_unreadable = excluded.is_unreadable, state = excluded.state,"
+        " event_id = excluded.event_id",
+        [adapted_uuid(batch.pk)],
+    )
+
+
+def close_items(batch: Batch) -> None:
+    QueueItem.objects.filter(
+        pk__in=LabelEvent.objects.filter(batch=batch).values("prediction"), is_open=True
+    ).update(is_open=False, holder=None, token=None, leased_until=None)
+
+
+@transaction.atomic
+def undo_batch(batch: Batch, *, by: User) -> int:
+    """Take a whole batch back exactly; what was decided after it stays decided."""
+    taken = Batch.objects.filter(pk=batch.pk, undone_at__isnull=True).update(
+        undone_at=timezone.now(), undone_by=by
+    )
+    if not taken:
+        raise AlreadyUndone("This batch was taken back before.")
+    undone = execute(
+        "INSERT INTO labeling_labelevent (prediction_id, kind, is_unreadable, labeler_id,"
+        " created_at, stream, guess_shown, wants_second, is_gold, reverses_id)"
+        " SELECT e.prediction_id, 'undo', %s, %s, %s, '', %s, %s, %s, e.id"
+        " FROM labeling_labelevent AS e WHERE e.batch_id = %s AND NOT EXISTS"
+        " (SELECT 1 FROM labeling_labelevent AS u WHERE u.reverses_id = e.id)",
+        [False, by.pk, adapted_time(), False, False, False, adapted_uuid(batch.pk)],
+    )
+    keys = LabelEvent.objects.filter(batch=batch).values_list("prediction_id", flat=True)
+    for some in chunks(keys.order_by("prediction_id").iterator(AT_ONCE), AT_ONCE):
+        restate_many(some)
+    logger.info("batch %s was taken back: %s labels", batch.pk, undone)
+    return undone
+
+
+def restate_many(prediction_ids: list[int]) -> None:
+    """Bring labels and queue rows to what the events of these items add up to."""
+    items = QueueItem.objects.select_for_update().in_bulk(prediction_ids)
+    labels, gone, moved = [], [], []
+    for prediction_id, events in events_by_item(prediction_ids).items():
+        stands = standing(events)
+        if stands is None:
+            gone.append(prediction_id)
+        else:
+            labels.append(label_of(prediction_id, stands, events[-1]))
+        item = items.get(prediction_id)
+        if item is not None and (place := place_of(item, stands)) != (item.is_open, item.stream):
+            item.is_open, item.stream = place
+            moved.append(item)
+    write_labels(labels)
+    Label.objects.filter(pk__in=gone).delete()
+    write_places(moved)
+
+
+def events_by_item(prediction_ids: list[int]) -> dict[int, list[LabelEvent]]:
+    found: dict[int, list[LabelEvent]] = defaultdict(list)
+    events = LabelEvent.objects.filter(prediction__in=prediction_ids).only(
+        "prediction", "kind", "digit", "is_unreadable", "labeler", "visitor", "wants_second",
+        "is_gold", "reverses",
+    )  # fmt: skip
+    for event in events.order_by("pk"):
+        found[event.prediction_id].append(event)
+    return found
+
+
+def write_labels(labels: list[Label]) -> None:
+    Label.objects.bulk_create(
+        labels,
+        update_conflicts=True,
+        unique_fields=["prediction"],
+        update_fields=["digit", "is_unreadable", "state", "opinions", "event"],
+    )
+
+
+def write_places(items: list[QueueItem]) -> None:
+    by_place: dict[tuple[bool, str], list[int]] = defaultdict(list)
+    for item in items:
+        by_place[item.is_open, item.stream].append(item.pk)
+    for (is_open, stream), keys in by_place.items():
+        QueueItem.objects.filter(pk__in=keys).update(
+            is_open=is_open, stream=stream, holder=None, token=None, leased_until=None
+        )
+
+
+def chunks(keys: Iterable[int], size: int) -> Iterator[list[int]]:
+    some: list[int] = []
+    for key in keys:
+        some.append(key)
+        if len(some) == size:
+            yield some
+            some = []
+    if some:
+        yield some
+
+
+def as_sql(query: QuerySet[Any, Any]) -> tuple[str, list[Any]]:
+    sql, params = query.query.get_compiler(using=query.db).as_sql()
+    return sql, list(params)
+
+
+def execute(sql: str, params: list[Any]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return int(cursor.rowcount)
+
+
+def adapted_time() -> Any:
+    return connection.ops.adapt_datetimefield_value(timezone.now())
+
+
+def adapted_uuid(value: Any) -> Any:
+    return value if connection.features.has_native_uuid_field else value.hex

@@ -1,0 +1,280 @@
+"""What labelers, reviewers and visitors decide. Every verb appends events and restates labels.
+
+An event and the label it leads to are written in one transaction, with the item's queue row locked
+first, so that two decisions on one item take their turns.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from labeling import gold
+from labeling.errors import AlreadyUndone, Gone, LeaseLost, NothingToUndo
+from labeling.models import Label, LabelEvent, QueueItem, Stream
+from labeling.standing import Standing, standing
+from predictions.models import Prediction
+from predictions.visitors import Owner
+
+logger = logging.getLogger(__name__)
+lots = random.SystemRandom()
+LONGEST = 600.0  # seconds; whoever looked longer was away
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is said about a drawing: a digit, or that it is unreadable (digit None)."""
+
+    digit: int | None
+
+    @property
+    def is_unreadable(self) -> bool:
+        return self.digit is None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The answer to a decision; the same for the same request, however often it is sent."""
+
+    event: LabelEvent
+    prediction: Prediction
+    state: str  # of the label, or "gold"
+
+
+@transaction.atomic
+def decide(
+    public_id: uuid.UUID,
+    verdict: Verdict,
+    *,
+    labeler: User,
+    token: uuid.UUID,
+    request_id: uuid.UUID,
+    seconds: float | None = None,
+    guess_shown: bool = False,
+) -> Decided:
+    """A labeler answers an item they hold."""
+    item = locked_item(public_id)
+    events = events_of(item.prediction_id, request_id)
+    if answered := by_request(events, request_id, labeler):
+        return Decided(answered, item.prediction, state_now(item, answered))
+    is_gold = gold.is_token(labeler.pk, item.prediction_id, token)
+    if is_gold and any(event.is_gold and event.labeler_id == labeler.pk for event in events):
+        raise LeaseLost("This item was answered before.")
+    if not is_gold:
+        spend_lease(item, labeler, token)
+    event = LabelEvent.objects.create(
+        prediction_id=item.prediction_id,
+        kind=LabelEvent.Kind.LABEL,
+        digit=verdict.digit,
+        is_unreadable=verdict.is_unreadable,
+        labeler=labeler,
+        stream=item.stream,
+        score=item.score,
+        selection_probability=item.selection_probability,
+        version_id=item.prediction.version_id,
+        guess_shown=guess_shown,
+        seconds=None if seconds is None else min(max(seconds, 0.0), LONGEST),
+        wants_second=not is_gold and calls_for_second(item.prediction, verdict, events),
+        is_gold=is_gold,
+        request_id=request_id,
+    )
+    if is_gold:
+        return Decided(event, item.prediction, "gold")
+    stands = restate(item, [*events, event], event)
+    return Decided(event, item.prediction, stands.state if stands else "")
+
+
+def locked_item(public_id: uuid.UUID) -> QueueItem:
+    """The queue row every decision on an item goes through, one at a time."""
+    item = (
+        QueueItem.objects.select_for_update(of=("self",))
+        .select_related("prediction")
+        .defer("prediction__glyph", "prediction__probabilities")
+        .filter(prediction__public_id=public_id)
+        .first()
+    )
+    if item is None:
+        raise Gone("There is no such item in the queue.")
+    return item
+
+
+def events_of(prediction_id: int, request_id: uuid.UUID | None = None) -> list[LabelEvent]:
+    wanted = Q(prediction_id=prediction_id)
+    if request_id is not None:
+        wanted |= Q(request_id=request_id)
+    return list(LabelEvent.objects.filter(wanted).order_by("pk"))
+
+
+def by_request(events: list[LabelEvent], request_id: uuid.UUID, labeler: User) -> LabelEvent | None:
+    for event in events:
+        if event.request_id == request_id:
+            if event.labeler_id != labeler.pk:
+                raise Gone("This request id was used by somebody else.")
+            return event
+    return None
+
+
+def state_now(item: QueueItem, event: LabelEvent) -> str:
+    if event.is_gold:
+        return "gold"
+    label = Label.objects.filter(pk=item.prediction_id).values_list("state", flat=True).first()
+    return label or ""
+
+
+def spend_lease(item: QueueItem, labeler: User, token: uuid.UUID) -> None:
+    """The hold is used up by the answer; a stale or foreign one changes nothing."""
+    spent = QueueItem.objects.filter(
+        pk=item.pk, holder=labeler, token=token, leased_until__gt=Now(), is_open=True
+    ).update(holder=None, token=None, leased_until=None)
+    if not spent:
+        raise LeaseLost("This item is no longer yours: the hold ran out or moved on.")
+    item.holder = item.token = item.leased_until = None
+
+
+def calls_for_second(
+    prediction: Prediction, verdict: Verdict, events: Iterable[LabelEvent]
+) -> bool:
+    """A first opinion is checked where it contradicts a confident model, or by lot."""
+    if any(event.kind == LabelEvent.Kind.LABEL for event in events):
+        return False
+    contradicts = verdict.digit != prediction.digit
+    if contradicts and prediction.confidence >= settings.CONFIDENT:
+        return True
+    return lots.random() < settings.SECOND_OPINION_RATE
+
+
+def restate(item: QueueItem, events: list[LabelEvent], last: LabelEvent) -> Standing | None:
+    """Write what stands after these events, and open or close the item accordingly."""
+    stands = standing(events)
+    if stands is None:
+        Label.objects.filter(pk=item.prediction_id).delete()
+    else:
+        Label.objects.bulk_create(
+            [label_of(item.prediction_id, stands, last)],
+            update_conflicts=True,
+            unique_fields=["prediction"],
+            update_fields=["digit", "is_unreadable", "state", "opinions", "event"],
+        )
+    is_open, stream = place_of(item, stands)
+    if (is_open, stream) != (item.is_open, item.stream):
+        QueueItem.objects.filter(pk=item.pk).update(is_open=is_open, stream=stream)
+        item.is_open, item.stream = is_open, stream
+    return stands
+
+
+def label_of(prediction_id: int, stands: Standing, last: LabelEvent) -> Label:
+    return Label(
+        prediction_id=prediction_id,
+        digit=stands.digit,
+        is_unreadable=stands.is_unreadable,
+        state=stands.state,
+        opinions=stands.opinions,
+        event=last,
+    )
+
+
+def place_of(item: QueueItem, stands: Standing | None) -> tuple[bool, str]:
+    """Open where it came from, open for another opinion, or closed."""
+    if stands is None:
+        return True, item.origin
+    if stands.state == Label.State.AWAITING:
+        return True, Stream.SECOND
+    return False, item.stream
+
+
+@transaction.atomic
+def undo(labeler: User, *, request_id: uuid.UUID) -> LabelEvent:
+    """Take back the last decision of one's own that still stands; the item is open again."""
+    if done := LabelEvent.objects.filter(request_id=request_id, labeler=labeler).first():
+        return done
+    last = (
+        LabelEvent.objects.of_labeler(labeler.pk)
+        .standing()
+        .filter(batch__isnull=True)
+        .select_related("prediction")
+        .order_by("-pk")
+        .first()
+    )
+    if last is None:
+        raise NothingToUndo("There is nothing of yours left to take back.")
+    return reverse(last, by=labeler, request_id=request_id)
+
+
+def reverse(event: LabelEvent, *, by: User, request_id: uuid.UUID | None = None) -> LabelEvent:
+    """Append the event that takes this one back, as if it had never been."""
+    item = locked_item(event.prediction.public_id)
+    if LabelEvent.objects.filter(reverses=event).exists():
+        raise AlreadyUndone("This was taken back before.")
+    undoing = LabelEvent.objects.create(
+        prediction_id=event.prediction_id,
+        kind=LabelEvent.Kind.UNDO,
+        labeler=by,
+        reverses=event,
+        request_id=request_id,
+    )
+    if not event.is_gold:
+        restate(item, events_of(event.prediction_id), undoing)
+    logger.info("event %s was taken back by event %s", event.pk, undoing.pk)
+    return undoing
+
+
+@transaction.atomic
+def settle(
+    public_id: uuid.UUID, verdict: Verdict, *, reviewer: User, request_id: uuid.UUID
+) -> Decided:
+    """A reviewer rules on an item, whoever holds it."""
+    item = locked_item(public_id)
+    events = events_of(item.prediction_id, request_id)
+    if answered := by_request(events, request_id, reviewer):
+        return Decided(answered, item.prediction, state_now(item, answered))
+    event = LabelEvent.objects.create(
+        prediction_id=item.prediction_id,
+        kind=LabelEvent.Kind.SETTLE,
+        digit=verdict.digit,
+        is_unreadable=verdict.is_unreadable,
+        labeler=reviewer,
+        stream=Stream.REVIEW,
+        version_id=item.prediction.version_id,
+        guess_shown=True,
+        request_id=request_id,
+    )
+    stands = restate(item, [*events, event], event)
+    assert stands is not None
+    return Decided(event, item.prediction, stands.state)
+
+
+@transaction.atomic
+def label_by_feedback(
+    prediction: Prediction, verdict: Verdict, *, owner: Owner
+) -> LabelEvent | None:
+    """A trusted person's feedback is a label at once. An audit item stays blind: no label."""
+    from labeling.intake import enqueue
+
+    if prediction.is_audit:
+        return None
+    if not QueueItem.objects.filter(pk=prediction.pk).exists():
+        enqueue([prediction])
+    item = locked_item(prediction.public_id)
+    event = LabelEvent.objects.create(
+        prediction=prediction,
+        kind=LabelEvent.Kind.LABEL,
+        digit=verdict.digit,
+        is_unreadable=verdict.is_unreadable,
+        labeler_id=owner.user_id,
+        visitor=owner.visitor,
+        stream=Stream.FEEDBACK,
+        score=item.score,
+        version_id=prediction.version_id,
+        guess_shown=True,
+    )
+    restate(item, events_of(prediction.pk), event)
+    return event

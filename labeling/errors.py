@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from predictions.errors import Declined
+
+
+class LeaseLost(Declined):
+    """The hold ran out, was given up, or somebody else has it."""
+
+    code = "lease_lost"
+
+
+class NothingToUndo(Declined):
+    """There is no decision of theirs left to take back."""
+
+    code = "nothing_to_undo"
+
+
+class AlreadyUndone(Declined):
+    """What is to be taken back was taken back before."""
+
+    code = "already_undone"
+
+
+class Gone(Declined):
+    """What it is about changed meanwhile."""
+
+    code = "changed_meanwhile"
+
+
+class EmptySelection(Declined):
+    """Nothing is selected; that never means everything."""
+
+    code = "empty_selection"

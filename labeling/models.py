@@ -1,0 +1,291 @@
+from __future__ import annotations
+
+import uuid
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from predictions.models import ModelVersion, Prediction, is_digit
+
+
+class Stream(models.TextChoices):
+    """Why an item is shown."""
+
+    AUDIT = "audit", "chosen at random, blind, never trained on"
+    FEEDBACK = "feedback", "a visitor said something about it"
+    UNSURE = "unsure", "the model was least sure"
+    REVIEW = "review", "somebody asked for another look"
+    SECOND = "second", "a second opinion is wanted"
+
+
+class Batch(models.Model):
+    """Many labels decided in one act, which can be taken back in one act."""
+
+    class Kind(models.TextChoices):
+        CORRECTION = "correction", "bulk correction"
+        GRID = "grid", "confirmed on the grid"
+        IMPORT = "import", "imported"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=10, choices=Kind)
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True)
+    made_at = models.DateTimeField(default=timezone.now)
+    chosen_by = models.JSONField(default=dict, help_text="The filter as it stood, in words.")
+    count = models.PositiveIntegerField(default=0)
+    undone_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    undone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "batches"
+        ordering = ["-made_at"]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} of {self.count}"
+
+
+class LabelEventQuerySet(models.QuerySet["LabelEvent"]):
+    def of_labeler(self, user_id: int) -> Self:
+        return self.filter(labeler_id=user_id)
+
+    def opinions(self) -> Self:
+        """What labelers said, each on an item's own merits."""
+        return self.filter(kind=LabelEvent.Kind.LABEL, is_gold=False)
+
+    def standing(self) -> Self:
+        """Those nothing has reversed."""
+        return self.exclude(kind=LabelEvent.Kind.UNDO).filter(reversed_by__isnull=True)
+
+
+class LabelEvent(models.Model):
+    """What somebody decided, and why they were asked. Only ever added to."""
+
+    class Kind(models.TextChoices):
+        LABEL = "label", "a labeler's opinion"
+        SETTLE = "settle", "a reviewer's ruling"
+        CORRECT = "correct", "an admin's correction"
+        UNDO = "undo", "takes another event back"
+
+    prediction = models.ForeignKey(Prediction, on_delete=models.PROTECT, related_name="events")
+    kind = models.CharField(max_length=7, choices=Kind)
+    digit = models.PositiveSmallIntegerField(null=True)
+    is_unreadable = models.BooleanField(default=False)
+    labeler = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, db_index=False
+    )
+    visitor = models.UUIDField(null=True, help_text="Who said it where nobody signs in.")
+    created_at = models.DateTimeField(default=timezone.now)
+    stream = models.CharField(max_length=8, choices=Stream, blank=True)
+    score = models.FloatField(null=True, help_text="What ordered it in its stream.")
+    selection_probability = models.FloatField(
+        null=True, help_text="The chance it had of being shown; empty where no chance was drawn."
+    )
+    version = models.ForeignKey(
+        ModelVersion,
+        on_delete=models.PROTECT,
+        null=True,
+        db_index=False,
+        related_name="+",
+        help_text="The model version whose guess it was about.",
+    )
+    guess_shown = models.BooleanField(default=False)
+    seconds = models.FloatField(null=True, help_text="From shown to decided.")
+    wants_second = models.BooleanField(
+        default=False, help_text="A second opinion was called for, by contradiction or by lot."
+    )
+    is_gold = models.BooleanField(default=False, help_text="The answer was known beforehand.")
+    request_id = models.UUIDField(null=True, unique=True)
+    reverses = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, related_name="reversed_by"
+    )
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, null=True, related_name="events")
+
+    objects = LabelEventQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["labeler", "-id"], name="event_of_labeler"),
+            models.Index(fields=["labeler", "created_at"], name="event_of_labeler_by_time"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(digit__isnull=True) | is_digit("digit"), name="event_is_a_digit"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="undo", digit__isnull=True, is_unreadable=False)
+                | (~Q(kind="undo") & Q(digit__isnull=False, is_unreadable=False))
+                | (~Q(kind="undo") & Q(digit__isnull=True, is_unreadable=True)),
+                name="event_says_a_digit_or_unreadable_or_undoes",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="undo", reverses__isnull=False)
+                | (~Q(kind="undo") & Q(reverses__isnull=True)),
+                name="only_an_undo_reverses",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.value} on {self.prediction_id}"
+
+    @property
+    def value(self) -> str:
+        return "unreadable" if self.is_unreadable else str(self.digit)
+
+
+class LabelQuerySet(models.QuerySet["Label"]):
+    def settled(self) -> Self:
+        return self.filter(state=Label.State.SETTLED)
+
+    def readable(self) -> Self:
+        """Labels that name a digit; the rest were judged unreadable."""
+        return self.filter(digit__isnull=False)
+
+    def disputed(self) -> Self:
+        return self.filter(state=Label.State.DISPUTED)
+
+    def audited(self) -> Self:
+        """Labels on drawings chosen at random, the only unbiased sample there is."""
+        return self.filter(prediction__is_audit=True)
+
+
+class Label(models.Model):
+    """What stands now; one a prediction, always equal to what its events add up to."""
+
+    class State(models.TextChoices):
+        SETTLED = "settled", "settled"
+        AWAITING = "awaiting", "waits for another opinion"
+        DISPUTED = "disputed", "waits for a reviewer"
+
+    prediction = models.OneToOneField(
+        Prediction, on_delete=models.PROTECT, primary_key=True, related_name="label"
+    )
+    digit = models.PositiveSmallIntegerField(null=True)
+    is_unreadable = models.BooleanField(default=False)
+    state = models.CharField(max_length=8, choices=State)
+    opinions = models.PositiveSmallIntegerField()
+    event = models.ForeignKey(
+        LabelEvent,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The last that changed it.",
+    )
+
+    objects = LabelQuerySet.as_manager()
+
+    class Meta:
+        permissions = [
+            ("label_items", "Can label what the queue shows"),
+            ("review_items", "Can settle disputes and send items to review"),
+            ("correct_in_bulk", "Can correct many labels at once"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["prediction"], condition=Q(state="disputed"), name="label_disputed"
+            ),
+            models.Index(fields=["digit", "-prediction"], name="label_of_digit"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(digit__isnull=True, is_unreadable=True)
+                | (is_digit("digit") & Q(is_unreadable=False)),
+                name="label_is_a_digit_or_unreadable",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.value} ({self.state})"
+
+    @property
+    def value(self) -> str:
+        return "unreadable" if self.is_unreadable else str(self.digit)
+
+
+class QueueItem(models.Model):
+    """A prediction's place in the queue, and who holds it. The order is (stream, rank)."""
+
+    prediction = models.OneToOneField(
+        Prediction, on_delete=models.CASCADE, primary_key=True, related_name="queue_item"
+    )
+    origin = models.CharField(max_length=8, choices=Stream, help_text="The stream it came in by.")
+    stream = models.CharField(max_length=8, choices=Stream)
+    rank = models.FloatField(help_text="Smallest first within the stream.")
+    score = models.FloatField(help_text="The model's margin between its two best digits.")
+    selection_probability = models.FloatField(null=True)
+    is_open = models.BooleanField(default=True)
+    glyph_digest = models.UUIDField()
+    owner_key = models.CharField(max_length=40, help_text="Who made it; spreads a writer's items.")
+    holder = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="leases"
+    )
+    token = models.UUIDField(null=True)
+    leased_until = models.DateTimeField(null=True)
+    skips = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["stream", "rank", "prediction"],
+                condition=Q(is_open=True),
+                name="queue_order",
+            ),
+            models.Index(fields=["glyph_digest"], name="queue_twins"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(token__isnull=True, leased_until__isnull=True)
+                | Q(token__isnull=False, leased_until__isnull=False),
+                name="lease_has_token_and_end",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.prediction_id} in {self.stream}"
+
+
+class Skip(models.Model):
+    """A labeler passed an item on; it does not come back to them."""
+
+    prediction = models.ForeignKey(Prediction, on_delete=models.CASCADE)
+    labeler = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["prediction", "labeler"], name="one_skip_a_labeler")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.labeler_id} skipped {self.prediction_id}"
+
+
+class Gold(models.Model):
+    """An item whose answer is known; woven in to see how well labelers read."""
+
+    prediction = models.OneToOneField(Prediction, on_delete=models.CASCADE, primary_key=True)
+    digit = models.PositiveSmallIntegerField()
+    added_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True)
+    added_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "gold"
+        constraints = [models.CheckConstraint(condition=is_digit("digit"), name="gold_is_a_digit")]
+
+    def __str__(self) -> str:
+        return f"{self.prediction_id} is {self.digit}"
+
+
+class Intake(models.Model):
+    """How far the queue has taken in the predictions and the feedback below it. One row."""
+
+    last_prediction = models.BigIntegerField(default=0)
+    last_feedback_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_intake")]
+
+    def __str__(self) -> str:
+        return f"up to prediction {self.last_prediction}"

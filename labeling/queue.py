@@ -1,0 +1,293 @@
+"""The shared queue: claim, keep, give back, pass on. One item has one holder at a time.
+
+The claim is one transaction: the rows a labeler may have are read and locked (PostgreSQL skips
+those another claim has locked; SQLite lets one writer in at a time), then leased by an UPDATE that
+names its premise again and whose row count is looked at.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.db.models import Count, DurationField, ExpressionWrapper, F, Min, Q
+from django.db.models.functions import Now
+
+from labeling import gold
+from labeling.errors import LeaseLost
+from labeling.models import QueueItem, Skip, Stream
+from predictions.models import Prediction
+
+LEASE = timedelta(minutes=3)
+AT_MOST = 20  # items leased by one call
+SKIPS_BEFORE_REVIEW = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An item in a labeler's hands, with everything needed to show it and to explain why."""
+
+    prediction_id: int
+    public_id: uuid.UUID
+    glyph: bytes
+    guess: int
+    confidence: float
+    stream: str
+    score: float
+    selection_probability: float | None
+    token: uuid.UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is left when nothing can be had at once."""
+
+    left: int
+    held_by_others: int
+    next_free_in: float | None  # seconds
+
+
+def claim(
+    labeler: User,
+    *,
+    count: int = 1,
+    holding: Sequence[uuid.UUID] = (),
+    dice: random.Random | None = None,
+) -> list[Held]:
+    """Lease the next items: first those of one's own that the page no longer knows, then new ones.
+
+    `holding` names what the page still shows; it stays as it is.
+    """
+    count = min(count, AT_MOST)
+    dice = dice or random.Random()  # noqa: S311  (a fair mix, no secret)
+    weave = dice.random() < settings.GOLD_RATE * count
+    token = uuid.uuid4()
+    with transaction.atomic():
+        rows = candidates(labeler, count, holding, with_gold=weave)
+        chosen = choose([row for row in rows if not row.is_gold], count, dice)
+        lease(labeler, [row.prediction_id for row in chosen], token)
+    held = [row.held(token) for row in chosen]
+    for row in rows:
+        if row.is_gold and held:
+            known = row.held(gold.token_for(labeler.pk, row.prediction_id))
+            held.insert(dice.randrange(len(held) + 1), known)
+    return held
+
+
+def lease(labeler: User, prediction_ids: list[int], token: uuid.UUID) -> None:
+    leased = (
+        QueueItem.objects.filter(pk__in=prediction_ids, is_open=True)
+        .filter(Q(leased_until__isnull=True) | Q(leased_until__lte=Now()) | Q(holder=labeler))
+        .update(holder=labeler, token=token, leased_until=Now() + LEASE)
+    )
+    if leased != len(prediction_ids):  # locked rows cannot have changed; this is the last guard
+        raise LeaseLost("Somebody else took one of these items at the same moment.")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    prediction_id: int
+    stream: str
+    score: float
+    selection_probability: float | None
+    owner_key: str
+    is_own: bool
+    is_gold: bool
+    public_id: uuid.UUID
+    glyph: bytes
+    guess: int
+    confidence: float
+
+    def held(self, token: uuid.UUID) -> Held:
+        return Held(
+            self.prediction_id,
+            self.public_id,
+            self.glyph,
+            self.guess,
+            self.confidence,
+            self.stream,
+            self.score,
+            self.selection_probability,
+            token,
+        )
+
+
+POSTGRESQL_NOW = "STATEMENT_TIMESTAMP()"
+SQLITE_NOW = "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"
+# One arm a stream keeps each stream's order with one short walk along the index `queue_order`.
+FREE = """
+  SELECT * FROM (
+    SELECT prediction_id FROM labeling_queueitem AS item
+    WHERE is_open AND stream = '{stream}' AND (leased_until IS NULL OR leased_until <= {now})
+    {unseen} ORDER BY rank, prediction_id LIMIT %(reach)s) AS {stream}"""
+# Opinions are asked of people who have not given theirs; a passed-on item does not come back.
+NOT_SKIPPED = """AND NOT EXISTS (SELECT 1 FROM labeling_skip AS skip
+      WHERE skip.prediction_id = item.prediction_id AND skip.labeler_id = %(labeler)s)"""
+NOT_ANSWERED = """AND NOT EXISTS (SELECT 1 FROM labeling_labelevent AS event
+      WHERE event.prediction_id = item.prediction_id AND event.labeler_id = %(labeler)s
+      AND event.kind = 'label' AND NOT EXISTS (
+        SELECT 1 FROM labeling_labelevent AS undo WHERE undo.reverses_id = event.id))"""
+# A lease that another claim has just committed is seen here again, after the lock is taken.
+TAKEABLE = """(q.leased_until IS NULL OR q.leased_until <= {now} OR q.holder_id = %(labeler)s)"""
+GOLD = """
+  SELECT * FROM (
+    SELECT item.prediction_id FROM labeling_gold AS item
+    WHERE NOT EXISTS (SELECT 1 FROM labeling_labelevent AS event
+      WHERE event.prediction_id = item.prediction_id AND event.labeler_id = %(labeler)s)
+    ORDER BY item.prediction_id LIMIT 1) AS gold"""
+OWN = """
+  SELECT * FROM (
+    SELECT prediction_id FROM labeling_queueitem
+    WHERE holder_id = %(labeler)s AND is_open AND leased_until > {now} LIMIT %(reach)s) AS own"""
+CANDIDATES = """
+SELECT q.prediction_id, q.stream, q.score, q.selection_probability, q.owner_key,
+  (q.leased_until > {now} AND q.holder_id = %(labeler)s) AS is_own,
+  NOT q.is_open AS is_gold, p.public_id, p.glyph, p.digit, p.confidence
+FROM labeling_queueitem AS q JOIN predictions_prediction AS p ON p.id = q.prediction_id
+WHERE q.prediction_id IN ({arms}) AND {takeable}
+ORDER BY q.rank, q.prediction_id {lock}"""
+
+
+def candidates_sql(*, with_gold: bool) -> str:
+    now = POSTGRESQL_NOW if on_postgresql() else SQLITE_NOW
+    arms = [OWN.format(now=now), *([GOLD] if with_gold else [])]
+    for stream in Stream.values:
+        unseen = NOT_SKIPPED
+        if stream in {Stream.SECOND, Stream.REVIEW}:
+            unseen += NOT_ANSWERED
+        arms.append(FREE.format(stream=stream, now=now, unseen=unseen))
+    lock = "FOR UPDATE OF q SKIP LOCKED" if on_postgresql() else ""
+    takeable = TAKEABLE.format(now=now)
+    return CANDIDATES.format(now=now, arms=" UNION ALL ".join(arms), takeable=takeable, lock=lock)
+
+
+def on_postgresql() -> bool:
+    return connection.vendor == "postgresql"
+
+
+def candidates(
+    labeler: User, count: int, holding: Sequence[uuid.UUID], *, with_gold: bool = False
+) -> list[Candidate]:
+    """The first free items of each stream, and those one holds already; locked until commit."""
+    reach = count * 2 + len(holding) + 4
+    with connection.cursor() as cursor:
+        cursor.execute(candidates_sql(with_gold=with_gold), {"labeler": labeler.pk, "reach": reach})
+        rows = [candidate_from(row) for row in cursor.fetchall()]
+    return [row for row in rows if row.public_id not in set(holding)]
+
+
+def candidate_from(row: tuple) -> Candidate:
+    key, stream, score, probability, owner, own, known, public_id, glyph, digit, confidence = row
+    if not isinstance(public_id, uuid.UUID):
+        public_id = uuid.UUID(public_id)
+    return Candidate(
+        key, stream, score, probability, owner, bool(own), bool(known), public_id, bytes(glyph),
+        digit, confidence,
+    )  # fmt: skip
+
+
+def choose(rows: list[Candidate], count: int, dice: random.Random) -> list[Candidate]:
+    """Own ones first; then streams by the set mix, in order within each, writers spread."""
+    own = [row for row in rows if row.is_own][:count]
+    waiting = {
+        stream: [row for row in rows if row.stream == stream and not row.is_own]
+        for stream in Stream.values
+    }
+    chosen = own
+    while len(chosen) < count and any(waiting.values()):
+        streams = [stream for stream, left in waiting.items() if left]
+        weights = [settings.QUEUE_MIX[stream] for stream in streams]
+        (stream,) = dice.choices(streams, weights=weights)
+        chosen.append(next_of(waiting[stream], chosen[-1:]))
+    return chosen
+
+
+def next_of(waiting: list[Candidate], last: list[Candidate]) -> Candidate:
+    """The first of the stream, or the one behind it when the first is by the same writer."""
+    for at, row in enumerate(waiting[:2]):
+        if not last or not row.owner_key or row.owner_key != last[0].owner_key:
+            return waiting.pop(at)
+    return waiting.pop(0)
+
+
+def keep(labeler: User, tokens: Sequence[uuid.UUID]) -> list[str]:
+    """The page is still open: hold on to what it shows. Which holds still stand."""
+    own = QueueItem.objects.filter(token__in=tokens, holder=labeler)
+    own.filter(leased_until__gt=Now()).update(leased_until=Now() + LEASE)
+    standing = own.filter(leased_until__gt=Now()).values_list("token", flat=True)
+    return sorted({str(token) for token in standing})
+
+
+def hold_again(labeler: User, prediction_id: int) -> Held | None:
+    """The item of a decision just taken back, in the same hands, unless somebody else has it."""
+    row = (
+        QueueItem.objects.select_related("prediction")
+        .filter(pk=prediction_id, is_open=True)
+        .filter(Q(leased_until__isnull=True) | Q(leased_until__lte=Now()) | Q(holder=labeler))
+        .first()
+    )
+    if row is None:
+        return None
+    token = uuid.uuid4()
+    lease(labeler, [row.pk], token)
+    return Held(
+        row.pk,
+        row.prediction.public_id,
+        bytes(row.prediction.glyph),
+        row.prediction.digit,
+        row.prediction.confidence,
+        row.stream,
+        row.score,
+        row.selection_probability,
+        token,
+    )
+
+
+def give_back(labeler: User, public_ids: Sequence[uuid.UUID]) -> int:
+    """The page is gone: what it held is free at once."""
+    return QueueItem.objects.filter(prediction__public_id__in=public_ids, holder=labeler).update(
+        holder=None, token=None, leased_until=None
+    )
+
+
+@transaction.atomic
+def skip(labeler: User, public_id: uuid.UUID, *, token: uuid.UUID) -> None:
+    """Pass an item on. It does not come back to this labeler; often skipped, it goes to review."""
+    prediction = Prediction.objects.only("pk").filter(public_id=public_id).first()
+    if prediction is None:
+        raise LeaseLost("There is no such item.")
+    if gold.is_token(labeler.pk, prediction.pk, token):
+        return
+    freed = QueueItem.objects.filter(
+        prediction=prediction, holder=labeler, token=token, leased_until__gt=Now()
+    ).update(holder=None, token=None, leased_until=None, skips=F("skips") + 1)
+    if not freed:
+        raise LeaseLost("This item is no longer yours: the hold ran out or moved on.")
+    Skip.objects.get_or_create(prediction=prediction, labeler=labeler)
+    QueueItem.objects.filter(
+        prediction=prediction,
+        skips__gte=SKIPS_BEFORE_REVIEW,
+        stream__in=[Stream.UNSURE, Stream.FEEDBACK],
+    ).update(stream=Stream.REVIEW)
+
+
+def outlook(labeler: User) -> Outlook:
+    """Why there is nothing at once: what is left, who holds it, when the next comes free."""
+    open_items = QueueItem.objects.filter(is_open=True)
+    held = Q(leased_until__gt=Now()) & ~Q(holder=labeler)
+    found = open_items.aggregate(
+        left=Count("pk"),
+        held=Count("pk", filter=held),
+        free_in=ExpressionWrapper(
+            Min("leased_until", filter=held) - Now(), output_field=DurationField()
+        ),
+    )
+    free_in = found["free_in"]
+    seconds = None if free_in is None else max(0.0, free_in.total_seconds())
+    return Outlook(found["left"], found["held"], seconds)

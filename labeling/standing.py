@@ -1,0 +1,109 @@
+"""The rule that turns an item's events into the label that stands. Pure; no database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+MAJORITY = 2  # equal opinions among three
+
+
+class Said(Protocol):
+    """The part of a label event the rule looks at."""
+
+    @property
+    def pk(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def digit(self) -> int | None: ...
+    @property
+    def is_unreadable(self) -> bool: ...
+    @property
+    def labeler_id(self) -> int | None: ...
+    @property
+    def visitor(self) -> object: ...
+    @property
+    def wants_second(self) -> bool: ...
+    @property
+    def is_gold(self) -> bool: ...
+    @property
+    def reverses_id(self) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What an item's label is, and whether it is settled."""
+
+    digit: int | None
+    is_unreadable: bool
+    state: str  # a Label.State
+    opinions: int
+
+
+def standing(events: Iterable[Said]) -> Standing | None:
+    """What stands after these events, oldest first; None when nothing is left to stand."""
+    live = unreversed(events)
+    rulings = [event for event in live if event.kind in {"settle", "correct"}]
+    if rulings:
+        return ruled(rulings[-1], opinions_after(live, rulings[-1]), total=count_opinions(live))
+    return voted(latest_of_each(live))
+
+
+def unreversed(events: Iterable[Said]) -> list[Said]:
+    events = list(events)
+    reversed_ids = {event.reverses_id for event in events if event.kind == "undo"}
+    return [
+        event
+        for event in events
+        if event.kind != "undo" and event.pk not in reversed_ids and not event.is_gold
+    ]
+
+
+def latest_of_each(events: Sequence[Said]) -> list[Said]:
+    """One opinion a person: what they said last."""
+    latest = {(event.labeler_id, event.visitor): event for event in events if is_opinion(event)}
+    return sorted(latest.values(), key=lambda event: event.pk)
+
+
+def is_opinion(event: Said) -> bool:
+    return event.kind == "label"
+
+
+def count_opinions(events: Sequence[Said]) -> int:
+    return len(latest_of_each(events))
+
+
+def opinions_after(events: Sequence[Said], ruling: Said) -> list[Said]:
+    return latest_of_each([event for event in events if event.pk > ruling.pk])
+
+
+def ruled(ruling: Said, later: Sequence[Said], *, total: int) -> Standing:
+    """A ruling stands; somebody who reads it otherwise afterwards reopens the dispute."""
+    contradicted = any(vote_of(event) != vote_of(ruling) for event in later)
+    state = "disputed" if contradicted else "settled"
+    return Standing(ruling.digit, ruling.is_unreadable, state, total)
+
+
+def voted(opinions: Sequence[Said]) -> Standing | None:
+    """One opinion is enough unless a second was called for; a conflict asks a third."""
+    if not opinions:
+        return None
+    votes = Counter(vote_of(event) for event in opinions)
+    (digit, is_unreadable), most = votes.most_common(1)[0]
+    return Standing(digit, is_unreadable, state_of(opinions, votes, most), len(opinions))
+
+
+def state_of(opinions: Sequence[Said], votes: Counter[tuple[int | None, bool]], most: int) -> str:
+    if len(votes) == 1:
+        needed = 2 if any(event.wants_second for event in opinions) else 1
+        return "settled" if most >= needed else "awaiting"
+    if len(opinions) < 3:
+        return "awaiting"
+    return "settled" if most >= MAJORITY and most * 2 > len(opinions) else "disputed"
+
+
+def vote_of(event: Said) -> tuple[int | None, bool]:
+    return event.digit, event.is_unreadable

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django.db import connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+
+from predictions.models import ModelVersion
+
+ADMIN = "admin"
+# Pages that are never served: a viewer that loads from other hosts, and DRF's browsable API.
+UNUSED_STATIC = ["redoc", "rest_framework"]
+
+
+class Command(BaseCommand):
+    help = "Make an installation ready to serve: tables, model version, page files, first account."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.migrate()
+        if not ModelVersion.objects.live().exists():
+            call_command("install_base", stdout=self.stdout)
+        self.collect_static()
+        self.make_first_account()
+
+    def migrate(self) -> None:
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            self.stdout.write("Bringing the database up to date.")
+            call_command("migrate", interactive=False, verbosity=0)
+
+    def collect_static(self) -> None:
+        """Compressing every file takes seconds, so it is done when one has changed."""
+        if settings.DEBUG:  # then they are served from where they lie
+            return
+        stamp = Path(settings.DATA_DIR) / "static_stamp"
+        manifest = Path(settings.STATIC_ROOT) / "staticfiles.json"
+        now = fingerprint_of_static()
+        if stamp.exists() and stamp.read_text() == now and manifest.exists():
+            return
+        self.stdout.write("Collecting what the pages load.")
+        call_command(
+            "collectstatic",
+            interactive=False,
+            verbosity=0,
+            clear=manifest.exists(),
+            ignore_patterns=UNUSED_STATIC,
+        )
+        stamp.write_text(now)
+
+    @transaction.atomic
+    def make_first_account(self) -> None:
+        user_model = get_user_model()
+        if user_model.objects.exists():
+            return
+        password = secrets.token_urlsafe(15)
+        user = user_model.objects.create_superuser(ADMIN, password=password)
+        user.groups.add(Group.objects.get(name="admin"))
+        self.stdout.write(
+            "\n  There was no account yet, so one was made. Its password is shown only now:\n\n"
+            f"      name      {ADMIN}\n"
+            f"      password  {password}\n\n"
+            "  Change it at /accounts/password/.\n"
+        )
+
+
+def fingerprint_of_static() -> str:
+    """Changes whenever a file that collectstatic would take has another size or time."""
+    digest = hashlib.sha256(settings.STORAGES["staticfiles"]["BACKEND"].encode())
+    for path in sorted(static_files()):
+        known = path.stat()
+        digest.update(f"{path} {known.st_size} {known.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def static_files() -> Iterator[Path]:
+    folders = [Path(folder) for folder in settings.STATICFILES_DIRS]
+    folders += [Path(app.path) / "static" for app in apps.get_app_configs()]
+    for folder in folders:
+        yield from (path for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,46 @@
+"""How a prediction's figures are written for people."""
+
+from __future__ import annotations
+
+from django import template
+
+from predictions.models import Feedback, Prediction
+
+register = template.Library()
+ALMOST_CERTAIN = 0.9995  # from here one decimal would round to 100.0%, which no network can claim
+STRANGE = 0.5  # at or above this, the drawing is more likely no digit than one
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """0.9377 as 93.8%; a dash where there is nothing to say."""
+    if share is None:
+        return "–"
+    return ">99.9%" if ALMOST_CERTAIN <= share < 1 else f"{share:.1%}"
+
+
+@register.filter
+def width(share: float) -> str:
+    """The length of a bar, for an SVG attribute: the content policy forbids style attributes."""
+    return f"{share * 100:.2f}%"
+
+
+@register.filter
+def at(probabilities: list[float] | str | None, digit: int) -> float:
+    """One digit's probability; 0 while nothing has been read."""
+    return probabilities[digit] if isinstance(probabilities, list) else 0.0
+
+
+@register.filter
+def is_strange(prediction: Prediction) -> bool:
+    return prediction.strangeness >= STRANGE
+
+
+@register.filter
+def in_words(feedback: Feedback | None, prediction: Prediction) -> str:
+    """What was said: right, the true digit, or not a digit; empty when nothing was."""
+    if not feedback:
+        return ""
+    if feedback.digit is None:
+        return "Not a digit"
+    return "Right" if feedback.digit == prediction.digit else f"It is a {feedback.digit}"

@@ -1,0 +1,449 @@
+// The draw page: strokes on the paper, a guess that follows them, then what the visitor says.
+// Strokes are kept as points from 0 to 1, so a resized screen or another theme repaints the same
+// drawing, and what is sent is always black on white, 280×280, whatever the screen looks like.
+
+const SENT = 280; // pixels a side of the image that is sent
+const PEN = 0.07; // the line's width as a share of the paper's side
+const NEAR = 0.003; // points nearer than this to the one before add nothing
+const WHILE_DRAWING = 250; // ms between two guesses within one stroke
+const SETTLING = 350; // ms in which fresh answers cannot be pressed
+const RETRY = 3000; // ms until a lost connection is tried again
+const LARGEST_SENT = 2_000_000; // bytes; the server refuses more
+const LARGEST_SIDE = 1600; // pixels; photographs are made smaller before they travel
+const KEPT_TYPES = new Set(["image/png", "image/jpeg", "image/webp"]);
+const STRANGE = 0.5;
+const ALMOST_CERTAIN = 0.9995;
+
+const desk = document.querySelector("[data-draw]");
+const find = (name) => desk.querySelector(`[data-${name}]`);
+const paper = find("paper");
+const canvas = find("canvas");
+const form = find("upload-form");
+const feedback = find("feedback");
+const reading = find("reading");
+const note = find("note");
+const token = form.querySelector("[name=csrfmiddlewaretoken]").value;
+
+let strokes = []; // each a list of [x, y]
+let image = null; // {bitmap, blob} when an image lies on the paper instead of strokes
+let current = null; // the stroke under the pointer, and which pointer
+let stored = null; // the prediction, once it is submitted
+let sending = false;
+let storedAt = 0;
+
+// -- the paper --------------------------------------------------------------------------------
+
+function trace(context, stroke, side) {
+  const at = ([x, y]) => [x * side, y * side];
+  context.beginPath();
+  context.moveTo(...at(stroke[0]));
+  for (let i = 1; i < stroke.length - 1; i++) {
+    const [x, y] = at(stroke[i]);
+    const [nextX, nextY] = at(stroke[i + 1]);
+    context.quadraticCurveTo(x, y, (x + nextX) / 2, (y + nextY) / 2);
+  }
+  context.lineTo(...at(stroke[stroke.length - 1])); // of a single point: a dot, by its round caps
+  context.stroke();
+}
+
+function ink(context, side, color) {
+  context.strokeStyle = color;
+  context.lineWidth = PEN * side;
+  context.lineCap = context.lineJoin = "round";
+  for (const stroke of strokes) trace(context, stroke, side);
+}
+
+function lay(context, side, bitmap) {
+  const scale = Math.min(side / bitmap.width, side / bitmap.height);
+  const [width, height] = [bitmap.width * scale, bitmap.height * scale];
+  context.drawImage(bitmap, (side - width) / 2, (side - height) / 2, width, height);
+}
+
+let painting = 0;
+function paint() {
+  painting ||= requestAnimationFrame(() => {
+    painting = 0;
+    const side = Math.round(canvas.clientWidth * devicePixelRatio);
+    if (!side) return;
+    if (canvas.width !== side) canvas.width = canvas.height = side;
+    const context = canvas.getContext("2d");
+    context.clearRect(0, 0, side, side);
+    if (image) lay(context, side, image.bitmap);
+    ink(context, side, getComputedStyle(canvas).color);
+  });
+}
+
+function drawingBlob() {
+  const sheet = document.createElement("canvas");
+  sheet.width = sheet.height = SENT;
+  const context = sheet.getContext("2d");
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, SENT, SENT);
+  ink(context, SENT, "#000");
+  return new Promise((resolve) => sheet.toBlob(resolve, "image/png"));
+}
+
+const isEmpty = () => !image && strokes.length === 0;
+
+function refresh() {
+  paper.toggleAttribute("data-inked", !isEmpty());
+  find("undo").disabled = find("clear").disabled = isEmpty() || sending;
+  find("submit").disabled = isEmpty() || sending;
+  form.hidden = stored !== null;
+  feedback.hidden = find("after").hidden = stored === null;
+  find("keys").hidden = stored !== null;
+  paint();
+}
+
+// -- strokes ----------------------------------------------------------------------------------
+
+function pointOf(event) {
+  const box = canvas.getBoundingClientRect();
+  return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+}
+
+function extend(stroke, point) {
+  const [x, y] = stroke[stroke.length - 1];
+  if (Math.hypot(point[0] - x, point[1] - y) >= NEAR) stroke.push(point);
+}
+
+canvas.addEventListener("pointerdown", (event) => {
+  if (current || event.button !== 0 || sending) return;
+  event.preventDefault();
+  if (stored || image) startAgain();
+  canvas.setPointerCapture(event.pointerId);
+  current = { pointer: event.pointerId, stroke: [pointOf(event)] };
+  strokes.push(current.stroke);
+  refresh();
+});
+
+canvas.addEventListener("pointermove", (event) => {
+  if (current?.pointer !== event.pointerId) return;
+  const passed = event.getCoalescedEvents?.() ?? [];
+  for (const step of passed.length ? passed : [event]) extend(current.stroke, pointOf(step));
+  paint();
+  guessWhileDrawing();
+});
+
+function lift(event) {
+  if (current?.pointer !== event.pointerId) return;
+  if (event.type === "pointercancel") strokes.pop(); // the palm, or a gesture of the system
+  else extend(current.stroke, pointOf(event));
+  current = null;
+  refresh();
+  guess();
+}
+canvas.addEventListener("pointerup", lift);
+canvas.addEventListener("pointercancel", lift);
+
+function undo() {
+  if (stored || sending || current || isEmpty()) return;
+  if (image) image = null;
+  else strokes.pop();
+  say("");
+  refresh();
+  guess();
+}
+
+function startAgain() {
+  if (sending) return;
+  strokes = [];
+  image = current = stored = null;
+  say("");
+  refresh();
+  guess();
+}
+
+find("undo").addEventListener("click", undo);
+find("clear").addEventListener("click", () => {
+  startAgain();
+  find("file").focus();
+});
+find("again").addEventListener("click", () => {
+  startAgain();
+  find("file").focus({ preventScroll: true });
+});
+
+// -- the guess --------------------------------------------------------------------------------
+
+let turn = 0; // only the latest question may change the page
+let asking = null; // what aborts the question on its way
+let askedAt = 0;
+let retry = 0;
+let announcing = 0;
+
+function guessWhileDrawing() {
+  if (asking || performance.now() - askedAt < WHILE_DRAWING) return;
+  guess();
+}
+
+async function guess() {
+  const mine = ++turn;
+  asking?.abort();
+  asking = null;
+  clearTimeout(retry);
+  if (isEmpty()) {
+    showReading(null);
+    return;
+  }
+  askedAt = performance.now();
+  const controller = (asking = new AbortController());
+  try {
+    const answer = await send(desk.dataset.previewUrl, controller.signal);
+    if (mine !== turn) return;
+    if (answer.ok) {
+      showReading(answer.body);
+      say("");
+    } else if (!current) {
+      showReading(null);
+      say(answer.message, "warning");
+    }
+  } catch (failure) {
+    if (mine !== turn || failure.name === "AbortError") return;
+    showOffline();
+  } finally {
+    if (asking === controller) asking = null;
+  }
+}
+
+function showOffline() {
+  reading.toggleAttribute("data-stale", true);
+  say("No connection. The guess returns with it; your drawing stays.");
+  retry = setTimeout(() => stored || guess(), RETRY);
+}
+addEventListener("online", () => {
+  if (!stored && reading.hasAttribute("data-stale")) guess();
+});
+
+async function send(url, signal) {
+  const body = new FormData();
+  body.append("image", image ? image.blob : await drawingBlob(), "drawing");
+  body.append("source", image ? "upload" : "draw");
+  return answerOf(await fetch(url, { method: "POST", body, signal, headers: { "X-CSRFToken": token } }));
+}
+
+async function answerOf(response) {
+  const isJson = response.headers.get("Content-Type")?.includes("json");
+  const body = isJson ? await response.json() : null;
+  const message = body?.error?.message ?? `The server answered ${response.status}. Try again.`;
+  return { ok: response.ok, body, message };
+}
+
+const percent = (share) =>
+  share >= ALMOST_CERTAIN && share < 1 ? ">99.9%" : `${(share * 100).toFixed(1)}%`;
+
+function showReading(body) {
+  reading.toggleAttribute("data-empty", !body);
+  reading.removeAttribute("data-stale");
+  find("digit").textContent = body ? body.digit : "–";
+  find("confidence").textContent = body ? percent(body.confidence) : "";
+  find("sure").textContent = body ? "confidence" : "Draw, and the guess appears here";
+  find("strange").hidden = !body || body.strangeness < STRANGE;
+  const glyph = find("glyph");
+  glyph.hidden = !body;
+  if (body) {
+    glyph.src = body.glyph_url;
+    glyph.alt = "The glyph: the drawing as the network sees it, 28 by 28 gray values";
+  }
+  desk.querySelectorAll("[data-bar]").forEach((row, digit) => {
+    const share = body ? body.probabilities[digit] : 0;
+    row.toggleAttribute("data-top", body?.digit === digit);
+    row.querySelector("rect").setAttribute("width", `${(share * 100).toFixed(2)}%`);
+    row.querySelector("[data-share]").textContent = percent(share);
+  });
+  announce(body);
+}
+
+// Spoken when the hand rests, not at every change on the way.
+function announce(body) {
+  clearTimeout(announcing);
+  announcing = setTimeout(() => {
+    const sure = body && `${body.digit}, ${percent(body.confidence)} confidence`;
+    const strange = body && body.strangeness >= STRANGE ? ". Probably not a digit" : "";
+    find("announce").textContent = sure ? sure + strange : "";
+  }, 600);
+}
+
+function say(text, tone = "") {
+  note.textContent = text;
+  note.className = `notice ${tone}`;
+  note.hidden = !text;
+}
+
+// -- images from outside ------------------------------------------------------------------------
+
+async function place(file) {
+  if (sending) return;
+  startAgain();
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
+  } catch {
+    say("This browser cannot read that file as an image. Try a PNG, JPEG or WebP.", "warning");
+    return;
+  }
+  const fits = KEPT_TYPES.has(file.type) && file.size <= LARGEST_SENT;
+  const blob = fits && Math.max(bitmap.width, bitmap.height) <= LARGEST_SIDE ? file : await smaller(bitmap);
+  strokes = [];
+  image = { bitmap, blob };
+  refresh();
+  guess();
+}
+
+function smaller(bitmap) {
+  const scale = Math.min(1, LARGEST_SIDE / Math.max(bitmap.width, bitmap.height));
+  const sheet = document.createElement("canvas");
+  sheet.width = Math.max(1, Math.round(bitmap.width * scale));
+  sheet.height = Math.max(1, Math.round(bitmap.height * scale));
+  const context = sheet.getContext("2d");
+  context.fillStyle = "#fff"; // JPEG knows no transparency
+  context.fillRect(0, 0, sheet.width, sheet.height);
+  context.drawImage(bitmap, 0, 0, sheet.width, sheet.height);
+  return new Promise((resolve) => sheet.toBlob(resolve, "image/jpeg", 0.92));
+}
+
+for (const input of desk.querySelectorAll("[data-file]")) {
+  input.addEventListener("change", () => {
+    if (input.files[0]) place(input.files[0]);
+    input.value = ""; // the same file may be chosen again
+  });
+}
+
+const imageIn = (transfer) =>
+  [...(transfer?.files ?? [])].find((file) => file.type.startsWith("image/")) ?? transfer?.files?.[0];
+
+document.addEventListener("paste", (event) => {
+  const file = imageIn(event.clipboardData);
+  if (!file) return;
+  event.preventDefault();
+  place(file);
+});
+
+const dropping = (on) => paper.toggleAttribute("data-dropping", on);
+document.addEventListener("dragover", (event) => {
+  if (!event.dataTransfer?.types.includes("Files")) return;
+  event.preventDefault();
+  dropping(true);
+});
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) dropping(false);
+});
+document.addEventListener("drop", (event) => {
+  const file = imageIn(event.dataTransfer);
+  dropping(false);
+  if (!file) return;
+  event.preventDefault();
+  place(file);
+});
+
+// -- submit and feedback --------------------------------------------------------------------------
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  submit();
+});
+
+async function submit() {
+  if (sending || stored || isEmpty() || current) return;
+  turn++; // an answer to an earlier guess comes too late to matter
+  asking?.abort();
+  clearTimeout(retry);
+  sending = true;
+  refresh();
+  try {
+    const answer = await send(desk.dataset.storeUrl);
+    if (answer.ok) keep(answer.body);
+    else say(answer.message, "error");
+  } catch {
+    say("Not stored: there is no connection. Your drawing stays; submit it again.", "error");
+  } finally {
+    sending = false;
+    refresh();
+  }
+  if (!stored) return;
+  find("question").focus({ preventScroll: true });
+  feedback.scrollIntoView({ block: "nearest" });
+}
+
+function keep(prediction) {
+  stored = prediction;
+  storedAt = performance.now();
+  showReading(prediction);
+  const page = `${desk.dataset.pageUrl}${prediction.id}/`;
+  find("link").href = feedback.action = page;
+  find("question").textContent = `Stored. Is it a ${prediction.digit}?`;
+  for (const button of feedback.querySelectorAll("[name=said]")) {
+    button.disabled = button.value === String(prediction.digit);
+    button.setAttribute("aria-pressed", "false");
+  }
+  find("said").textContent = "";
+  say("");
+  showBest(prediction.confidence);
+}
+
+function showBest(confidence) {
+  const best = desk.dataset.best ? Number(desk.dataset.best) : -1;
+  if (confidence <= best) return;
+  desk.dataset.best = confidence;
+  find("best-text").textContent = `${percent(confidence)}, this one`;
+}
+
+feedback.addEventListener("submit", (event) => {
+  event.preventDefault();
+  // The second half of a double click on "Submit" lands where the answers have just appeared.
+  if (performance.now() - storedAt < SETTLING) return;
+  if (stored && event.submitter) tell(event.submitter);
+});
+
+async function tell(button) {
+  const about = stored;
+  const said = button.value;
+  const body = said === "right" ? { correct: true } : { digit: said === "none" ? null : Number(said) };
+  try {
+    const response = await fetch(`${desk.dataset.storeUrl}${about.id}/feedback/`, {
+      method: "POST",
+      body: JSON.stringify(body),
+      headers: { "Content-Type": "application/json", "X-CSRFToken": token },
+    });
+    const answer = await answerOf(response);
+    if (stored !== about) return;
+    if (!answer.ok) return say(answer.message, "error");
+  } catch {
+    if (stored === about) say("Not kept: there is no connection. Say it again.", "error");
+    return;
+  }
+  say("");
+  for (const other of feedback.querySelectorAll("[name=said]")) {
+    other.setAttribute("aria-pressed", String(other === button));
+  }
+  const words = said === "right" ? "Right" : said === "none" ? "Not a digit" : `It is a ${said}`;
+  find("said").textContent = `You said: ${words}. Press another to change it.`;
+}
+
+// -- keys -------------------------------------------------------------------------------------------
+
+const isTyping = (target) => target.closest?.("input:not([type=file]), textarea, select, [contenteditable]");
+const isControl = (target) => target.closest?.("a, button, summary, label, input");
+
+function answerWith(key) {
+  const digit = /^[0-9]$/.test(key) ? key : key.toLowerCase() === "n" ? "none" : null;
+  if (digit === null || !stored) return false;
+  const value = digit === String(stored.digit) ? "right" : digit;
+  feedback.querySelector(`[name=said][value="${value}"]`).click();
+  return true;
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.altKey || isTyping(event.target)) return;
+  const withCommand = event.ctrlKey || event.metaKey;
+  if (withCommand && !event.shiftKey && event.key.toLowerCase() === "z") undo();
+  else if (withCommand) return;
+  else if (event.key === "Escape") startAgain();
+  else if (event.key === "Enter" && !isControl(event.target)) submit();
+  else if (!answerWith(event.key)) return;
+  event.preventDefault();
+});
+
+new ResizeObserver(paint).observe(canvas);
+addEventListener("themeshown", paint);
+refresh();

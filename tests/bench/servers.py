@@ -1,0 +1,131 @@
+"""Real servers and a real client for benches: processes of their own, on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+READY_WITHIN = 60.0  # seconds
+
+
+@dataclass
+class Server:
+    name: str
+    port: int
+    process: subprocess.Popen[bytes]
+    ready_after: float  # seconds from the start of the process to its first answer
+
+    def memory(self) -> float:
+        """Resident memory of the serving process in MB: the largest of the family."""
+        parent = psutil.Process(self.process.pid)
+        family = [parent, *parent.children(recursive=True)]
+        return max(each.memory_info().rss for each in family) / 1e6
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def serving(
+    name: str, command: Callable[[int], list[str]], *, ready: str, env: Mapping[str, str]
+) -> Iterator[Server]:
+    """A server process, from its first answer at `ready` until the block ends."""
+    port = free_port()
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        command(port), cwd=ROOT, env={**os.environ, **env}, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        wait_until_ready(process, port, ready)
+        yield Server(name, port, process, time.perf_counter() - started)
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], port: int, path: str) -> None:
+    deadline = time.monotonic() + READY_WITHIN
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            sys.exit(f"A server of the bench ended with {process.returncode} before it answered.")
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+            connection.request("GET", path)
+            if connection.getresponse().status < 500:
+                return
+        time.sleep(0.02)
+    sys.exit(f"A server of the bench did not answer within {READY_WITHIN:.0f} s.")
+
+
+def gunicorn(port: int, *options: str) -> list[str]:
+    """The web server as ./run starts it."""
+    return [
+        sys.executable, "-m", "gunicorn", "--config", "config/gunicorn.py",
+        "--bind", f"127.0.0.1:{port}", *options,
+    ]  # fmt: skip
+
+
+@dataclass
+class Load:
+    """What a closed loop of clients saw."""
+
+    seconds: float = 0.0
+    latencies: list[float] = field(default_factory=list)  # seconds
+    failures: int = 0
+
+    @property
+    def rate(self) -> float:
+        return len(self.latencies) / self.seconds
+
+
+def closed_loop(
+    send: Callable[[http.client.HTTPConnection, int], int],
+    *,
+    port: int,
+    clients: int,
+    seconds: float,
+) -> Load:
+    """`clients` connections, each sending its next request when the last is answered."""
+    load = Load()
+    lock = threading.Lock()
+    began = time.perf_counter()
+
+    def client(number: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        latencies, failures, at = [], 0, number * 7919
+        while time.perf_counter() - began < seconds:
+            sent = time.perf_counter()
+            failures += send(connection, at) >= 400
+            latencies.append(time.perf_counter() - sent)
+            at += 1
+        connection.close()
+        with lock:
+            load.latencies += latencies
+            load.failures += failures
+
+    threads = [threading.Thread(target=client, args=[number]) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    load.seconds = time.perf_counter() - began
+    return load

@@ -1,0 +1,258 @@
+"""A real Chromium, driven the way a person would: pointer, keys, files, and two screens."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.actions.action_builder import ActionBuilder
+from selenium.webdriver.common.actions.pointer_input import PointerInput
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+Point = tuple[float, float]  # as shares of the paper's side, from the top left
+SEVEN: list[list[Point]] = [[(0.27, 0.24), (0.5, 0.235), (0.72, 0.24), (0.6, 0.5), (0.47, 0.8)]]
+ONE: list[list[Point]] = [[(0.5, 0.2), (0.5, 0.5), (0.5, 0.8)]]
+DESKTOP = (1280, 860)
+PHONE = (360, 740)
+ARGUMENTS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--force-color-profile=srgb",
+)
+
+
+def missing() -> str:
+    """What is not installed here, in words; empty when a browser can be started."""
+    programs = {"Chromium": chromium(), "chromedriver": shutil.which("chromedriver")}
+    absent = [name for name, path in programs.items() if path is None]
+    return f"{' and '.join(absent)} not found: no browser tests" if absent else ""
+
+
+def chromium() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next((path for name in names if (path := shutil.which(name))), None)
+
+
+@functools.cache
+def axe_source() -> str:
+    return (files("axe_core_python") / "axe.min.js").read_text()
+
+
+class Browser:
+    """One Chromium for a whole session; `forget` makes it a stranger again."""
+
+    def __init__(self, profile: Path) -> None:
+        options = ChromeOptions()
+        options.binary_location = chromium() or ""
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        for argument in (*ARGUMENTS, f"--user-data-dir={profile}"):
+            options.add_argument(argument)
+        service = Service(shutil.which("chromedriver"), log_output=subprocess.DEVNULL)
+        self.driver = Chrome(options=options, service=service)
+        self.driver.set_page_load_timeout(20)
+        self.base = ""
+
+    def quit(self) -> None:
+        self.driver.quit()
+
+    def cdp(self, command: str, **arguments: Any) -> Any:
+        return self.driver.execute_cdp_cmd(command, arguments)
+
+    def forget(self, base: str) -> None:
+        """A new visitor with a wide window, a light theme and a mouse."""
+        self.base = base
+        self.scripts(enabled=True)
+        self.driver.get("about:blank")
+        self.cdp("Network.clearBrowserCookies")
+        self.cdp("Storage.clearDataForOrigin", origin=base, storageTypes="local_storage")
+        self.cdp("Network.enable")
+        self.cdp(
+            "Network.emulateNetworkConditions",
+            offline=False, latency=0, downloadThroughput=-1, uploadThroughput=-1,
+        )  # fmt: skip
+        self.window(*DESKTOP)
+        self.theme("light")
+        self.log()
+
+    # -- circumstances -----------------------------------------------------------------------
+
+    def window(self, width: int, height: int, *, touch: bool = False, scale: int = 1) -> None:
+        self.cdp(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=height, deviceScaleFactor=scale, mobile=touch,
+        )  # fmt: skip
+        self.cdp("Emulation.setTouchEmulationEnabled", enabled=touch, maxTouchPoints=5)
+
+    def phone(self, *, scale: int = 1) -> None:
+        self.window(*PHONE, touch=True, scale=scale)
+
+    def theme(self, name: str) -> None:
+        features = [
+            {"name": "prefers-color-scheme", "value": name},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
+        self.cdp("Emulation.setEmulatedMedia", features=features)
+
+    def scripts(self, *, enabled: bool) -> None:
+        self.cdp("Emulation.setScriptExecutionDisabled", value=not enabled)
+
+    def offline(self, is_offline: bool) -> None:
+        self.cdp(
+            "Network.emulateNetworkConditions",
+            offline=is_offline, latency=0, downloadThroughput=-1, uploadThroughput=-1,
+        )  # fmt: skip
+
+    # -- looking -------------------------------------------------------------------------------
+
+    def open(self, path: str) -> None:
+        self.driver.get(self.base + path)
+
+    def find(self, selector: str) -> WebElement:
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def all(self, selector: str) -> list[WebElement]:
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def text(self, selector: str) -> str:
+        return self.find(selector).text
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.driver.execute_script(script, *arguments)
+
+    def wait(self, condition: Any, why: str, seconds: float = 8) -> Any:
+        waiter = WebDriverWait(self.driver, seconds, poll_frequency=0.03)
+        return waiter.until(lambda _: condition(), why)
+
+    def wait_for_text(self, selector: str, text: str) -> None:
+        self.wait(lambda: text in self.text(selector), f"{selector} to say {text!r}")
+
+    def wait_for(self, selector: str) -> WebElement:
+        return self.wait(
+            lambda: next((each for each in self.all(selector) if each.is_displayed()), None),
+            f"{selector} to be shown",
+        )
+
+    def path(self) -> str:
+        return self.driver.current_url.removeprefix(self.base)
+
+    def guess(self) -> str:
+        return self.text("[data-digit]")
+
+    def overflow(self) -> int:
+        """Pixels by which the page is wider than the screen."""
+        return self.run(
+            "const page = document.documentElement; return page.scrollWidth - page.clientWidth"
+        )
+
+    def log(self) -> list[str]:
+        """What the browser complained about since the last call, refused requests left out."""
+        return [
+            entry["message"]
+            for entry in self.driver.get_log("browser")
+            if entry["level"] in {"SEVERE", "WARNING"} and "Failed to load" not in entry["message"]
+        ]
+
+    def screenshot(self, path: Path, *, whole: bool = False) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shot = self.cdp("Page.captureScreenshot", captureBeyondViewport=whole)
+        path.write_bytes(base64.b64decode(shot["data"]))
+
+    def violations(self) -> list[str]:
+        """What axe-core finds serious or critical on the page as it is."""
+        self.run(axe_source())
+        found = self.driver.execute_async_script(
+            "const done = arguments[arguments.length - 1];"
+            "axe.run(document, {resultTypes: ['violations']}).then("
+            "  result => done(JSON.stringify(result.violations)), error => done(String(error)))"
+        )
+        return [
+            f"{each['id']} ({each['impact']}): "
+            + "; ".join(f"{node['target']} {node['failureSummary']}" for node in each["nodes"])
+            for each in json.loads(found)
+            if each["impact"] in {"serious", "critical"}
+        ]
+
+    # -- doing ---------------------------------------------------------------------------------
+
+    def draw(self, strokes: Sequence[Sequence[Point]], *, kind: str = "mouse") -> None:
+        """Strokes on the paper with real pointer events: mouse, touch or pen."""
+        paper = self.find("[data-canvas]")
+        self.run("arguments[0].scrollIntoView({block: 'center'})", paper)
+        box = self.run("return arguments[0].getBoundingClientRect().toJSON()", paper)
+        for stroke in strokes:
+            self._stroke([self._on(box, point) for point in stroke], kind)
+
+    def _on(self, box: dict[str, float], point: Point) -> tuple[int, int]:
+        x, y = point
+        return round(box["x"] + x * box["width"]), round(box["y"] + y * box["height"])
+
+    def _stroke(self, points: Sequence[tuple[int, int]], kind: str) -> None:
+        builder = ActionBuilder(self.driver, mouse=PointerInput(kind, kind), duration=12)
+        pointer = builder.pointer_action
+        pointer.move_to_location(*points[0])
+        pointer.pointer_down()
+        for start, end in zip(points, points[1:], strict=False):
+            for step in range(1, 5):
+                share = step / 4
+                pointer.move_to_location(
+                    round(start[0] + (end[0] - start[0]) * share),
+                    round(start[1] + (end[1] - start[1]) * share),
+                )
+        pointer.pointer_up()
+        builder.perform()
+
+    def press(self, *keys: str, with_control: bool = False) -> None:
+        """Keys go where the focus is, as on a keyboard."""
+        target = self.driver.switch_to.active_element
+        target.send_keys(Keys.CONTROL, *keys, Keys.NULL) if with_control else target.send_keys(*keys)
+
+    def focus(self) -> str:
+        """Where the keyboard is: the element's words, or its name."""
+        return self.run(
+            "const on = document.activeElement;"
+            "return on.getAttribute('aria-label') || on.innerText || on.name || on.tagName"
+        )
+
+    def tab_to(self, selector: str, most: int = 40) -> None:
+        """By the Tab key alone."""
+        for _ in range(most):
+            self.press(Keys.TAB)
+            if self.run("return document.activeElement.matches(arguments[0])", selector):
+                return
+        raise AssertionError(f"{selector} cannot be reached with {most} Tabs; at {self.focus()}")
+
+    def hand_over(self, how: str, content: bytes, kind: str = "image/png") -> None:
+        """A file dropped or pasted; the page sees the same event a person's would make."""
+        self.run(
+            """
+            const [how, base64, type] = arguments;
+            const bytes = Uint8Array.from(atob(base64), letter => letter.charCodeAt(0));
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], "digit", {type}));
+            const event = how === "paste"
+              ? new ClipboardEvent("paste", {clipboardData: transfer, bubbles: true, cancelable: true})
+              : new DragEvent(how, {dataTransfer: transfer, bubbles: true, cancelable: true});
+            (how === "paste" ? document.body : document.querySelector("[data-canvas]")).dispatchEvent(event);
+            """,
+            how,
+            base64.b64encode(content).decode(),
+            kind,
+        )
