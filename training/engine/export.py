@@ -53,16 +53,17 @@ def onnx_of(network: Reader, temperature: float) -> bytes:
         assert isinstance(layer, Convolution)
         weight, bias = (tensor.detach().cpu() for tensor in layer.folded())
         weight = weight / 255 if index == 0 else weight  # images are bytes here
+        whole = layer is network.whole  # spans all that is left: a matrix product
+        weight = weight.flatten(1) if whole else weight
         parts = [graph.constant(f"w{index}", weight), graph.constant(f"b{index}", bias)]
-        padding, stride = layer.conv.padding[0], layer.conv.stride[0]
-        if layer is network.whole:
+        if whole:
             graph.node("Flatten", last, out="flat")
-            parts[0] = graph.constant("w", weight.flatten(1))
             graph.node("Gemm", "flat", *parts, out=f"sum{index}", transB=1)
         else:
+            padding, stride = layer.conv.padding[0], layer.conv.stride[0]
             shape = {"pads": [padding] * 4, "strides": [stride] * 2}
             graph.node("Conv", last, *parts, out=f"sum{index}", **shape)
-        last = "features" if layer is network.whole else f"x{index}"
+        last = "features" if whole else f"x{index}"
         graph.node("Relu", f"sum{index}", out=last)
     graph.linear("features", network.digits, "logits", 1 / temperature)
     graph.node("Softmax", "logits", out="probabilities", axis=1)

@@ -23,7 +23,7 @@ from training.engine.network import Answer, Reader
 class Recipe:
     """Everything that decides what is learned, besides the digits themselves."""
 
-    epochs: int = 22
+    epochs: int = 30
     seed: int = 0
     batch_size: int = 256
     rate: float = 0.06  # of the kernels; each step turns them by about this much
@@ -78,12 +78,12 @@ class Course:
         """The running average of the network: what is kept."""
         return cast(Reader, self.average.module)
 
-    def epochs(self, each_step: Callable[[], None] = lambda: None) -> Iterator[Epoch]:
+    def epochs(self, each_step: Callable[[], object] = lambda: None) -> Iterator[Epoch]:
         """Go on to the end of the recipe, yielding each epoch; the caller decides what to log."""
         while self.epochs_done < self.recipe.epochs:
             yield self._epoch(each_step)
 
-    def _epoch(self, each_step: Callable[[], None]) -> Epoch:
+    def _epoch(self, each_step: Callable[[], object]) -> Epoch:
         self.network.train()
         loss_sum = right = seen = known = 0.0
         size = min(self.recipe.batch_size, len(self.digits))

@@ -86,6 +86,17 @@ class Reader(nn.Module):
     def parameters_count(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())
 
+    def describe(self) -> str:
+        """The layers in a line: what each convolution takes, gives and spans."""
+        parts = []
+        for layer in [*self.convolutions, self.whole]:
+            conv = layer.conv
+            plus = "+" if isinstance(layer, Residual) else ""
+            stride = f"/{conv.stride[0]}" if conv.stride[0] > 1 else ""
+            size = f"{conv.kernel_size[0]}×{conv.kernel_size[1]}"
+            parts.append(f"{conv.in_channels}→{conv.out_channels} {size}{stride}{plus}")
+        return ", ".join(parts) + f"; {self.digits.in_features}→10 digits, →1 stranger"
+
     def multiply_adds(self) -> int:
         """Multiply-adds to read one glyph, batch norms folded."""
         total = self.digits.weight.numel() + self.stranger.weight.numel()

@@ -176,9 +176,7 @@ def scribble(random: Random) -> list[Stroke]:
 
 def pair(random: Random) -> list[Stroke]:
     """Two digits beside each other, where one was asked for."""
-    hands = [
-        in_another_hand(str(random.choice(DIGITS[int(random.integers(10))])), random) for _ in "12"
-    ]
+    hands = [one_of(DIGITS[int(random.integers(10))], random)() for _ in range(2)]
     gap = max(line[:, 0].max() for line in hands[0]) - min(line[:, 0].min() for line in hands[1])
     shift = np.array([gap + random.uniform(5, 40), 0])
     return hands[0] + [line + shift for line in hands[1]]
