@@ -148,7 +148,10 @@ class Browser:
         self.wait(lambda: text in self.text(selector), f"{selector} to say {text!r}")
 
     def wait_for(self, selector: str) -> WebElement:
-        shown = "return [...document.querySelectorAll(arguments[0])].find(each => each.checkVisibility())"
+        shown = (
+            "const found = [...document.querySelectorAll(arguments[0])];"
+            "return found.find(each => each.checkVisibility())"
+        )
         return self.wait(lambda: self.run(shown, selector), f"{selector} to be shown")
 
     def path(self) -> str:
