@@ -7,6 +7,7 @@ import functools
 import json
 import shutil
 import subprocess
+from itertools import pairwise
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.actions.action_builder import ActionBuilder
 from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.common.by import By
@@ -209,7 +211,7 @@ class Browser:
         pointer = builder.pointer_action
         pointer.move_to_location(*points[0])
         pointer.pointer_down()
-        for start, end in zip(points, points[1:], strict=False):
+        for start, end in pairwise(points):
             for step in range(1, 5):
                 share = step / 4
                 pointer.move_to_location(
@@ -221,10 +223,14 @@ class Browser:
 
     def press(self, *keys: str, with_control: bool = False) -> None:
         """Keys go where the focus is, as on a keyboard."""
-        target = self.driver.switch_to.active_element
-        target.send_keys(Keys.CONTROL, *keys, Keys.NULL) if with_control else target.send_keys(
-            *keys
-        )
+        chain = ActionChains(self.driver, duration=0)
+        if with_control:
+            chain.key_down(Keys.CONTROL)
+        for key in keys:
+            chain.send_keys(key)
+        if with_control:
+            chain.key_up(Keys.CONTROL)
+        chain.perform()
 
     def focus(self) -> str:
         """Where the keyboard is: the element's words, or its name."""
@@ -249,10 +255,11 @@ class Browser:
             const bytes = Uint8Array.from(atob(base64), letter => letter.charCodeAt(0));
             const transfer = new DataTransfer();
             transfer.items.add(new File([bytes], "digit", {type}));
+            const heard = {bubbles: true, cancelable: true};
             const event = how === "paste"
-              ? new ClipboardEvent("paste", {clipboardData: transfer, bubbles: true, cancelable: true})
-              : new DragEvent(how, {dataTransfer: transfer, bubbles: true, cancelable: true});
-            (how === "paste" ? document.body : document.querySelector("[data-canvas]")).dispatchEvent(event);
+              ? new ClipboardEvent(how, {clipboardData: transfer, ...heard})
+              : new DragEvent(how, {dataTransfer: transfer, ...heard});
+            document.querySelector("[data-canvas]").dispatchEvent(event);
             """,
             how,
             base64.b64encode(content).decode(),
