@@ -64,7 +64,8 @@ def test_no_file_names_a_place_on_one_machine() -> None:
 def test_no_page_or_program_names_another_host() -> None:
     found = set()
     for name, text in texts():
-        if name.endswith(".md"):  # a reader may be sent anywhere
+        # A reader may be sent anywhere; one module fetches MNIST, and says from where.
+        if name.endswith(".md") or name == "training/mnist.py":
             continue
         for address in ADDRESS.findall(text):
             host = (urlsplit(address.split("{")[0].rstrip(".,;")).hostname or "").lower()

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from predictions.errors import Declined
 from training import retrain
-from training.models import Run
+from training.models import GateReport, Run
 from training.snapshots import choose, default_rule
 
 
@@ -88,7 +88,7 @@ class Command(BaseCommand):
 
     def tell(self, run: Run, *, as_json: bool) -> None:
         run.refresh_from_db()
-        report = run.version.gate_reports.first() if run.version else None
+        report = GateReport.objects.filter(candidate=run.version).first()
         told = {
             "run": run.pk,
             "state": run.state,
