@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import uuid
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from labeling.models import LabelEvent
+from predictions.models import ModelVersion
+
+
+class Snapshot(models.Model):
+    """The frozen list of label events a run trains on. Equal lists have equal digests."""
+
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the events' keys and digits.")
+    rule = models.JSONField(help_text="The rule that chose, with its settings as they stood.")
+    count = models.PositiveIntegerField()
+    counts = models.JSONField(help_text="How many of each digit, and what was left out and why.")
+    last_event = models.ForeignKey(
+        LabelEvent, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.count} labels, {self.digest[:8]}"
+
+
+class SnapshotLabel(models.Model):
+    """One label of a snapshot: the event that settled it, and the digit it was trained as."""
+
+    snapshot = models.ForeignKey(Snapshot, on_delete=models.CASCADE, related_name="labels")
+    event = models.ForeignKey(LabelEvent, on_delete=models.PROTECT, related_name="snapshots")
+    digit = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["snapshot", "event"], name="one_place_an_event_in_a_snapshot"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_id} as {self.digit}"
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    def active(self) -> Self:
+        return self.filter(state__in=Run.ACTIVE)
+
+
+class Run(models.Model):
+    """One attempt to make a better version; at most one is queued or running."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+        CANCELED = "canceled"
+
+    ACTIVE = (State.QUEUED, State.RUNNING)
+
+    class Trigger(models.TextChoices):
+        PAGE = "page", "the page's button"
+        API = "api", "a program"
+        COMMAND = "command", "the command line"
+        SCHEDULE = "schedule", "the schedule"
+        THRESHOLD = "threshold", "enough new labels"
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    state = models.CharField(max_length=8, choices=State, default=State.QUEUED)
+    trigger = models.CharField(max_length=9, choices=Trigger)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True)
+    snapshot = models.ForeignKey(Snapshot, on_delete=models.PROTECT, related_name="runs")
+    parent = models.ForeignKey(
+        ModelVersion, on_delete=models.PROTECT, related_name="+", help_text="What it starts from."
+    )
+    version = models.OneToOneField(
+        ModelVersion, on_delete=models.PROTECT, null=True, related_name="run"
+    )
+    recipe = models.JSONField(help_text="Everything that decides what is learned, whole.")
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="Counted before the work.")
+    asked_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    heartbeat_at = models.DateTimeField(null=True)
+    host = models.CharField(max_length=100, blank=True)
+    process = models.PositiveIntegerField(null=True)
+    progress = models.FloatField(default=0, help_text="0 to 1.")
+    cancel_asked = models.BooleanField(default=False)
+    reason = models.TextField(blank=True, help_text="Why it failed or was canceled, in words.")
+    log = models.TextField(blank=True)
+    checkpoint = models.BinaryField(null=True, help_text="Where a killed attempt is taken up.")
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        permissions = [
+            ("start_run", "Can start and cancel fine-tuning"),
+            ("promote_version", "Can promote a model version and roll back"),
+        ]
+        constraints = [
+            # Both active states count as one, so a second run cannot even be queued.
+            models.UniqueConstraint(
+                models.Value(1),
+                condition=Q(state__in=["queued", "running"]),
+                name="one_active_run",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"run {self.pk} ({self.state})"
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in self.ACTIVE
+
+
+class Epoch(models.Model):
+    """One point of a run's curve."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="epochs")
+    number = models.PositiveSmallIntegerField()
+    loss = models.FloatField()
+    accuracy = models.FloatField(help_text="On the epoch's own digits while they were learned.")
+    holdout_accuracy = models.FloatField(null=True)
+    ended_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "number"], name="one_epoch_of_a_number_per_run")
+        ]
+
+    def __str__(self) -> str:
+        return f"epoch {self.number} of {self.run_id}"
+
+
+class GateReport(models.Model):
+    """The paired comparison of a candidate with the live version, and its verdict."""
+
+    class Verdict(models.TextChoices):
+        PROMOTE = "promote"
+        REJECT = "reject"
+        MORE = "more", "needs more labels"
+
+    candidate = models.ForeignKey(
+        ModelVersion, on_delete=models.PROTECT, related_name="gate_reports"
+    )
+    against = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    verdict = models.CharField(max_length=7, choices=Verdict)
+    labels_needed = models.PositiveIntegerField(null=True)
+    reasons = models.JSONField(help_text="In words, the deciding ones first.")
+    figures = models.JSONField(help_text="Every comparison: counts, intervals, p-values, bounds.")
+    look = models.PositiveIntegerField(help_text="The how-manieth look at this holdout.")
+    made_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.candidate} against {self.against}: {self.verdict}"
+
+
+class Promotion(models.Model):
+    """The ledger: what was live before and after, who did it, when and why. Only ever added to."""
+
+    class Kind(models.TextChoices):
+        PROMOTION = "promotion"
+        ROLLBACK = "rollback"
+        AUTOMATIC = "automatic", "rolled back by itself"
+
+    kind = models.CharField(max_length=9, choices=Kind)
+    before = models.ForeignKey(
+        ModelVersion, on_delete=models.PROTECT, null=True, related_name="demotions"
+    )
+    after = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="promotions")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True)
+    why = models.TextField()
+    report = models.ForeignKey(GateReport, on_delete=models.PROTECT, null=True)
+    made_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["-made_at"], name="promotion_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.after}"
