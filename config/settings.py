@@ -46,6 +46,7 @@ SHOW_GUESSES = env.flag("SHOW_GUESSES", default=False)  # verify mode; audits st
 GOLD_RATE = env.fraction("GOLD_RATE", default=0.05)  # share of items whose answer is known
 SECOND_OPINION_RATE = env.fraction("SECOND_OPINION_RATE", default=0.05)  # by lot
 CONFIDENT = env.fraction("CONFIDENT", default=0.95)  # contradicting such a guess asks a second
+LABELS_PER_RUN = env.whole("LABELS_PER_RUN", default=500, least=1, most=1_000_000)
 CHARTJS_STATIC = "unfold/js/chart/chart.js"  # Chart.js 4 as django-unfold carries it
 
 # -- what Django is made of ------------------------------------------------------------------

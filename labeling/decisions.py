@@ -67,7 +67,7 @@ def decide(
     if answered := by_request(events, request_id, labeler):
         return Decided(answered, item.prediction, state_now(item, answered))
     is_gold = gold.is_token(labeler.pk, item.prediction_id, token)
-    if is_gold and any(event.is_gold and event.labeler_id == labeler.pk for event in events):
+    if is_gold and answered_gold(events, labeler):
         raise LeaseLost("This item was answered before.")
     if not is_gold:
         spend_lease(item, labeler, token)
@@ -91,6 +91,15 @@ def decide(
         return Decided(event, item.prediction, "gold")
     stands = restate(item, [*events, event], event)
     return Decided(event, item.prediction, stands.state if stands else "")
+
+
+def answered_gold(events: list[LabelEvent], labeler: User) -> bool:
+    """Known answers are asked once; one taken back may be given again."""
+    undone = {event.reverses_id for event in events}
+    return any(
+        event.is_gold and event.labeler_id == labeler.pk and event.pk not in undone
+        for event in events
+    )
 
 
 def locked_item(public_id: uuid.UUID) -> QueueItem:
@@ -192,21 +201,21 @@ def place_of(item: QueueItem, stands: Standing | None) -> tuple[bool, str]:
 
 
 @transaction.atomic
-def undo(labeler: User, *, request_id: uuid.UUID) -> LabelEvent:
-    """Take back the last decision of one's own that still stands; the item is open again."""
+def undo(labeler: User, *, request_id: uuid.UUID, of: uuid.UUID | None = None) -> LabelEvent:
+    """Take back a decision of one's own; the item is open again.
+
+    `of` is the request that made the decision; without it, the last that still stands is meant.
+    """
     if done := LabelEvent.objects.filter(request_id=request_id, labeler=labeler).first():
         return done
-    last = (
-        LabelEvent.objects.of_labeler(labeler.pk)
-        .standing()
-        .filter(batch__isnull=True)
-        .select_related("prediction")
-        .order_by("-pk")
-        .first()
-    )
-    if last is None:
+    own = LabelEvent.objects.of_labeler(labeler.pk).select_related("prediction")
+    if of is None:
+        meant = own.standing().filter(batch__isnull=True).order_by("-pk").first()
+    else:
+        meant = own.filter(request_id=of).exclude(kind=LabelEvent.Kind.UNDO).first()
+    if meant is None:
         raise NothingToUndo("There is nothing of yours left to take back.")
-    return reverse(last, by=labeler, request_id=request_id)
+    return reverse(meant, by=labeler, request_id=request_id)
 
 
 def reverse(event: LabelEvent, *, by: User, request_id: uuid.UUID | None = None) -> LabelEvent:

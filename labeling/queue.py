@@ -21,7 +21,7 @@ from django.db.models.functions import Now
 
 from labeling import gold
 from labeling.errors import LeaseLost
-from labeling.models import QueueItem, Skip, Stream
+from labeling.models import Gold, QueueItem, Skip, Stream
 from predictions.models import Prediction
 
 LEASE = timedelta(minutes=3)
@@ -216,26 +216,60 @@ def next_of(waiting: list[Candidate], last: list[Candidate]) -> Candidate:
     return waiting.pop(0)
 
 
-def keep(labeler: User, tokens: Sequence[uuid.UUID]) -> list[str]:
-    """The page is still open: hold on to what it shows. Which holds still stand."""
+def keep(
+    labeler: User, tokens: Sequence[uuid.UUID], public_ids: Sequence[uuid.UUID] = ()
+) -> list[str]:
+    """The page is still open: hold on to what it shows. Which holds still stand.
+
+    `public_ids` names the items, so that gold among them, which nothing holds, stands too.
+    """
     own = QueueItem.objects.filter(token__in=tokens, holder=labeler)
     own.filter(leased_until__gt=Now()).update(leased_until=Now() + LEASE)
-    standing = own.filter(leased_until__gt=Now()).values_list("token", flat=True)
-    return sorted({str(token) for token in standing})
+    standing = set(own.filter(leased_until__gt=Now()).values_list("token", flat=True))
+    if public_ids:
+        standing |= gold_tokens(labeler, tokens, public_ids)
+    return sorted(str(token) for token in standing)
+
+
+def gold_tokens(
+    labeler: User, tokens: Sequence[uuid.UUID], public_ids: Sequence[uuid.UUID]
+) -> set[uuid.UUID]:
+    known = Gold.objects.filter(prediction__public_id__in=public_ids).values_list("pk", flat=True)
+    return {token for pk in known for token in tokens if gold.is_token(labeler.pk, pk, token)}
+
+
+def still_held(labeler: User, public_id: uuid.UUID, token: uuid.UUID) -> Held | None:
+    """The item this token holds, to be shown again; None once the hold is over."""
+    row = (
+        QueueItem.objects.select_related("prediction")
+        .annotate(is_standing=Q(holder=labeler, token=token, leased_until__gt=Now()))
+        .filter(prediction__public_id=public_id)
+        .first()
+    )
+    if row is None or not (row.is_standing or gold.is_token(labeler.pk, row.pk, token)):
+        return None
+    return as_held(row, token)
 
 
 def hold_again(labeler: User, prediction_id: int) -> Held | None:
     """The item of a decision just taken back, in the same hands, unless somebody else has it."""
-    row = (
+    if Gold.objects.filter(pk=prediction_id).exists():
+        row = QueueItem.objects.select_related("prediction").get(pk=prediction_id)
+        return as_held(row, gold.token_for(labeler.pk, prediction_id))
+    free = (
         QueueItem.objects.select_related("prediction")
         .filter(pk=prediction_id, is_open=True)
         .filter(Q(leased_until__isnull=True) | Q(leased_until__lte=Now()) | Q(holder=labeler))
         .first()
     )
-    if row is None:
+    if free is None:
         return None
     token = uuid.uuid4()
-    lease(labeler, [row.pk], token)
+    lease(labeler, [free.pk], token)
+    return as_held(free, token)
+
+
+def as_held(row: QueueItem, token: uuid.UUID) -> Held:
     return Held(
         row.pk,
         row.prediction.public_id,
@@ -249,11 +283,17 @@ def hold_again(labeler: User, prediction_id: int) -> Held | None:
     )
 
 
-def give_back(labeler: User, public_ids: Sequence[uuid.UUID]) -> int:
-    """The page is gone: what it held is free at once."""
-    return QueueItem.objects.filter(prediction__public_id__in=public_ids, holder=labeler).update(
-        holder=None, token=None, leased_until=None
-    )
+def give_back(
+    labeler: User, public_ids: Sequence[uuid.UUID], tokens: Sequence[uuid.UUID] | None = None
+) -> int:
+    """The page is gone: what it held is free at once.
+
+    With `tokens` only those holds end: a page that opened meanwhile may hold the same items anew.
+    """
+    own = QueueItem.objects.filter(prediction__public_id__in=public_ids, holder=labeler)
+    if tokens is not None:
+        own = own.filter(token__in=tokens)
+    return own.update(holder=None, token=None, leased_until=None)
 
 
 @transaction.atomic
