@@ -181,11 +181,21 @@ async function deliver(entry) {
     entry.isSending = false;
   }
   if (NOT_ALLOWED.has(answer.status)) return (await renew()) ? deliver(entry) : false;
-  if (!answer.ok && !REFUSED_FOR_GOOD.has(answer.status)) return failed();
+  if (!answer.ok && !REFUSED_FOR_GOOD.has(answer.status)) return stuck(entry, answer.status);
   reached();
   if (answer.ok) await arrived(entry, answer.body);
   else await refused(entry, answer.body?.error);
   return true;
+}
+
+// One answer the server stumbles over does not hold up the others for ever.
+function stuck(entry, status) {
+  entry.stumbles = (entry.stumbles ?? 0) + 1;
+  if (status === 500 && entry.stumbles % 4 === 0) {
+    waiting.delete(entry.request_id);
+    waiting.set(entry.request_id, entry);
+  }
+  return failed();
 }
 
 function failed() {
@@ -285,12 +295,15 @@ function setLocked(on, isOther = false) {
 // -- items ----------------------------------------------------------------------------------------------
 
 let filling = false;
+let fillAgain = false; // asked for while an earlier question was on its way
 let nothingNewUntil = 0;
 
 async function fill() {
+  if (filling) fillAgain = true;
   if (filling || locked || items.length >= REFILL) return;
   if (items.length && performance.now() < nothingNewUntil) return;
   filling = true;
+  fillAgain = false;
   try {
     const answer = await alone("inkloop-claim", async () => {
       const holding = [...new Set([...ownIds(), ...(await idsOfOtherTabs())])].slice(0, MOST_NAMED);
@@ -311,6 +324,7 @@ async function fill() {
     filling = false;
   }
   showStage();
+  if (fillAgain && !broken) return fill();
   if (!items.length) lookAgainLater();
 }
 

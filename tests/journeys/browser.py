@@ -7,9 +7,9 @@ import functools
 import json
 import shutil
 import subprocess
-from itertools import pairwise
 from collections.abc import Sequence
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +134,8 @@ class Browser:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
     def text(self, selector: str) -> str:
-        return self.find(selector).text
+        """What a person reads there; asked in one step, so a page that changes cannot interfere."""
+        return self.run("return document.querySelector(arguments[0])?.innerText ?? ''", selector)
 
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
@@ -147,10 +148,11 @@ class Browser:
         self.wait(lambda: text in self.text(selector), f"{selector} to say {text!r}")
 
     def wait_for(self, selector: str) -> WebElement:
-        return self.wait(
-            lambda: next((each for each in self.all(selector) if each.is_displayed()), None),
-            f"{selector} to be shown",
+        shown = (
+            "const found = [...document.querySelectorAll(arguments[0])];"
+            "return found.find(each => each.checkVisibility())"
         )
+        return self.wait(lambda: self.run(shown, selector), f"{selector} to be shown")
 
     def path(self) -> str:
         return self.driver.current_url.removeprefix(self.base)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.utils import timezone
 from selenium.webdriver.common.keys import Keys
 
@@ -35,9 +35,16 @@ def _no_chance(settings: Any) -> None:
 @pytest.fixture
 def ada(browser: Browser, log_in: Callable[..., User]) -> Iterator[User]:
     ada = log_in("ada")
-    ada.groups.add(Group.objects.get(name="labeler"))
+    give_role(ada, "labeler", "label_items")
     yield ada
     forget_outbox(browser)
+
+
+def give_role(user: User, role: str, *codenames: str) -> None:
+    """The migrations' roles are gone once a test has emptied the tables."""
+    group, _ = Group.objects.get_or_create(name=role)
+    group.permissions.add(*Permission.objects.filter(codename__in=codenames))
+    user.groups.add(group)
 
 
 def forget_outbox(browser: Browser) -> None:
