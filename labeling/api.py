@@ -16,8 +16,8 @@ from rest_framework.views import APIView
 
 from labeling import decisions, progress, queue
 from labeling.decisions import Decided, Verdict
-from labeling.intake import take_in_if_due
-from labeling.models import Stream
+from labeling.intake import watch
+from labeling.models import Label, Stream
 from predictions.api import ErrorOutput, FeedbackView
 from predictions.models import Prediction
 from predictions.visitors import Owner
@@ -91,7 +91,9 @@ class DecidedOutput(serializers.Serializer[Any]):
     event = serializers.IntegerField()
     digit = serializers.IntegerField(allow_null=True)
     state = serializers.CharField()
-    guess = serializers.IntegerField(help_text="What the model had said.")
+    guess = serializers.IntegerField(
+        allow_null=True, help_text="What the model had said; null for a blind item."
+    )
 
 
 class LabelView(APIView):
@@ -116,7 +118,7 @@ class NextView(LabelView):
     )
     def post(self, request: Request) -> Response:
         """Lease the next items, each with the reason it is shown."""
-        take_in_if_due()
+        watch.take_in_if_due()
         asked = self.read(NextInput, request)
         held = queue.claim(self.labeler, count=asked["count"], holding=asked["holding"])
         outlook = None if held or asked["holding"] else queue.outlook(self.labeler)
@@ -165,7 +167,7 @@ class UndoView(LabelView):
         """Take your last standing decision back; the item is yours again."""
         said = self.read(UndoInput, request)
         undoing = decisions.undo(self.labeler, request_id=said["request_id"])
-        held = queue.hold_again(self.labeler, undoing.prediction_id)
+        held = queue.hold_again(self.labeler, undoing)
         return Response({"event": undoing.pk, "item": item_body(held) if held else None})
 
 
@@ -268,7 +270,7 @@ def item_body(item: queue.Held) -> dict[str, Any]:
         "drawing_url": Prediction(public_id=item.public_id).drawing_url,
         "stream": item.stream,
         "why": str(Stream(item.stream).label),
-        "guess": item.guess if settings.SHOW_GUESSES and item.stream != Stream.AUDIT else None,
+        "guess": item.guess if settings.SHOW_GUESSES and not item.is_audit else None,
     }
 
 
@@ -283,12 +285,13 @@ def outlook_body(outlook: queue.Outlook | None) -> dict[str, Any] | None:
 
 
 def decided_body(decided: Decided) -> dict[str, Any]:
+    """Gold looks settled; a guess about an audit item would steer whoever takes it back."""
     return {
         "id": str(decided.prediction.public_id),
         "event": decided.event.pk,
         "digit": decided.event.digit,
-        "state": decided.state,
-        "guess": decided.prediction.digit,
+        "state": Label.State.SETTLED if decided.event.is_gold else decided.state,
+        "guess": None if decided.prediction.is_audit else decided.prediction.digit,
     }
 
 

@@ -171,7 +171,7 @@ class Label(models.Model):
         LabelEvent,
         on_delete=models.PROTECT,
         related_name="+",
-        help_text="The last that changed it.",
+        help_text="The last that still counts towards it.",
     )
 
     objects = LabelQuerySet.as_manager()
@@ -210,12 +210,21 @@ class QueueItem(models.Model):
     prediction = models.OneToOneField(
         Prediction, on_delete=models.CASCADE, primary_key=True, related_name="queue_item"
     )
-    origin = models.CharField(max_length=8, choices=Stream, help_text="The stream it came in by.")
+    origin = models.CharField(
+        max_length=8, choices=Stream, help_text="Where it belongs while nobody has said anything."
+    )
     stream = models.CharField(max_length=8, choices=Stream)
     rank = models.FloatField(help_text="Smallest first within the stream.")
     score = models.FloatField(help_text="The model's margin between its two best digits.")
     selection_probability = models.FloatField(null=True)
     is_open = models.BooleanField(default=True)
+    is_parked = models.BooleanField(
+        default=False, help_text="Not to be shown: a twin of another item, or gold."
+    )
+    review_after = models.BigIntegerField(
+        null=True,
+        help_text="Another look was asked for while this event stood; 0 when none did.",
+    )
     glyph_digest = models.UUIDField()
     owner_key = models.CharField(max_length=40, help_text="Who made it; spreads a writer's items.")
     holder = models.ForeignKey(

@@ -75,7 +75,7 @@ def lesson_of(run: Run) -> Lesson:
     tuning = Tuning(**run.recipe)
     torch.manual_seed(tuning.seed)
     dice = torch.Generator().manual_seed(tuning.seed)
-    replayed = mnist(fetch(Path(settings.DATA_DIR) / "mnist"), "train")
+    replayed = replayed_digits()
     order = torch.randperm(len(replayed), generator=dice)
     lesson = Lesson(
         tuning,
@@ -90,6 +90,13 @@ def lesson_of(run: Run) -> Lesson:
     if run.checkpoint is not None:
         lesson.take_up(bytes(run.checkpoint))
     return lesson
+
+
+def replayed_digits() -> Digits:
+    """What the network must not forget: MNIST's training part, fetched if it is not there."""
+    folder = Path(settings.DATA_DIR) / "mnist"
+    fetch(folder)
+    return mnist(folder, "train")
 
 
 def network_of_parent(run: Run) -> Reader:

@@ -144,6 +144,7 @@ def freeze(choice: Choice, rule: Rule) -> Snapshot:
         [
             SnapshotLabel(snapshot=snapshot, event_id=label.event_id, digit=label.digit)
             for label in choice.labels
+            if label.digit is not None
         ],
         batch_size=5_000,
     )
