@@ -23,8 +23,8 @@ from labeling.intake import watch
 from labeling.models import Stream
 from labeling.trust import label_if_trusted
 from predictions import pages as below
-from predictions.capture import give_feedback
 from predictions.access import page_for
+from predictions.capture import give_feedback
 from predictions.errors import Declined
 from predictions.models import DIGITS, Prediction
 from predictions.visitors import make_owner
