@@ -8,126 +8,360 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('labeling', '0002_roles'),
-        ('predictions', '0002_roles'),
+        ("labeling", "0002_roles"),
+        ("predictions", "0002_roles"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='GateReport',
+            name="GateReport",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('verdict', models.CharField(choices=[('promote', 'Promote'), ('reject', 'Reject'), ('more', 'needs more labels')], max_length=7)),
-                ('labels_needed', models.PositiveIntegerField(null=True)),
-                ('reasons', models.JSONField(help_text='In words, the deciding ones first.')),
-                ('figures', models.JSONField(help_text='Every comparison: counts, intervals, p-values, bounds.')),
-                ('look', models.PositiveIntegerField(help_text='The how-manieth look at this holdout.')),
-                ('made_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('against', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='predictions.modelversion')),
-                ('candidate', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='gate_reports', to='predictions.modelversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "verdict",
+                    models.CharField(
+                        choices=[
+                            ("promote", "Promote"),
+                            ("reject", "Reject"),
+                            ("more", "needs more labels"),
+                        ],
+                        max_length=7,
+                    ),
+                ),
+                ("labels_needed", models.PositiveIntegerField(null=True)),
+                ("reasons", models.JSONField(help_text="In words, the deciding ones first.")),
+                (
+                    "figures",
+                    models.JSONField(
+                        help_text="Every comparison: counts, intervals, p-values, bounds."
+                    ),
+                ),
+                (
+                    "look",
+                    models.PositiveIntegerField(help_text="The how-manieth look at this holdout."),
+                ),
+                ("made_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "against",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="predictions.modelversion",
+                    ),
+                ),
+                (
+                    "candidate",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="gate_reports",
+                        to="predictions.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-pk'],
+                "ordering": ["-pk"],
             },
         ),
         migrations.CreateModel(
-            name='Snapshot',
+            name="Snapshot",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.CharField(help_text="SHA-256 of the events' keys and digits.", max_length=64)),
-                ('rule', models.JSONField(help_text='The rule that chose, with its settings as they stood.')),
-                ('count', models.PositiveIntegerField()),
-                ('counts', models.JSONField(help_text='How many of each digit, and what was left out and why.')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('last_event', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='labeling.labelevent')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "digest",
+                    models.CharField(
+                        help_text="SHA-256 of the events' keys and digits.", max_length=64
+                    ),
+                ),
+                (
+                    "rule",
+                    models.JSONField(
+                        help_text="The rule that chose, with its settings as they stood."
+                    ),
+                ),
+                ("count", models.PositiveIntegerField()),
+                (
+                    "counts",
+                    models.JSONField(
+                        help_text="How many of each digit, and what was left out and why."
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "last_event",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="labeling.labelevent",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-pk'],
+                "ordering": ["-pk"],
             },
         ),
         migrations.CreateModel(
-            name='Run',
+            name="Run",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed'), ('canceled', 'Canceled')], default='queued', max_length=8)),
-                ('trigger', models.CharField(choices=[('page', "the page's button"), ('api', 'a program'), ('command', 'the command line'), ('schedule', 'the schedule'), ('threshold', 'enough new labels')], max_length=9)),
-                ('recipe', models.JSONField(help_text='Everything that decides what is learned, whole.')),
-                ('attempts', models.PositiveSmallIntegerField(default=0, help_text='Counted before the work.')),
-                ('asked_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('heartbeat_at', models.DateTimeField(null=True)),
-                ('host', models.CharField(blank=True, max_length=100)),
-                ('process', models.PositiveIntegerField(null=True)),
-                ('progress', models.FloatField(default=0, help_text='0 to 1.')),
-                ('cancel_asked', models.BooleanField(default=False)),
-                ('reason', models.TextField(blank=True, help_text='Why it failed or was canceled, in words.')),
-                ('log', models.TextField(blank=True)),
-                ('checkpoint', models.BinaryField(help_text='Where a killed attempt is taken up.', null=True)),
-                ('asked_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
-                ('parent', models.ForeignKey(help_text='What it starts from.', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='predictions.modelversion')),
-                ('version', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='run', to='predictions.modelversion')),
-                ('snapshot', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='training.snapshot')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("public_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                            ("canceled", "Canceled"),
+                        ],
+                        default="queued",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "trigger",
+                    models.CharField(
+                        choices=[
+                            ("page", "the page's button"),
+                            ("api", "a program"),
+                            ("command", "the command line"),
+                            ("schedule", "the schedule"),
+                            ("threshold", "enough new labels"),
+                        ],
+                        max_length=9,
+                    ),
+                ),
+                (
+                    "recipe",
+                    models.JSONField(help_text="Everything that decides what is learned, whole."),
+                ),
+                (
+                    "attempts",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="Counted before the work."
+                    ),
+                ),
+                ("asked_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                ("heartbeat_at", models.DateTimeField(null=True)),
+                ("host", models.CharField(blank=True, max_length=100)),
+                ("process", models.PositiveIntegerField(null=True)),
+                ("progress", models.FloatField(default=0, help_text="0 to 1.")),
+                ("cancel_asked", models.BooleanField(default=False)),
+                (
+                    "reason",
+                    models.TextField(
+                        blank=True, help_text="Why it failed or was canceled, in words."
+                    ),
+                ),
+                ("log", models.TextField(blank=True)),
+                (
+                    "checkpoint",
+                    models.BinaryField(help_text="Where a killed attempt is taken up.", null=True),
+                ),
+                (
+                    "asked_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        help_text="What it starts from.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="predictions.modelversion",
+                    ),
+                ),
+                (
+                    "version",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="run",
+                        to="predictions.modelversion",
+                    ),
+                ),
+                (
+                    "snapshot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="runs",
+                        to="training.snapshot",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-pk'],
-                'permissions': [('start_run', 'Can start and cancel fine-tuning'), ('promote_version', 'Can promote a model version and roll back')],
+                "ordering": ["-pk"],
+                "permissions": [
+                    ("start_run", "Can start and cancel fine-tuning"),
+                    ("promote_version", "Can promote a model version and roll back"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SnapshotLabel',
+            name="SnapshotLabel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digit', models.PositiveSmallIntegerField()),
-                ('event', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='snapshots', to='labeling.labelevent')),
-                ('snapshot', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='labels', to='training.snapshot')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("digit", models.PositiveSmallIntegerField()),
+                (
+                    "event",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="snapshots",
+                        to="labeling.labelevent",
+                    ),
+                ),
+                (
+                    "snapshot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="labels",
+                        to="training.snapshot",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Promotion',
+            name="Promotion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('promotion', 'Promotion'), ('rollback', 'Rollback'), ('automatic', 'rolled back by itself')], max_length=9)),
-                ('why', models.TextField()),
-                ('made_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('after', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='promotions', to='predictions.modelversion')),
-                ('before', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='demotions', to='predictions.modelversion')),
-                ('by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL)),
-                ('report', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to='training.gatereport')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("promotion", "Promotion"),
+                            ("rollback", "Rollback"),
+                            ("automatic", "rolled back by itself"),
+                        ],
+                        max_length=9,
+                    ),
+                ),
+                ("why", models.TextField()),
+                ("made_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "after",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="promotions",
+                        to="predictions.modelversion",
+                    ),
+                ),
+                (
+                    "before",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="demotions",
+                        to="predictions.modelversion",
+                    ),
+                ),
+                (
+                    "by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "report",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="training.gatereport",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-pk'],
-                'indexes': [models.Index(fields=['-made_at'], name='promotion_by_time')],
+                "ordering": ["-pk"],
+                "indexes": [models.Index(fields=["-made_at"], name="promotion_by_time")],
             },
         ),
         migrations.CreateModel(
-            name='Epoch',
+            name="Epoch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveSmallIntegerField()),
-                ('loss', models.FloatField()),
-                ('accuracy', models.FloatField(help_text="On the epoch's own digits while they were learned.")),
-                ('holdout_accuracy', models.FloatField(null=True)),
-                ('ended_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='epochs', to='training.run')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveSmallIntegerField()),
+                ("loss", models.FloatField()),
+                (
+                    "accuracy",
+                    models.FloatField(
+                        help_text="On the epoch's own digits while they were learned."
+                    ),
+                ),
+                ("holdout_accuracy", models.FloatField(null=True)),
+                ("ended_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="epochs",
+                        to="training.run",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['number'],
-                'constraints': [models.UniqueConstraint(fields=('run', 'number'), name='one_epoch_of_a_number_per_run')],
+                "ordering": ["number"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("run", "number"), name="one_epoch_of_a_number_per_run"
+                    )
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.UniqueConstraint(models.Value(1), condition=models.Q(('state__in', ['queued', 'running'])), name='one_active_run'),
+            model_name="run",
+            constraint=models.UniqueConstraint(
+                models.Value(1),
+                condition=models.Q(("state__in", ["queued", "running"])),
+                name="one_active_run",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='snapshotlabel',
-            constraint=models.UniqueConstraint(fields=('snapshot', 'event'), name='one_place_an_event_in_a_snapshot'),
+            model_name="snapshotlabel",
+            constraint=models.UniqueConstraint(
+                fields=("snapshot", "event"), name="one_place_an_event_in_a_snapshot"
+            ),
         ),
     ]
