@@ -16,6 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -132,8 +133,13 @@ def _sixteen_bit() -> Image.Image:
     )
 
 
-def sound_pictures() -> Iterator[tuple[str, bytes]]:
-    """Yield the same seven in every guise that must be read alike: file name and bytes."""
+@cache
+def sound_pictures() -> dict[str, bytes]:
+    """Return the same seven in every guise that must be read alike: bytes by file name."""
+    return dict(_guises())
+
+
+def _guises() -> Iterator[tuple[str, bytes]]:
     gray = seven()
     rgb = gray.convert("RGB")
     yield "canvas-dark-on-nothing.png", encoded(transparent_seven())
@@ -176,7 +182,7 @@ def _type_of(name: str) -> str:
 
 
 def _controls() -> Iterator[Hostile]:
-    for name, data in sound_pictures():
+    for name, data in sound_pictures().items():
         yield _accept(f"control-{name}", _type_of(name), data)
     for level in (0, 1, 127, 128, 254, 255):
         blank = encoded(Image.new("L", (280, 280), level))

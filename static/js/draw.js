@@ -29,7 +29,6 @@ let image = null; // {bitmap, blob} when an image lies on the paper instead of s
 let current = null; // the stroke under the pointer, and which pointer
 let stored = null; // the prediction, once it is submitted
 let sending = false;
-let storedAt = 0;
 
 // -- the paper --------------------------------------------------------------------------------
 
@@ -367,7 +366,7 @@ async function submit() {
 
 function keep(prediction) {
   stored = prediction;
-  storedAt = performance.now();
+  settle();
   showReading(prediction);
   const page = `${desk.dataset.pageUrl}${prediction.id}/`;
   find("link").href = feedback.action = page;
@@ -381,6 +380,12 @@ function keep(prediction) {
   showBest(prediction.confidence);
 }
 
+// The second half of a double click on "Submit" lands where the answers have just appeared.
+function settle() {
+  feedback.setAttribute("data-settling", "");
+  setTimeout(() => feedback.removeAttribute("data-settling"), SETTLING);
+}
+
 function showBest(confidence) {
   const best = desk.dataset.best ? Number(desk.dataset.best) : -1;
   if (confidence <= best) return;
@@ -390,9 +395,7 @@ function showBest(confidence) {
 
 feedback.addEventListener("submit", (event) => {
   event.preventDefault();
-  // The second half of a double click on "Submit" lands where the answers have just appeared.
-  if (performance.now() - storedAt < SETTLING) return;
-  if (stored && event.submitter) tell(event.submitter);
+  if (stored && event.submitter && !feedback.hasAttribute("data-settling")) tell(event.submitter);
 });
 
 async function tell(button) {

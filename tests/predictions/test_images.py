@@ -35,16 +35,15 @@ def gray_of(data: bytes) -> np.ndarray:
     return np.asarray(upright_gray(open_image(data))).astype(int)
 
 
-@pytest.mark.parametrize("name", [name for name, _ in hostile.sound_pictures()])
+@pytest.mark.parametrize("name", list(hostile.sound_pictures()))
 def test_a_sound_picture_looks_the_same_in_every_guise(name: str) -> None:
-    gray = upright_gray(open_image(dict(hostile.sound_pictures())[name])).resize((28, 28))
+    gray = upright_gray(open_image(hostile.sound_pictures()[name])).resize((28, 28))
     plain = hostile.seven().resize((28, 28))
     light = name.startswith(("light", "canvas-light"))
     want = np.asarray(plain).astype(int)
     got = 255 - np.asarray(gray).astype(int) if light else np.asarray(gray).astype(int)
     if name.startswith("gray-on-gray"):
         want = want * 90 // 255 + 90
-        got = 270 - got
     assert np.abs(got - want).mean() < 6
 
 
