@@ -258,25 +258,31 @@ async function lose(entry, reason) {
 // -- being let in -------------------------------------------------------------------------------------
 
 // The session may have been renewed in another tab: the page itself tells, and brings its token.
-async function renew() {
+let renewing = null;
+let renewedAt = -Infinity;
+
+const renew = () => (renewing ??= askForToken().finally(() => (renewing = null)));
+
+async function askForToken() {
   let response;
+  let text;
   try {
-    response = await fetch(location.pathname, { signal: AbortSignal.timeout(PATIENCE) });
+    response = await fetch(location.pathname, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+    text = await response.text();
   } catch {
     return failed();
   }
-  const arrivedHere = response.ok && new URL(response.url).pathname === location.pathname;
-  const fresh = arrivedHere && new DOMParser().parseFromString(await response.text(), "text/html");
-  const mine = fresh && fresh.querySelector(`[data-label][data-user="${user}"]`);
-  const token = mine && mine.querySelector("[name=csrfmiddlewaretoken]").value;
-  if (token && token !== csrf && !renew.justDone) {
-    csrf = token;
-    renew.justDone = true; // a second refusal in a row is about the account, not about the token
-    setTimeout(() => (renew.justDone = false), 5000);
+  const isHere = response.ok && new URL(response.url).pathname === location.pathname;
+  const fresh = isHere ? new DOMParser().parseFromString(text, "text/html") : null;
+  const mine = fresh?.querySelector(`[data-label][data-user="${user}"]`);
+  // Refused again right after: it is about the account, not about the token.
+  if (mine && performance.now() - renewedAt > PATIENCE) {
+    csrf = mine.querySelector("[name=csrfmiddlewaretoken]").value;
+    renewedAt = performance.now();
     setLocked(false);
     return true;
   }
-  setLocked(true, response.status === 403 || (arrivedHere && !mine));
+  setLocked(true, response.status === 403 || isHere);
   return false;
 }
 
