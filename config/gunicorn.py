@@ -41,8 +41,8 @@ def give_memory_back() -> None:
     """Keep what a large picture took from staying with the process once it is read.
 
     glibc gives each thread an arena, and serves ever larger blocks from it once one was freed:
-    after a few hundred pictures of 4 Mpx a worker had grown by 108 MB. Blocks over a megabyte now come
-    from the system and go back to it; smaller ones share two arenas.
+    after a few hundred pictures of 4 Mpx a worker had grown by 108 MB. Blocks over a megabyte now
+    come from the system and go back to it; smaller ones share two arenas.
     """
     if LIBC is not None and hasattr(LIBC, "mallopt"):
         LIBC.mallopt(M_MMAP_THRESHOLD, 1 << 20)

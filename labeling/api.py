@@ -17,8 +17,8 @@ from rest_framework.views import APIView
 
 from labeling import decisions, progress, queue
 from labeling.decisions import Decided, Verdict
-from labeling.intake import take_in_if_due
-from labeling.models import LabelEvent, Stream
+from labeling.intake import watch
+from labeling.models import Label, LabelEvent, Stream
 from labeling.trust import is_trusted, label_if_trusted, labels_to_learn_from
 from predictions.api import ErrorOutput, FeedbackInput, FeedbackOutput, FeedbackView
 from predictions.models import Feedback, Prediction
@@ -93,7 +93,9 @@ class DecidedOutput(serializers.Serializer[Any]):
     event = serializers.IntegerField()
     digit = serializers.IntegerField(allow_null=True)
     state = serializers.CharField()
-    guess = serializers.IntegerField(help_text="What the model had said.")
+    guess = serializers.IntegerField(
+        allow_null=True, help_text="What the model had said; null for a blind item."
+    )
 
 
 class LabelView(APIView):
@@ -118,7 +120,7 @@ class NextView(LabelView):
     )
     def post(self, request: Request) -> Response:
         """Lease the next items, each with the reason it is shown."""
-        take_in_if_due()
+        watch.take_in_if_due()
         asked = self.read(NextInput, request)
         held = queue.claim(self.labeler, count=asked["count"], holding=asked["holding"])
         outlook = None if held or asked["holding"] else queue.outlook(self.labeler)
@@ -170,7 +172,7 @@ class UndoView(LabelView):
         """Take your last standing decision back; the item is yours again."""
         said = self.read(UndoInput, request)
         undoing = decisions.undo(self.labeler, request_id=said["request_id"], of=said.get("of"))
-        held = queue.hold_again(self.labeler, undoing.prediction_id)
+        held = queue.hold_again(self.labeler, undoing)
         return Response({"event": undoing.pk, "item": item_body(held) if held else None})
 
 
@@ -196,7 +198,6 @@ class KeepOutput(serializers.Serializer[Any]):
 
 class KeepInput(serializers.Serializer[Any]):
     tokens = serializers.ListField(child=serializers.UUIDField(), max_length=MOST_TOKENS)
-    ids = serializers.ListField(child=serializers.UUIDField(), default=list, max_length=MOST_TOKENS)
 
 
 class KeepView(LabelView):
@@ -208,7 +209,7 @@ class KeepView(LabelView):
     def post(self, request: Request) -> Response:
         """The page is still open: keep what it holds. Answers which holds still stand."""
         said = self.read(KeepInput, request)
-        return Response({"kept": queue.keep(self.labeler, said["tokens"], said["ids"])})
+        return Response({"kept": queue.keep(self.labeler, said["tokens"])})
 
 
 class ReleaseInput(serializers.Serializer[Any]):
@@ -281,8 +282,14 @@ def item_body(item: queue.Held) -> dict[str, Any]:
         "drawing_url": Prediction(public_id=item.public_id).drawing_url,
         "stream": item.stream,
         "why": str(Stream(item.stream).label),
-        "guess": item.guess if settings.SHOW_GUESSES and item.stream != Stream.AUDIT else None,
+        "guess": item.guess if may_show_guess(item) else None,
     }
+
+
+def may_show_guess(item: queue.Held) -> bool:
+    """In verify mode alone; an audit and another look are blind in any mode."""
+    is_another_look = item.stream in {Stream.SECOND, Stream.REVIEW}
+    return settings.SHOW_GUESSES and not item.is_audit and not is_another_look
 
 
 def outlook_body(outlook: queue.Outlook | None) -> dict[str, Any] | None:
@@ -296,12 +303,13 @@ def outlook_body(outlook: queue.Outlook | None) -> dict[str, Any] | None:
 
 
 def decided_body(decided: Decided) -> dict[str, Any]:
+    """Gold looks settled; a guess about an audit item would steer whoever takes it back."""
     return {
         "id": str(decided.prediction.public_id),
         "event": decided.event.pk,
         "digit": decided.event.digit,
-        "state": decided.state,
-        "guess": decided.prediction.digit,
+        "state": Label.State.SETTLED if decided.event.is_gold else decided.state,
+        "guess": None if decided.prediction.is_audit else decided.prediction.digit,
     }
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_not_required, permission_required
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -19,16 +19,17 @@ from django.views.decorators.http import require_http_methods
 
 from labeling import decisions, progress, queue
 from labeling.forms import NEXT, SKIP, UNDO, AnswerForm
-from labeling.intake import take_in_if_due
+from labeling.intake import watch
 from labeling.models import Stream
 from labeling.trust import label_if_trusted
 from predictions import pages as below
+from predictions.access import page_for
 from predictions.capture import give_feedback
 from predictions.errors import Declined
 from predictions.models import DIGITS, Prediction
 from predictions.visitors import make_owner
 
-may_label = permission_required("labeling.label_items", raise_exception=True)
+may_label = page_for("labeling.label_items")
 
 
 @may_label
@@ -92,7 +93,7 @@ def take(form: AnswerForm, labeler: User, request: HttpRequest) -> queue.Held | 
     if said["said"] == UNDO:
         undoing = decisions.undo(labeler, request_id=said["request_id"] or uuid.uuid4())
         messages.success(request, "Taken back.")
-        return queue.hold_again(labeler, undoing.prediction_id)
+        return queue.hold_again(labeler, undoing)
     if said["said"] == SKIP:
         queue.skip(labeler, said["item"], token=said["token"])
     elif said["said"] != NEXT:
@@ -110,7 +111,7 @@ def take(form: AnswerForm, labeler: User, request: HttpRequest) -> queue.Held | 
 
 
 def claim_one(labeler: User) -> queue.Held | None:
-    take_in_if_due()
+    watch.take_in_if_due()
     held = queue.claim(labeler)
     return held[0] if held else None
 

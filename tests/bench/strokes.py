@@ -1,71 +1,51 @@
-"""Drawings kept as strokes, rendered as the canvas would show them.
+"""Render a file of strokes as the canvas would show it, and look at what becomes of it.
 
-A file of strokes has one drawing a line, as JSON (gzip if the name ends in .gz):
+    python -m tests.bench.strokes FILE [--seed 0] [--sheet glyphs.png]
 
-    {"label": 7, "strokes": [[[x, y], [x, y], …], …], "y_up": false, "writer": "w00"}
-
-`y_up` tells whether y grows upwards; missing means it does not. Each drawing is placed on a
-square canvas with a random size, place and pen width, the same for the same seed. This is a
-second renderer on purpose: the digits the network learned from were drawn by another.
+The file's format and the rendering are described in training/engine/stylus.py.
 """
 
 from __future__ import annotations
 
-import gzip
-import json
-from dataclasses import dataclass
+import argparse
+import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
 
-CANVAS = 280  # pixels a side, as the page's canvas
-SIZES = 0.3, 0.9  # the longer side of the drawing, as a share of the canvas
-PENS = 0.02, 0.10  # the pen's width, as a share of the canvas
-FINER = 2  # drawn this much larger, then averaged down: antialiased
+from tests.bench.report import finish, table
+from training.engine.stylus import read_strokes, rendered
 
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    digit: int
-    writer: str
-    strokes: tuple[NDArray[np.float64], ...]  # each (points, 2), y downwards
+COLUMNS = 40  # glyphs in a row of the sheet
 
 
-def read_strokes(path: Path) -> list[Drawing]:
-    """Every drawing in a file of strokes."""
-    content = path.read_bytes()
-    text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
-    return [_drawing(json.loads(line)) for line in text.splitlines() if line.strip()]
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path, nargs="?", help="drawings kept as strokes")
+    parser.add_argument("--seed", type=int, default=0, help="of sizes, places and pens")
+    parser.add_argument("--sheet", type=Path, help="write all glyphs to this picture")
+    options = parser.parse_args()
+    if options.file is None:
+        sys.exit("No file of strokes was given, so there is nothing to render.")
+    drawings = read_strokes(options.file)
+    glyphs, digits = rendered(drawings, options.seed)
+    if options.sheet:
+        sheet(glyphs).save(options.sheet)
+    counts = Counter(digits.tolist())
+    table([["digit", "drawings"], *sorted(counts.items())])
+    writers = len({drawing.writer for drawing in drawings})
+    finish({"drawings": len(drawings), "writers": writers, "seed": options.seed})
 
 
-def _drawing(row: dict) -> Drawing:
-    up = np.array([1.0, -1.0]) if row.get("y_up") else np.array([1.0, 1.0])
-    strokes = tuple(np.array(points, float)[:, :2] * up for points in row["strokes"] if points)
-    return Drawing(int(row["label"]), str(row.get("writer", "")), strokes)
+def sheet(glyphs: np.ndarray) -> Image.Image:
+    rows = -(-len(glyphs) // COLUMNS)
+    field = np.zeros((rows * COLUMNS, 28, 28), np.uint8)
+    field[: len(glyphs)] = glyphs
+    tiled = field.reshape(rows, COLUMNS, 28, 28).transpose(0, 2, 1, 3)
+    return Image.fromarray(tiled.reshape(rows * 28, COLUMNS * 28))
 
 
-def canvases(drawings: list[Drawing], seed: int) -> list[Image.Image]:
-    """Each drawing on a canvas of its own: black ink on white."""
-    random = np.random.default_rng(seed)
-    return [canvas(drawing, random) for drawing in drawings]
-
-
-def canvas(drawing: Drawing, random: np.random.Generator) -> Image.Image:
-    side = CANVAS * FINER
-    points = np.concatenate(drawing.strokes)
-    low, extent = points.min(axis=0), np.ptp(points, axis=0)
-    size = random.uniform(*SIZES) * side
-    pen = max(1, round(random.uniform(*PENS) * side))
-    scale = size / max(float(extent.max()), 1e-9)
-    room = np.maximum(side - extent * scale - pen, 0)
-    offset = pen / 2 + random.uniform(0, 1, 2) * room
-    image = Image.new("L", (side, side), 255)
-    brush = ImageDraw.Draw(image)
-    for stroke in drawing.strokes:
-        line = [tuple(point) for point in (stroke - low) * scale + offset]
-        brush.line(line, fill=0, width=pen, joint="curve")
-        for x, y in line:
-            brush.ellipse((x - pen / 2, y - pen / 2, x + pen / 2, y + pen / 2), fill=0)
-    return image.reduce(FINER)
+if __name__ == "__main__":
+    main()

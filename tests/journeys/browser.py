@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import json
+import math
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -157,8 +158,12 @@ class Browser:
     def path(self) -> str:
         return self.driver.current_url.removeprefix(self.base)
 
-    def guess(self) -> str:
-        return self.text("[data-digit]")
+    def glyph_png(self) -> bytes:
+        """The previewed glyph, once no newer guess is on its way."""
+        self.wait_for("[data-reading][aria-busy=false]")
+        return base64.b64decode(
+            self.run("return document.querySelector('[data-glyph]').src.split(',')[1]")
+        )
 
     def overflow(self) -> int:
         """Pixels by which the page is wider than the screen."""
@@ -214,8 +219,9 @@ class Browser:
         pointer.move_to_location(*points[0])
         pointer.pointer_down()
         for start, end in pairwise(points):
-            for step in range(1, 5):
-                share = step / 4
+            steps = max(1, round(math.dist(start, end) / 20))
+            for step in range(1, steps + 1):
+                share = step / steps
                 pointer.move_to_location(
                     round(start[0] + (end[0] - start[0]) * share),
                     round(start[1] + (end[1] - start[1]) * share),

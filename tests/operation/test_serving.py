@@ -12,7 +12,7 @@ import pytest
 
 from tests.operation.installation import Installation, gone, until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("serving")]
 
 
 @pytest.fixture

@@ -33,7 +33,8 @@ class Share:
         middle = p + z2 / (2 * self.n)
         reach = Z95 * math.sqrt(p * (1 - p) / self.n + z2 / (4 * self.n**2))
         whole = 1 + z2 / self.n
-        return max(0.0, (middle - reach) / whole), min(1.0, (middle + reach) / whole)
+        low, high = (middle - reach) / whole, (middle + reach) / whole
+        return min(p, max(0.0, low)), max(p, min(1.0, high))  # rounding must not lose p
 
     def as_json(self) -> dict[str, Any]:
         return {"value": self.value, "right": self.right, "n": self.n, "interval": self.interval}

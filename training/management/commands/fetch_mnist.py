@@ -14,8 +14,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         folder = settings.DATA_DIR / "mnist"
         try:
-            fetched = mnist.fetch(folder)
+            absent = mnist.missing(folder)
+            mnist.fetch(folder)
         except mnist.NoMnist as declined:
             raise CommandError(str(declined)) from declined
-        done = f"{len(fetched)} fetched" if fetched else "nothing to fetch"
+        done = f"{len(absent)} fetched" if absent else "nothing to fetch"
         self.stdout.write(self.style.SUCCESS(f"MNIST is in {folder}, digests checked: {done}."))

@@ -69,7 +69,7 @@ class Command(BaseCommand):
         """Work in this very process, with a bar that follows the run's row."""
         import threading
 
-        worker = threading.Thread(target=self.execute, args=[run.pk])
+        worker = threading.Thread(target=self.work, args=[run.pk])
         worker.start()
         with tqdm(total=100, unit="%", disable=not sys.stderr.isatty()) as bar:
             while worker.is_alive():
@@ -78,7 +78,7 @@ class Command(BaseCommand):
                 bar.update(int(100 * done) - bar.n)
         worker.join()
 
-    def execute(self, run_id: int) -> None:
+    def work(self, run_id: int) -> None:
         from django.db import connection
 
         try:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from predictions import registry
 from predictions.errors import Declined
+from predictions.models import ModelVersion
 from training import mnist
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class Command(BaseCommand):
 
         if options["threads"]:
             torch.set_num_threads(options["threads"])
+        if options["name"] and ModelVersion.objects.filter(name=options["name"]).exists():
+            raise CommandError(f"There is already a version {options['name']}.")
         recipe = replace(base.QUICK if options["quick"] else base.FULL, seed=options["seed"])
         if options["epochs"]:
             recipe = replace(recipe, epochs=options["epochs"])
