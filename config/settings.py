@@ -46,6 +46,10 @@ SHOW_GUESSES = env.flag("SHOW_GUESSES", default=False)  # verify mode; audits st
 GOLD_RATE = env.fraction("GOLD_RATE", default=0.05)  # share of items whose answer is known
 SECOND_OPINION_RATE = env.fraction("SECOND_OPINION_RATE", default=0.05)  # by lot
 CONFIDENT = env.fraction("CONFIDENT", default=0.95)  # contradicting such a guess asks a second
+# Learning: the gate's thresholds that differ from training.gate.Bounds, and who obeys its verdict.
+GATE_BOUNDS: dict[str, Any] = {}
+AUTO_PROMOTE = env.flag("AUTO_PROMOTE", default=True)
+MNIST_DIR = Path(env.text("MNIST_DIR") or DATA_DIR / "mnist")  # its files, unpacked or .gz
 CHARTJS_STATIC = "unfold/js/chart/chart.js"  # Chart.js 4 as django-unfold carries it
 
 # -- what Django is made of ------------------------------------------------------------------

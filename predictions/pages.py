@@ -47,9 +47,7 @@ def upload(request: HttpRequest) -> HttpResponse:
         return draw_page(request, form, status=422)
     data = form.cleaned_data["image"].read()
     try:
-        stored = capture.capture(
-            data, owner=make_owner(request), source=Prediction.Source.UPLOAD
-        )
+        stored = capture.capture(data, owner=make_owner(request), source=Prediction.Source.UPLOAD)
     except Declined as declined:
         form.add_error("image", str(declined))
         return draw_page(request, form, status=status_of(declined))
