@@ -212,7 +212,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Tuning:
     from training import lesson
     from training.engine.strokes import written_digits
 
-    settings.Side.TRAIN_THREADS = 1
+    settings.TRAINING_THREADS = 1
     tuning = replace(
         Tuning(), epochs=2, digits_an_epoch=256, validation=64, batch_size=64, least_holdout=1
     )
