@@ -413,6 +413,7 @@ async function tell(button) {
   const about = stored;
   const said = button.value;
   const body = said === "right" ? { correct: true } : { digit: said === "none" ? null : Number(said) };
+  let isLabel = false;
   try {
     const response = await fetch(`${desk.dataset.storeUrl}${about.id}/feedback/`, {
       method: "POST",
@@ -422,6 +423,8 @@ async function tell(button) {
     const answer = await answerOf(response);
     if (stored !== about) return;
     if (!answer.ok) return say(answer.message, "error");
+    showToward(answer.body.labels_toward_next_run);
+    isLabel = answer.body.label;
   } catch {
     if (stored === about) say("Not kept: there is no connection. Say it again.", "error");
     return;
@@ -431,7 +434,16 @@ async function tell(button) {
     other.setAttribute("aria-pressed", String(other === button));
   }
   const words = said === "right" ? "Right" : said === "none" ? "Not a digit" : `It is ${withArticle(said)}`;
-  find("said").textContent = `You said: ${words}. Press another to change it.`;
+  find("said").textContent = `You said: ${words}${isLabel ? ", saved as a label" : ""}. Press another to change it.`;
+}
+
+// Toward the next fine-tune; only those whose word is a label see it.
+function showToward(labels) {
+  const toward = desk.querySelector("[data-toward]");
+  if (!toward || labels === null) return;
+  const share = Math.min(100, (100 * labels) / Number(toward.dataset.enough));
+  find("toward-count").textContent = labels.toLocaleString("en-US");
+  find("toward-bar").setAttribute("width", `${share}%`);
 }
 
 // -- keys -------------------------------------------------------------------------------------------
