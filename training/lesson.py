@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from training.engine.network import Reader
 from training.engine.strokes import strangers
 from training.mnist import fetch
 from training.models import Run
-from training.sides import HOLDOUT, side_of
+from training.sides import Side, side_of
 from training.tuning import Tuning
 
 
@@ -94,9 +93,8 @@ def lesson_of(run: Run) -> Lesson:
 
 def replayed_digits() -> Digits:
     """What the network must not forget: MNIST's training part, fetched if it is not there."""
-    folder = Path(settings.DATA_DIR) / "mnist"
-    fetch(folder)
-    return mnist(folder, "train")
+    fetch(settings.MNIST_DIR)
+    return mnist(settings.MNIST_DIR, "train")
 
 
 def network_of_parent(run: Run) -> Reader:
@@ -148,7 +146,7 @@ def holdout() -> Digits:
     held_out = [
         (label.prediction.glyph, label.digit)
         for label in labels.iterator(2_000)
-        if side_of(label.prediction) == HOLDOUT
+        if side_of(label.prediction) == Side.HOLDOUT
     ]
     return digits_from(held_out)
 

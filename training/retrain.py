@@ -17,7 +17,6 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import F, Q
@@ -216,12 +215,10 @@ def checkpoint(run: Run, state: bytes, progress: float) -> None:
 
 
 def judge_and_promote(run: Run, version: ModelVersion) -> None:
-    from training.judging import judge
-    from training.promotion import promote
+    from training.judging import judge_version
+    from training.promotion import promote_if_earned
 
-    report = judge(version)
-    if report.verdict == report.Verdict.PROMOTE and settings.AUTO_PROMOTE:
-        promote(version, by=None, why=f"The gate said promote after run {run.pk}.", report=report)
+    promote_if_earned(judge_version(version))
 
 
 def reap() -> list[int]:
