@@ -15,7 +15,7 @@ public = login_not_required
 
 @public
 def admin_login(request: HttpRequest) -> HttpResponseRedirect:
-    """The admin sends strangers here; there is one login page, and signing in again helps nobody."""
+    """The admin sends strangers here; there is one login page, and a second login helps nobody."""
     if request.user.is_authenticated:
         raise PermissionDenied
     return redirect_to_login(request.GET.get(REDIRECT_FIELD_NAME) or reverse("admin:index"))

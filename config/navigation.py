@@ -24,6 +24,7 @@ class Entry:
 ENTRIES: list[tuple[str, str, str | None]] = [
     ("Draw", "predictions:draw", None),
     ("History", "predictions:history", None),
+    ("Label", "labeling:label", "labeling.label_items"),
 ]
 
 

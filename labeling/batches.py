@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -9,9 +10,10 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from labeling import asks
 from labeling.decisions import Verdict, label_of, place_of
 from labeling.errors import AlreadyUndone, EmptySelection
 from labeling.intake import take_in
@@ -22,12 +24,11 @@ from predictions.models import Prediction
 logger = logging.getLogger(__name__)
 AT_ONCE = 2_000  # items restated together
 
-# `chosen` becomes the SQL that Django made of our own queryset; its values stay parameters.
 CORRECTIONS = """
 INSERT INTO labeling_labelevent (prediction_id, kind, digit, is_unreadable, labeler_id, created_at,
   stream, version_id, guess_shown, wants_second, is_gold, batch_id)
 SELECT p.id, 'correct', %s, %s, %s, %s, '', p.version_id, %s, %s, %s, %s
-FROM predictions_prediction AS p WHERE p.id IN ({chosen}) ORDER BY p.id"""
+FROM predictions_prediction AS p WHERE p.id {among} ORDER BY p.id"""
 
 
 @transaction.atomic
@@ -36,30 +37,29 @@ def correct(
 ) -> Batch:
     """Correct everything selected, as one batch. An empty selection is declined, never widened."""
     take_in()  # every prediction has its queue row before they are locked
-    lock_items(selection)
-    batch = Batch.objects.create(kind=Batch.Kind.CORRECTION, made_by=by, chosen_by=chosen_by)
-    batch.count = append_corrections(selection, verdict, by=by, batch=batch)
-    if batch.count == 0:
+    keys = locked_items(selection)
+    if not keys:
         raise EmptySelection("Nothing is selected, so nothing was corrected.")
-    batch.save(update_fields=["count"])
+    batch = Batch.objects.create(
+        kind=Batch.Kind.CORRECTION, made_by=by, chosen_by=chosen_by, count=len(keys)
+    )
+    append_corrections(keys, verdict, by=by, batch=batch)
     settle_labels(batch)
     close_items(batch)
     logger.info("batch %s corrected %s labels", batch.pk, batch.count)
     return batch
 
 
-def lock_items(selection: QuerySet[Prediction]) -> None:
-    """Decisions on these items wait until the batch is written, and then see it."""
+def locked_items(selection: QuerySet[Prediction]) -> list[int]:
+    """The selection as it stands now. Decisions on these items wait for the batch, and see it."""
     items = QueueItem.objects.filter(pk__in=selection.order_by().values("pk"))
-    list(items.select_for_update().order_by("pk").values_list("pk"))
+    return list(items.select_for_update().order_by("pk").values_list("pk", flat=True))
 
 
-def append_corrections(
-    selection: QuerySet[Prediction], verdict: Verdict, *, by: User, batch: Batch
-) -> int:
-    chosen, chosen_params = as_sql(selection.order_by().values("pk"))
+def append_corrections(keys: list[int], verdict: Verdict, *, by: User, batch: Batch) -> int:
+    among, given = among_keys(keys)
     return execute(
-        CORRECTIONS.format(chosen=chosen),
+        CORRECTIONS.format(among=among),
         [
             verdict.digit,
             verdict.is_unreadable,
@@ -69,9 +69,16 @@ def append_corrections(
             False,
             False,
             adapted_uuid(batch.pk),
-            *chosen_params,
+            given,
         ],
     )
+
+
+def among_keys(keys: list[int]) -> tuple[str, Any]:
+    """Any number of keys as one parameter."""
+    if connection.vendor == "postgresql":
+        return "= ANY(%s)", keys
+    return "IN (SELECT value FROM json_each(%s))", json.dumps(keys)
 
 
 def settle_labels(batch: Batch) -> None:
@@ -93,7 +100,7 @@ def settle_labels(batch: Batch) -> None:
 def close_items(batch: Batch) -> None:
     QueueItem.objects.filter(
         pk__in=LabelEvent.objects.filter(batch=batch).values("prediction"), is_open=True
-    ).update(is_open=False, holder=None, token=None, leased_until=None)
+    ).update(is_open=False, stream=F("origin"), holder=None, token=None, leased_until=None)
 
 
 @transaction.atomic
@@ -115,20 +122,21 @@ def undo_batch(batch: Batch, *, by: User) -> int:
     keys = LabelEvent.objects.filter(batch=batch).values_list("prediction_id", flat=True)
     for some in chunks(keys.order_by("prediction_id").iterator(AT_ONCE), AT_ONCE):
         restate_many(some)
+    asks.take_back(batch)
     logger.info("batch %s was taken back: %s labels", batch.pk, undone)
     return undone
 
 
 def restate_many(prediction_ids: list[int]) -> None:
     """Bring labels and queue rows to what the events of these items add up to."""
-    items = QueueItem.objects.select_for_update().in_bulk(prediction_ids)
+    items = QueueItem.objects.select_for_update().order_by("pk").in_bulk(prediction_ids)
     labels, gone, moved = [], [], []
     for prediction_id, events in events_by_item(prediction_ids).items():
         stands = standing(events)
         if stands is None:
             gone.append(prediction_id)
         else:
-            labels.append(label_of(prediction_id, stands, events[-1]))
+            labels.append(label_of(prediction_id, stands))
         item = items.get(prediction_id)
         if item is not None and (place := place_of(item, stands)) != (item.is_open, item.stream):
             item.is_open, item.stream = place
@@ -177,11 +185,6 @@ def chunks(keys: Iterable[int], size: int) -> Iterator[list[int]]:
             some = []
     if some:
         yield some
-
-
-def as_sql(query: QuerySet[Any, Any]) -> tuple[str, list[Any]]:
-    sql, params = query.query.get_compiler(using=query.db).as_sql()
-    return sql, list(params)
 
 
 def execute(sql: str, params: list[Any]) -> int:

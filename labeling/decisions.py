@@ -11,17 +11,18 @@ import random
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from labeling import gold
 from labeling.errors import AlreadyUndone, Gone, LeaseLost, NothingToUndo
 from labeling.models import Label, LabelEvent, QueueItem, Stream
-from labeling.standing import Standing, standing
+from labeling.standing import Standing, latest_of_each, standing, unreversed, vote_of
 from predictions.models import Prediction
 from predictions.visitors import Owner
 
@@ -64,14 +65,15 @@ def decide(
     """A labeler answers an item they hold."""
     item = locked_item(public_id)
     events = events_of(item.prediction_id, request_id)
-    if answered := by_request(events, request_id, labeler):
-        return Decided(answered, item.prediction, state_now(item, answered))
+    if answered := by_request(events, request_id):
+        check_same(answered, item, LabelEvent.Kind.LABEL, verdict, by=labeler)
+        return Decided(answered, item.prediction, state_after(events, answered))
     is_gold = gold.is_token(labeler.pk, item.prediction_id, token)
-    if is_gold and any(event.is_gold and event.labeler_id == labeler.pk for event in events):
-        raise LeaseLost("This item was answered before.")
-    if not is_gold:
+    if is_gold:
+        gold.check_unanswered(events, labeler.pk)
+    else:
         spend_lease(item, labeler, token)
-    event = LabelEvent.objects.create(
+    event = append(
         prediction_id=item.prediction_id,
         kind=LabelEvent.Kind.LABEL,
         digit=verdict.digit,
@@ -83,13 +85,13 @@ def decide(
         version_id=item.prediction.version_id,
         guess_shown=guess_shown,
         seconds=None if seconds is None else min(max(seconds, 0.0), LONGEST),
-        wants_second=not is_gold and calls_for_second(item.prediction, verdict, events),
+        wants_second=not is_gold and calls_for_second(item, verdict, events, labeler),
         is_gold=is_gold,
         request_id=request_id,
     )
     if is_gold:
         return Decided(event, item.prediction, "gold")
-    stands = restate(item, [*events, event], event)
+    stands = restate(item, [*events, event])
     return Decided(event, item.prediction, stands.state if stands else "")
 
 
@@ -114,20 +116,36 @@ def events_of(prediction_id: int, request_id: uuid.UUID | None = None) -> list[L
     return list(LabelEvent.objects.filter(wanted).order_by("pk"))
 
 
-def by_request(events: list[LabelEvent], request_id: uuid.UUID, labeler: User) -> LabelEvent | None:
-    for event in events:
-        if event.request_id == request_id:
-            if event.labeler_id != labeler.pk:
-                raise Gone("This request id was used by somebody else.")
-            return event
-    return None
+def by_request(events: list[LabelEvent], request_id: uuid.UUID) -> LabelEvent | None:
+    return next((event for event in events if event.request_id == request_id), None)
 
 
-def state_now(item: QueueItem, event: LabelEvent) -> str:
-    if event.is_gold:
+def check_same(
+    answered: LabelEvent, item: QueueItem, kind: str, verdict: Verdict, *, by: User
+) -> None:
+    """Sent again means: by the same person, and saying the same."""
+    if answered.labeler_id != by.pk:
+        raise Gone("This request id was used by somebody else.")
+    said = (answered.prediction_id, answered.kind, answered.digit, answered.is_unreadable)
+    if said != (item.prediction_id, kind, verdict.digit, verdict.is_unreadable):
+        raise Gone("This request id was used for something else; nothing was changed.")
+
+
+def state_after(events: list[LabelEvent], answered: LabelEvent) -> str:
+    """What the first answer said, whatever was decided since."""
+    if answered.is_gold:
         return "gold"
-    label = Label.objects.filter(pk=item.prediction_id).values_list("state", flat=True).first()
-    return label or ""
+    stood = standing(event for event in events if event.pk <= answered.pk)
+    return stood.state if stood else ""
+
+
+def append(**fields: Any) -> LabelEvent:
+    try:
+        return LabelEvent.objects.create(**fields)
+    except IntegrityError as taken:  # the same request id, on another item, at the same moment
+        if "request_id" not in str(taken):
+            raise
+        raise Gone("This request id was used for something else; nothing was changed.") from taken
 
 
 def spend_lease(item: QueueItem, labeler: User, token: uuid.UUID) -> None:
@@ -141,25 +159,25 @@ def spend_lease(item: QueueItem, labeler: User, token: uuid.UUID) -> None:
 
 
 def calls_for_second(
-    prediction: Prediction, verdict: Verdict, events: Iterable[LabelEvent]
+    item: QueueItem, verdict: Verdict, events: Iterable[LabelEvent], labeler: User
 ) -> bool:
     """A first opinion is checked where it contradicts a confident model, or by lot."""
-    if any(event.kind == LabelEvent.Kind.LABEL for event in events):
+    if any(event.labeler_id != labeler.pk for event in unreversed(events)):
         return False
-    contradicts = verdict.digit != prediction.digit
-    if contradicts and prediction.confidence >= settings.CONFIDENT:
+    contradicts = verdict.digit != item.prediction.digit
+    if contradicts and item.prediction.confidence >= settings.CONFIDENT:
         return True
     return lots.random() < settings.SECOND_OPINION_RATE
 
 
-def restate(item: QueueItem, events: list[LabelEvent], last: LabelEvent) -> Standing | None:
+def restate(item: QueueItem, events: list[LabelEvent]) -> Standing | None:
     """Write what stands after these events, and open or close the item accordingly."""
     stands = standing(events)
     if stands is None:
         Label.objects.filter(pk=item.prediction_id).delete()
     else:
         Label.objects.bulk_create(
-            [label_of(item.prediction_id, stands, last)],
+            [label_of(item.prediction_id, stands)],
             update_conflicts=True,
             unique_fields=["prediction"],
             update_fields=["digit", "is_unreadable", "state", "opinions", "event"],
@@ -171,50 +189,63 @@ def restate(item: QueueItem, events: list[LabelEvent], last: LabelEvent) -> Stan
     return stands
 
 
-def label_of(prediction_id: int, stands: Standing, last: LabelEvent) -> Label:
+def label_of(prediction_id: int, stands: Standing) -> Label:
     return Label(
         prediction_id=prediction_id,
         digit=stands.digit,
         is_unreadable=stands.is_unreadable,
         state=stands.state,
         opinions=stands.opinions,
-        event=last,
+        event_id=stands.event_id,
     )
 
 
 def place_of(item: QueueItem, stands: Standing | None) -> tuple[bool, str]:
-    """Open where it came from, open for another opinion, or closed."""
+    """Where an item belongs, by what stands alone: so whatever is taken back leaves no trace."""
+    if item.review_after == (stands.event_id if stands else 0):
+        return True, Stream.REVIEW  # nothing that counts was said since another look was asked for
     if stands is None:
-        return True, item.origin
+        return not item.is_parked, item.origin
     if stands.state == Label.State.AWAITING:
         return True, Stream.SECOND
-    return False, item.stream
+    return False, item.origin
 
 
 @transaction.atomic
-def undo(labeler: User, *, request_id: uuid.UUID) -> LabelEvent:
-    """Take back the last decision of one's own that still stands; the item is open again."""
-    if done := LabelEvent.objects.filter(request_id=request_id, labeler=labeler).first():
+def undo(labeler: User, *, request_id: uuid.UUID, of: uuid.UUID | None = None) -> LabelEvent:
+    """Take back a decision of one's own; the item is open again.
+
+    `of` is the request that made the decision; without it, the last that still stands is meant.
+    """
+    if done := undone_by_request(request_id, labeler):
         return done
-    last = (
-        LabelEvent.objects.of_labeler(labeler.pk)
-        .standing()
-        .filter(batch__isnull=True)
-        .select_related("prediction")
-        .order_by("-pk")
-        .first()
-    )
-    if last is None:
+    own = LabelEvent.objects.of_labeler(labeler.pk).select_related("prediction")
+    if of is None:
+        meant = own.standing().filter(batch__isnull=True).order_by("-pk").first()
+    else:
+        meant = own.filter(request_id=of).exclude(kind=LabelEvent.Kind.UNDO).first()
+    if meant is None:
         raise NothingToUndo("There is nothing of yours left to take back.")
-    return reverse(last, by=labeler, request_id=request_id)
+    return reverse(meant, by=labeler, request_id=request_id)
+
+
+def undone_by_request(request_id: uuid.UUID | None, labeler: User) -> LabelEvent | None:
+    if request_id is None:
+        return None
+    done = LabelEvent.objects.filter(request_id=request_id).first()
+    if done is not None and (done.labeler_id, done.kind) != (labeler.pk, LabelEvent.Kind.UNDO):
+        raise Gone("This request id was used for something else; nothing was changed.")
+    return done
 
 
 def reverse(event: LabelEvent, *, by: User, request_id: uuid.UUID | None = None) -> LabelEvent:
     """Append the event that takes this one back, as if it had never been."""
     item = locked_item(event.prediction.public_id)
+    if done := undone_by_request(request_id, by):  # sent twice at the same moment
+        return done
     if LabelEvent.objects.filter(reverses=event).exists():
         raise AlreadyUndone("This was taken back before.")
-    undoing = LabelEvent.objects.create(
+    undoing = append(
         prediction_id=event.prediction_id,
         kind=LabelEvent.Kind.UNDO,
         labeler=by,
@@ -222,7 +253,7 @@ def reverse(event: LabelEvent, *, by: User, request_id: uuid.UUID | None = None)
         request_id=request_id,
     )
     if not event.is_gold:
-        restate(item, events_of(event.prediction_id), undoing)
+        restate(item, events_of(event.prediction_id))
     logger.info("event %s was taken back by event %s", event.pk, undoing.pk)
     return undoing
 
@@ -234,9 +265,10 @@ def settle(
     """A reviewer rules on an item, whoever holds it."""
     item = locked_item(public_id)
     events = events_of(item.prediction_id, request_id)
-    if answered := by_request(events, request_id, reviewer):
-        return Decided(answered, item.prediction, state_now(item, answered))
-    event = LabelEvent.objects.create(
+    if answered := by_request(events, request_id):
+        check_same(answered, item, LabelEvent.Kind.SETTLE, verdict, by=reviewer)
+        return Decided(answered, item.prediction, state_after(events, answered))
+    event = append(
         prediction_id=item.prediction_id,
         kind=LabelEvent.Kind.SETTLE,
         digit=verdict.digit,
@@ -247,7 +279,7 @@ def settle(
         guess_shown=True,
         request_id=request_id,
     )
-    stands = restate(item, [*events, event], event)
+    stands = restate(item, [*events, event])
     assert stands is not None
     return Decided(event, item.prediction, stands.state)
 
@@ -264,6 +296,9 @@ def label_by_feedback(
     if not QueueItem.objects.filter(pk=prediction.pk).exists():
         enqueue([prediction])
     item = locked_item(prediction.public_id)
+    events = events_of(prediction.pk)
+    if says_already(events, verdict, owner):
+        return None
     event = LabelEvent.objects.create(
         prediction=prediction,
         kind=LabelEvent.Kind.LABEL,
@@ -276,5 +311,17 @@ def label_by_feedback(
         version_id=prediction.version_id,
         guess_shown=True,
     )
-    restate(item, events_of(prediction.pk), event)
+    restate(item, [*events, event])
     return event
+
+
+def says_already(events: list[LabelEvent], verdict: Verdict, owner: Owner) -> bool:
+    """Whether this person said just that, and nobody ruled on it since."""
+    live = unreversed(events)
+    rulings = [event.pk for event in live if event.kind != LabelEvent.Kind.LABEL]
+    return any(
+        (event.labeler_id, event.visitor) == (owner.user_id, owner.visitor)
+        and vote_of(event) == (verdict.digit, verdict.is_unreadable)
+        and event.pk > max(rulings, default=0)
+        for event in latest_of_each(live)
+    )

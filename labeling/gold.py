@@ -5,10 +5,30 @@ from __future__ import annotations
 import hmac
 import time
 import uuid
+from collections.abc import Iterable
 
 from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from labeling.errors import LeaseLost
+from labeling.models import Gold, LabelEvent, QueueItem
+from labeling.standing import reversed_by
+from predictions.models import Prediction
 
 HOUR = 3600  # seconds; a token is good for the hour it was made in and the next
+
+
+@transaction.atomic
+def add(prediction: Prediction, digit: int, *, by: User) -> Gold:
+    """From now on its answer is known: it leaves the queue and is woven in."""
+    known, _ = Gold.objects.update_or_create(
+        prediction=prediction, defaults={"digit": digit, "added_by": by}
+    )
+    QueueItem.objects.filter(pk=prediction.pk).update(
+        is_parked=True, is_open=False, holder=None, token=None, leased_until=None
+    )
+    return known
 
 
 def token_for(labeler_id: int, prediction_id: int, *, hour: int | None = None) -> uuid.UUID:
@@ -25,3 +45,24 @@ def is_token(labeler_id: int, prediction_id: int, token: uuid.UUID) -> bool:
         hmac.compare_digest(token.bytes, token_for(labeler_id, prediction_id, hour=each).bytes)
         for each in (hour, hour - 1)
     )
+
+
+def tokens_among(labeler_id: int, tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of these tokens that are this labeler's for gold; there are few gold items."""
+    hour = int(time.time() // HOUR)
+    made = {
+        token_for(labeler_id, prediction_id, hour=each)
+        for prediction_id in Gold.objects.values_list("pk", flat=True)
+        for each in (hour, hour - 1)
+    }
+    return made & set(tokens)
+
+
+def check_unanswered(events: list[LabelEvent], labeler_id: int) -> None:
+    """A gold item is answered once, unless the answer was taken back."""
+    taken_back = reversed_by(events)
+    if any(
+        event.is_gold and event.labeler_id == labeler_id and event.pk not in taken_back
+        for event in events
+    ):
+        raise LeaseLost("This item was answered before.")

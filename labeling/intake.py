@@ -17,46 +17,61 @@ from django.db.models import Exists, OuterRef
 from labeling.models import Gold, Intake, QueueItem, Stream
 from predictions.models import Feedback, Prediction
 
-AT_ONCE = 1_000  # predictions taken in by one call
-LOOK_BACK = 500  # keys behind the mark that are looked at again
+AT_ONCE = 1_000  # rows handled together
+MOVABLE = [Stream.UNSURE, Stream.FEEDBACK]
+LOOK_BACK = 500  # keys behind the mark that every look goes over again
+LOOK_FAR_BACK = 100_000  # keys, once in a while: a long import commits long after it took its keys
 LOOK_BACK_TIME = timedelta(seconds=30)
 EVERY = 1.0  # seconds between two looks of one process
-
-_looked_at = float("-inf")
-
-
-def take_in_if_due() -> None:
-    """Cheap enough for every request: one look a second a process."""
-    global _looked_at
-    if time.monotonic() - _looked_at >= EVERY:
-        _looked_at = time.monotonic()
-        take_in()
+FAR_EVERY = 60.0  # seconds between two that go far back
 
 
-def take_in() -> int:
+class Watch:
+    """When this process looked last."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        self.looked_at = self.looked_far_at = float("-inf")
+
+    def take_in_if_due(self) -> None:
+        """Cheap enough for every request: one look a second a process."""
+        now = time.monotonic()
+        if now - self.looked_at < EVERY:
+            return
+        is_far = now - self.looked_far_at >= FAR_EVERY
+        self.looked_at = now
+        if is_far:
+            self.looked_far_at = now
+        take_in(LOOK_FAR_BACK if is_far else LOOK_BACK)
+
+
+watch = Watch()
+
+
+def take_in(look_back: int = LOOK_FAR_BACK) -> int:
     """Bring the queue up to date with what was captured and said; the number of new items."""
     intake, _ = Intake.objects.get_or_create(pk=1)
-    taken = 0
-    while True:
-        rows = new_predictions(intake)
-        taken += len(rows)
-        if rows:
-            enqueue(rows)
-            Intake.objects.filter(pk=1).update(last_prediction=rows[-1].pk)
-            intake.last_prediction = rows[-1].pk
-        if len(rows) < AT_ONCE:
-            break
+    taken, after = 0, intake.last_prediction - look_back
+    while rows := new_predictions(after):
+        enqueue(rows)
+        taken, after = taken + len(rows), rows[-1].pk
+        Intake.objects.filter(pk=1, last_prediction__lt=after).update(last_prediction=after)
     take_in_feedback(intake)
     return taken
 
 
-def new_predictions(intake: Intake) -> list[Prediction]:
+def new_predictions(after: int) -> list[Prediction]:
     return list(
-        Prediction.objects.filter(pk__gt=intake.last_prediction - LOOK_BACK)
+        Prediction.objects.filter(pk__gt=after)
         .filter(~Exists(QueueItem.objects.filter(prediction=OuterRef("pk"))))
-        .only("is_audit", "audit_probability", "probabilities", "glyph_digest", "user", "visitor")
+        .only(
+            "is_audit", "audit_probability", "probabilities", "digit", "glyph_digest", "user",
+            "visitor",
+        )
         .order_by("pk")[:AT_ONCE]
-    )
+    )  # fmt: skip
 
 
 @transaction.atomic
@@ -71,7 +86,8 @@ def enqueue(predictions: list[Prediction]) -> None:
         item = item_for(prediction)
         # The same glyph is shown once; the audit stays a sample of drawings, twins included.
         is_twin = item.glyph_digest in twins and not prediction.is_audit
-        item.is_open = not is_twin and prediction.pk not in gold
+        item.is_parked = is_twin or prediction.pk in gold
+        item.is_open = not item.is_parked
         twins.add(item.glyph_digest)
         items.append(item)
     QueueItem.objects.bulk_create(items, ignore_conflicts=True)
@@ -87,6 +103,7 @@ def item_for(prediction: Prediction) -> QueueItem:
         # The audit is answered in the order it was drawn, the rest by how unsure the model was.
         rank=float(prediction.pk) if prediction.is_audit else margin,
         score=margin,
+        digit=prediction.digit,
         selection_probability=prediction.audit_probability if prediction.is_audit else None,
         glyph_digest=prediction.glyph_digest,
         owner_key=owner_key(prediction),
@@ -110,21 +127,26 @@ def take_in_feedback(intake: Intake) -> None:
     since = (intake.last_feedback_at or datetime.min.replace(tzinfo=UTC)) - (
         LOOK_BACK_TIME if intake.last_feedback_at else timedelta(0)
     )
-    said = list(
-        Feedback.objects.filter(
-            changed_at__gt=since,
-            prediction__queue_item__is_open=True,
-            prediction__queue_item__stream__in=[Stream.UNSURE, Stream.FEEDBACK],
-        )
+    at, key = since, 0
+    while said := feedback_after(at, key):
+        moved = [item for feedback in said if (item := moved_by(feedback)) is not None]
+        # The premise again: what was decided since it was read stays where the decision put it.
+        movable = QueueItem.objects.filter(is_open=True, stream__in=MOVABLE)
+        movable.bulk_update(moved, ["origin", "stream", "rank"])
+        at, key = said[-1].changed_at, said[-1].pk
+    if key and at != intake.last_feedback_at:
+        Intake.objects.filter(pk=1).update(last_feedback_at=at)
+
+
+def feedback_after(at: datetime, key: int) -> list[Feedback]:
+    return list(
+        Feedback.objects.filter(changed_at__gte=at)
+        .exclude(changed_at=at, pk__lte=key)
+        .filter(prediction__queue_item__is_open=True, prediction__queue_item__stream__in=MOVABLE)
         .select_related("prediction__queue_item")
-        .defer("prediction__glyph")
-        .order_by("changed_at")[:AT_ONCE]
+        .defer("prediction__glyph", "prediction__probabilities")
+        .order_by("changed_at", "pk")[:AT_ONCE]
     )
-    moved = [item for feedback in said if (item := moved_by(feedback)) is not None]
-    if moved:
-        QueueItem.objects.bulk_update(moved, ["stream", "rank"])
-    if said:
-        Intake.objects.filter(pk=1).update(last_feedback_at=said[-1].changed_at)
 
 
 def moved_by(feedback: Feedback) -> QueueItem | None:
@@ -134,5 +156,5 @@ def moved_by(feedback: Feedback) -> QueueItem | None:
     rank = -feedback.changed_at.timestamp() + (0 if says_wrong else 1e10)
     if item.stream == Stream.FEEDBACK and item.rank == rank:
         return None
-    item.stream, item.rank = Stream.FEEDBACK, rank
+    item.origin, item.stream, item.rank = Stream.FEEDBACK, Stream.FEEDBACK, rank
     return item

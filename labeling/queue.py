@@ -1,27 +1,38 @@
 """The shared queue: claim, keep, give back, pass on. One item has one holder at a time.
 
-The claim is one transaction: the rows a labeler may have are read and locked (PostgreSQL skips
-those another claim has locked; SQLite lets one writer in at a time), then leased by an UPDATE that
-names its premise again and whose row count is looked at.
+The claim is one transaction. Claims take turns (PostgreSQL by a lock of their own, SQLite because
+it lets one writer in at a time), so that every one of them sees the true head of each stream. The
+rows a labeler may have are read and locked, then leased by an UPDATE that names its premise again
+and whose row count is looked at.
 """
 
 from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import Count, DurationField, ExpressionWrapper, F, Min, Q
+from django.db.models import (
+    Case,
+    Count,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    Min,
+    Q,
+    Value,
+    When,
+)
 from django.db.models.functions import Now
 
 from labeling import gold
 from labeling.errors import LeaseLost
-from labeling.models import QueueItem, Skip, Stream
+from labeling.models import LabelEvent, QueueItem, Skip, Stream
 from predictions.models import Prediction
 
 LEASE = timedelta(minutes=3)
@@ -41,6 +52,7 @@ class Held:
     stream: str
     score: float
     selection_probability: float | None
+    is_audit: bool
     token: uuid.UUID
 
 
@@ -62,32 +74,42 @@ def claim(
 ) -> list[Held]:
     """Lease the next items: first those of one's own that the page no longer knows, then new ones.
 
-    `holding` names what the page still shows; it stays as it is.
+    `holding` names what the page still shows, the last one last; it stays as it is.
     """
     count = min(count, AT_MOST)
     dice = dice or random.Random()  # noqa: S311  (a fair mix, no secret)
     weave = dice.random() < settings.GOLD_RATE * count
-    token = uuid.uuid4()
     with transaction.atomic():
-        rows = candidates(labeler, count, holding, with_gold=weave)
-        chosen = choose([row for row in rows if not row.is_gold], count, dice)
-        lease(labeler, [row.prediction_id for row in chosen], token)
-    held = [row.held(token) for row in chosen]
-    for row in rows:
-        if row.is_gold and held:
-            known = row.held(gold.token_for(labeler.pk, row.prediction_id))
-            held.insert(dice.randrange(len(held) + 1), known)
+        rows = candidates(labeler, count, len(holding), with_gold=weave)
+        shown = [row for row in rows if row.public_id in set(holding)]
+        fresh = [row for row in rows if row.public_id not in set(holding)]
+        last = [row for row in shown if row.public_id == holding[-1]]
+        chosen = choose([row for row in fresh if not row.is_gold], count, dice, last)
+        known = [row for row in fresh if row.is_gold and chosen]
+        chosen = chosen[: count - len(known)]
+        tokens = {row.prediction_id: uuid.uuid4() for row in chosen}
+        if lease(labeler, tokens) != len(tokens):  # what is locked cannot have changed
+            raise LeaseLost("Somebody else took one of these items at the same moment.")
+    held = [row.held(tokens[row.prediction_id]) for row in chosen]
+    for row in known:
+        token = gold.token_for(labeler.pk, row.prediction_id)
+        held.insert(dice.randrange(len(held) + 1), row.held(token))
     return held
 
 
-def lease(labeler: User, prediction_ids: list[int], token: uuid.UUID) -> None:
-    leased = (
-        QueueItem.objects.filter(pk__in=prediction_ids, is_open=True)
-        .filter(Q(leased_until__isnull=True) | Q(leased_until__lte=Now()) | Q(holder=labeler))
-        .update(holder=labeler, token=token, leased_until=Now() + LEASE)
+def lease(labeler: User, tokens: Mapping[int, uuid.UUID]) -> int:
+    """Hold these items, each by a token of its own, where nobody else does; how many it got."""
+    if not tokens:
+        return 0
+    own_token = Case(
+        *[When(pk=key, then=Value(token)) for key, token in tokens.items()],
+        output_field=QueueItem._meta.get_field("token"),
     )
-    if leased != len(prediction_ids):  # locked rows cannot have changed; this is the last guard
-        raise LeaseLost("Somebody else took one of these items at the same moment.")
+    return (
+        QueueItem.objects.filter(pk__in=list(tokens), is_open=True)
+        .filter(Q(leased_until__isnull=True) | Q(leased_until__lte=Now()) | Q(holder=labeler))
+        .update(holder=labeler, token=own_token, leased_until=Now() + LEASE)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +125,7 @@ class Candidate:
     glyph: bytes
     guess: int
     confidence: float
+    is_audit: bool
 
     def held(self, token: uuid.UUID) -> Held:
         return Held(
@@ -114,6 +137,7 @@ class Candidate:
             self.stream,
             self.score,
             self.selection_probability,
+            self.is_audit,
             token,
         )
 
@@ -123,7 +147,7 @@ SQLITE_NOW = "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"
 # One arm a stream keeps each stream's order with one short walk along the index `queue_order`.
 FREE = """
   SELECT * FROM (
-    SELECT prediction_id FROM labeling_queueitem AS item
+    SELECT prediction_id, FALSE AS is_gold FROM labeling_queueitem AS item
     WHERE is_open AND stream = '{stream}' AND (leased_until IS NULL OR leased_until <= {now})
     {unseen} ORDER BY rank, prediction_id LIMIT %(reach)s) AS {stream}"""
 # Opinions are asked of people who have not given theirs; a passed-on item does not come back.
@@ -133,82 +157,92 @@ NOT_ANSWERED = """AND NOT EXISTS (SELECT 1 FROM labeling_labelevent AS event
       WHERE event.prediction_id = item.prediction_id AND event.labeler_id = %(labeler)s
       AND event.kind = 'label' AND NOT EXISTS (
         SELECT 1 FROM labeling_labelevent AS undo WHERE undo.reverses_id = event.id))"""
-# A lease that another claim has just committed is seen here again, after the lock is taken.
-TAKEABLE = """(q.leased_until IS NULL OR q.leased_until <= {now} OR q.holder_id = %(labeler)s)"""
+# What has been decided or kept since the arms were read is seen here, after the lock is taken.
+TAKEABLE = """(arm.is_gold OR (q.is_open AND
+  (q.leased_until IS NULL OR q.leased_until <= {now} OR q.holder_id = %(labeler)s)))"""
 GOLD = """
   SELECT * FROM (
-    SELECT item.prediction_id FROM labeling_gold AS item
-    WHERE NOT EXISTS (SELECT 1 FROM labeling_labelevent AS event
-      WHERE event.prediction_id = item.prediction_id AND event.labeler_id = %(labeler)s)
-    ORDER BY item.prediction_id LIMIT 1) AS gold"""
+    SELECT item.prediction_id, TRUE AS is_gold FROM labeling_gold AS item
+    WHERE TRUE {unseen} ORDER BY item.prediction_id LIMIT 1) AS gold"""
 OWN = """
   SELECT * FROM (
-    SELECT prediction_id FROM labeling_queueitem
+    SELECT prediction_id, FALSE AS is_gold FROM labeling_queueitem
     WHERE holder_id = %(labeler)s AND is_open AND leased_until > {now} LIMIT %(reach)s) AS own"""
 CANDIDATES = """
 SELECT q.prediction_id, q.stream, q.score, q.selection_probability, q.owner_key,
   (q.leased_until > {now} AND q.holder_id = %(labeler)s) AS is_own,
-  NOT q.is_open AS is_gold, p.public_id, p.glyph, p.digit, p.confidence
-FROM labeling_queueitem AS q JOIN predictions_prediction AS p ON p.id = q.prediction_id
-WHERE q.prediction_id IN ({arms}) AND {takeable}
+  arm.is_gold, p.public_id, p.glyph, p.digit, p.confidence, p.is_audit
+FROM ({arms}) AS arm JOIN labeling_queueitem AS q ON q.prediction_id = arm.prediction_id
+JOIN predictions_prediction AS p ON p.id = q.prediction_id
+WHERE {takeable}
 ORDER BY q.rank, q.prediction_id {lock}"""
+# Without a turn of its own a claim would find the head of the queue locked by another, and take
+# what lies behind it or nothing at all.
+TURN = "SELECT pg_advisory_xact_lock(%(turn)s);"
+TURN_KEY = 0x696E6B71  # any number nobody else locks
 
 
 def candidates_sql(*, with_gold: bool) -> str:
     now = POSTGRESQL_NOW if on_postgresql() else SQLITE_NOW
-    arms = [OWN.format(now=now), *([GOLD] if with_gold else [])]
+    gold_arm = GOLD.format(unseen=NOT_SKIPPED + NOT_ANSWERED)
+    arms = [OWN.format(now=now), *([gold_arm] if with_gold else [])]
     for stream in Stream.values:
         unseen = NOT_SKIPPED
         if stream in {Stream.SECOND, Stream.REVIEW}:
             unseen += NOT_ANSWERED
         arms.append(FREE.format(stream=stream, now=now, unseen=unseen))
-    lock = "FOR UPDATE OF q SKIP LOCKED" if on_postgresql() else ""
+    turn, lock = (TURN, "FOR UPDATE OF q SKIP LOCKED") if on_postgresql() else ("", "")
     takeable = TAKEABLE.format(now=now)
-    return CANDIDATES.format(now=now, arms=" UNION ALL ".join(arms), takeable=takeable, lock=lock)
+    arm = " UNION ALL ".join(arms)
+    return turn + CANDIDATES.format(now=now, arms=arm, takeable=takeable, lock=lock)
 
 
 def on_postgresql() -> bool:
     return connection.vendor == "postgresql"
 
 
-def candidates(
-    labeler: User, count: int, holding: Sequence[uuid.UUID], *, with_gold: bool = False
-) -> list[Candidate]:
+def candidates(labeler: User, count: int, held: int, *, with_gold: bool = False) -> list[Candidate]:
     """The first free items of each stream, and those one holds already; locked until commit."""
-    reach = count * 2 + len(holding) + 4
+    given = {"labeler": labeler.pk, "reach": count * 2 + held + 4, "turn": TURN_KEY}
     with connection.cursor() as cursor:
-        cursor.execute(candidates_sql(with_gold=with_gold), {"labeler": labeler.pk, "reach": reach})
-        rows = [candidate_from(row) for row in cursor.fetchall()]
-    return [row for row in rows if row.public_id not in set(holding)]
+        cursor.execute(candidates_sql(with_gold=with_gold), given)
+        return [candidate_from(row) for row in cursor.fetchall()]
 
 
 def candidate_from(row: tuple) -> Candidate:
-    key, stream, score, probability, owner, own, known, public_id, glyph, digit, confidence = row
+    key, stream, score, probability, owner, own, known, public_id, glyph, *rest = row
     if not isinstance(public_id, uuid.UUID):
         public_id = uuid.UUID(public_id)
+    digit, confidence, audit = rest
     return Candidate(
         key, stream, score, probability, owner, bool(own), bool(known), public_id, bytes(glyph),
-        digit, confidence,
+        digit, confidence, bool(audit),
     )  # fmt: skip
 
 
-def choose(rows: list[Candidate], count: int, dice: random.Random) -> list[Candidate]:
-    """Own ones first; then streams by the set mix, in order within each, writers spread."""
+def choose(
+    rows: list[Candidate], count: int, dice: random.Random, last: Sequence[Candidate] = ()
+) -> list[Candidate]:
+    """Own ones first; then streams by the set mix, in order within each, writers spread.
+
+    `last` is what the labeler sees just before these, if anything.
+    """
     own = [row for row in rows if row.is_own][:count]
     waiting = {
         stream: [row for row in rows if row.stream == stream and not row.is_own]
         for stream in Stream.values
+        if settings.QUEUE_MIX[stream] > 0
     }
     chosen = own
     while len(chosen) < count and any(waiting.values()):
         streams = [stream for stream, left in waiting.items() if left]
         weights = [settings.QUEUE_MIX[stream] for stream in streams]
         (stream,) = dice.choices(streams, weights=weights)
-        chosen.append(next_of(waiting[stream], chosen[-1:]))
+        chosen.append(next_of(waiting[stream], chosen[-1:] or last))
     return chosen
 
 
-def next_of(waiting: list[Candidate], last: list[Candidate]) -> Candidate:
+def next_of(waiting: list[Candidate], last: Sequence[Candidate]) -> Candidate:
     """The first of the stream, or the one behind it when the first is by the same writer."""
     for at, row in enumerate(waiting[:2]):
         if not last or not row.owner_key or row.owner_key != last[0].owner_key:
@@ -220,22 +254,39 @@ def keep(labeler: User, tokens: Sequence[uuid.UUID]) -> list[str]:
     """The page is still open: hold on to what it shows. Which holds still stand."""
     own = QueueItem.objects.filter(token__in=tokens, holder=labeler)
     own.filter(leased_until__gt=Now()).update(leased_until=Now() + LEASE)
-    standing = own.filter(leased_until__gt=Now()).values_list("token", flat=True)
-    return sorted({str(token) for token in standing})
+    standing = set(own.filter(leased_until__gt=Now()).values_list("token", flat=True))
+    if missing := set(tokens) - standing:
+        standing |= gold.tokens_among(labeler.pk, missing)
+    return sorted(str(token) for token in standing)
 
 
-def hold_again(labeler: User, prediction_id: int) -> Held | None:
-    """The item of a decision just taken back, in the same hands, unless somebody else has it."""
+def still_held(labeler: User, public_id: uuid.UUID, token: uuid.UUID) -> Held | None:
+    """The item this token holds, to be shown again; None once the hold is over."""
     row = (
         QueueItem.objects.select_related("prediction")
-        .filter(pk=prediction_id, is_open=True)
-        .filter(Q(leased_until__isnull=True) | Q(leased_until__lte=Now()) | Q(holder=labeler))
+        .annotate(is_standing=Q(holder=labeler, token=token, leased_until__gt=Now()))
+        .filter(prediction__public_id=public_id)
         .first()
     )
-    if row is None:
+    if row is None or not (row.is_standing or gold.is_token(labeler.pk, row.pk, token)):
         return None
+    return as_held(row, token)
+
+
+def hold_again(labeler: User, undoing: LabelEvent) -> Held | None:
+    """The item of a decision just taken back, in the same hands, unless somebody else has it."""
+    key = undoing.prediction_id
+    if LabelEvent.objects.filter(prediction=key, pk__gt=undoing.pk).exists():
+        return None  # the answer to an old request, asked for again
     token = uuid.uuid4()
-    lease(labeler, [row.pk], token)
+    if undoing.reverses is not None and undoing.reverses.is_gold:
+        token = gold.token_for(labeler.pk, key)
+    elif not lease(labeler, {key: token}):
+        return None
+    return as_held(QueueItem.objects.select_related("prediction").get(pk=key), token)
+
+
+def as_held(row: QueueItem, token: uuid.UUID) -> Held:
     return Held(
         row.pk,
         row.prediction.public_id,
@@ -245,15 +296,22 @@ def hold_again(labeler: User, prediction_id: int) -> Held | None:
         row.stream,
         row.score,
         row.selection_probability,
+        row.prediction.is_audit,
         token,
     )
 
 
-def give_back(labeler: User, public_ids: Sequence[uuid.UUID]) -> int:
-    """The page is gone: what it held is free at once."""
-    return QueueItem.objects.filter(prediction__public_id__in=public_ids, holder=labeler).update(
-        holder=None, token=None, leased_until=None
-    )
+def give_back(
+    labeler: User, public_ids: Sequence[uuid.UUID], tokens: Sequence[uuid.UUID] | None = None
+) -> int:
+    """The page is gone: what it held is free at once.
+
+    With `tokens` only those holds end: a page that opened meanwhile may hold the same items anew.
+    """
+    own = QueueItem.objects.filter(prediction__public_id__in=public_ids, holder=labeler)
+    if tokens is not None:
+        own = own.filter(token__in=tokens)
+    return own.update(holder=None, token=None, leased_until=None)
 
 
 @transaction.atomic
@@ -263,6 +321,7 @@ def skip(labeler: User, public_id: uuid.UUID, *, token: uuid.UUID) -> None:
     if prediction is None:
         raise LeaseLost("There is no such item.")
     if gold.is_token(labeler.pk, prediction.pk, token):
+        Skip.objects.get_or_create(prediction=prediction, labeler=labeler)
         return
     freed = QueueItem.objects.filter(
         prediction=prediction, holder=labeler, token=token, leased_until__gt=Now()
@@ -274,7 +333,7 @@ def skip(labeler: User, public_id: uuid.UUID, *, token: uuid.UUID) -> None:
         prediction=prediction,
         skips__gte=SKIPS_BEFORE_REVIEW,
         stream__in=[Stream.UNSURE, Stream.FEEDBACK],
-    ).update(stream=Stream.REVIEW)
+    ).update(stream=Stream.REVIEW, review_after=0)
 
 
 def outlook(labeler: User) -> Outlook:

@@ -41,6 +41,7 @@ class Standing:
     is_unreadable: bool
     state: str  # a Label.State
     opinions: int
+    event_id: int  # the last event that counts
 
 
 def standing(events: Iterable[Said]) -> Standing | None:
@@ -54,12 +55,16 @@ def standing(events: Iterable[Said]) -> Standing | None:
 
 def unreversed(events: Iterable[Said]) -> list[Said]:
     events = list(events)
-    reversed_ids = {event.reverses_id for event in events if event.kind == "undo"}
+    reversed_ids = reversed_by(events)
     return [
         event
         for event in events
         if event.kind != "undo" and event.pk not in reversed_ids and not event.is_gold
     ]
+
+
+def reversed_by(events: Iterable[Said]) -> set[int | None]:
+    return {event.reverses_id for event in events if event.kind == "undo"}
 
 
 def latest_of_each(events: Sequence[Said]) -> list[Said]:
@@ -84,7 +89,8 @@ def ruled(ruling: Said, later: Sequence[Said], *, total: int) -> Standing:
     """A ruling stands; somebody who reads it otherwise afterwards reopens the dispute."""
     contradicted = any(vote_of(event) != vote_of(ruling) for event in later)
     state = "disputed" if contradicted else "settled"
-    return Standing(ruling.digit, ruling.is_unreadable, state, total)
+    last = later[-1] if later else ruling
+    return Standing(ruling.digit, ruling.is_unreadable, state, total, last.pk)
 
 
 def voted(opinions: Sequence[Said]) -> Standing | None:
@@ -93,7 +99,8 @@ def voted(opinions: Sequence[Said]) -> Standing | None:
         return None
     votes = Counter(vote_of(event) for event in opinions)
     (digit, is_unreadable), most = votes.most_common(1)[0]
-    return Standing(digit, is_unreadable, state_of(opinions, votes, most), len(opinions))
+    state = state_of(opinions, votes, most)
+    return Standing(digit, is_unreadable, state, len(opinions), opinions[-1].pk)
 
 
 def state_of(opinions: Sequence[Said], votes: Counter[tuple[int | None, bool]], most: int) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from predictions.errors import Declined, ImageRefused, NoInk
 from predictions.glyph import encode_glyph, glyph_digest, glyph_of
-from predictions.images import open_image, thumbnail_png
+from predictions.images import open_image, thumbnail_png, upright_gray
 from predictions.models import Drawing, Feedback, ModelVersion, Prediction
 from predictions.network import Reading
 from predictions.recognizer import recognizer
@@ -43,8 +43,8 @@ class Preview:
 
 
 def sketch(data: bytes) -> Sketch:
-    image = open_image(data)
-    return Sketch(glyph_of(image), thumbnail_png(image))
+    gray = upright_gray(open_image(data))  # composed once, for the glyph and for people
+    return Sketch(glyph_of(gray), thumbnail_png(gray))
 
 
 def preview(data: bytes) -> Preview:

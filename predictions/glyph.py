@@ -19,7 +19,14 @@ from PIL import Image, ImageFilter, ImageOps
 from PIL.PngImagePlugin import PngImageFile
 
 from predictions.errors import NoInk
-from predictions.images import PNG_SIGNATURE, Drawn, drawn_part, gray_png, upright_gray
+from predictions.images import (
+    PNG_SIGNATURE,
+    Drawn,
+    drawn_part,
+    even_sample,
+    gray_png,
+    upright_gray,
+)
 
 SIDE: Final = 28
 BOX: Final = 20
@@ -33,8 +40,7 @@ FINE_BOX: Final = BOX * FINE
 # All strengths below are in 8-bit gray levels.
 MIN_CONTRAST: Final = 32  # ink that differs less from its paper is not told from dirt
 CLEAN_FLOOR: Final = 8  # weaker is no ink, where the paper is one flat gray
-NOISY_FLOOR: Final = 32  # the same, where compression left ripples beside the strokes
-SAMPLED: Final = 10_000  # pixels; where there are more, a sample is enough to know the grays
+NOISY_FLOOR: Final = 64  # the same, where compression left ripples beside the strokes
 FLAT: Final = 2  # gray levels around the paper's own that still count as paper
 
 # In glyph pixels. Measured on 20,000 training images of MNIST: stroke width 1st percentile 1.5,
@@ -48,6 +54,8 @@ FULLEST_SQUARE: Final = 0.76
 SQUARE_ASPECT: Final = 1.6
 LEAST_AREA: Final = 15.0  # half of the thinnest, straightest one
 LEAST_CRISP: Final = 0.58
+LEAST_TEXTURE: Final = 0.3  # of the box; what fills as much of it ...
+CRISP_IF_FULL: Final = 0.63  # ... is crisper than this, in MNIST at least 0.66
 
 SMALLEST_DRAWING: Final = 5  # pixels on the longer side; less is a speck
 SMALLEST_SHARE: Final = 0.02  # of the longer side of the picture; less is a speck
@@ -115,7 +123,9 @@ def _ink_on_flat_paper(drawn: Drawn) -> Image.Image | None:
     """Return the strength of the ink, 0 to 255, or None where the paper is not flat."""
     gray = drawn.gray
     data = gray.tobytes()
-    levels = _levels(data, gray.width)
+    sample = even_sample(data, gray.width)
+    # One pixel of the sample stands for the `step` that it was taken from.
+    levels = np.bincount(sample, minlength=256) * -(-len(data) // len(sample))
     levels[drawn.rest_level] += drawn.rest_pixels
     pixels = int(levels.sum())
     paper = int(levels.argmax())
@@ -139,7 +149,7 @@ def _ink_on_flat_paper(drawn: Drawn) -> Image.Image | None:
     # Smooth edges of strokes spread over all strengths alike; where weak ones crowd, they are
     # the ripples of a lossy compression.
     floor = CLEAN_FLOOR
-    if faint > 16 + marked // 2:
+    if faint > 16 + 0.35 * int(ink[MIN_CONTRAST : full - MIN_CONTRAST].sum()):
         floor = max(CLEAN_FLOOR, NOISY_FLOOR * full // 255)
     strength = _STRENGTHS - paper if light_ink else paper - _STRENGTHS
     table = np.minimum(strength * 255 // full, 255)
@@ -147,19 +157,6 @@ def _ink_on_flat_paper(drawn: Drawn) -> Image.Image | None:
     # Of the ways to look up bytes this is the fastest by far.
     data = data.translate(table.astype(np.uint8).tobytes())
     return Image.frombuffer("L", gray.size, data, "raw", "L", 0, 1)
-
-
-def _levels(data: bytes, width: int) -> NDArray[np.int64]:
-    """Count the pixels of each gray; on larger pictures an even sample stands for all.
-
-    The sample steps through the rows as one line, by a step that does not divide their width, so
-    that it crosses every row and every column: no straight hair line can hide from it.
-    """
-    step = 1
-    if len(data) > SAMPLED:
-        step = next((prime for prime in (5, 7, 11) if width % prime), 1)
-    sample = np.frombuffer(data[::step], np.uint8)
-    return np.bincount(sample, minlength=256) * step
 
 
 def _strengths(levels: NDArray[np.int64], paper: int) -> tuple[NDArray[np.int64], ...]:
@@ -325,14 +322,19 @@ def _framed(ink: Image.Image, longest_side: int) -> Glyph:
     longest = max(box[2] - box[0], box[3] - box[1])
     if longest < max(SMALLEST_DRAWING, SMALLEST_SHARE * longest_side):
         raise NoInk("There is no ink found in the image but a speck.")
-    fine, native = _scaled(ink, box, FINE_BOX)
+    fine, native = _scaled(ink, box)
     rows, columns = _profiles(fine)
+    _refuse_texture(fine, float(rows.sum()) / (255 * fine.size))
+    if fine.max() < 255:
+        fine = _at_full_strength(fine)
+        rows, columns = _profiles(fine)
     area, width = _area_and_width(fine, rows, columns)
     _refuse_what_is_no_stroke(area, width, fine.shape)
     if width < THINNEST_STROKE and not native:
         fine = _thickened(ink, box, fine)
         rows, columns = _profiles(fine)
-        area = float(rows.sum()) / (255 * FINE * FINE)
+        area, width = _area_and_width(fine, rows, columns)
+        _refuse_what_is_no_stroke(area, width, fine.shape)
     if area < LEAST_AREA:
         raise NoInk("There is no ink found in the image but specks.")
     # Ink that was not resampled moves by whole glyph pixels, so that it stays as sharp as it was.
@@ -343,8 +345,8 @@ def _framed(ink: Image.Image, longest_side: int) -> Glyph:
     return glyph
 
 
-def _scaled(ink: Image.Image, box: tuple[int, int, int, int], target: int) -> tuple[Glyph, bool]:
-    """Return the boxed ink with `target` fine pixels on its longer side, at full strength.
+def _scaled(ink: Image.Image, box: tuple[int, int, int, int]) -> tuple[Glyph, bool]:
+    """Return the boxed ink with FINE_BOX pixels on its longer side.
 
     Ink that already has the size of a glyph is not resampled (and then True is returned).
     """
@@ -355,18 +357,20 @@ def _scaled(ink: Image.Image, box: tuple[int, int, int, int], target: int) -> tu
         size = (width * FINE, height * FINE)
     else:
         size = (
-            max(1, round(width * target / longest)),
-            max(1, round(height * target / longest)),
+            max(1, round(width * FINE_BOX / longest)),
+            max(1, round(height * FINE_BOX / longest)),
         )
     # Shrinking averages areas. Enlarging is smooth, or the pixels of a small picture would show
     # as steps.
-    method = Image.Resampling.BOX if native or longest >= target else Image.Resampling.BILINEAR
-    fine = np.asarray(ink.resize(size, method, box=box))
+    shrinks = native or longest >= FINE_BOX
+    method = Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR
+    return np.asarray(ink.resize(size, method, box=box)), native
+
+
+def _at_full_strength(fine: Glyph) -> Glyph:
+    """Bring the strongest ink to 255: hair lines lose their strength in the averaging."""
     peak = int(fine.max())
-    # Hair lines lose their strength in the averaging.
-    if 0 < peak < 255:
-        fine = (fine * (255.0 / peak)).astype(np.uint8)
-    return fine, native
+    return (fine * (255.0 / peak)).astype(np.uint8) if 0 < peak < 255 else fine
 
 
 def _profiles(fine: Glyph) -> tuple[_Profile, _Profile]:
@@ -398,10 +402,16 @@ def _refuse_what_is_no_stroke(area: float, width: float, shape: tuple[int, ...])
         raise NoInk("There is no ink found in the image that forms strokes, only texture.")
 
 
+def _refuse_texture(fine: Glyph, filled: float) -> None:
+    """Refuse what is half gray over a large part of its box: grain, averaged."""
+    if filled > LEAST_TEXTURE and _crispness(fine) < CRISP_IF_FULL:
+        raise NoInk("There is no ink found in the image that forms strokes, only texture.")
+
+
 def _crispness(glyph: Glyph) -> float:
     """Return the mean strength of the ink, weighted by itself: 1 where all ink is full."""
     values = glyph.ravel().astype(np.float32)
-    return float(values @ values) / (255.0 * float(values.sum()))
+    return float(values @ values) / max(1.0, 255.0 * float(values.sum()))
 
 
 def _thickened(ink: Image.Image, box: tuple[int, int, int, int], fine: Glyph) -> Glyph:
@@ -419,7 +429,7 @@ def _thickened(ink: Image.Image, box: tuple[int, int, int, int], fine: Glyph) ->
     width = _area_and_width(fine, rows, columns)[1] * FINE / scale
     spread = max(0.0, scale * (THINNEST_STROKE - width) / 2)
     wide = Image.fromarray(_widened(fine, spread))
-    return _scaled(wide, (0, 0, *wide.size), FINE_BOX)[0]
+    return _at_full_strength(_scaled(wide, (0, 0, *wide.size))[0])
 
 
 def _pooled(ink: Glyph, factor: int) -> Glyph:
@@ -428,8 +438,9 @@ def _pooled(ink: Glyph, factor: int) -> Glyph:
         return ink
     height, width = ink.shape
     ink = np.pad(ink, ((0, -height % factor), (0, -width % factor)))
-    cells = ink.reshape(ink.shape[0] // factor, factor, ink.shape[1] // factor, factor)
-    return cells.max(axis=(1, 3))
+    ink = np.maximum.reduce([ink[start::factor] for start in range(factor)])
+    pooled: Glyph = np.maximum.reduce([ink[:, start::factor] for start in range(factor)])
+    return pooled
 
 
 def _widened(ink: Glyph, spread: float) -> Glyph:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from labeling.intake import watch
 from predictions.limits import quota
 from predictions.models import ModelVersion
 from predictions.recognizer import recognizer
@@ -17,6 +18,7 @@ def _nothing_remembered() -> Iterator[None]:
     yield
     recognizer.forget()
     quota.forget()
+    watch.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -33,9 +33,9 @@ from training.lifeline import tie_forks
 logger = logging.getLogger(__name__)
 
 SCHEDULE_EVERY = 30.0  # seconds between two looks for schedules that are due
-BEAT_EVERY = 5.0  # seconds between two signs of life
+BEAT_EVERY = 3.0  # seconds between two signs of life
 RING_EVERY = 20.0  # seconds between two jobs that only prove that jobs pass
-STUCK_AFTER = 90.0  # seconds in which jobs wait, no worker is at one and none ends
+STUCK_AFTER = 60.0  # seconds in which jobs wait, no worker is at one and none ends
 FORGET_AFTER = timedelta(days=7)  # a host not seen for so long is gone
 
 ENDED_ABRUPTLY = 70  # exit codes of the guard

@@ -1,14 +1,83 @@
-"""What background workers are asked to do, by dotted path."""
+"""What background workers are asked to do, by dotted path. Ids in, small dictionaries out."""
 
 from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+from django.conf import settings
+
+from predictions.errors import Declined
+from training.lifeline import die_with
+from training.models import Run
+
+NICE = 10  # leaves the web server its core
+LONGEST = 3 * 3600  # seconds a run may take; the cluster's own limit lies above it
 
 
 def beat() -> None:
     """The smallest job: that it ends proves that jobs pass through its cluster."""
 
 
+def train(run_id: int) -> dict[str, Any]:
+    """Work on a run in a process of its own: torch and its memory end with it."""
+    parent = os.getpid()
+
+    def apart() -> None:
+        die_with(parent)
+        os.nice(NICE)
+
+    done = subprocess.run(  # noqa: S603  (our own command, a number as its argument)
+        [sys.executable, "manage.py", "train_run", str(run_id)],
+        cwd=settings.BASE_DIR,
+        preexec_fn=apart,
+        timeout=LONGEST,
+        check=False,
+    )
+    state = Run.objects.values_list("state", flat=True).get(pk=run_id)
+    return {"run": run_id, "state": state, "exit": done.returncode}
+
+
+def every_minute() -> dict[str, Any]:
+    """Look after the queue and the runs; start one when enough was labeled."""
+    from labeling.intake import take_in
+    from training.retrain import reap
+
+    return {
+        "taken_in": take_in(),
+        "reaped": reap(),
+        "threshold": by_threshold(),
+        "serving": watch_serving(),
+    }
+
+
+def by_threshold() -> dict[str, Any]:
+    from training.retrain import ask
+    from training.snapshots import new_labels
+
+    found = new_labels()
+    if found < settings.LABELS_PER_RUN:
+        return {"labels": found}
+    try:
+        return {"labels": found, "run": ask(trigger=Run.Trigger.THRESHOLD).pk}
+    except Declined as declined:
+        return {"labels": found, "declined": str(declined)}
+
+
+def by_schedule() -> dict[str, Any]:
+    """The scheduled fine-tune: nothing new is no failure."""
+    from training.retrain import ask
+
+    try:
+        return {"run": ask(trigger=Run.Trigger.SCHEDULE).pk}
+    except Declined as declined:
+        return {"declined": str(declined)}
+
+
 def watch_serving() -> str:
-    """Every minute: a live version that does not serve is rolled back."""
+    """A live version that does not serve is rolled back."""
     from training import promotion
 
     done = promotion.watch_serving()

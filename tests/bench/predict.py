@@ -12,7 +12,6 @@ import http.client
 import os
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,7 +22,7 @@ from typing import Any
 from PIL import Image
 
 from tests.bench.report import finish, quantile, spread, table
-from tests.bench.servers import ROOT, Load, Server, closed_loop, gunicorn, serving
+from tests.bench.servers import Load, Server, closed_loop, gunicorn, manage, serving
 
 BOUNDARY = "inkloop-bench"
 
@@ -74,11 +73,6 @@ def settings_of(folder: Path) -> dict[str, str]:
         "PEER_DATABASE": str(folder / "peer.sqlite3"),
         "LOG_LEVEL": "WARNING",
     }
-
-
-def manage(env: dict[str, str], *arguments: str) -> None:
-    command = [sys.executable, "manage.py", *arguments]
-    subprocess.run(command, cwd=ROOT, env={**os.environ, **env}, check=True)
 
 
 def peer(port: int) -> list[str]:

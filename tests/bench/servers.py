@@ -69,11 +69,20 @@ def wait_until_ready(process: subprocess.Popen[bytes], port: int, path: str) -> 
             sys.exit(f"A server of the bench ended with {process.returncode} before it answered.")
         with contextlib.suppress(OSError, http.client.HTTPException):
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-            connection.request("GET", path)
-            if connection.getresponse().status < 500:
-                return
+            try:
+                connection.request("GET", path)
+                if connection.getresponse().status < 500:
+                    return
+            finally:
+                connection.close()
         time.sleep(0.02)
     sys.exit(f"A server of the bench did not answer within {READY_WITHIN:.0f} s.")
+
+
+def manage(env: Mapping[str, str], *arguments: str) -> None:
+    """A management command in the bench's own installation."""
+    command = [sys.executable, "manage.py", *arguments]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **env}, check=True, capture_output=True)
 
 
 def gunicorn(port: int, *options: str) -> list[str]:

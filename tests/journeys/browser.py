@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import functools
 import json
+import math
 import shutil
 import subprocess
 from collections.abc import Sequence
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.actions.action_builder import ActionBuilder
 from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.common.by import By
@@ -132,7 +135,8 @@ class Browser:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
     def text(self, selector: str) -> str:
-        return self.find(selector).text
+        """What a person reads there; asked in one step, so a page that changes cannot interfere."""
+        return self.run("return document.querySelector(arguments[0])?.innerText ?? ''", selector)
 
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
@@ -145,16 +149,21 @@ class Browser:
         self.wait(lambda: text in self.text(selector), f"{selector} to say {text!r}")
 
     def wait_for(self, selector: str) -> WebElement:
-        return self.wait(
-            lambda: next((each for each in self.all(selector) if each.is_displayed()), None),
-            f"{selector} to be shown",
+        shown = (
+            "const found = [...document.querySelectorAll(arguments[0])];"
+            "return found.find(each => each.checkVisibility())"
         )
+        return self.wait(lambda: self.run(shown, selector), f"{selector} to be shown")
 
     def path(self) -> str:
         return self.driver.current_url.removeprefix(self.base)
 
-    def guess(self) -> str:
-        return self.text("[data-digit]")
+    def glyph_png(self) -> bytes:
+        """The previewed glyph, once no newer guess is on its way."""
+        self.wait_for("[data-reading][aria-busy=false]")
+        return base64.b64decode(
+            self.run("return document.querySelector('[data-glyph]').src.split(',')[1]")
+        )
 
     def overflow(self) -> int:
         """Pixels by which the page is wider than the screen."""
@@ -163,11 +172,19 @@ class Browser:
         )
 
     def log(self) -> list[str]:
-        """What the browser complained about since the last call, refused requests left out."""
-        return [
+        """What the browser complained about since the last call.
+
+        Refused pages and endpoints are no fault of the page; a missing file of ours is.
+        """
+        complaints = [
             entry["message"]
             for entry in self.driver.get_log("browser")
-            if entry["level"] in {"SEVERE", "WARNING"} and "Failed to load" not in entry["message"]
+            if entry["level"] in {"SEVERE", "WARNING"}
+        ]
+        return [
+            said
+            for said in complaints
+            if "Failed to load resource" not in said or "/static/" in said
         ]
 
     def screenshot(self, path: Path, *, whole: bool = False) -> None:
@@ -209,9 +226,10 @@ class Browser:
         pointer = builder.pointer_action
         pointer.move_to_location(*points[0])
         pointer.pointer_down()
-        for start, end in zip(points, points[1:], strict=False):
-            for step in range(1, 5):
-                share = step / 4
+        for start, end in pairwise(points):
+            steps = max(1, round(math.dist(start, end) / 20))
+            for step in range(1, steps + 1):
+                share = step / steps
                 pointer.move_to_location(
                     round(start[0] + (end[0] - start[0]) * share),
                     round(start[1] + (end[1] - start[1]) * share),
@@ -221,8 +239,14 @@ class Browser:
 
     def press(self, *keys: str, with_control: bool = False) -> None:
         """Keys go where the focus is, as on a keyboard."""
-        target = self.driver.switch_to.active_element
-        target.send_keys(Keys.CONTROL, *keys, Keys.NULL) if with_control else target.send_keys(*keys)
+        chain = ActionChains(self.driver, duration=0)
+        if with_control:
+            chain.key_down(Keys.CONTROL)
+        for key in keys:
+            chain.send_keys(key)
+        if with_control:
+            chain.key_up(Keys.CONTROL)
+        chain.perform()
 
     def focus(self) -> str:
         """Where the keyboard is: the element's words, or its name."""
@@ -247,10 +271,11 @@ class Browser:
             const bytes = Uint8Array.from(atob(base64), letter => letter.charCodeAt(0));
             const transfer = new DataTransfer();
             transfer.items.add(new File([bytes], "digit", {type}));
+            const heard = {bubbles: true, cancelable: true};
             const event = how === "paste"
-              ? new ClipboardEvent("paste", {clipboardData: transfer, bubbles: true, cancelable: true})
-              : new DragEvent(how, {dataTransfer: transfer, bubbles: true, cancelable: true});
-            (how === "paste" ? document.body : document.querySelector("[data-canvas]")).dispatchEvent(event);
+              ? new ClipboardEvent(how, {clipboardData: transfer, ...heard})
+              : new DragEvent(how, {dataTransfer: transfer, ...heard});
+            document.querySelector("[data-canvas]").dispatchEvent(event);
             """,
             how,
             base64.b64encode(content).decode(),

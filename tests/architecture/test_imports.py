@@ -1,0 +1,107 @@
+"""Imports run downwards, and the pure parts know nothing of Django."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.repository import ROOT
+from tests.operation.installation import plain_environment
+
+APPS = ["predictions", "labeling", "training", "dashboard"]  # lowest first
+PURE = ["predictions/glyph.py", "predictions/images.py", "training/lifeline.py"]
+PURE_FOLDERS = ["training/engine"]
+FRAMEWORKS = {"django", "rest_framework", "django_q", "config"}
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Every module named in an import, also in one inside a function."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: relative imports hide where a module is"
+            yield node.module or ""
+
+
+def packages_imported_by(paths: list[Path]) -> dict[str, set[str]]:
+    return {
+        str(path.relative_to(ROOT)): {name.split(".")[0] for name in imports_of(path)}
+        for path in paths
+    }
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_no_app_imports_one_above_it(app: str) -> None:
+    above = {*APPS[APPS.index(app) + 1 :], "config", "tests"}
+    files = packages_imported_by(sorted((ROOT / app).rglob("*.py")))
+    assert files
+    assert not {name: imported & above for name, imported in files.items() if imported & above}
+
+
+def test_the_pure_parts_import_no_framework() -> None:
+    files = [ROOT / name for name in PURE]
+    for folder in PURE_FOLDERS:
+        files += sorted((ROOT / folder).rglob("*.py"))
+    imported = packages_imported_by(files)
+    assert not {name: found & FRAMEWORKS for name, found in imported.items() if found & FRAMEWORKS}
+
+
+# What the training process loads besides the engine, always from within a function.
+TRAINING_PROCESS = {"training/lesson.py", "training/management/commands/train_base.py"}
+
+
+@pytest.mark.parametrize("app", ["config", "predictions", "labeling", "dashboard"])
+def test_only_training_reaches_torch(app: str) -> None:
+    files = packages_imported_by(sorted((ROOT / app).rglob("*.py")))
+    reaching = {name for name, found in files.items() if found & {"torch", "torchvision"}}
+    assert not reaching
+
+
+# Every page is loaded and a drawing read, as a web process does in its first second; and what the
+# workers run, which starts training in a process of its own.
+WEB_PROCESS = """
+import io, sys
+import django
+django.setup()
+from django.core.management import call_command
+from django.test import Client
+from django.urls import get_resolver
+from PIL import Image, ImageDraw
+call_command("migrate", verbosity=0)
+call_command("install_base", verbosity=0)
+get_resolver().url_patterns
+from django.core.checks import run_checks
+run_checks()
+import training.cluster, training.tasks
+image = Image.new("L", (280, 280), 255)
+ImageDraw.Draw(image).line([(80, 60), (200, 60), (120, 220)], fill=0, width=22)
+drawn = io.BytesIO()
+image.save(drawn, "PNG")
+drawn.seek(0)
+drawn.name = "seven.png"
+answer = Client(headers={"host": "localhost"}).post("/api/v1/predictions/", {"image": drawn})
+assert answer.status_code == 201, answer.content
+print(sorted({name.split(".")[0] for name in sys.modules} & {"torch", "torchvision", "onnx"}))
+"""
+
+
+def test_web_and_worker_processes_have_not_loaded_torch(tmp_path: Path) -> None:
+    environment = plain_environment(
+        tmp_path, DJANGO_SETTINGS_MODULE="config.settings", DEBUG="true", LOG_LEVEL="error"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", WEB_PROCESS],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"

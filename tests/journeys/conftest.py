@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.contrib.auth.models import User
+from django.core.cache import cache
+
+from predictions.models import ModelVersion
+from predictions.registry import BASE_DIR, install_base
+from tests.journeys.browser import Browser, missing
+
+SHOTS = Path(django_settings.BASE_DIR) / "test-results"
+PASSWORD = "correct-horse-battery"
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One Chromium for all journeys: starting it costs more than most of them."""
+    if reason := missing():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{reason}; here they must run")
+        pytest.skip(reason)
+    started = Browser(tmp_path_factory.mktemp("chromium"))
+    yield started
+    started.quit()
+
+
+@pytest.fixture
+def base_version(transactional_db: None) -> ModelVersion:
+    """The model version the repository ships: journeys are judged with the real one."""
+    if not (BASE_DIR / "card.json").exists():
+        pytest.fail("The shipped model version is missing from predictions/base.")
+    return install_base()
+
+
+@pytest.fixture
+def browser(
+    chromium: Browser,
+    live_server: Any,
+    base_version: ModelVersion,
+    settings: Any,
+    request: pytest.FixtureRequest,
+) -> Iterator[Browser]:
+    """A stranger's browser; its page must not break the content policy or throw."""
+    cache.clear()
+    # The handler of live_server serves static files from where the apps keep them.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    chromium.forget(live_server.url)
+    yield chromium
+    chromium.screenshot(SHOTS / f"{request.node.name}.png")
+    complaints = chromium.log()
+    chromium.forget(live_server.url)
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture
+def log_in(browser: Browser) -> Callable[..., User]:
+    def as_user(name: str = "ben", **fields: Any) -> User:
+        user = User.objects.create_user(name, f"{name}@example.org", PASSWORD, **fields)
+        browser.open("/accounts/login/")
+        browser.find("#id_username").send_keys(name)
+        browser.find("#id_password").send_keys(PASSWORD)
+        browser.find("main button[type=submit]").click()
+        browser.wait_for("[data-menu]")
+        return user
+
+    return as_user

@@ -1,0 +1,267 @@
+"""From a stroke on the paper to a stored prediction and what the visitor says about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from predictions.models import Feedback, Prediction
+from tests.factories import a_seven, png
+from tests.journeys.browser import ONE, SEVEN, Browser
+
+pytestmark = pytest.mark.browser
+
+
+def submit(browser: Browser) -> Prediction:
+    """Submit what lies on the paper; the feedback question shows that it is stored."""
+    browser.find("[data-submit]").click()
+    browser.wait_for("[data-feedback]:not([data-settling])")
+    return Prediction.objects.latest("pk")
+
+
+@pytest.mark.parametrize("kind", ["mouse", "pen"])
+def test_a_drawn_seven_is_read_as_seven_and_stored_on_submit(browser: Browser, kind: str) -> None:
+    browser.open("/")
+    browser.draw(SEVEN, kind=kind)
+    browser.wait_for_text("[data-digit]", "7")
+    assert Prediction.objects.count() == 0  # reading along stores nothing
+
+    stored = submit(browser)
+
+    assert (stored.digit, stored.source) == (7, "draw")
+    assert stored.confidence > 0.9
+    assert "7" in browser.text("[data-question]")
+    assert bytes(stored.drawing.png).startswith(b"\x89PNG")
+
+
+def test_a_finger_on_a_phone_draws_without_moving_the_page(browser: Browser) -> None:
+    browser.phone()
+    browser.open("/")
+    places = []
+    for stroke in SEVEN, [[(0.35, 0.5), (0.7, 0.5)]]:
+        browser.draw(stroke, kind="touch")
+        places.append(browser.run("return scrollY"))
+    browser.wait_for_text("[data-digit]", "7")
+
+    assert places[0] == places[1]
+    assert submit(browser).digit == 7
+
+
+def test_the_drawing_that_is_sent_is_the_same_in_the_dark(browser: Browser) -> None:
+    browser.open("/")
+    browser.draw(SEVEN)
+    in_the_light = browser.glyph_png()
+    browser.find("[data-theme-toggle]").click()
+    assert bytes(submit(browser).glyph) == in_the_light
+
+
+def test_the_ink_is_light_on_dark_paper(browser: Browser) -> None:
+    browser.theme("dark")
+    browser.open("/")
+    browser.draw(SEVEN)
+    browser.wait_for_text("[data-digit]", "7")
+    brightest = browser.run(
+        "const c = document.querySelector('[data-canvas]');"
+        "const {data} = c.getContext('2d').getImageData(0, 0, c.width, c.height);"
+        "return data.reduce((most, value, at) => at % 4 ? most : Math.max(most, value), 0)"
+    )
+    assert brightest > 200
+
+
+def test_the_guess_changes_with_each_stroke_and_stores_nothing(browser: Browser) -> None:
+    browser.open("/")
+    browser.draw(ONE)
+    browser.wait_for_text("[data-digit]", "1")
+    first = browser.find("[data-glyph]").get_attribute("src")
+    # A seven's bar and a foot across the one.
+    browser.draw([[(0.25, 0.2), (0.5, 0.2)], [(0.25, 0.8), (0.75, 0.8)]])
+    browser.wait(
+        lambda: browser.find("[data-glyph]").get_attribute("src") != first, "another glyph"
+    )
+    shares = [row.text.split()[-1] for row in browser.all("[data-bar]")]
+    assert len(shares) == 10
+    assert all(share.endswith("%") for share in shares)
+    assert Prediction.objects.count() == 0
+
+
+def test_the_guess_is_spoken_when_the_hand_rests(browser: Browser) -> None:
+    browser.open("/")
+    browser.draw(SEVEN)
+    browser.wait(
+        lambda: browser.find("[data-announce]").get_attribute("textContent").startswith("7, "),
+        "the guess in words",
+    )
+
+
+def test_undo_takes_back_one_stroke_and_clear_all_of_them(browser: Browser) -> None:
+    browser.open("/")
+    browser.draw(ONE)
+    browser.wait_for_text("[data-digit]", "1")
+    one = browser.find("[data-glyph]").get_attribute("src")
+    browser.draw([[(0.2, 0.85), (0.8, 0.85)]])
+    browser.wait(lambda: browser.find("[data-glyph]").get_attribute("src") != one, "more ink")
+
+    browser.press("z", with_control=True)
+    browser.wait(
+        lambda: browser.find("[data-glyph]").get_attribute("src") == one, "the one to be back"
+    )
+
+    browser.draw([[(0.2, 0.85), (0.8, 0.85)]])
+    browser.find("[data-undo]").click()
+    browser.wait(
+        lambda: browser.find("[data-glyph]").get_attribute("src") == one, "the one to be back"
+    )
+    browser.find("[data-clear]").click()
+    browser.wait_for("[data-reading][data-empty]")
+    assert not browser.find("[data-submit]").is_enabled()
+
+    browser.draw(ONE)
+    browser.wait_for_text("[data-digit]", "1")
+    browser.press(Keys.ESCAPE)
+    browser.wait_for("[data-reading][data-empty]")
+
+
+def test_a_stroke_after_submitting_starts_another_drawing(browser: Browser) -> None:
+    browser.open("/")
+    browser.draw(SEVEN)
+    browser.wait_for_text("[data-digit]", "7")
+    submit(browser)
+    browser.draw(ONE)
+    browser.wait_for_text("[data-digit]", "1")
+    assert not browser.find("[data-feedback]").is_displayed()
+    assert submit(browser).digit == 1
+    assert Prediction.objects.count() == 2
+
+
+def test_a_lost_connection_is_said_quietly_and_healed_by_itself(browser: Browser) -> None:
+    browser.open("/")
+    browser.offline(True)
+    browser.draw(SEVEN)
+    browser.wait_for_text("[data-note]", "No connection")
+    browser.find("[data-submit]").click()
+    browser.wait_for_text("[data-note]", "Not stored")
+    assert Prediction.objects.count() == 0
+
+    browser.offline(False)
+    browser.find("[data-submit]").click()
+    browser.wait_for("[data-feedback]")
+    assert Prediction.objects.get().digit == 7
+
+
+# -- images from outside -------------------------------------------------------------------------
+
+
+def test_an_uploaded_file_is_read_and_stored_as_an_upload(browser: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "seven.png"
+    file.write_bytes(png(a_seven()))
+    browser.open("/")
+    browser.find("[data-file]").send_keys(str(file))
+    browser.wait_for_text("[data-digit]", "7")
+    assert Prediction.objects.count() == 0
+
+    stored = submit(browser)
+    assert (stored.digit, stored.source) == (7, "upload")
+
+
+@pytest.mark.parametrize("how", ["drop", "paste"])
+def test_an_image_can_be_dropped_or_pasted(browser: Browser, how: str) -> None:
+    browser.open("/")
+    browser.hand_over(how, png(a_seven()))
+    browser.wait_for_text("[data-digit]", "7")
+    assert submit(browser).source == "upload"
+
+
+def test_a_large_photograph_is_made_smaller_before_it_travels(browser: Browser) -> None:
+    photograph = a_seven().resize((3000, 4000))
+    browser.open("/")
+    browser.hand_over("drop", png(photograph))
+    browser.wait_for_text("[data-digit]", "7")
+    assert submit(browser).digit == 7
+
+
+def test_a_file_that_is_no_image_is_refused_in_words(browser: Browser) -> None:
+    browser.open("/")
+    browser.hand_over("drop", b"not an image at all")
+    browser.wait_for_text("[data-note]", "cannot read that file")
+    assert not browser.find("[data-submit]").is_enabled()
+
+
+def test_a_blank_image_is_refused_for_want_of_ink(browser: Browser) -> None:
+    browser.open("/")
+    browser.hand_over("paste", png(a_seven().point(lambda _: 255)))
+    browser.wait_for_text("[data-note]", "ink")
+    browser.wait_for("[data-reading][data-empty]")
+
+
+# -- feedback ------------------------------------------------------------------------------------
+
+
+def test_feedback_is_one_click_and_the_last_one_stands(browser: Browser) -> None:
+    browser.open("/")
+    browser.draw(SEVEN)
+    browser.wait_for_text("[data-digit]", "7")
+    stored = submit(browser)
+    said = []
+    for value, words in (("right", "Right"), ("3", "It is a 3"), ("none", "Not a digit")):
+        browser.find(f"[data-feedback] [value={value!r}]").click()
+        browser.wait_for_text("[data-said]", words)
+        said.append(Feedback.objects.get(prediction=stored).digit)
+    assert said == [7, 3, None]
+    assert browser.find("[value=none]").get_attribute("aria-pressed") == "true"
+    assert browser.find("[value='3']").get_attribute("aria-pressed") == "false"
+
+
+def test_digit_keys_answer_and_the_digit_that_was_read_means_right(browser: Browser) -> None:
+    browser.open("/")
+    browser.draw(SEVEN)
+    browser.wait_for_text("[data-digit]", "7")
+    stored = submit(browser)
+    for key, digit in (("1", 1), ("7", 7), ("n", None)):
+        browser.press(key)
+        browser.wait(
+            lambda digit=digit: Feedback.objects.filter(prediction=stored, digit=digit).exists(),
+            f"feedback {digit}",
+        )
+
+
+def test_what_was_said_is_in_the_history_with_the_accuracy(browser: Browser) -> None:
+    browser.open("/")
+    for value in ("right", "2"):
+        browser.draw(SEVEN)
+        browser.wait_for_text("[data-digit]", "7")
+        submit(browser)
+        browser.find(f"[data-feedback] [value={value!r}]").click()
+        browser.wait_for_text("[data-said]", "You said")
+        browser.find("[data-again]").click()
+    browser.open("/predictions/")
+
+    rows = browser.all(".history tbody tr")
+    assert ["It is a 2" in rows[0].text, "Right" in rows[1].text] == [True, True]
+    assert "50.0%" in browser.text(".tiles")
+    assert browser.run("return [...document.images].every(image => image.naturalWidth === 28)")
+    rows[0].find_element("css selector", "a").click()
+    assert browser.text("h1") == "Read as 7"
+
+
+def test_another_browser_sees_none_of_it(browser: Browser) -> None:
+    browser.open("/")
+    browser.draw(SEVEN)
+    browser.wait_for_text("[data-digit]", "7")
+    submit(browser)
+    browser.forget(browser.base)
+    browser.open("/predictions/")
+    assert "Nothing here yet" in browser.text("main")
+
+
+def test_a_signed_in_person_submits_and_answers_too(browser: Browser, log_in) -> None:
+    ada = log_in("ada")
+    browser.open("/")
+    browser.draw(SEVEN)
+    browser.wait_for_text("[data-digit]", "7")
+    stored = submit(browser)
+    browser.find("[data-feedback] [value=right]").click()
+    browser.wait_for_text("[data-said]", "Right")
+    assert stored.user == ada
+    assert stored.feedback.user == ada

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.operation.installation import Installation, database_url, scratch_name
+
+
+@pytest.fixture(scope="module")
+def installation(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Installation]:
+    """A server and workers of their own; what a test has killed is back for the next."""
+    with database_url(scratch_name()) as url:
+        installation = Installation(tmp_path_factory.mktemp("installation"), url)
+        try:
+            installation.start()
+            yield installation
+        finally:
+            installation.end()

@@ -1,0 +1,192 @@
+"""An installation of its own to break: data folder, database, web server and workers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg2
+from django.conf import settings
+
+ROOT = Path(__file__).resolve().parents[2]
+# ./run as it is, with this Python in the place of the virtual environment it would make.
+DRIVER = """
+import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+sys.dont_write_bytecode = True
+loader = SourceFileLoader("run", "run")
+run = module_from_spec(spec_from_loader("run", loader))
+sys.modules["run"] = run
+loader.exec_module(run)
+run.PYTHON = Path(sys.executable)
+run.install = lambda *requirements: None
+try:
+    sys.exit(run.main(sys.argv[1:]))
+except run.Refusal as refusal:
+    sys.exit(f"run: {refusal}")
+"""
+
+
+def until(claim: Callable[[], Any], *, within: float, what: str) -> Any:
+    """What the claim says once it says something true; fails when that takes too long."""
+    deadline = time.monotonic() + within
+    while not (said := claim()):
+        assert time.monotonic() < deadline, f"not within {within} s: {what}"
+        time.sleep(0.05)
+    return said
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def plain_environment(folder: Path, **extra: str) -> dict[str, str]:
+    """Without what configures the installation the tests run in."""
+    text = (ROOT / "config/settings.py").read_text() + (ROOT / "config/env.py").read_text()
+    ours = {*re.findall(r'"([A-Z][A-Z_]+)"', text), "Q_CLUSTER_NAME", "PORT"}
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    return {**kept, "DATA_DIR": str(folder), "PYTHONWARNINGS": "ignore", **extra}
+
+
+def scratch_name() -> str:
+    return f"inkloop_{uuid.uuid4().hex[:12]}"
+
+
+@contextlib.contextmanager
+def database_url(name: str) -> Iterator[str]:
+    """A PostgreSQL database to throw away when the suite runs on PostgreSQL; empty on SQLite."""
+    default = settings.DATABASES["default"]
+    if "postgresql" not in default["ENGINE"]:
+        yield ""
+        return
+    server = f"postgres://{default['USER']}:{default['PASSWORD']}@{default['HOST']}"
+    server += f":{default['PORT'] or 5432}"
+    connection = psycopg2.connect(f"{server}/postgres")
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f'CREATE DATABASE "{name}"')
+            try:
+                yield f"{server}/{name}"
+            finally:
+                cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    finally:
+        connection.close()
+
+
+@dataclass
+class Installation:
+    """./run serve in a folder of its own."""
+
+    folder: Path
+    database_url: str = ""
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> str:
+        file = self.folder / "log"
+        return file.read_text() if file.exists() else ""
+
+    @property
+    def starts(self) -> int:
+        return self.log.count("Inkloop is ready")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        extra = {"DATABASE_URL": self.database_url} if self.database_url else {}
+        return plain_environment(self.folder, DEBUG="true", PORT=str(self.port), **extra)
+
+    def start(self) -> None:
+        starts = self.starts
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", DRIVER, "serve"],
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        until(lambda: self.starts > starts, within=40, what="the server is ready")
+
+    def kill(self, number: int = signal.SIGTERM) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+    def end(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+
+    def processes(self) -> list[psutil.Process]:
+        """What it started, and what that started."""
+        assert self.process is not None
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return psutil.Process(self.process.pid).children(recursive=True)
+        return []
+
+    def named(self, start: str, *, end: str = "") -> list[psutil.Process]:
+        """Its processes by their titles; one that ends while we look is not there."""
+        return [
+            process
+            for process in self.processes()
+            if (title := title_of(process)).startswith(start) and title.endswith(end)
+        ]
+
+    def get(self, path: str, timeout: float = 5.0) -> int:
+        address = f"http://127.0.0.1:{self.port}{path}"
+        try:
+            with urllib.request.urlopen(address, timeout=timeout) as response:
+                return int(response.status)
+        except OSError:
+            return 0
+
+    def worked_at(self, cluster: str) -> Any:
+        asked = f"SELECT worked_at FROM predictions_workerbeat WHERE cluster = '{cluster}'"
+        if self.database_url:
+            connection: Any = psycopg2.connect(self.database_url)
+        else:
+            connection = sqlite3.connect(self.folder / "inkloop.sqlite3", timeout=20)
+        with contextlib.closing(connection), contextlib.closing(connection.cursor()) as cursor:
+            cursor.execute(asked)
+            row = cursor.fetchone()
+        return row and row[0]
+
+
+def title_of(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline()).strip()
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return not any(is_alive(process) for process in processes)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,185 @@
+"""Configuration: a bad value names its variable, a bad pair is a check with a hint."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
+
+from config import env
+from tests.operation.installation import ROOT, plain_environment
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "flag": lambda name: env.flag(name, default=False),
+    "whole": lambda name: env.whole(name, default=3, least=0, most=9),
+    "fraction": lambda name: env.fraction(name, default=0.5),
+    "hosts": lambda name: env.hosts(name, default=["localhost"]),
+    "origins": env.origins,
+    "zone": lambda name: env.zone(name, default="UTC"),
+    "database": lambda name: env.database(name, default=Path("here.sqlite3")),
+    "mail": env.mail,
+    "secret": lambda name: env.secret(name, kept_in=Path("nowhere")),
+}
+BAD = [
+    ("flag", "yes"),
+    ("flag", "on"),
+    ("whole", "10"),
+    ("whole", "-1"),
+    ("whole", "3.0"),
+    ("whole", "٣"),
+    ("fraction", "5%"),
+    ("fraction", "1.01"),
+    ("fraction", "nan"),
+    ("hosts", "*"),
+    ("hosts", "https://digits.example.org"),
+    ("origins", "digits.example.org"),
+    ("origins", "https://digits.example.org/draw"),
+    ("zone", "Mars/Olympus"),
+    ("zone", "../etc/passwd"),
+    ("database", "mysql://ada@localhost/digits"),
+    ("database", "postgres://ada@localhost"),
+    ("database", "postgres://ada@localhost:port/digits"),
+    ("mail", "gopher://localhost"),
+    ("secret", ""),
+    ("secret", "short"),
+    ("secret", "a" * 60),
+]
+GOOD = [
+    ("flag", "True", True),
+    ("flag", "0", False),
+    ("whole", "9", 9),
+    ("fraction", "0.05", 0.05),
+    ("hosts", "digits.example.org, ink.example.org", ["digits.example.org", "ink.example.org"]),
+    ("origins", "https://digits.example.org", ["https://digits.example.org"]),
+    ("zone", "Europe/Berlin", "Europe/Berlin"),
+]
+
+
+@pytest.mark.parametrize(("reader", "value"), BAD)
+def test_a_bad_value_is_an_error_that_names_its_variable(
+    reader: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_SETTING", value)
+    with pytest.raises(ImproperlyConfigured, match="SOME_SETTING"):
+        READERS[reader]("SOME_SETTING")
+
+
+@pytest.mark.parametrize(("reader", "value", "meant"), GOOD)
+def test_a_good_value_is_read(
+    reader: str, value: str, meant: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_SETTING", value)
+    assert READERS[reader]("SOME_SETTING") == meant
+
+
+def test_a_database_address_may_hold_any_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "SOME_SETTING", "postgres://ada:p%40ss%2Fword@db.example.org:6543/digits?sslmode=require"
+    )
+    read = env.database("SOME_SETTING", default=Path("here.sqlite3"))
+    assert (read["USER"], read["PASSWORD"]) == ("ada", "p@ss/word")
+    assert (read["HOST"], read["PORT"], read["NAME"]) == ("db.example.org", "6543", "digits")
+    assert read["OPTIONS"]["sslmode"] == "require"
+
+
+# -- the secret --------------------------------------------------------------------------------
+
+ASK = "import sys; from pathlib import Path; from config import env; "
+ASK += "print(env.secret('SOME_SECRET', kept_in=Path(sys.argv[1])))"
+
+
+def test_processes_that_start_together_share_one_secret_nobody_else_can_read(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "secret_key"
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", ASK, str(file)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(6)
+    ]
+    secrets = {process.communicate()[0].strip() for process in started}
+    assert len(secrets) == 1
+    assert len(secrets.pop()) >= 50
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert os.listdir(tmp_path) == ["secret_key"]
+
+
+# -- settings that are wrong together ------------------------------------------------------------
+
+
+ON_POSTGRESQL = "postgres://ada@127.0.0.1:1/digits"  # where nothing answers: nothing asks
+
+
+def production(folder: Path, **changed: str | None) -> dict[str, str]:
+    wanted = {
+        "ALLOWED_HOSTS": "digits.example.org",
+        "SECRET_KEY": "correct horse battery staple, and ninety-nine more of them",
+        "PROXY_COUNT": "1",
+        **changed,
+    }
+    return plain_environment(
+        folder, **{name: value for name, value in wanted.items() if value is not None}
+    )
+
+
+def test_many_hosts_that_share_their_secret_pass(tmp_path: Path) -> None:
+    done = check(production(tmp_path, DATABASE_URL=ON_POSTGRESQL), "--fail-level", "WARNING")
+    assert done.returncode == 0, done.stderr
+
+
+def check(environment: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", "check", *options],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_production_settings_pass_every_check_of_a_deployment(tmp_path: Path) -> None:
+    done = check(production(tmp_path), "--deploy", "--fail-level", "WARNING")
+    assert done.returncode == 0, done.stderr
+    assert "0 silenced" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"DATABASE_URL": ON_POSTGRESQL, "SECRET_KEY": None}, "inkloop.E001"),
+        ({"DEBUG": "true"}, "inkloop.E002"),
+        ({"HTTPS": "false"}, "inkloop.W001"),
+        ({"SECRET_KEY": "too short"}, "SECRET_KEY"),
+        ({"SECRET_KEY": ""}, "SECRET_KEY"),
+        ({"DATABASE_URL": "oracle://db/digits"}, "DATABASE_URL"),
+    ],
+)
+def test_a_bad_pair_is_refused_with_a_hint(
+    tmp_path: Path, changed: dict[str, str | None], said: str
+) -> None:
+    done = check(production(tmp_path, **changed), "--fail-level", "WARNING")
+    assert done.returncode != 0
+    assert said in done.stderr
+    if said.startswith("inkloop."):
+        assert "HINT" in done.stderr
+
+
+def ids() -> set[str | None]:
+    return {found.id for found in run_checks()}
+
+
+def test_a_job_must_end_before_it_is_tried_again(settings: Any) -> None:
+    assert "inkloop.E003" not in ids()
+    settings.Q_CLUSTER = {**django_settings.Q_CLUSTER, "retry": 600, "timeout": 300}
+    assert "inkloop.E003" in ids()

@@ -1,0 +1,96 @@
+"""./run test says what it could not check, and no failure passes for a success."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import everything
+from tests.everything import Tally
+
+SUITE = '<testsuites><testsuite tests="9" failures="1" errors="2" skipped="3"/></testsuites>'
+ENVIRONMENT = dict(os.environ)
+
+
+@pytest.fixture
+def in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(everything, "IS_CI", True)
+
+
+@pytest.fixture
+def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(everything, "IS_CI", False)
+
+
+def test_without_chromium_and_postgresql_it_says_what_was_skipped(
+    at_home: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(everything.shutil, "which", lambda name: None)
+    monkeypatch.delenv("TEST_DATABASE_URL", raising=False)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    tally = Tally()
+    assert "apt install chromium" in everything.missing_for_browsers()
+    assert list(everything.databases(tally)) == [("SQLite", "")]
+    assert (tally.failed, tally.skipped) == (0, 1)
+    assert "skipped  PostgreSQL: TEST_DATABASE_URL names no server" in tally.lines[0]
+
+
+def test_in_ci_what_is_missing_is_a_failure(in_ci: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_DATABASE_URL", "postgres://ada@127.0.0.1:1/digits")
+    tally = Tally()
+    assert list(everything.databases(tally)) == [("SQLite", "")]
+    assert (tally.failed, tally.skipped) == (1, 0)
+    assert "does not answer" in tally.lines[0]
+
+
+def test_a_check_that_fails_is_a_failure_and_shows_why(capsys: Any) -> None:
+    tally = Tally()
+    everything.check(
+        tally, "that", [sys.executable, "-c", "raise SystemExit('not so')"], ENVIRONMENT
+    )
+    everything.check(tally, "this", [sys.executable, "-c", "print('fine')"], ENVIRONMENT)
+    assert tally.failed == 1
+    said = capsys.readouterr().out
+    assert "not so" in said
+    assert "fine" not in said
+
+
+def test_results_are_counted(tmp_path: Path) -> None:
+    result = tmp_path / "result.xml"
+    result.write_text(SUITE)
+    assert everything.counts_in(result) == (3, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("test", "passed", "failed", "skipped"),
+    [
+        ("def test_it():\n    assert True\n", 1, 0, 0),
+        ("def test_it():\n    assert False\n", 0, 1, 0),
+        ("import pytest\ndef test_it():\n    pytest.skip('no time')\n", 0, 0, 1),
+        ("import nothing_of_this_name\n", 0, 1, 0),
+        ("# no test here\n", 0, 1, 0),
+    ],
+)
+def test_a_run_without_a_success_is_no_success(
+    tmp_path: Path, test: str, passed: int, failed: int, skipped: int
+) -> None:
+    file = tmp_path / "test_it.py"
+    file.write_text(test)
+    options = ["-p", "no:django", "-c", os.devnull, "-p", "no:cacheprovider", str(file)]
+    tally = Tally()
+    everything.run_pytest(tally, "it", options, ENVIRONMENT, tmp_path / "result.xml")
+    assert (tally.passed, tally.failed, tally.skipped) == (passed, failed, skipped)
+
+
+def test_the_last_line_is_plain(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(tally: Tally, *rest: Any) -> None:
+        tally.passed, tally.failed, tally.skipped = 7, 1, 2
+
+    monkeypatch.setattr(everything, "check_code", lambda *rest: None)
+    monkeypatch.setattr(everything, "run_tests", fail)
+    assert everything.main([]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "7 passed, 1 failed, 2 skipped"

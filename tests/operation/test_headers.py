@@ -1,0 +1,155 @@
+"""What every answer tells the browser, under production settings, for visitors and accounts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.operation.installation import ROOT
+from tests.operation.test_environment import production
+
+pytestmark = pytest.mark.xdist_group("headers")  # its tests share one probe
+ROUTES = [
+    "/",
+    "/predictions/",
+    "/predictions/00000000-0000-4000-8000-000000000000/",
+    "/glyphs/00000000-0000-4000-8000-000000000000.png",
+    "/drawings/00000000-0000-4000-8000-000000000000.png",
+    "/accounts/login/",
+    "/accounts/logout/",
+    "/accounts/password/",
+    "/accounts/password/done/",
+    "/accounts/reset/",
+    "/accounts/reset/sent/",
+    "/accounts/reset/done/",
+    "/accounts/reset/MQ/set-password/",
+    "/api/",
+    "/api/schema/",
+    "/api/v1/predictions/",
+    "/api/v1/predictions/preview/",
+    "/api/v1/predictions/00000000-0000-4000-8000-000000000000/",
+    "/api/v1/nothing/",
+    "/nothing/",
+    "/healthz",
+    "/readyz",
+    "/admin/",
+    "/admin/login/",
+]
+STRICT = ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"]
+
+# Asks each route as a visitor, as an account without a role and as an admin.
+PROBE = """
+import json, sys
+import django
+django.setup()
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.test import Client
+call_command("migrate", verbosity=0)
+people = {
+    "visitor": None,
+    "Cy": User.objects.create_user("cy", password="correct-horse-battery"),
+    "Ben": User.objects.create_superuser("ben", password="correct-horse-battery"),
+}
+found = []
+for person, account in people.items():
+    client = Client(headers={"host": "digits.example.org", "x-forwarded-proto": "https"})
+    client.raise_request_exception = False
+    if account:
+        client.force_login(account)
+    for route in json.loads(sys.argv[1]):
+        answer = client.get(route)
+        cookies = {name: dict(cookie) for name, cookie in answer.cookies.items()}
+        found.append(
+            {"person": person, "route": route, "status": answer.status_code,
+             "headers": dict(answer.headers), "cookies": cookies}
+        )
+plain = Client(headers={"host": "digits.example.org"}).get("/accounts/login/")
+print(json.dumps({"answers": found, "plain": [plain.status_code, plain.get("Location", "")]}))
+"""
+
+
+@pytest.fixture(scope="module")
+def probed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("production")
+    # Rendering needs the manifest that collectstatic makes; the headers do not depend on it.
+    settings = folder / "production_for_test.py"
+    settings.write_text(
+        "from config.settings import *\n"
+        "STORAGES = {**STORAGES, 'staticfiles': {'BACKEND': "
+        "'django.contrib.staticfiles.storage.StaticFilesStorage'}}\n"
+    )
+    environment = production(folder, DJANGO_SETTINGS_MODULE=settings.stem, LOG_LEVEL="critical")
+    environment["PYTHONPATH"] = f"{folder}:{ROOT}"
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, json.dumps(ROUTES)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_every_route_answers_every_person_without_a_fault(probed: Any) -> None:
+    faults = {
+        (a["person"], a["route"], a["status"]) for a in probed["answers"] if a["status"] >= 500
+    }
+    allowed = {("visitor", "/readyz", 503), ("Cy", "/readyz", 503), ("Ben", "/readyz", 503)}
+    assert faults <= allowed  # no model version is installed here
+    assert {answer["person"] for answer in probed["answers"]} == {"visitor", "Cy", "Ben"}
+
+
+def test_every_answer_carries_every_header(probed: Any) -> None:
+    missing = []
+    for answer in probed["answers"]:
+        headers = {name.lower(): value for name, value in answer["headers"].items()}
+        expected = {
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "same-origin",
+            "cross-origin-opener-policy": "same-origin",
+            "x-frame-options": "DENY",
+            "strict-transport-security": "max-age=31536000; includeSubDomains; preload",
+        }
+        where = f"{answer['person']} {answer['route']}"
+        missing += [
+            f"{where} {name}" for name, value in expected.items() if headers.get(name) != value
+        ]
+        missing += [f"{where} permissions-policy"] * ("permissions-policy" not in headers)
+    assert not missing
+
+
+def test_the_content_policy_is_strict_everywhere_but_in_the_admin(probed: Any) -> None:
+    for answer in probed["answers"]:
+        policy = answer["headers"]["Content-Security-Policy"]
+        directives = [directive.strip() for directive in policy.split(";")]
+        assert "frame-ancestors 'none'" in directives, answer["route"]
+        assert "unsafe" not in policy or answer["route"].startswith("/admin/"), answer["route"]
+        if not answer["route"].startswith("/admin/"):
+            assert set(STRICT) <= set(directives), answer["route"]
+        assert "http:" not in policy
+        assert "https:" not in policy
+
+
+def test_every_cookie_is_for_this_site_over_tls_alone(probed: Any) -> None:
+    seen = set()
+    for answer in probed["answers"]:
+        for name, cookie in answer["cookies"].items():
+            if cookie["max-age"] != 0:
+                seen.add(name)
+                assert cookie["secure"], (name, answer["route"])
+                assert cookie["httponly"], (name, answer["route"])
+                assert cookie["samesite"] == "Lax", (name, answer["route"])
+    assert "csrftoken" in seen
+
+
+def test_plain_http_is_sent_to_tls(probed: Any) -> None:
+    status, location = probed["plain"]
+    assert status == 301
+    assert location == "https://digits.example.org/accounts/login/"

@@ -1,0 +1,69 @@
+"""./run serve: what it keeps alive, and what it leaves behind."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.operation.installation import Installation, database_url, gone, scratch_name, until
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("serving")]
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Installation]:
+    with database_url(scratch_name()) as url:
+        installation = Installation(tmp_path, url)
+        installation.start()
+        processes = installation.processes()
+        yield installation
+        installation.end()
+        assert gone(processes)
+
+
+def complete(installation: Installation) -> list[psutil.Process]:
+    """Web master and process, and twice main, guard, worker, monitor, pusher."""
+    until(lambda: len(installation.processes()) >= 12, within=20, what="all have started")
+    return installation.processes()
+
+
+def test_a_server_whose_parent_is_killed_leaves_no_process(own: Installation) -> None:
+    old = complete(own)
+    own.kill(signal.SIGKILL)
+    until(lambda: gone(old), within=5, what="nothing is left")
+    assert own.get("/healthz", timeout=1) == 0
+
+
+@pytest.mark.parametrize("victim", ["gunicorn: worker", "gunicorn: master"])
+def test_a_killed_web_server_is_back_and_refuses_nobody(
+    installation: Installation, victim: str
+) -> None:
+    killed = until(lambda: installation.named(victim), within=10, what="the web server runs")
+    old = [process for each in killed for process in (each, *each.children())]
+    killed[0].kill()
+    killed_at = time.monotonic()
+    until(lambda: gone(old), within=5, what="its processes end with it")
+    # Callers wait in the socket that ./run holds; nobody is refused.
+    assert installation.get("/healthz", timeout=10) == 200
+    assert time.monotonic() - killed_at < 8
+    new = installation.named(victim)
+    assert new
+    assert {process.pid for process in new}.isdisjoint({process.pid for process in old})
+
+
+def test_a_stopped_server_leaves_no_process_and_starts_again_as_it_was(own: Installation) -> None:
+    assert own.log.count("password  ") == 1
+    for number in (signal.SIGINT, signal.SIGTERM):
+        old = complete(own)
+        assert own.kill(number) == 0
+        assert gone(old)
+        assert own.log.endswith("run: stopped.\n")
+        assert "killing the rest" not in own.log
+        own.start()
+    assert own.starts == 3
+    assert own.log.count("password  ") == 1  # the first start alone made an account

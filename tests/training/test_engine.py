@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.engine import base, calibrate, evaluate, export
+from training.engine.data import STRANGER, Digits, idx, joined
+from training.engine.distort import distort
+from training.engine.fit import Course, Recipe, as_images, fit
+from training.engine.network import Reader
+from training.engine.strokes import strangers, written_digits
+from training.engine.templates import DIGITS
+
+ENGINE = Path(base.__file__).parent
+TINY = Recipe(epochs=2, batch_size=8, written=40, strangers=16, validation=10)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def ten() -> Digits:
+    """One glyph of each digit."""
+    return written_digits(10, seed=3)
+
+
+def new_reader(seed: int = 0) -> Reader:
+    torch.manual_seed(seed)
+    return Reader()
+
+
+def test_the_network_memorizes_ten_glyphs(ten: Digits) -> None:
+    network = new_reader()
+    recipe = Recipe(epochs=40, batch_size=10, distortion=0.0, memory=0.5, rate=0.02)
+    losses = [epoch.loss for epoch in fit(network, ten, recipe)]
+    assert losses[-1] < losses[0] / 3
+    assert base.accuracy(network, ten) == 1.0
+
+
+def test_the_same_seed_gives_the_same_curve_and_the_same_weights(ten: Digits) -> None:
+    def learned(seed: int) -> tuple[list[float], bytes]:
+        network = new_reader(seed)
+        curve = [epoch.loss for epoch in fit(network, ten, replace(TINY, seed=seed))]
+        return curve, export.weights_of(network, 1.0)
+
+    assert learned(0) == learned(0)
+    assert learned(0) != learned(1)
+
+
+def test_a_course_taken_up_after_a_kill_ends_with_the_same_weights(
+    ten: Digits, tmp_path: Path
+) -> None:
+    def result(course: Course) -> bytes:
+        return export.weights_of(course.result, 1.0)
+
+    straight = base.new_course(ten, TINY)
+    list(base.followed(straight, tmp_path / "straight.pt"))
+
+    killed = base.followed(base.new_course(ten, TINY), tmp_path / "killed.pt")
+    next(killed)  # one epoch, then nothing more
+    again = base.new_course(ten, TINY)
+    epochs = list(base.followed(again, tmp_path / "killed.pt"))
+
+    assert [epoch.number for epoch in epochs] == [2]
+    assert result(again) == result(straight)
+
+
+def test_a_checkpoint_of_another_recipe_is_not_taken_up(ten: Digits, tmp_path: Path) -> None:
+    list(base.followed(base.new_course(ten, TINY), tmp_path / "state.pt"))
+    other = base.new_course(ten, replace(TINY, smoothing=0.2))
+    assert len(list(base.followed(other, tmp_path / "state.pt"))) == TINY.epochs
+    with pytest.raises(ValueError, match="another recipe"):
+        base.new_course(ten, replace(TINY, seed=9)).take_up(other.state())
+
+
+@pytest.fixture(scope="module")
+def trained(ten: Digits) -> Reader:
+    """A network with norms that have seen something, unlike a new one's."""
+    network = new_reader()
+    list(fit(network, joined([ten, strangers(8, 1)]), TINY))
+    return network.eval()
+
+
+def test_onnx_says_what_torch_says(trained: Reader, ten: Digits) -> None:
+    content = export.onnx_of(trained, temperature=0.7)
+    assert export.prove_equal(trained, 0.7, content, ten) <= 1e-4
+    served = export.read_by(content, ten.glyphs)
+    answer = export.answers(trained, ten)
+    np.testing.assert_allclose(served["features"], answer.features.numpy(), atol=1e-3)
+    assert served["probabilities"].shape == (10, 10)
+    assert ((served["strangeness"] >= 0) & (served["strangeness"] <= 1)).all()
+
+
+def test_an_export_that_differs_is_refused(trained: Reader, ten: Digits) -> None:
+    content = export.onnx_of(trained, temperature=0.7)
+    with pytest.raises(export.Unequal):
+        export.prove_equal(trained, 1.4, content, ten)
+
+
+def test_weights_survive_the_round_trip_with_their_temperature(
+    trained: Reader, ten: Digits
+) -> None:
+    again, temperature = export.network_from(export.weights_of(trained, 0.7))
+    assert temperature == pytest.approx(0.7)
+    was, now = export.answers(trained, ten).logits, export.answers(again, ten).logits
+    assert torch.allclose(was, now, atol=1e-6)  # the memory layouts differ
+
+
+def test_the_canary_holds_one_glyph_of_each_digit(trained: Reader, ten: Digits) -> None:
+    canary = export.canary_of(export.onnx_of(trained, 1.0), ten)
+    assert len(set(canary["glyphs"])) == 10
+    assert np.allclose(np.sum(canary["probabilities"], axis=1), 1, atol=1e-5)
+
+
+def test_the_network_stays_within_its_size() -> None:
+    network = Reader()
+    assert network.parameters_count <= 200_000
+    assert network.multiply_adds() <= 10_000_000
+
+
+def test_the_temperature_that_blurred_the_logits_is_found_again() -> None:
+    chance = torch.Generator().manual_seed(0)
+    honest = torch.randn(20_000, 10, generator=chance) * 2
+    labels = torch.multinomial(honest.softmax(1), 1, generator=chance)[:, 0]
+    assert calibrate.temperature(honest * 3, labels) == pytest.approx(3, rel=0.05)
+    assert calibrate.temperature(honest, labels) == pytest.approx(1, rel=0.05)
+
+
+def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
+    probabilities = np.full((10, 10), 0.2 / 9, dtype=np.float32)
+    probabilities[:, 4] = 0.8
+    labels = np.array([4] * 6 + [5] * 4)
+    judged = evaluate.report(probabilities, labels)
+    assert judged.accuracy.value == 0.6
+    assert judged.calibration_error == pytest.approx(0.2, abs=1e-6)
+    assert judged.confusion[5, 4] == 4
+    assert judged.by_digit[5].value == 0.0
+    assert judged.by_digit[9].value is None
+
+
+@given(n=st.integers(1, 500), share=st.floats(0, 1))
+def test_wilsons_interval_holds_the_share_and_stays_within_0_and_1(n: int, share: float) -> None:
+    right = round(n * share)
+    low, high = evaluate.Share(right, n).interval
+    assert 0 <= low <= right / n <= high <= 1
+    assert low < high
+
+
+def test_distortion_depends_on_the_generator_alone(ten: Digits) -> None:
+    def distorted(seed: int) -> torch.Tensor:
+        return distort(as_images(ten.glyphs), torch.Generator().manual_seed(seed))
+
+    assert torch.equal(distorted(1), distorted(1))
+    assert not torch.equal(distorted(1), distorted(2))
+    assert distorted(1).min() >= 0
+    assert distorted(1).max() <= 1
+
+
+def test_no_distortion_leaves_the_images_as_they_are(ten: Digits) -> None:
+    images = as_images(ten.glyphs)
+    same = distort(images, torch.Generator().manual_seed(0), strength=0.0)
+    assert torch.allclose(same, images, atol=1e-4)
+
+
+def test_written_digits_are_as_many_of_each_and_no_two_alike() -> None:
+    digits = written_digits(200, seed=0)
+    assert torch.bincount(digits.labels).tolist() == [20] * 10
+    assert len({glyph.numpy().tobytes() for glyph in digits.glyphs}) == 200
+    assert torch.equal(digits.glyphs, written_digits(200, seed=0).glyphs)
+
+
+def test_strangers_bear_no_digits_label() -> None:
+    some = strangers(32, seed=0)
+    assert len(some) == 32
+    assert set(some.labels.tolist()) == {STRANGER}
+
+
+def test_every_digit_has_several_ways_to_be_written() -> None:
+    assert set(DIGITS) == set(range(10))
+    assert all(len(set(ways)) == len(ways) >= 8 for ways in DIGITS.values())
+
+
+def test_a_file_that_is_no_idx_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "train-images-idx3-ubyte"
+    path.write_bytes(b"\0\0\x09\x01" + b"\0" * 16)
+    with pytest.raises(ValueError, match="no IDX"):
+        idx(path)
+
+
+def test_the_engine_imports_neither_django_nor_what_needs_it() -> None:
+    allowed = {"predictions.glyph", "predictions.errors"}
+    for path in ENGINE.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                first = name.split(".")[0]
+                assert first != "django", f"{path.name} imports {name}"
+                if first in {"predictions", "labeling", "training", "dashboard", "config"}:
+                    assert name in allowed or name.startswith("training.engine"), name

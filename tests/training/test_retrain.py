@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from dataclasses import asdict, replace
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from labeling import decisions, intake
+from labeling.decisions import Verdict
+from labeling.models import Gold, Label
+from predictions.models import ModelVersion, Prediction
+from predictions.registry import install_base
+from predictions.visitors import Owner
+from tests.factories import make_prediction, make_user
+from training import retrain, tasks
+from training.errors import AlreadyRunning, NotActive, NotEnoughLabels
+from training.models import Run, Snapshot
+from training.schedules import SCHEDULES, make_schedules
+from training.sides import Side, side_of
+from training.snapshots import Rule, choose, default_rule, freeze, new_labels
+from training.tuning import Tuning
+
+pytestmark = pytest.mark.django_db
+
+
+def visitor_on(side: Side) -> uuid.UUID:
+    """Somebody whose drawings stand on this side."""
+    while True:
+        visitor = uuid.uuid4()
+        if side_of(Prediction(visitor=visitor)) == side:
+            return visitor
+
+
+def labeled(digit: int | None = 7, *, side: Side = Side.TRAIN, **fields: Any) -> Prediction:
+    """A prediction whose label is settled, each by a drawer of its own unless told."""
+    fields.setdefault("visitor", visitor_on(side))
+    is_audit = fields.pop("is_audit", False)
+    prediction = make_prediction(**fields)
+    decisions.label_by_feedback(prediction, Verdict(digit), owner=Owner(visitor=uuid.uuid4()))
+    Prediction.objects.filter(pk=prediction.pk).update(is_audit=is_audit)
+    return prediction
+
+
+class TestSnapshots:
+    def test_it_takes_settled_labels_of_the_training_side_and_says_why_others_stay_out(
+        self, live_version: ModelVersion
+    ):
+        taken = labeled(3)
+        labeled(3, side=Side.HOLDOUT)
+        labeled(None)
+        labeled(4, is_audit=True)
+        Gold.objects.create(prediction=labeled(5), digit=5)
+        choice = choose(default_rule())
+        assert [label.prediction_id for label in choice.labels] == [taken.pk]
+        assert choice.left_out == {"holdout": 1, "unreadable": 1, "audit": 1, "gold": 1}
+        assert choice.counts["3"] == 1
+
+    def test_an_unsettled_label_is_not_learned_from(self, live_version: ModelVersion):
+        label = Label.objects.get(pk=labeled(3).pk)
+        Label.objects.filter(pk=label.pk).update(state=Label.State.DISPUTED)
+        assert choose(default_rule()).labels == []
+
+    def test_one_glyph_stands_once_and_one_drawer_has_a_share(
+        self, live_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr("training.snapshots.LEAST_FOR_SHARES", 2)
+        twin = labeled(3)
+        other = labeled(3)
+        Prediction.objects.filter(pk=other.pk).update(glyph_digest=twin.glyph_digest)
+        busy = visitor_on(Side.TRAIN)
+        for _ in range(5):
+            labeled(4, visitor=busy)
+        choice = choose(Rule(source_share=0.2, glyph_copies=1))
+        assert choice.left_out == {"repeated glyph": 1, "share of one source": 3}
+
+    def test_withdrawn_labelers_and_sources_are_left_out(self, live_version: ModelVersion):
+        ada = make_user()
+        prediction = make_prediction(visitor=visitor_on(Side.TRAIN))
+        decisions.label_by_feedback(prediction, Verdict(1), owner=Owner(user_id=ada.pk))
+        source = labeled(2)
+        rule = default_rule(without_labelers=[ada.pk], without_visitors=[str(source.visitor)])
+        choice = choose(rule)
+        assert choice.labels == []
+        assert choice.left_out == {"withdrawn labeler": 1, "withdrawn source": 1}
+
+    def test_a_frozen_snapshot_does_not_change_with_the_labels(self, live_version: ModelVersion):
+        labeled(3)
+        choice = choose(default_rule())
+        snapshot = freeze(choice, default_rule())
+        labeled(4)
+        assert choose(default_rule()).digest != snapshot.digest == choice.digest
+        assert snapshot.labels.count() == 1
+
+    def test_the_threshold_counts_what_came_after_the_last_snapshot(
+        self, live_version: ModelVersion
+    ):
+        labeled(3)
+        assert new_labels() == 1
+        freeze(choose(default_rule()), default_rule())
+        assert new_labels() == 0
+        labeled(4)
+        assert new_labels() == 1
+
+
+class TestAsking:
+    def test_a_run_is_queued_with_its_snapshot_and_the_bell_rings(self, live_version: ModelVersion):
+        labeled(3)
+        run = retrain.ask(trigger=Run.Trigger.COMMAND, least=1)
+        assert (run.state, run.snapshot.count, run.parent) == ("queued", 1, live_version)
+        assert run.recipe == asdict(Tuning())
+        assert OrmQ.objects.filter(key="training").count() == 1
+
+    def test_too_few_labels_are_declined_with_the_numbers(self, live_version: ModelVersion):
+        labeled(3)
+        with pytest.raises(NotEnoughLabels, match="1 labels to learn from, 20 needed"):
+            retrain.ask(trigger=Run.Trigger.PAGE)
+        assert not Snapshot.objects.exists()
+
+    def test_a_second_run_is_declined_while_one_is_active(self, live_version: ModelVersion):
+        labeled(3)
+        retrain.ask(trigger=Run.Trigger.PAGE, least=1)
+        with pytest.raises(AlreadyRunning):
+            retrain.ask(trigger=Run.Trigger.PAGE, least=1)
+
+    def test_a_waiting_run_is_canceled_at_once_and_an_ended_one_not_at_all(
+        self, live_version: ModelVersion
+    ):
+        labeled(3)
+        run = retrain.ask(trigger=Run.Trigger.PAGE, least=1)
+        retrain.cancel(run)
+        run.refresh_from_db()
+        assert run.state == Run.State.CANCELED
+        with pytest.raises(NotActive):
+            retrain.cancel(run)
+
+    def test_the_threshold_starts_one_run(self, live_version: ModelVersion, settings: Any):
+        settings.LABELS_PER_RUN = 25
+        for _ in range(24):
+            labeled(3)
+        assert "run" not in tasks.by_threshold()
+        labeled(3)
+        assert "run" in tasks.by_threshold()
+        assert Run.objects.get().trigger == Run.Trigger.THRESHOLD
+        assert "run" not in tasks.by_threshold()
+
+    def test_the_schedules_are_made_once_and_their_functions_exist(self):
+        from django.utils.module_loading import import_string
+
+        assert make_schedules() == len(SCHEDULES)
+        assert make_schedules() == 0
+        for schedule in SCHEDULES:
+            assert callable(import_string(str(schedule["func"])))
+
+    def test_a_dry_run_shows_the_snapshot_and_makes_nothing(self, live_version: ModelVersion):
+        labeled(3)
+        said = StringIO()
+        call_command("retrain", "--dry-run", "--json", stdout=said)
+        assert json.loads(said.getvalue())["labels"] == 1
+        assert not Run.objects.exists()
+
+
+class TestReaping:
+    def running(self, *, attempts: int, silent: bool) -> Run:
+        labeled(3)
+        run = retrain.ask(trigger=Run.Trigger.PAGE, least=1)
+        beat = timezone.now() - (retrain.SILENT * 2 if silent else timedelta(0))
+        Run.objects.filter(pk=run.pk).update(
+            state=Run.State.RUNNING, attempts=attempts, heartbeat_at=beat
+        )
+        run.refresh_from_db()
+        return run
+
+    def test_a_silent_run_goes_back_to_the_queue_and_the_bell_rings(
+        self, live_version: ModelVersion
+    ):
+        run = self.running(attempts=1, silent=True)
+        assert retrain.reap() == [run.pk]
+        run.refresh_from_db()
+        assert run.state == Run.State.QUEUED
+        assert OrmQ.objects.count() == 2
+
+    def test_a_run_that_shows_life_is_left_alone(self, live_version: ModelVersion):
+        self.running(attempts=1, silent=False)
+        assert retrain.reap() == []
+
+    def test_after_three_lost_attempts_it_is_given_up(self, live_version: ModelVersion):
+        run = self.running(attempts=3, silent=True)
+        assert retrain.reap() == []
+        run.refresh_from_db()
+        assert run.state == Run.State.FAILED
+        assert "3 times" in run.reason
+
+    def test_an_attempt_that_was_given_up_cannot_end_the_run(self, live_version: ModelVersion):
+        stale = self.running(attempts=1, silent=True)
+        retrain.reap()
+        assert retrain.take(stale.pk) is not None
+        retrain.end(stale, Run.State.DONE)
+        assert Run.objects.get(pk=stale.pk).state == Run.State.RUNNING
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Tuning:
+    """A lesson of seconds: few digits an epoch, written ones in MNIST's place."""
+    from training import lesson
+    from training.engine.strokes import written_digits
+
+    settings.Side.TRAIN_THREADS = 1
+    tuning = replace(
+        Tuning(), epochs=2, digits_an_epoch=256, validation=64, batch_size=64, least_holdout=1
+    )
+    monkeypatch.setattr("training.retrain.Tuning", lambda: tuning)
+    monkeypatch.setattr(lesson, "replayed_digits", lambda: written_digits(400, seed=5))
+    return tuning
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+class TestLearning:
+    def ask(self) -> Run:
+        install_base()
+        for digit in range(10):
+            labeled(digit)
+            labeled(digit, side=Side.HOLDOUT)
+        return retrain.ask(trigger=Run.Trigger.COMMAND, least=5)
+
+    def test_a_run_ends_in_a_candidate_with_its_lineage(
+        self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(retrain, "judge_and_promote", lambda run, version: None)
+        run = self.ask()
+        done = retrain.execute(run.pk)
+        assert done is not None
+        assert (done.state, done.attempts, done.progress) == ("done", 1, 1.0)
+        assert done.version is not None
+        assert done.version.parent == run.parent
+        assert done.version.state == ModelVersion.State.CANDIDATE
+        assert [epoch.number for epoch in done.epochs.all()] == [1, 2]
+        assert done.epochs.first().holdout_accuracy is not None
+        assert done.checkpoint is None
+
+    def test_a_run_is_worked_on_once(self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(retrain, "judge_and_promote", lambda run, version: None)
+        run = self.ask()
+        assert retrain.execute(run.pk) is not None
+        assert retrain.execute(run.pk) is None
+
+    def test_the_same_snapshot_and_recipe_give_the_same_weights_also_after_a_kill(
+        self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch
+    ):
+        from training.lesson import bundle_of, lesson_of, tuned
+
+        run = retrain.take(self.ask().pk)
+        assert run is not None
+        whole = lesson_of(run)
+        assert len(list(tuned(whole))) == 2
+        cut = lesson_of(run)
+        next(iter(tuned(cut)))
+        run.checkpoint = cut.state()
+        resumed = lesson_of(run)
+        assert [epoch.number for epoch in tuned(resumed)] == [2]
+        assert bundle_of(run, resumed).weights == bundle_of(run, whole).weights
+
+    def test_a_canceled_run_stops_at_its_next_epoch(
+        self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch
+    ):
+        run = self.ask()
+        Run.objects.filter(pk=run.pk).update(cancel_asked=True)
+        done = retrain.execute(run.pk)
+        assert done is not None
+        assert done.state == Run.State.CANCELED
+        assert done.epochs.count() == 1
+        assert done.version is None
+
+    def test_a_run_that_breaks_keeps_its_reason(
+        self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch
+    ):
+        run = self.ask()
+        monkeypatch.setattr(retrain, "learn", lambda run: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            retrain.execute(run.pk)
+        run.refresh_from_db()
+        assert (run.state, run.reason) == ("failed", "ZeroDivisionError: division by zero")
+
+
+def test_the_process_id_of_a_run_is_known(live_version: ModelVersion):
+    labeled(3)
+    intake.take_in()
+    run = retrain.take(retrain.ask(trigger=Run.Trigger.PAGE, least=1).pk)
+    assert run is not None
+    assert run.process == os.getpid()

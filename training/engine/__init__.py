@@ -1,0 +1,1 @@
+"""Training without Django: the network, the digits it learns from, and how it learns."""

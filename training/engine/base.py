@@ -1,0 +1,148 @@
+"""The base version from nothing: MNIST, digits in many hands, and drawings of no digit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training.engine.calibrate import temperature
+from training.engine.data import Digits, joined, mnist
+from training.engine.distort import distort
+from training.engine.evaluate import Report, report
+from training.engine.export import (
+    answers,
+    canary_of,
+    onnx_of,
+    prove_equal,
+    read_by,
+    weights_of,
+)
+from training.engine.fit import Course, Epoch, Recipe, as_images
+from training.engine.network import Reader
+from training.engine.strokes import strangers, written_digits
+
+FULL = Recipe()
+QUICK = replace(FULL, epochs=6, written=12_000, strangers=4_000)
+
+SPLIT_SEED = 2026  # the same glyphs are held out whatever the recipe's seed
+VALIDATION_SEED = 5  # of the distortions it is judged under
+EQUALITY_GLYPHS = 1000  # read by torch and by ONNX Runtime before anything is handed out
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What is learned from, what chooses, and what only judges."""
+
+    train: Digits
+    validation: Digits  # half as they are, half distorted as in training
+    test: Digits
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A version's files and its card."""
+
+    onnx: bytes
+    weights: bytes  # safetensors
+    canary: dict[str, Any]
+    card: dict[str, Any]
+
+
+def sides(folder: Path, recipe: Recipe) -> Sides:
+    """MNIST parted, with what is drawn for the recipe joined to the part that is learned from."""
+    known = mnist(folder, "train")
+    order = torch.randperm(len(known), generator=torch.Generator().manual_seed(SPLIT_SEED))
+    held = known[order[: recipe.validation]]
+    parts = [known[order[recipe.validation :]]]
+    if recipe.written:
+        parts.append(written_digits(recipe.written, recipe.seed + 1))
+    if recipe.strangers:
+        parts.append(strangers(recipe.strangers, recipe.seed + 2))
+    return Sides(joined(parts), joined([held, bent(held, recipe)]), mnist(folder, "t10k"))
+
+
+def bent(digits: Digits, recipe: Recipe) -> Digits:
+    """The same digits, distorted once and for all."""
+    chance = torch.Generator().manual_seed(VALIDATION_SEED)
+    images = distort(as_images(digits.glyphs), chance, recipe.distortion)
+    return Digits((images * 255).round().byte(), digits.labels)
+
+
+def new_course(digits: Digits, recipe: Recipe, device: str = "cpu") -> Course:
+    """A network that knows nothing yet, at the start of its course."""
+    torch.manual_seed(recipe.seed)
+    return Course(Reader().to(device), digits, recipe)
+
+
+def followed(
+    course: Course, checkpoint: Path, each_step: Callable[[], object] = lambda: None
+) -> Iterator[Epoch]:
+    """The course to its end, taken up where a killed process left it."""
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True, map_location=course.device)
+        if state["recipe"] == course.recipe.digest_text():
+            course.take_up(state)
+    for epoch in course.epochs(each_step):
+        unfinished = checkpoint.with_suffix(".part")
+        torch.save(course.state(), unfinished)
+        unfinished.replace(checkpoint)  # whole or not at all
+        yield epoch
+
+
+def accuracy(network: Reader, digits: Digits) -> float:
+    read = answers(network, digits).logits.argmax(1)
+    return (read == digits.labels).float().mean().item()
+
+
+def made_of(network: Reader, parts: Sides, recipe: Recipe, name: str) -> Made:
+    """Calibrate on the validation side, export, prove the export equal, and write the card."""
+    network = network.cpu().eval()
+    warmth = temperature(answers(network, parts.validation).logits, parts.validation.labels)
+    content, weights = onnx_of(network, warmth), weights_of(network, warmth)
+    difference = prove_equal(network, warmth, content, parts.test[:EQUALITY_GLYPHS])
+    card = {
+        "name": name,
+        "architecture": network.describe(),
+        "parameters": network.parameters_count,
+        "multiply_adds": network.multiply_adds(),
+        "recipe": asdict(recipe),
+        "seed": recipe.seed,
+        "temperature": warmth,
+        "learned_from": {"glyphs": len(parts.train), "mnist_held_out": recipe.validation},
+        "metrics": {
+            "validation": judged(content, parts.validation).as_json(),
+            "mnist_test": judged(content, parts.test).as_json(),
+        },
+        "onnx_differs_by": difference,
+        "sha256": {"network.onnx": digest(content), "weights.safetensors": digest(weights)},
+    }
+    return Made(content, weights, canary_of(content, parts.validation), card)
+
+
+def judged(content: bytes, digits: Digits) -> Report:
+    """What the served network makes of these digits."""
+    return report(read_by(content, digits.glyphs)["probabilities"], digits.labels.numpy())
+
+
+def digest_of(recipe: Recipe) -> str:
+    """A short name for a recipe, equal only for equal ones."""
+    return digest(recipe.digest_text().encode())[:16]
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def write(made: Made, folder: Path) -> None:
+    """The four files of a version, as the repository ships its base."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "network.onnx").write_bytes(made.onnx)
+    (folder / "weights.safetensors").write_bytes(made.weights)
+    (folder / "canary.json").write_text(json.dumps(made.canary, indent=1) + "\n")
+    (folder / "card.json").write_text(json.dumps(made.card, indent=1) + "\n")

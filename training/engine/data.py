@@ -1,0 +1,66 @@
+"""Digits as tensors, and MNIST's files read into them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+STRANGER = -1  # the label of what is no digit
+IDX_MAGIC = {1: 0x00000801, 3: 0x00000803}  # unsigned bytes in so many dimensions
+
+
+@dataclass(frozen=True, slots=True)
+class Digits:
+    """Glyphs and what they show, in the same order."""
+
+    glyphs: Tensor  # (N, 1, 28, 28) uint8, white ink on black
+    labels: Tensor  # (N,) int64, 0 to 9; -1 for what is no digit
+
+    def __post_init__(self) -> None:
+        if self.glyphs.shape != (len(self.labels), 1, 28, 28) or self.glyphs.dtype != torch.uint8:
+            raise ValueError(f"Glyphs of {tuple(self.glyphs.shape)} for {len(self.labels)} labels.")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, which: slice | Tensor) -> Digits:
+        return Digits(self.glyphs[which], self.labels[which])
+
+    def batches(self, size: int) -> Iterator[Digits]:
+        """All of them in order; the last batch may be short."""
+        for start in range(0, len(self), size):
+            yield self[start : start + size]
+
+    def shuffled_batches(self, size: int, generator: torch.Generator) -> Iterator[Digits]:
+        """Whole batches in a new order; the few left over wait for another epoch."""
+        order = torch.randperm(len(self), generator=generator)
+        for start in range(0, len(self) - size + 1, size):
+            yield self[order[start : start + size]]
+
+
+def joined(parts: Sequence[Digits]) -> Digits:
+    return Digits(torch.cat([p.glyphs for p in parts]), torch.cat([p.labels for p in parts]))
+
+
+def mnist(folder: Path, part: str) -> Digits:
+    """One of MNIST's two parts, `train` or `t10k`, from its unpacked IDX files."""
+    glyphs = idx(folder / f"{part}-images-idx3-ubyte")
+    labels = idx(folder / f"{part}-labels-idx1-ubyte")
+    return Digits(glyphs[:, None], labels.long())
+
+
+def idx(path: Path) -> Tensor:
+    """An array of bytes in the format MNIST's makers gave it."""
+    content = path.read_bytes()
+    dimensions = content[3]
+    magic, *shape = struct.unpack(f">{1 + dimensions}I", content[: 4 + 4 * dimensions])
+    if magic != IDX_MAGIC.get(dimensions):
+        raise ValueError(f"{path.name} is no IDX file of bytes.")
+    array = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions)
+    return torch.from_numpy(array.reshape(shape).copy())

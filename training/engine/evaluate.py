@@ -1,0 +1,91 @@
+"""How well digits are read: accuracy with its interval, per digit, confusion, calibration."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Z95 = 1.959964  # standard deviations that hold 95 % of a normal distribution
+BINS = 15  # of confidence, equally wide
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """So many of so many, with Wilson's 95 % interval."""
+
+    right: int
+    n: int
+
+    @property
+    def value(self) -> float | None:
+        return self.right / self.n if self.n else None
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Honest also near 0 and 1 and for small n, where the usual one is not."""
+        if not self.n:
+            return 0.0, 1.0
+        p, z2 = self.right / self.n, Z95**2
+        middle = p + z2 / (2 * self.n)
+        reach = Z95 * math.sqrt(p * (1 - p) / self.n + z2 / (4 * self.n**2))
+        whole = 1 + z2 / self.n
+        low, high = (middle - reach) / whole, (middle + reach) / whole
+        return min(p, max(0.0, low)), max(p, min(1.0, high))  # rounding must not lose p
+
+    def as_json(self) -> dict[str, Any]:
+        return {"value": self.value, "right": self.right, "n": self.n, "interval": self.interval}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was read against what was meant."""
+
+    accuracy: Share
+    by_digit: tuple[Share, ...]  # ten, by what was meant
+    confusion: NDArray[np.int64]  # (10, 10), rows what was meant, columns what was read
+    calibration_error: float  # expected, over bins of confidence
+    mean_confidence: float
+    bins: tuple[tuple[float, Share], ...]  # mean confidence in each filled bin, and its accuracy
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "accuracy": self.accuracy.as_json(),
+            "by_digit": [share.as_json() for share in self.by_digit],
+            "confusion": self.confusion.tolist(),
+            "calibration_error": self.calibration_error,
+            "mean_confidence": self.mean_confidence,
+        }
+
+
+def report(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> Report:
+    """Judge readings, (N, 10), against the digits that were meant, (N,)."""
+    read = probabilities.argmax(axis=1)
+    right = read == labels
+    confusion = np.zeros((10, 10), dtype=np.int64)
+    np.add.at(confusion, (labels, read), 1)
+    confidences = probabilities.max(axis=1) if len(probabilities) else np.zeros(0)
+    bins = _bins(confidences, right)
+    gaps = [abs(mean - share.right / share.n) * share.n for mean, share in bins]
+    return Report(
+        accuracy=Share(int(right.sum()), len(labels)),
+        by_digit=tuple(Share(int(confusion[d, d]), int(confusion[d].sum())) for d in range(10)),
+        confusion=confusion,
+        calibration_error=float(sum(gaps) / max(1, len(labels))),
+        mean_confidence=float(confidences.mean()) if len(labels) else 0.0,
+        bins=bins,
+    )
+
+
+def _bins(
+    confidences: NDArray[np.float64], right: NDArray[np.bool_]
+) -> tuple[tuple[float, Share], ...]:
+    which = np.minimum((confidences * BINS).astype(int), BINS - 1)
+    return tuple(
+        (float(confidences[which == b].mean()), Share(int(right[which == b].sum()), int(n)))
+        for b, n in enumerate(np.bincount(which, minlength=BINS))
+        if n
+    )

@@ -1,0 +1,203 @@
+"""A run's lesson: the snapshot's labels beside replayed MNIST, and the network they teach.
+
+Runs in the training process alone; this is where the database and torch meet.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from django.conf import settings
+
+from labeling.models import Label
+from predictions.glyph import decode_glyph
+from predictions.models import Artifact
+from predictions.registry import Bundle
+from training.engine import calibrate, export
+from training.engine.data import Digits, joined, mnist
+from training.engine.fit import Course, Recipe
+from training.engine.network import Reader
+from training.engine.strokes import strangers
+from training.mnist import fetch
+from training.models import Run
+from training.sides import Side, side_of
+from training.tuning import Tuning
+
+
+@dataclass(frozen=True, slots=True)
+class TunedEpoch:
+    number: int
+    loss: float
+    accuracy: float
+    holdout_accuracy: float | None
+
+
+@dataclass
+class Lesson:
+    """A course under way, what it is examined on, and the best it has come to so far."""
+
+    tuning: Tuning
+    course: Course
+    holdout: Digits
+    validation: Digits
+    best: dict[str, Any] | None = None  # weights of the epoch that read the holdout best
+    best_accuracy: float = -1.0
+
+    def state(self) -> bytes:
+        """Everything needed to go on after a kill."""
+        file = io.BytesIO()
+        kept = {"course": self.course.state(), "best": self.best, "accuracy": self.best_accuracy}
+        torch.save(kept, file)
+        return file.getvalue()
+
+    def take_up(self, state: bytes) -> None:
+        kept = torch.load(io.BytesIO(state), weights_only=True)
+        self.course.take_up(kept["course"])
+        self.best, self.best_accuracy = kept["best"], kept["accuracy"]
+
+    def result(self) -> Reader:
+        """The running average after the epoch that read the held-out drawings best."""
+        network = self.course.result
+        if self.best is not None:
+            network.load_state_dict(self.best)
+        return network.eval()
+
+
+def lesson_of(run: Run) -> Lesson:
+    """Everything a run needs, the same each time it is made; taken up where it was left."""
+    torch.set_num_threads(settings.TRAINING_THREADS)
+    tuning = Tuning(**run.recipe)
+    torch.manual_seed(tuning.seed)
+    dice = torch.Generator().manual_seed(tuning.seed)
+    replayed = replayed_digits()
+    order = torch.randperm(len(replayed), generator=dice)
+    lesson = Lesson(
+        tuning,
+        Course(
+            network_of_parent(run),
+            mixture(labels_of(run), replayed[order[tuning.validation :]], tuning, dice),
+            recipe_of(tuning),
+        ),
+        holdout=holdout(),
+        validation=replayed[order[: tuning.validation]],
+    )
+    if run.checkpoint is not None:
+        lesson.take_up(bytes(run.checkpoint))
+    return lesson
+
+
+def replayed_digits() -> Digits:
+    """What the network must not forget: MNIST's training part, fetched if it is not there."""
+    fetch(settings.MNIST_DIR)
+    return mnist(settings.MNIST_DIR, "train")
+
+
+def network_of_parent(run: Run) -> Reader:
+    weights = Artifact.objects.get(version=run.parent, kind=Artifact.Kind.SAFETENSORS)
+    network, _ = export.network_from(bytes(weights.content))
+    return network
+
+
+def recipe_of(tuning: Tuning) -> Recipe:
+    return Recipe(
+        epochs=tuning.epochs,
+        seed=tuning.seed,
+        batch_size=tuning.batch_size,
+        rate=tuning.rate,
+        small_rate=tuning.small_rate,
+        smoothing=tuning.smoothing,
+        memory=tuning.memory,
+        distortion=tuning.distortion,
+    )
+
+
+def mixture(new: Digits, replayed: Digits, tuning: Tuning, dice: torch.Generator) -> Digits:
+    """One epoch: the new labels repeated up to their share, strangers, and replay for the rest."""
+    repeats = min(
+        tuning.repeats, max(1, round(tuning.new_share * tuning.digits_an_epoch / len(new)))
+    )
+    odd = strangers(round(tuning.stranger_share * tuning.digits_an_epoch), seed=tuning.seed)
+    rest = max(tuning.digits_an_epoch - repeats * len(new) - len(odd), len(new))
+    replay = replayed[torch.randperm(len(replayed), generator=dice)[:rest]]
+    return joined([*[new] * repeats, odd, replay])
+
+
+def labels_of(run: Run) -> Digits:
+    """The snapshot's glyphs with the digits they were frozen with."""
+    rows = run.snapshot.labels.order_by("event_id").values_list("event__prediction__glyph", "digit")
+    return digits_from(list(rows))
+
+
+def holdout() -> Digits:
+    """Settled drawings of those drawers whose drawings never teach."""
+    labels = (
+        Label.objects.settled()
+        .readable()
+        .filter(prediction__is_audit=False, prediction__gold__isnull=True)
+        .select_related("prediction")
+        .defer("prediction__probabilities")
+        .order_by("event_id")
+    )
+    held_out = [
+        (label.prediction.glyph, label.digit)
+        for label in labels.iterator(2_000)
+        if side_of(label.prediction) == Side.HOLDOUT
+    ]
+    return digits_from(held_out)
+
+
+def digits_from(rows: list[Any]) -> Digits:
+    glyphs = [decode_glyph(bytes(png)) for png, _ in rows]
+    stacked = np.stack(glyphs) if glyphs else np.zeros((0, 28, 28), np.uint8)
+    labels = torch.tensor([digit for _, digit in rows], dtype=torch.int64)
+    return Digits(torch.from_numpy(stacked)[:, None], labels)
+
+
+def tuned(lesson: Lesson) -> Iterator[TunedEpoch]:
+    """Go on to the end, keeping the weights of the epoch that reads the holdout best."""
+    for epoch in lesson.course.epochs():
+        accuracy = accuracy_on(lesson.course.result, lesson.holdout)
+        # Too few held-out drawings choose by luck: then the last epoch stands.
+        chooses = accuracy is not None and len(lesson.holdout) >= lesson.tuning.least_holdout
+        if chooses and accuracy is not None and accuracy >= lesson.best_accuracy:
+            state = lesson.course.result.state_dict()
+            lesson.best = {name: tensor.clone() for name, tensor in state.items()}
+            lesson.best_accuracy = accuracy
+        yield TunedEpoch(epoch.number, epoch.loss, epoch.accuracy, accuracy)
+
+
+def accuracy_on(network: Reader, digits: Digits) -> float | None:
+    if len(digits) == 0:
+        return None
+    network.eval()
+    return float((export.answers(network, digits).logits.argmax(1) == digits.labels).float().mean())
+
+
+def bundle_of(run: Run, lesson: Lesson) -> Bundle:
+    """The taught network with its temperature, proved equal in both files."""
+    network = lesson.result()
+    examined = joined([lesson.validation, lesson.holdout])
+    temperature = calibrate.temperature(export.answers(network, examined).logits, examined.labels)
+    content = export.onnx_of(network, temperature)
+    difference = export.prove_equal(network, temperature, content, examined[slice(0, 1_000)])
+    return Bundle(
+        name=f"{run.parent.name.split('+')[0]}+{run.pk}",
+        onnx=content,
+        weights=export.weights_of(network, temperature),
+        canary=export.canary_of(content, lesson.validation),
+        card={
+            "kind": "fine-tune",
+            "parent": run.parent.name,
+            "run": str(run.public_id),
+            "snapshot": run.snapshot.digest,
+            "labels": run.snapshot.count,
+            "recipe": run.recipe,
+            "temperature": temperature,
+            "largest_difference": difference,
+        },
+    )

