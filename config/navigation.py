@@ -24,6 +24,8 @@ class Entry:
 ENTRIES: list[tuple[str, str, str | None]] = [
     ("Draw", "predictions:draw", None),
     ("History", "predictions:history", None),
+    ("Training", "training:training", "training.view_run"),
+    ("Versions", "training:versions", "training.view_run"),
 ]
 
 

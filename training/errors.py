@@ -19,3 +19,9 @@ class NotActive(Declined):
     """The run has ended; there is nothing to cancel."""
 
     code = "not_active"
+
+
+class NotReproducible(Declined):
+    """Nothing here says how the version was made."""
+
+    code = "not_reproducible"
