@@ -52,6 +52,8 @@ AUTO_PROMOTE = env.flag("AUTO_PROMOTE", default=True)  # when the gate says prom
 SNAPSHOT_SOURCE_SHARE = env.fraction("SNAPSHOT_SOURCE_SHARE", default=0.2)
 SNAPSHOT_GLYPH_COPIES = 1
 TRAINING_THREADS = env.whole("TRAINING_THREADS", default=2, least=1, most=64)
+GATE_BOUNDS: dict[str, Any] = {}  # thresholds that differ from training.gate.Bounds
+MNIST_DIR = Path(env.text("MNIST_DIR") or DATA_DIR / "mnist")  # its files, unpacked or .gz
 CHARTJS_STATIC = "unfold/js/chart/chart.js"  # Chart.js 4 as django-unfold carries it
 
 # -- what Django is made of ------------------------------------------------------------------
@@ -249,6 +251,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "RunState": "training.models.Run.State",
+        "VersionState": "predictions.models.ModelVersion.State",
+    },
 }
 
 # -- the admin ------------------------------------------------------------------------------------

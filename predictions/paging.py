@@ -37,9 +37,7 @@ class Page(Generic[Row]):
     next_query: str  # empty on the last page
 
 
-def page_of(
-    rows: QuerySet[Row], *, before: UUID | None = None, limit: int = PAGE
-) -> Page[Row]:
+def page_of(rows: QuerySet[Row], *, before: UUID | None = None, limit: int = PAGE) -> Page[Row]:
     """The newest rows, or those that came before the one named by its public id."""
     if before is not None:
         key = rows.model._default_manager.filter(public_id=before).values("pk")[:1]

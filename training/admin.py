@@ -71,7 +71,15 @@ class ScheduleAdmin(jobs.ScheduleAdmin, ModelAdmin):
 
     fields = ["name", "func", "schedule_type", "minutes", "cron", "repeats", "next_run"]
     readonly_fields = ["name", "func"]
-    list_display = ["name", "schedule_type", "cron", "minutes", "repeats", "next_run", "get_success"]
+    list_display = [
+        "name",
+        "schedule_type",
+        "cron",
+        "minutes",
+        "repeats",
+        "next_run",
+        "get_success",
+    ]
     list_display_links = ["name"]
     list_filter: list[Any] = []
 

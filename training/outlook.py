@@ -1,4 +1,4 @@
-"""What a trainer wants to know before starting a run: what is new, what is in the way, who works."""
+"""What a trainer wants to know before starting a run: what is new, and who would work on it."""
 
 from __future__ import annotations
 

@@ -17,7 +17,6 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import F, Q, Value
@@ -27,8 +26,8 @@ from django_q.tasks import async_task
 
 from predictions.models import ModelVersion
 from training.errors import AlreadyRunning, NotActive, NotEnoughLabels
-from training.models import Epoch, Run, Snapshot
 from training.lineage import clean_ancestor
+from training.models import Epoch, Run, Snapshot
 from training.snapshots import Rule, choose, default_rule, freeze
 from training.tuning import Tuning
 
@@ -232,12 +231,13 @@ def checkpoint(run: Run, state: bytes, progress: float) -> None:
 
 
 def judge_and_promote(run: Run, version: ModelVersion) -> None:
-    from training.judging import judge
-    from training.promotion import promote
+    from training.judging import judge_version
+    from training.promotion import promote_if_earned
 
-    report = judge(version)
-    if report.verdict == report.Verdict.PROMOTE and settings.AUTO_PROMOTE:
-        promote(version, by=None, why=f"The gate said promote after run {run.pk}.", report=report)
+    report = judge_version(version)
+    say(run, f"The gate: {report.get_verdict_display()}. {' '.join(report.reasons[:1])}")
+    if promote_if_earned(report):
+        say(run, f"{version} is live.")
 
 
 def reap() -> list[int]:

@@ -46,7 +46,7 @@ class RunVerdictOutput(serializers.Serializer[Any]):
 
 class RunOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
-    state = serializers.ChoiceField(choices=Run.State.values)
+    state = serializers.ChoiceField(choices=Run.State.choices)
     trigger = serializers.ChoiceField(choices=Run.Trigger.values)
     asked_by = serializers.CharField(allow_null=True)
     asked_at = serializers.DateTimeField()
@@ -56,7 +56,9 @@ class RunOutput(serializers.Serializer[Any]):
     cancel_asked = serializers.BooleanField()
     attempts = serializers.IntegerField()
     labels = serializers.IntegerField(help_text="In its snapshot.")
-    parent = serializers.CharField(help_text="The version it started from.")
+    parent = serializers.CharField(  # type: ignore[assignment]  # declared, not inherited
+        help_text="The version it started from."
+    )
     version = serializers.CharField(allow_null=True, help_text="The version it made.")
     reason = serializers.CharField(help_text="Why it failed or was canceled.")
 
@@ -179,7 +181,9 @@ class RunsView(APIView):
         query.is_valid(raise_exception=True)
         page = page_of(runs_for_lists(), **query.validated_data)
         following = page.next_query and request.build_absolute_uri(f"?{page.next_query}")
-        return Response({"results": [run_body(run) for run in page.rows], "next": following or None})
+        return Response(
+            {"results": [run_body(run) for run in page.rows], "next": following or None}
+        )
 
     @extend_schema(
         operation_id="runs_create",

@@ -21,7 +21,7 @@ from django.db.models import Exists, OuterRef
 from labeling.models import Gold, Label
 from predictions.models import Prediction
 from training.models import Snapshot, SnapshotLabel
-from training.sides import HOLDOUT, side_of
+from training.sides import Side, side_of
 
 HELD_OUT = "holdout"
 LEAST_FOR_SHARES = 100  # below this many labels a share of one source means little
@@ -112,7 +112,7 @@ def refusal(label: Any, rule: Rule) -> str | None:
         return "withdrawn labeler"
     if {str(prediction.visitor), str(label.event.visitor)} & set(rule.without_visitors):
         return "withdrawn source"
-    return HELD_OUT if side_of(prediction) == HOLDOUT else None
+    return HELD_OUT if side_of(prediction) is Side.HOLDOUT else None
 
 
 def within_shares(labels: list[Label], rule: Rule, left_out: Counter[str]) -> Iterator[Label]:

@@ -71,3 +71,11 @@ def by_schedule() -> dict[str, Any]:
         return {"run": ask(trigger=Run.Trigger.SCHEDULE).pk}
     except Declined as declined:
         return {"declined": str(declined)}
+
+
+def watch_serving() -> str:
+    """Every minute: a live version that does not serve is rolled back."""
+    from training import promotion
+
+    done = promotion.watch_serving()
+    return str(done) if done else "serves"

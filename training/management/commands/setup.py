@@ -24,7 +24,9 @@ UNUSED_STATIC = ["redoc", "rest_framework"]
 
 
 class Command(BaseCommand):
-    help = "Make an installation ready to serve: tables, model version, schedules, page files, account."
+    help = (
+        "Make an installation ready: tables, model version, schedules, page files, first account."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.migrate()

@@ -32,7 +32,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         source = self.source(options["labeler"], options["visitor"])
         if not source.is_known:
-            raise CommandError(f"There is nobody called {options['labeler'] or options['visitor']}.")
+            raise CommandError(
+                f"There is nobody called {options['labeler'] or options['visitor']}."
+            )
         told: dict[str, Any] = {
             "standing_labels": source.standing_labels(),
             "versions": [each.as_json() for each in versions_containing(source.events)],

@@ -1,0 +1,596 @@
+"""The gate: is a candidate better than the live version, and worse at nothing?
+
+Both versions read the same items. Two kinds of claim decide, and they err in opposite ways:
+
+- *It is better.* McNemar's exact test over all human items, one-sided: a worse candidate is never
+  promoted, so the other side needs no share of the level, and without that side a gain of half a
+  point shows in 5,000 drawings in six cases of seven instead of four of five. Promoting what is no
+  better, yet was shown to be no worse, is the mild error. (The two-sided p is told beside it: 20
+  better, 9 worse reads p = .061 in any textbook, and is not enough here either.) Every further
+  candidate tried against the same live version is another look at the same items; look k may use
+  6 / (π² k²) of the level, which adds up to the whole level over endlessly many looks.
+- *It is not worse* over all, for each digit, on MNIST. Each claim must be shown, at 95 % and within
+  a margin. All of them must hold, so no correction is due for their number: a digit that did
+  become worse by the margin passes its own test in at most one case of twenty, whatever the other
+  nine do. The correction (Holm's) is due where ten looks can find harm by chance: before a
+  candidate is *rejected* for one digit, one cell of the confusion matrix or one month.
+
+What is neither shown nor refuted needs more labels, and the gate says how many. Items are taken as
+independent of each other; many drawings by one hand weaken every figure here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import bdtrc
+from scipy.stats import binom
+
+Counts = NDArray[np.int64]
+NORMAL = NormalDist()
+BINS = 15  # of confidence, equally wide
+RESAMPLES = 300  # of the items, for the uncertainty of the calibration
+# What a candidate worth having is expected to look like where nothing was seen yet.
+USUAL_BETTER, USUAL_WORSE = 0.008, 0.003  # shares of the items
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Every threshold of the gate; shares are of 1, so .02 is two points."""
+
+    alpha: float = 0.05  # of ever replacing one live version by one that is no better
+    confidence: float = 0.95  # one-sided, of each claim that something is not worse
+    power: float = 0.80  # with which N more labels would show a gain of the size seen
+    digit_margin: float = 0.02  # a digit may lose this much, shown on drawings
+    base_margin: float = 0.0025  # MNIST may lose this much
+    base_digit_margin: float = 0.01  # and each of its digits this much
+    set_margin: float = 0.005  # the holdout and each month of audits
+    cell_margin: float = 0.02  # one digit read as one other, more often than before
+    calibration_margin: float = 0.02  # expected calibration error
+    worthwhile: float = 0.005  # once a gain of this size is ruled out, more labels are no use
+    most_labels: int = 20_000  # a wish for more is no wish, but a refusal
+
+    def level_of(self, look: int) -> float:
+        """The part of alpha that this look may use; over all looks they add up to alpha."""
+        return self.alpha * 6 / (math.pi * look) ** 2
+
+
+class Kind(StrEnum):
+    """What a set of items is."""
+
+    HOLDOUT = "holdout"  # drawings by people no version has learned from
+    AUDIT = "audit"  # one month's drawings chosen at random
+    BASE = "base"  # MNIST's test set: what must not be forgotten
+
+
+class Verdict(StrEnum):
+    PROMOTE = "promote"
+    REJECT = "reject"
+    MORE = "more"
+
+
+class State(StrEnum):
+    """How a check ended; in the order in which reasons are given."""
+
+    FAILED = "failed"
+    OPEN = "open"  # neither shown nor refuted
+    PASSED = "passed"
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """One set of items as both versions read it."""
+
+    name: str
+    kind: Kind
+    labels: NDArray[np.int64]  # (N,) what people say, 0 to 9
+    candidate: NDArray[np.float32]  # (N, 10) probabilities
+    live: NDArray[np.float32]  # (N, 10)
+
+    def __post_init__(self) -> None:
+        shape = (len(self.labels), 10)
+        if self.candidate.shape != shape or self.live.shape != shape:
+            raise ValueError(f"{self.name}: readings of {self.candidate.shape} for {shape[0]}.")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def joined(sets: Sequence[Items], name: str, kind: Kind) -> Items:
+    return Items(
+        name,
+        kind,
+        np.concatenate([np.zeros(0, np.int64), *(items.labels for items in sets)]),
+        np.concatenate([np.zeros((0, 10), np.float32), *(items.candidate for items in sets)]),
+        np.concatenate([np.zeros((0, 10), np.float32), *(items.live for items in sets)]),
+    )
+
+
+# -- two versions on the same items -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """How often the candidate was right where the live version was wrong, and the reverse."""
+
+    better: int
+    worse: int
+    n: int
+
+    @property
+    def difference(self) -> float:
+        """Of the accuracies; above 0 the candidate is more often right."""
+        return (self.better - self.worse) / self.n if self.n else 0.0
+
+    @property
+    def p(self) -> float:
+        """McNemar's exact test, two-sided: could as uneven a split come from a fair coin?"""
+        return min(1.0, 2 * tail(max(self.better, self.worse), self.better + self.worse))
+
+    @property
+    def p_better(self) -> float:
+        """The same, one-sided: small when the candidate is better."""
+        return tail(self.better, self.better + self.worse)
+
+    @property
+    def p_worse(self) -> float:
+        return tail(self.worse, self.better + self.worse)
+
+    def lower(self, confidence: float) -> float:
+        """What the true difference is at least, with this one-sided confidence (Tango's score)."""
+        return score_limit(self, NORMAL.inv_cdf(confidence))
+
+    def upper(self, confidence: float) -> float:
+        return -Pairs(self.worse, self.better, self.n).lower(confidence)
+
+    def in_words(self, what: str) -> str:
+        return f"{self.better} better, {self.worse} worse of {self.n:,} {what}".rstrip()
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "n": self.n,
+            "better": self.better,
+            "worse": self.worse,
+            "difference": self.difference,
+            "interval": [self.lower(0.975), self.upper(0.975)],
+            "p": self.p,
+            "p_better": self.p_better,
+            "p_worse": self.p_worse,
+        }
+
+
+def tail(hits: int, tosses: int) -> float:
+    """The chance of so many hits or more in so many tosses of a fair coin."""
+    return float(bdtrc(hits - 1, tosses, 0.5)) if hits > 0 else 1.0
+
+
+def score(pairs: Pairs, difference: float) -> float:
+    """How many standard errors the pairs lie above a supposed true difference (Tango 1998).
+
+    Chosen over the textbook's interval, which has no width where nothing differed, and over exact
+    ones conditional on the discordant pairs, which leave out how many of those there were.
+    """
+    b, c, n = pairs.better, pairs.worse, pairs.n
+    middle = (2 * n - b + c) * difference - b - c
+    spread = math.sqrt(max(middle**2 + 8 * n * c * difference * (1 - difference), 0.0))
+    share = (spread - middle) / (4 * n)  # the likeliest share of worse ones, were that the truth
+    variance = n * (2 * share + difference * (1 - difference))
+    above = b - c - n * difference
+    if variance <= 0:
+        return math.copysign(math.inf, above) if above else 0.0
+    return above / math.sqrt(variance)
+
+
+def score_limit(pairs: Pairs, deviations: float) -> float:
+    """The true difference above which the pairs would lie too low; halved down to 1e-7."""
+    if not pairs.n:
+        return -1.0
+    low, high = -1.0, pairs.difference
+    while high - low > 1e-7:
+        middle = (low + high) / 2
+        low, high = (middle, high) if score(pairs, middle) > deviations else (low, middle)
+    return low
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Everything counted on one set of items."""
+
+    name: str
+    overall: Pairs
+    by_digit: tuple[Pairs, ...]  # ten
+    before: Counts  # (10, 10), rows what it is, columns what the live version read
+    after: Counts  # (10, 10), the same for the candidate
+    new_errors: Counts  # (10, 10), so read by the candidate alone
+    old_errors: Counts  # (10, 10), so read by the live version alone
+    calibration: tuple[float, float]  # expected error before and after
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            **self.overall.as_json(),
+            "right_before": int(np.trace(self.before)),
+            "right_after": int(np.trace(self.after)),
+            "by_digit": [
+                {**pairs.as_json(), "right_before": int(before), "right_after": int(after)}
+                for pairs, before, after in zip(
+                    self.by_digit, np.diag(self.before), np.diag(self.after), strict=True
+                )
+            ],
+            "confusion_before": self.before.tolist(),
+            "confusion_after": self.after.tolist(),
+            "calibration_before": self.calibration[0],
+            "calibration_after": self.calibration[1],
+        }
+
+
+def compare(items: Items) -> Comparison:
+    labels, after, before = items.labels, items.candidate.argmax(1), items.live.argmax(1)
+    better = (after == labels) & (before != labels)
+    worse = (after != labels) & (before == labels)
+    differ = after != before
+    counts = np.stack(  # (10, 3)
+        [np.bincount(of, minlength=10) for of in (labels[better], labels[worse], labels)], axis=1
+    )
+    return Comparison(
+        items.name,
+        Pairs(int(better.sum()), int(worse.sum()), len(items)),
+        tuple(Pairs(*row) for row in counts.tolist()),
+        confusion(labels, before),
+        confusion(labels, after),
+        confusion(labels[differ], after[differ]),
+        confusion(labels[differ], before[differ]),
+        (
+            calibration_error(items.live, labels),
+            calibration_error(items.candidate, labels),
+        ),
+    )
+
+
+def confusion(labels: NDArray[np.int64], read: NDArray[np.int64]) -> Counts:
+    return np.bincount(labels * 10 + read, minlength=100).reshape(10, 10)
+
+
+def calibration_error(
+    probabilities: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    weights: NDArray[np.int64] | None = None,
+) -> float:
+    """By how much confidence and accuracy differ, on average over bins of confidence."""
+    if not len(labels):
+        return 0.0
+    confidence = probabilities.max(1)
+    gap = confidence - (probabilities.argmax(1) == labels)
+    which = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    if weights is not None:
+        gap = gap * weights
+    return float(np.abs(np.bincount(which, gap, BINS)).sum()) / len(labels)
+
+
+# -- looking at many things ---------------------------------------------------------------------
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """p-values made honest for their number: the k-th smallest counts for all not smaller."""
+    order = sorted(range(len(values)), key=lambda at: values[at])
+    adjusted = [1.0] * len(values)
+    highest = 0.0
+    for rank, at in enumerate(order):
+        highest = max(highest, min(1.0, values[at] * (len(values) - rank)))
+        adjusted[at] = highest
+    return adjusted
+
+
+# -- how many more labels -----------------------------------------------------------------------
+
+
+def power_of(n: int, better: float, worse: float, level: float) -> float:
+    """The chance that n items show a gain, when these shares of them are better and worse."""
+    share = better + worse
+    spread = 8 * math.sqrt(n * share) + 8
+    tosses = np.arange(max(0, int(n * share - spread)), min(n, int(n * share + spread)) + 1)
+    # The fewest hits that a fair coin gives no more often than the level allows.
+    fewest = binom.isf(level, tosses, 0.5) + 1
+    return float(binom.pmf(tosses, n, share) @ binom.sf(fewest - 1, tosses, better / share))
+
+
+def items_for_gain(
+    better: float, worse: float, level: float, power: float, *, most: int = 1_000_000
+) -> int:
+    """How many items show a gain of this size with this power; at most `most`."""
+    few, many = 1, 64
+    while many < most and power_of(many, better, worse, level) < power:
+        few, many = many, many * 2
+    while many - few > max(1, many // 200):
+        middle = (few + many) // 2
+        if power_of(middle, better, worse, level) < power:
+            few = middle
+        else:
+            many = middle
+    return min(many, most)
+
+
+def items_for_no_loss(differing: float, margin: float, bounds: Bounds) -> int:
+    """How many items show that nothing is lost, when nothing is and this share differs."""
+    sure = NORMAL.inv_cdf(bounds.confidence)
+    reach = (sure + NORMAL.inv_cdf(bounds.power)) ** 2
+    return math.ceil(reach * differing / margin**2 + sure**2 * (1 - margin) / margin)
+
+
+# -- the checks ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question and how it ended, in words."""
+
+    name: str
+    state: State
+    said: str
+    more: int = 0  # drawings wanted, where it is open
+    more_by_digit: dict[int, int] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"name": self.name, "state": self.state, "said": self.said, "more": self.more}
+
+
+def check_gain(pairs: Pairs, bounds: Bounds, look: int) -> Check:
+    """Is it better over all human items, at the level this look may use?"""
+    level = bounds.level_of(look)
+    said = (
+        f"{pairs.in_words('drawings')}: p = {p_text(pairs.p)}, one-sided {p_text(pairs.p_better)}"
+    )
+    asked = f"look {look} asks for {p_text(level)}"
+
+    def ended(state: State, why: str, more: int = 0) -> Check:
+        return Check("gain", state, f"{said}; {why}.", more)
+
+    if pairs.p_better <= level:
+        return ended(State.PASSED, asked)
+    if pairs.p_worse <= bounds.alpha:
+        return ended(State.FAILED, "it is worse")
+    if pairs.upper(bounds.confidence) < bounds.worthwhile:
+        ruled_out = points(bounds.worthwhile)
+        return ended(State.FAILED, f"{asked}, and a gain of {ruled_out} is ruled out")
+    better, worse = expected_shares(pairs, bounds)
+    more = items_for_gain(better, worse, bounds.level_of(look + 1), bounds.power) - pairs.n
+    more = max(more, 1)
+    if more > bounds.most_labels:
+        return ended(State.FAILED, f"{asked}, and to show so small a gain takes {more:,} more")
+    return ended(State.OPEN, f"{asked}; about {more:,} more would show it", more)
+
+
+def expected_shares(pairs: Pairs, bounds: Bounds) -> tuple[float, float]:
+    """The shares seen where they show a gain, else those of a gain that is worth having."""
+    if pairs.better > pairs.worse:
+        return pairs.better / pairs.n, pairs.worse / pairs.n
+    if not pairs.better + pairs.worse:
+        return USUAL_BETTER, USUAL_WORSE
+    worse = max(pairs.worse / pairs.n, USUAL_WORSE)
+    return worse + bounds.worthwhile, worse
+
+
+def check_digits(compared: Comparison, bounds: Bounds, margin: float, what: str) -> Check:
+    """No digit may lose more than the margin: shown for each, or shown to be lost for one."""
+    pairs = compared.by_digit
+    kept = [each.lower(bounds.confidence) > -margin for each in pairs]
+    harm = holm([each.p_worse for each in pairs])
+    lost = [d for d in range(10) if not kept[d] and harm[d] <= 1 - bounds.confidence]
+    name = f"digits of {what}"
+    if lost:
+        said = "; ".join(digit_in_words(d, pairs[d], harm[d], what) for d in lost)
+        return Check(name, State.FAILED, f"{said}.")
+    unsure = [d for d in range(10) if not kept[d]]
+    if not unsure:
+        said = f"On {what} no digit loses {points(margin)}"
+        return Check(name, State.PASSED, f"{said}: shown for each at {bounds.confidence:.0%}.")
+    wanted = {d: more_for_digit(pairs[d], margin, bounds) for d in unsure}
+    n = max(compared.overall.n, 1)
+    # A share of what comes in shows this digit; smoothed, so that an unseen one has a share too.
+    more = max(math.ceil(wanted[d] * (n + 10) / (pairs[d].n + 1)) for d in unsure)
+    counts = ", ".join(f"{d} ({pairs[d].in_words('')})" for d in unsure)
+    said = f"On {what} not yet shown to lose less than {points(margin)}: {counts}."
+    return Check(name, State.OPEN, said, more, wanted)
+
+
+def more_for_digit(pairs: Pairs, margin: float, bounds: Bounds) -> int:
+    differing = (pairs.better + pairs.worse) / max(pairs.n, 1)
+    return max(items_for_no_loss(differing, margin, bounds) - pairs.n, 1)
+
+
+def digit_in_words(digit: int, pairs: Pairs, p: float, what: str) -> str:
+    return (
+        f"{digit} of {what} is read worse: {pairs.better} better, {pairs.worse} worse of "
+        f"{pairs.n:,}, {points(-pairs.difference)} lost, p = {p_text(p)} for ten looks"
+    )
+
+
+def check_cells(compared: Comparison, bounds: Bounds, what: str) -> Check:
+    """No digit may be taken for one other much more often than before."""
+    new, old = compared.new_errors, compared.old_errors
+    # A cell in which nothing changed cannot accuse anybody by chance, and is no look.
+    cells = [(t, r) for t in range(10) for r in range(10) if t != r and new[t, r] + old[t, r]]
+    harm = holm([tail(int(new[c]), int(new[c] + old[c])) for c in cells])
+    p_of = dict(zip(cells, harm, strict=True))
+    name = f"confusions of {what}"
+
+    def rise(cell: tuple[int, int]) -> float:
+        return float(new[cell] - old[cell]) / compared.by_digit[cell[0]].n
+
+    high = sorted((c for c in cells if rise(c) > bounds.cell_margin), key=lambda c: p_of[c])
+    if not high:
+        said = f"On {what} no digit is taken for one other {points(bounds.cell_margin)} more often."
+        return Check(name, State.PASSED, said)
+    true, read = worst = high[0]
+    n = compared.by_digit[true].n
+    said = (
+        f"On {what} {true} is read as {read} more often: {new[worst]} new, {old[worst]} gone "
+        f"of {n:,}, p = {p_text(p_of[worst])} for {len(cells)} looks."
+    )
+    if p_of[worst] <= 1 - bounds.confidence:
+        return Check(name, State.FAILED, said)
+    differing = float(new[worst] + old[worst]) / n
+    wanted = max(items_for_no_loss(differing, bounds.cell_margin, bounds) - n, 1)
+    more = math.ceil(wanted * compared.overall.n / n)
+    return Check(name, State.OPEN, said, more, {true: wanted})
+
+
+def check_base(pairs: Pairs, bounds: Bounds, name: str) -> Check:
+    """What was known must not be forgotten."""
+    low = pairs.lower(bounds.confidence)
+    said = f"{name}: {pairs.in_words('images')}, at worst {points(-low)} lost"
+    allowed = f"{points(bounds.base_margin)} allowed"
+    if low > -bounds.base_margin:
+        return Check(name, State.PASSED, f"{said}, {allowed}.")
+    # Its items are all there are: no label can be added, so an open question is a refusal.
+    return Check(name, State.FAILED, f"{said}, only {allowed}.")
+
+
+def check_sets(compared: Sequence[Comparison], bounds: Bounds) -> Check:
+    """Neither the holdout nor any month may have become worse; Holm's correction for their number.
+
+    A month has few audits, and what is past gets no more of them: only harm that is shown counts.
+    """
+    harm = holm([each.overall.p_worse for each in compared])
+    for each, p in zip(compared, harm, strict=True):
+        if p <= 1 - bounds.confidence and each.overall.difference < -bounds.set_margin:
+            said = f"{each.name}: {each.overall.in_words('drawings')}, p = {p_text(p)}"
+            return Check("sets", State.FAILED, f"{said} for {len(harm)} looks.")
+    names = ", ".join(each.name for each in compared)
+    return Check("sets", State.PASSED, f"None of them became worse: {names}.")
+
+
+def check_calibration(items: Items, compared: Comparison, bounds: Bounds) -> Check:
+    """Its confidence must not have become less honest."""
+    before, after = compared.calibration
+    name = f"calibration of {items.name}"
+    said = f"On {items.name} confidence misses accuracy by {points(after)}, before {points(before)}"
+    if after - before <= bounds.calibration_margin:
+        return Check(name, State.PASSED, f"{said}.")
+    if calibration_rise(items, 1 - bounds.confidence) > 0:
+        return Check(name, State.FAILED, f"{said}: {points(bounds.calibration_margin)} allowed.")
+    return Check(name, State.OPEN, f"{said}, which may be chance.", len(items))
+
+
+def calibration_rise(items: Items, share: float) -> float:
+    """The rise that this share of resamplings of the items stays below; the same each time."""
+    n, dice = len(items), np.random.default_rng(len(items))
+    rises = []
+    for _ in range(RESAMPLES):
+        drawn = np.bincount(dice.integers(0, n, n), minlength=n)
+        before, after = (
+            calibration_error(read, items.labels, drawn) for read in (items.live, items.candidate)
+        )
+        rises.append(after - before)
+    return float(np.quantile(rises, share))
+
+
+# -- the verdict --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict, its reasons with the deciding ones first, and every figure behind it."""
+
+    verdict: Verdict
+    labels_needed: int | None
+    reasons: list[str]
+    figures: dict[str, Any]
+
+
+def judge(sets: Sequence[Items], *, look: int, bounds: Bounds | None = None) -> Judgement:
+    """Compare a candidate with the live version on the same items."""
+    bounds = bounds or Bounds()
+    human = [items for items in sets if items.kind is not Kind.BASE and len(items)]
+    base = [items for items in sets if items.kind is Kind.BASE and len(items)]
+    drawings = joined(human, "drawings", Kind.HOLDOUT)
+    compared = {items.name: compare(items) for items in [*human, *base]}
+    over_all = compare(drawings)
+    checks = [
+        check_gain(over_all.overall, bounds, look),
+        check_digits(over_all, bounds, bounds.digit_margin, "drawings"),
+        check_cells(over_all, bounds, "drawings"),
+        check_calibration(drawings, over_all, bounds),
+        check_sets([compared[items.name] for items in human], bounds),
+        *base_checks(base, compared, bounds),
+    ]
+    checks.sort(key=lambda check: list(State).index(check.state))
+    verdict, needed = concluded(checks, bounds)
+    return Judgement(
+        verdict,
+        needed,
+        [check.said for check in checks],
+        {
+            "look": look,
+            "level": bounds.level_of(look),
+            "bounds": {name: getattr(bounds, name) for name in Bounds.__slots__},
+            "checks": [check.as_json() for check in checks],
+            "wanted_by_digit": wanted_by_digit(checks),
+            "drawings": over_all.as_json(),
+            "sets": [
+                {"kind": items.kind, **compared[items.name].as_json()} for items in [*human, *base]
+            ],
+        },
+    )
+
+
+def base_checks(
+    base: Sequence[Items], compared: dict[str, Comparison], bounds: Bounds
+) -> list[Check]:
+    if not base:
+        said = "MNIST's test set is not there, so nobody knows what was forgotten."
+        return [Check("base", State.OPEN, said)]
+    checks = []
+    for items in base:
+        found = compared[items.name]
+        checks += [
+            check_base(found.overall, bounds, items.name),
+            # The only images there are: what stays open after all of them counts as kept.
+            settled(check_digits(found, bounds, bounds.base_digit_margin, items.name)),
+            settled(check_cells(found, bounds, items.name)),
+            settled(check_calibration(items, found, bounds)),
+        ]
+    return checks
+
+
+def settled(check: Check) -> Check:
+    if check.state is not State.OPEN:
+        return check
+    return Check(check.name, State.PASSED, check.said)
+
+
+def concluded(checks: Sequence[Check], bounds: Bounds) -> tuple[Verdict, int | None]:
+    states = {check.state for check in checks}
+    if State.FAILED in states:
+        return Verdict.REJECT, None
+    if State.OPEN not in states:
+        return Verdict.PROMOTE, None
+    return Verdict.MORE, min(max(check.more for check in checks), bounds.most_labels) or None
+
+
+def wanted_by_digit(checks: Sequence[Check]) -> list[int]:
+    """How many more of each digit the open checks ask for: a wish for the queue."""
+    return [max(check.more_by_digit.get(digit, 0) for check in checks) for digit in range(10)]
+
+
+# -- words --------------------------------------------------------------------------------------
+
+
+def p_text(p: float) -> str:
+    """.061 rather than 0.061: it is never more than 1."""
+    if p >= 0.9995:
+        return "1"
+    return f"{p:.3f}".removeprefix("0") if p >= 0.001 else f"{p:.1g}"
+
+
+def points(share: float) -> str:
+    """A share of 1 in points of a hundred."""
+    number = f"{100 * share:.2f}".rstrip("0").rstrip(".")
+    return f"{number} point" + ("" if number == "1" else "s")
