@@ -67,7 +67,7 @@ def preview() -> Preview:
     """Kept until somebody labels something more, and a few minutes at most."""
     last_event = LabelEvent.objects.order_by("-pk").values_list("pk", flat=True).first()
     last_snapshot = Snapshot.objects.values_list("pk", flat=True).first()
-    key = f"preview {last_event} {last_snapshot}"
+    key = f"training:preview:{last_event}:{last_snapshot}"
     known = cache.get(key)
     if known is None:
         choice = choose(default_rule())
