@@ -282,8 +282,14 @@ def item_body(item: queue.Held) -> dict[str, Any]:
         "drawing_url": Prediction(public_id=item.public_id).drawing_url,
         "stream": item.stream,
         "why": str(Stream(item.stream).label),
-        "guess": item.guess if settings.SHOW_GUESSES and not item.is_audit else None,
+        "guess": item.guess if may_show_guess(item) else None,
     }
+
+
+def may_show_guess(item: queue.Held) -> bool:
+    """In verify mode alone; an audit and another look are blind in any mode."""
+    is_another_look = item.stream in {Stream.SECOND, Stream.REVIEW}
+    return settings.SHOW_GUESSES and not item.is_audit and not is_another_look
 
 
 def outlook_body(outlook: queue.Outlook | None) -> dict[str, Any] | None:

@@ -159,6 +159,7 @@ async function drain() {
   } finally {
     draining = false;
   }
+  if (!waiting.size && performance.now() - progressAt > PROGRESS_EVERY / 3) showProgress();
   if (waiting.size && !locked) retryLater();
   else if (!items.length) fill();
 }
@@ -257,25 +258,31 @@ async function lose(entry, reason) {
 // -- being let in -------------------------------------------------------------------------------------
 
 // The session may have been renewed in another tab: the page itself tells, and brings its token.
-async function renew() {
+let renewing = null;
+let renewedAt = -Infinity;
+
+const renew = () => (renewing ??= askForToken().finally(() => (renewing = null)));
+
+async function askForToken() {
   let response;
+  let text;
   try {
-    response = await fetch(location.pathname, { signal: AbortSignal.timeout(PATIENCE) });
+    response = await fetch(location.pathname, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+    text = await response.text();
   } catch {
     return failed();
   }
-  const arrivedHere = response.ok && new URL(response.url).pathname === location.pathname;
-  const fresh = arrivedHere && new DOMParser().parseFromString(await response.text(), "text/html");
-  const mine = fresh && fresh.querySelector(`[data-label][data-user="${user}"]`);
-  const token = mine && mine.querySelector("[name=csrfmiddlewaretoken]").value;
-  if (token && token !== csrf && !renew.justDone) {
-    csrf = token;
-    renew.justDone = true; // a second refusal in a row is about the account, not about the token
-    setTimeout(() => (renew.justDone = false), 5000);
+  const isHere = response.ok && new URL(response.url).pathname === location.pathname;
+  const fresh = isHere ? new DOMParser().parseFromString(text, "text/html") : null;
+  const mine = fresh?.querySelector(`[data-label][data-user="${user}"]`);
+  // Refused again right after: it is about the account, not about the token.
+  if (mine && performance.now() - renewedAt > PATIENCE) {
+    csrf = mine.querySelector("[name=csrfmiddlewaretoken]").value;
+    renewedAt = performance.now();
     setLocked(false);
     return true;
   }
-  setLocked(true, response.status === 403 || (arrivedHere && !mine));
+  setLocked(true, response.status === 403 || isHere);
   return false;
 }
 
@@ -316,6 +323,8 @@ async function fill() {
     } else if (answer.ok) {
       reached();
       outlook = { ...answer.body.outlook, at: performance.now(), isKnown: answer.body.outlook !== null };
+      if (outlook.isKnown) left = outlook.left;
+      showLeft();
       nothingNewUntil = answer.body.items.length ? 0 : performance.now() + ASK_AGAIN;
     } else failed();
   } catch {
@@ -539,6 +548,7 @@ function showStage() {
   showStage.item = item;
   find("stage").hidden = find("why-line").hidden = !item;
   find("pad").hidden = !item && !done.length;
+  find("pad").toggleAttribute("data-idle", !item); // only "Undo" makes sense
   find("wait").hidden = Boolean(item);
   find("guess-line").hidden = !item || item.guess === null;
   if (!item) return showWait();
@@ -586,7 +596,9 @@ function waitWords() {
   if (!outlook.isKnown) return ["Nothing here right now", "What is left is open in another tab of yours."];
   if (outlook.left === 0) return ["All done", "Nothing is left to label. New drawings appear here by themselves."];
   const leftWords = `${outlook.left.toLocaleString("en-US")} left`;
-  if (!outlook.held_by_others) return [leftWords, "All wait for somebody else: you have answered or skipped them."];
+  if (!outlook.held_by_others) return [leftWords, outlook.left === 1
+    ? "It waits for somebody else: you have answered or skipped it."
+    : "All wait for somebody else: you have answered or skipped them."];
   const since = (performance.now() - outlook.at) / 1000;
   const seconds = Math.max(0, Math.ceil((outlook.next_free_in ?? 0) - since));
   const clock = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
@@ -613,10 +625,8 @@ function mark(entry, item) {
   row.append(glyph, word);
   find("recent").prepend(row);
   while (find("recent").children.length > SHOWN_BEFORE) find("recent").lastElementChild.remove();
-  if (entry.kind === "skip") {
-    row.removeAttribute("data-unsaved");
-    tellLast("Skipped: somebody else gets it.");
-  }
+  if (entry.kind === "skip") row.removeAttribute("data-unsaved");
+  tellLast(entry.kind === "skip" ? "Skipped: somebody else gets it." : `You said ${wordFor(entry.digit)}.`);
 }
 
 const rowOf = (requestId) => find("recent").querySelector(`[data-request="${requestId}"]`);
@@ -628,11 +638,14 @@ function showGuess(requestId, guess) {
   row?.removeAttribute("data-unsaved");
   if (!one) return;
   one.guess = guess;
-  const differs = guess !== one.digit;
-  row?.toggleAttribute("data-differs", differs);
-  if (row) row.title = `You said ${wordFor(one.digit)}, the model said ${guess}`;
-  if (done.at(-1) === one) tellLast(`You said ${wordFor(one.digit)}, the model said ${guess}.`);
+  row?.toggleAttribute("data-differs", guess !== null && guess !== one.digit);
+  if (row) row.title = wordsAbout(one, guess);
+  if (done.at(-1) === one) tellLast(wordsAbout(one, guess));
 }
+
+// Of an audit's items the guess stays hidden for good.
+const wordsAbout = ({ digit }, guess) =>
+  `You said ${wordFor(digit)}${guess === null ? "" : `, the model said ${guess}`}.`;
 
 const tellLast = (text) => (find("last").textContent = text);
 const announce = (text) => (find("announce").textContent = text);
@@ -661,8 +674,10 @@ function showElsewhere(count) {
   find("elsewhere").hidden = !count;
 }
 
+let progressAt = performance.now();
 async function showProgress() {
   if (document.hidden || locked) return;
+  progressAt = performance.now();
   try {
     const answer = await answerOf(await fetch(urls.progressUrl, { signal: AbortSignal.timeout(PATIENCE) }));
     if (!answer.ok) return;
