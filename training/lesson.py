@@ -25,7 +25,7 @@ from training.engine.network import Reader
 from training.engine.strokes import strangers
 from training.mnist import fetch
 from training.models import Run
-from training.sides import Side, side_of
+from training.sides import steers
 from training.tuning import Tuning
 
 
@@ -134,7 +134,7 @@ def labels_of(run: Run) -> Digits:
 
 
 def holdout() -> Digits:
-    """Settled drawings of those drawers whose drawings never teach."""
+    """Settled drawings of people who never teach and, as they choose the epoch, never judge."""
     labels = (
         Label.objects.settled()
         .readable()
@@ -146,7 +146,7 @@ def holdout() -> Digits:
     held_out = [
         (label.prediction.glyph, label.digit)
         for label in labels.iterator(2_000)
-        if side_of(label.prediction) == Side.HOLDOUT
+        if steers(label.prediction)
     ]
     return digits_from(held_out)
 
