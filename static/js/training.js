@@ -116,7 +116,7 @@ function drawOne(name, datasets, format) {
 function draw() {
   if (!find("curve") || typeof Chart === "undefined") return;
   const pen = colorOf("pen");
-  drawOne("loss", [line("loss", "loss", pen)], (value) => Number(value).toPrecision(2));
+  drawOne("loss", [line("loss", "loss", pen)], (value) => Number(value).toPrecision(3));
   drawOne(
     "accuracy",
     [line("holdout", "held-out drawings", pen), line("accuracy", "while learning", colorOf("faint"), true)],
