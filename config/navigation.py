@@ -24,6 +24,7 @@ class Entry:
 ENTRIES: list[tuple[str, str, str | None]] = [
     ("Draw", "predictions:draw", None),
     ("History", "predictions:history", None),
+    ("Label", "labeling:label", "labeling.label_items"),
     ("Training", "training:training", "training.view_run"),
     ("Versions", "training:versions", "training.view_run"),
 ]

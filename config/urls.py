@@ -14,6 +14,7 @@ handler404 = "predictions.refusals.page_not_found"
 handler500 = "predictions.refusals.server_error"
 
 urlpatterns = [
+    path("", include("labeling.urls")),
     path("", include("predictions.urls")),
     path("", include("training.urls")),
     path("accounts/", include("config.accounts")),

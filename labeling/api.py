@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -17,9 +18,10 @@ from rest_framework.views import APIView
 from labeling import decisions, progress, queue
 from labeling.decisions import Decided, Verdict
 from labeling.intake import watch
-from labeling.models import Label, Stream
-from predictions.api import ErrorOutput, FeedbackView
-from predictions.models import Prediction
+from labeling.models import Label, LabelEvent, Stream
+from labeling.trust import is_trusted, label_if_trusted, labels_to_learn_from
+from predictions.api import ErrorOutput, FeedbackInput, FeedbackOutput, FeedbackView
+from predictions.models import Feedback, Prediction
 from predictions.visitors import Owner
 
 MOST_TOKENS = 200
@@ -155,6 +157,9 @@ class UndoOutput(serializers.Serializer[Any]):
 
 class UndoInput(serializers.Serializer[Any]):
     request_id = serializers.UUIDField()
+    of = serializers.UUIDField(
+        required=False, help_text="The request id of the answer; without it, your last one."
+    )
 
 
 class UndoView(LabelView):
@@ -166,7 +171,7 @@ class UndoView(LabelView):
     def post(self, request: Request) -> Response:
         """Take your last standing decision back; the item is yours again."""
         said = self.read(UndoInput, request)
-        undoing = decisions.undo(self.labeler, request_id=said["request_id"])
+        undoing = decisions.undo(self.labeler, request_id=said["request_id"], of=said.get("of"))
         held = queue.hold_again(self.labeler, undoing)
         return Response({"event": undoing.pk, "item": item_body(held) if held else None})
 
@@ -209,6 +214,12 @@ class KeepView(LabelView):
 
 class ReleaseInput(serializers.Serializer[Any]):
     ids = serializers.ListField(child=serializers.UUIDField(), max_length=MOST_TOKENS)
+    tokens = serializers.ListField(
+        child=serializers.UUIDField(),
+        required=False,
+        max_length=MOST_TOKENS,
+        help_text="End these holds alone, none that began since.",
+    )
 
 
 class ReleaseView(LabelView):
@@ -219,7 +230,8 @@ class ReleaseView(LabelView):
     )
     def post(self, request: Request) -> Response:
         """The page is closed: what it held is free for others at once."""
-        queue.give_back(self.labeler, self.read(ReleaseInput, request)["ids"])
+        said = self.read(ReleaseInput, request)
+        queue.give_back(self.labeler, said["ids"], said.get("tokens"))
         return Response(status=204)
 
 
@@ -270,8 +282,14 @@ def item_body(item: queue.Held) -> dict[str, Any]:
         "drawing_url": Prediction(public_id=item.public_id).drawing_url,
         "stream": item.stream,
         "why": str(Stream(item.stream).label),
-        "guess": item.guess if settings.SHOW_GUESSES and not item.is_audit else None,
+        "guess": item.guess if may_show_guess(item) else None,
     }
+
+
+def may_show_guess(item: queue.Held) -> bool:
+    """In verify mode alone; an audit and another look are blind in any mode."""
+    is_another_look = item.stream in {Stream.SECOND, Stream.REVIEW}
+    return settings.SHOW_GUESSES and not item.is_audit and not is_another_look
 
 
 def outlook_body(outlook: queue.Outlook | None) -> dict[str, Any] | None:
@@ -295,15 +313,33 @@ def decided_body(decided: Decided) -> dict[str, Any]:
     }
 
 
+class TrustedFeedbackOutput(FeedbackOutput):
+    label = serializers.BooleanField(  # type: ignore[assignment]  # the contract's word
+        help_text="It became a label at once."
+    )
+    labels_toward_next_run = serializers.IntegerField(
+        allow_null=True, help_text="Told to those whose feedback is a label."
+    )
+
+
 class TrustedFeedbackView(FeedbackView):
     """The feedback door of `predictions`, one floor up: a trusted person's word is a label too."""
 
-    def keep(self, prediction: Prediction, digit: int | None, owner: Owner) -> Any:
+    event: LabelEvent | None = None
+
+    @extend_schema(
+        operation_id="predictions_feedback",
+        request=FeedbackInput,
+        responses={200: TrustedFeedbackOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request, public_id: UUID) -> Response:
+        """Say whether it is right; saying it again replaces what was said."""
+        response = super().post(request, public_id)
+        toward = labels_to_learn_from() if is_trusted(request.user) else None
+        response.data |= {"label": self.event is not None, "labels_toward_next_run": toward}
+        return response
+
+    def keep(self, prediction: Prediction, digit: int | None, owner: Owner) -> Feedback:
         feedback = super().keep(prediction, digit, owner)
-        if is_trusted(self.request):
-            decisions.label_by_feedback(prediction, Verdict(digit), owner=owner)
+        self.event = label_if_trusted(prediction, digit, user=self.request.user, owner=owner)
         return feedback
-
-
-def is_trusted(request: Request) -> bool:
-    return settings.TRUST_FEEDBACK or request.user.has_perm("labeling.label_items")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from labeling import api
+from labeling import api, export_api, grid_api, review_api
 
 app_name = "labeling_api"
 urlpatterns = [
@@ -14,6 +14,16 @@ urlpatterns = [
     path("labels/release/", api.ReleaseView.as_view(), name="release"),
     path("labels/progress/", api.ProgressView.as_view(), name="progress"),
     path("labels/settle/", api.SettleView.as_view(), name="settle"),
+    path("labels/disputes/", review_api.DisputesView.as_view(), name="disputes"),
+    path("labels/agreement/", review_api.AgreementView.as_view(), name="agreement"),
+    path("labels/export/", export_api.ExportView.as_view(), name="export"),
+    path("labels/grid/", grid_api.GridView.as_view(), name="grid"),
+    path("labels/grid/confirm/", grid_api.GridConfirmView.as_view(), name="grid_confirm"),
+    path(
+        "labels/batches/<uuid:batch_id>/undo/",
+        review_api.BatchUndoView.as_view(),
+        name="batch_undo",
+    ),
     path(
         "predictions/<uuid:public_id>/feedback/",
         api.TrustedFeedbackView.as_view(),

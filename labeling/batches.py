@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from labeling import asks
 from labeling.decisions import Verdict, label_of, place_of
 from labeling.errors import AlreadyUndone, EmptySelection
 from labeling.intake import take_in
@@ -121,6 +122,7 @@ def undo_batch(batch: Batch, *, by: User) -> int:
     keys = LabelEvent.objects.filter(batch=batch).values_list("prediction_id", flat=True)
     for some in chunks(keys.order_by("prediction_id").iterator(AT_ONCE), AT_ONCE):
         restate_many(some)
+    asks.take_back(batch)
     logger.info("batch %s was taken back: %s labels", batch.pk, undone)
     return undone
 

@@ -212,21 +212,21 @@ def place_of(item: QueueItem, stands: Standing | None) -> tuple[bool, str]:
 
 
 @transaction.atomic
-def undo(labeler: User, *, request_id: uuid.UUID) -> LabelEvent:
-    """Take back the last decision of one's own that still stands; the item is open again."""
+def undo(labeler: User, *, request_id: uuid.UUID, of: uuid.UUID | None = None) -> LabelEvent:
+    """Take back a decision of one's own; the item is open again.
+
+    `of` is the request that made the decision; without it, the last that still stands is meant.
+    """
     if done := undone_by_request(request_id, labeler):
         return done
-    last = (
-        LabelEvent.objects.of_labeler(labeler.pk)
-        .standing()
-        .filter(batch__isnull=True)
-        .select_related("prediction")
-        .order_by("-pk")
-        .first()
-    )
-    if last is None:
+    own = LabelEvent.objects.of_labeler(labeler.pk).select_related("prediction")
+    if of is None:
+        meant = own.standing().filter(batch__isnull=True).order_by("-pk").first()
+    else:
+        meant = own.filter(request_id=of).exclude(kind=LabelEvent.Kind.UNDO).first()
+    if meant is None:
         raise NothingToUndo("There is nothing of yours left to take back.")
-    return reverse(last, by=labeler, request_id=request_id)
+    return reverse(meant, by=labeler, request_id=request_id)
 
 
 def undone_by_request(request_id: uuid.UUID | None, labeler: User) -> LabelEvent | None:

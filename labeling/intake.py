@@ -66,9 +66,12 @@ def new_predictions(after: int) -> list[Prediction]:
     return list(
         Prediction.objects.filter(pk__gt=after)
         .filter(~Exists(QueueItem.objects.filter(prediction=OuterRef("pk"))))
-        .only("is_audit", "audit_probability", "probabilities", "glyph_digest", "user", "visitor")
+        .only(
+            "is_audit", "audit_probability", "probabilities", "digit", "glyph_digest", "user",
+            "visitor",
+        )
         .order_by("pk")[:AT_ONCE]
-    )
+    )  # fmt: skip
 
 
 @transaction.atomic
@@ -100,6 +103,7 @@ def item_for(prediction: Prediction) -> QueueItem:
         # The audit is answered in the order it was drawn, the rest by how unsure the model was.
         rank=float(prediction.pk) if prediction.is_audit else margin,
         score=margin,
+        digit=prediction.digit,
         selection_probability=prediction.audit_probability if prediction.is_audit else None,
         glyph_digest=prediction.glyph_digest,
         owner_key=owner_key(prediction),

@@ -28,6 +28,7 @@ class Batch(models.Model):
         CORRECTION = "correction", "bulk correction"
         GRID = "grid", "confirmed on the grid"
         IMPORT = "import", "imported"
+        REVIEW = "review", "sent to review"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=10, choices=Kind)
@@ -216,6 +217,7 @@ class QueueItem(models.Model):
     stream = models.CharField(max_length=8, choices=Stream)
     rank = models.FloatField(help_text="Smallest first within the stream.")
     score = models.FloatField(help_text="The model's margin between its two best digits.")
+    digit = models.PositiveSmallIntegerField(help_text="The guess; the grid is ordered by it.")
     selection_probability = models.FloatField(null=True)
     is_open = models.BooleanField(default=True)
     is_parked = models.BooleanField(
@@ -242,8 +244,15 @@ class QueueItem(models.Model):
                 name="queue_order",
             ),
             models.Index(fields=["glyph_digest"], name="queue_twins"),
+            # The surest guesses of one digit, for the grid.
+            models.Index(
+                fields=["stream", "digit", "-score", "prediction"],
+                condition=Q(is_open=True),
+                name="queue_grid",
+            ),
         ]
         constraints = [
+            models.CheckConstraint(condition=is_digit("digit"), name="queue_item_is_a_digit"),
             models.CheckConstraint(
                 condition=Q(token__isnull=True, leased_until__isnull=True)
                 | Q(token__isnull=False, leased_until__isnull=False),
@@ -269,6 +278,28 @@ class Skip(models.Model):
 
     def __str__(self) -> str:
         return f"{self.labeler_id} skipped {self.prediction_id}"
+
+
+class Ask(models.Model):
+    """Somebody wants another look at an item; remembers the place it had, to give it back."""
+
+    prediction = models.ForeignKey(Prediction, on_delete=models.CASCADE, related_name="asks")
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="asks")
+    score = models.FloatField(null=True, help_text="How suspicious its label was, if that is why.")
+    digit = models.PositiveSmallIntegerField(
+        null=True, help_text="What its label said then; empty for none and for unreadable."
+    )
+    rank = models.FloatField(help_text="The place it was given.")
+    was_rank = models.FloatField()
+    was_review_after = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["batch", "prediction"], name="asked_once_a_batch")
+        ]
+
+    def __str__(self) -> str:
+        return f"another look at {self.prediction_id}"
 
 
 class Gold(models.Model):
@@ -298,3 +329,22 @@ class Intake(models.Model):
 
     def __str__(self) -> str:
         return f"up to prediction {self.last_prediction}"
+
+
+class SavedView(models.Model):
+    """A filter of the admin's list somebody comes back to."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_views"
+    )
+    name = models.CharField(max_length=40)
+    querystring = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "name"], name="one_saved_view_of_a_name")
+        ]
+
+    def __str__(self) -> str:
+        return self.name

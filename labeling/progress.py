@@ -17,7 +17,7 @@ LONGEST_STREAK = 366  # days looked back
 
 
 def of(labeler: User) -> dict[str, Any]:
-    own = LabelEvent.objects.of_labeler(labeler.pk).standing()
+    own = LabelEvent.objects.of_labeler(labeler.pk).standing().filter(batch__isnull=True)
     now = timezone.now()
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     counts = own.aggregate(

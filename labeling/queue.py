@@ -260,6 +260,19 @@ def keep(labeler: User, tokens: Sequence[uuid.UUID]) -> list[str]:
     return sorted(str(token) for token in standing)
 
 
+def still_held(labeler: User, public_id: uuid.UUID, token: uuid.UUID) -> Held | None:
+    """The item this token holds, to be shown again; None once the hold is over."""
+    row = (
+        QueueItem.objects.select_related("prediction")
+        .annotate(is_standing=Q(holder=labeler, token=token, leased_until__gt=Now()))
+        .filter(prediction__public_id=public_id)
+        .first()
+    )
+    if row is None or not (row.is_standing or gold.is_token(labeler.pk, row.pk, token)):
+        return None
+    return as_held(row, token)
+
+
 def hold_again(labeler: User, undoing: LabelEvent) -> Held | None:
     """The item of a decision just taken back, in the same hands, unless somebody else has it."""
     key = undoing.prediction_id
@@ -270,7 +283,10 @@ def hold_again(labeler: User, undoing: LabelEvent) -> Held | None:
         token = gold.token_for(labeler.pk, key)
     elif not lease(labeler, {key: token}):
         return None
-    row = QueueItem.objects.select_related("prediction").get(pk=key)
+    return as_held(QueueItem.objects.select_related("prediction").get(pk=key), token)
+
+
+def as_held(row: QueueItem, token: uuid.UUID) -> Held:
     return Held(
         row.pk,
         row.prediction.public_id,
@@ -285,11 +301,17 @@ def hold_again(labeler: User, undoing: LabelEvent) -> Held | None:
     )
 
 
-def give_back(labeler: User, public_ids: Sequence[uuid.UUID]) -> int:
-    """The page is gone: what it held is free at once."""
-    return QueueItem.objects.filter(prediction__public_id__in=public_ids, holder=labeler).update(
-        holder=None, token=None, leased_until=None
-    )
+def give_back(
+    labeler: User, public_ids: Sequence[uuid.UUID], tokens: Sequence[uuid.UUID] | None = None
+) -> int:
+    """The page is gone: what it held is free at once.
+
+    With `tokens` only those holds end: a page that opened meanwhile may hold the same items anew.
+    """
+    own = QueueItem.objects.filter(prediction__public_id__in=public_ids, holder=labeler)
+    if tokens is not None:
+        own = own.filter(token__in=tokens)
+    return own.update(holder=None, token=None, leased_until=None)
 
 
 @transaction.atomic

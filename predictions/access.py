@@ -1,11 +1,15 @@
-"""Who may use an endpoint. Each one names its permission; one that forgets serves nobody."""
+"""Who may use an endpoint or a page. Each names it; an endpoint that forgets serves nobody."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from django.contrib.auth.decorators import permission_required
 from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
+
+Page = Callable[..., Any]
 
 
 class Nobody(BasePermission):
@@ -17,3 +21,14 @@ class Nobody(BasePermission):
 
 class Everybody(AllowAny):
     """Visitors without a login too."""
+
+
+def page_for(permission: str) -> Callable[[Page], Page]:
+    """Only for those whose roles grant it: a visitor is sent to the login, others are told no."""
+
+    def guard(page: Page) -> Page:
+        guarded = permission_required(permission, raise_exception=True)(page)
+        guarded.permission_required = permission  # type: ignore[attr-defined]  # for the test that every door states its guests
+        return guarded
+
+    return guard

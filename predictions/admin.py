@@ -1,16 +1,20 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
+from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from predictions.models import Feedback, ModelVersion, Prediction
 from predictions.templatetags.readings import percent
@@ -26,12 +30,25 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
+    filter_horizontal = ()
+    fieldsets = [
+        (None, {"fields": ["username", "password"]}),
+        ("Person", {"fields": ["first_name", "last_name", "email"]}),
+        ("Roles", {"fields": ["is_active", "is_staff", "is_superuser", "groups"]}),
+        ("Dates", {"fields": ["last_login", "date_joined"]}),
+    ]
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A handful of roles is ticked, not moved between two lists."""
+        if db_field.name == "groups":
+            kwargs["widget"] = UnfoldAdminCheckboxSelectMultipleWidget()
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Only a superuser makes superusers; an admin hands out roles."""
         fields = list(super().get_readonly_fields(request, obj))
         if not request.user.is_superuser:
-            fields += ["is_superuser", "user_permissions"]
+            fields.append("is_superuser")
         return fields
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -45,8 +62,31 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
     pass
 
 
+class AtLeast(int):
+    """A count that stopped counting."""
+
+    def __str__(self) -> str:
+        return f"more than {int(self):,}"
+
+
+class BoundedPaginator(Paginator):
+    """Counts no further than somebody would page: millions of rows open like a hundred."""
+
+    LIMIT = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        counted: int = rows[: self.LIMIT + 1].count()
+        return counted if counted <= self.LIMIT else AtLeast(self.LIMIT)
+
+
 class ReadOnlyAdmin(ModelAdmin):
     """History is looked at, never edited."""
+
+    paginator = BoundedPaginator
+    list_per_page = 100
+    show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -61,10 +101,8 @@ class ReadOnlyAdmin(ModelAdmin):
 @admin.register(Prediction)
 class PredictionAdmin(ReadOnlyAdmin):
     list_display = ["thumbnail", "digit", "percent", "version", "source", "created_at", "is_audit"]
-    list_filter = ["digit", "source", "is_audit", "version"]
+    list_filter: ClassVar[list[Any]] = ["digit", "source", "is_audit", "version"]
     list_select_related = ["version"]
-    list_per_page = 100
-    show_full_result_count = False
     ordering = ["-pk"]
     search_fields = ["public_id"]
     search_help_text = "The id of a prediction"
@@ -76,6 +114,17 @@ class PredictionAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Prediction]:
         return super().get_queryset(request).defer("glyph", "version__card", "version__canary")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Prediction], search_term: str
+    ) -> tuple[QuerySet[Prediction], bool]:
+        """An id is looked up, never searched for; what is no id finds nothing."""
+        if not search_term.strip():
+            return queryset, False
+        try:
+            return queryset.filter(public_id=UUID(search_term.strip())), False
+        except ValueError:
+            return queryset.filter(pk__in=[]), False
 
     @admin.display(description="glyph")
     def thumbnail(self, prediction: Prediction) -> str:
@@ -113,5 +162,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 class FeedbackAdmin(ReadOnlyAdmin):
     list_display = ["prediction", "digit", "user", "changed_at"]
     list_select_related = ["prediction", "user"]
-    show_full_result_count = False
     ordering = ["-pk"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Feedback]:
+        return super().get_queryset(request).defer("prediction__glyph", "prediction__probabilities")

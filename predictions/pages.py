@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_not_required
@@ -20,6 +21,9 @@ from predictions.models import DIGITS, Prediction
 from predictions.paging import PageQuery, page_of
 from predictions.refusals import problem, status_of
 from predictions.visitors import make_owner, owner_of
+
+# What is done with what somebody says; an app above may do more with it.
+Keeper = Callable[[HttpRequest, Prediction, int | None], None]
 
 
 @login_not_required
@@ -77,13 +81,15 @@ def history(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def prediction(request: HttpRequest, public_id: UUID) -> HttpResponse:
+def prediction(request: HttpRequest, public_id: UUID, keep: Keeper | None = None) -> HttpResponse:
     """One prediction, for whoever holds its unguessable id; its form takes feedback."""
     shown = get_object_or_404(
         Prediction.objects.for_lists().select_related("feedback"), public_id=public_id
     )
     if request.method == "POST":
-        return refusal_when_too_many(request) or take_feedback(request, shown)
+        return refusal_when_too_many(request) or take_feedback(
+            request, shown, keep or keep_feedback
+        )
     return prediction_page(request, shown, FeedbackForm())
 
 
@@ -99,12 +105,16 @@ def prediction_page(
     return render(request, "predictions/prediction.html", context, status=status)
 
 
-def take_feedback(request: HttpRequest, shown: Prediction) -> HttpResponse:
+def take_feedback(request: HttpRequest, shown: Prediction, keep: Keeper) -> HttpResponse:
     form = FeedbackForm(request.POST)
     if not form.is_valid():
         return prediction_page(request, shown, form, status=422)
-    capture.give_feedback(shown, digit=form.digit_for(shown), owner=make_owner(request))
+    keep(request, shown, form.digit_for(shown))
     return redirect(shown)
+
+
+def keep_feedback(request: HttpRequest, shown: Prediction, digit: int | None) -> None:
+    capture.give_feedback(shown, digit=digit, owner=make_owner(request))
 
 
 def refusal_when_too_many(request: HttpRequest) -> HttpResponse | None:

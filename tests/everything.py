@@ -123,7 +123,9 @@ def parts(arguments: list[str], *, with_browsers: bool) -> Iterator[tuple[str, l
     if arguments:
         yield "chosen tests", arguments
         return
-    yield "tests", ["-m", "not browser", "-n", "2", "--dist", "loadfile"]
+    # Tests that share a server stay together; the others keep their order, in which those that
+    # empty the whole database come last.
+    yield "tests", ["-m", "not browser", "-n", "2", "--dist", "loadgroup"]
     if with_browsers:
         yield "browser tests", ["-m", "browser"]
 

@@ -122,7 +122,7 @@ def collect(versions: Iterable[ModelVersion]) -> Iterator[Judged]:
     yield drawings("holdout", Kind.HOLDOUT, list(holdout(seen)))
     for month, rows in by_month(audits(seen)).items():
         yield drawings(f"audits of {month}", Kind.AUDIT, rows)
-    base = base_items(Path(settings.MNIST_DIR))
+    base = base_items(settings.MNIST_DIR)
     if base is not None:
         yield base
 

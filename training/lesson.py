@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -93,9 +92,8 @@ def lesson_of(run: Run) -> Lesson:
 
 def replayed_digits() -> Digits:
     """What the network must not forget: MNIST's training part, fetched if it is not there."""
-    folder = Path(settings.DATA_DIR) / "mnist"
-    fetch(folder)
-    return mnist(folder, "train")
+    fetch(settings.MNIST_DIR)
+    return mnist(settings.MNIST_DIR, "train")
 
 
 def network_of_parent(run: Run) -> Reader:

@@ -19,9 +19,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from labeling.models import Gold, Label
-from predictions.models import Prediction
 from training.models import Snapshot, SnapshotLabel
-from training.sides import Side, side_of
+from training.sides import Side, drawer_of, side_of
 
 HELD_OUT = "holdout"
 LEAST_FOR_SHARES = 100  # below this many labels a share of one source means little
@@ -122,7 +121,7 @@ def within_shares(labels: list[Label], rule: Rule, left_out: Counter[str]) -> It
     most = max(int(rule.source_share * len(labels)), LEAST_FOR_SHARES)
     taken = []
     for label in reversed(labels):
-        glyph, source = label.prediction.glyph_digest, source_of(label.prediction)
+        glyph, source = label.prediction.glyph_digest, drawer_of(label.prediction)
         if glyphs[glyph] >= rule.glyph_copies:
             left_out["repeated glyph"] += 1
         elif sources[source] >= most:
@@ -132,11 +131,6 @@ def within_shares(labels: list[Label], rule: Rule, left_out: Counter[str]) -> It
             sources[source] += 1
             taken.append(label)
     yield from reversed(taken)
-
-
-def source_of(prediction: Prediction) -> object:
-    """Who drew it; a drawing without a drawer is a source of its own."""
-    return prediction.user_id or prediction.visitor or prediction.pk
 
 
 @transaction.atomic

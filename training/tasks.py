@@ -45,9 +45,12 @@ def every_minute() -> dict[str, Any]:
     from labeling.intake import take_in
     from training.retrain import reap
 
-    taken = take_in()
-    reaped = reap()
-    return {"taken_in": taken, "reaped": reaped, "threshold": by_threshold()}
+    return {
+        "taken_in": take_in(),
+        "reaped": reap(),
+        "threshold": by_threshold(),
+        "serving": watch_serving(),
+    }
 
 
 def by_threshold() -> dict[str, Any]:
@@ -74,7 +77,7 @@ def by_schedule() -> dict[str, Any]:
 
 
 def watch_serving() -> str:
-    """Every minute: a live version that does not serve is rolled back."""
+    """A live version that does not serve is rolled back."""
     from training import promotion
 
     done = promotion.watch_serving()

@@ -4,7 +4,7 @@
 
 const SENT = 280; // pixels a side of the image that is sent
 const PEN = 0.07; // the line's width as a share of the paper's side
-const NEAR = 0.003; // points nearer than this to the one before add nothing
+const NEAR = 0.012; // points nearer than this to the one before only add the jitter of whole pixels
 const WHILE_DRAWING = 250; // ms between two guesses within one stroke
 const SETTLING = 350; // ms in which fresh answers cannot be pressed
 const RETRY = 3000; // ms until a lost connection is tried again
@@ -26,7 +26,7 @@ const token = form.querySelector("[name=csrfmiddlewaretoken]").value;
 
 let strokes = []; // each a list of [x, y]
 let image = null; // {bitmap, blob} when an image lies on the paper instead of strokes
-let current = null; // the stroke under the pointer, and which pointer
+let current = null; // {pointer, stroke, tip}: the stroke being drawn, and where its pointer is
 let stored = null; // the prediction, once it is submitted
 let sending = false;
 
@@ -49,7 +49,9 @@ function ink(context, side, color) {
   context.strokeStyle = color;
   context.lineWidth = PEN * side;
   context.lineCap = context.lineJoin = "round";
-  for (const stroke of strokes) trace(context, stroke, side);
+  for (const stroke of strokes) {
+    trace(context, stroke === current?.stroke ? [...stroke, current.tip] : stroke, side);
+  }
 }
 
 function lay(context, side, bitmap) {
@@ -101,9 +103,10 @@ function pointOf(event) {
   return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
 }
 
-function extend(stroke, point) {
-  const [x, y] = stroke[stroke.length - 1];
-  if (Math.hypot(point[0] - x, point[1] - y) >= NEAR) stroke.push(point);
+function moveTo(point) {
+  const [x, y] = current.stroke[current.stroke.length - 1];
+  if (Math.hypot(point[0] - x, point[1] - y) >= NEAR) current.stroke.push(point);
+  current.tip = point;
 }
 
 canvas.addEventListener("pointerdown", (event) => {
@@ -111,7 +114,8 @@ canvas.addEventListener("pointerdown", (event) => {
   event.preventDefault();
   if (stored || image) startAgain();
   canvas.setPointerCapture(event.pointerId);
-  current = { pointer: event.pointerId, stroke: [pointOf(event)] };
+  const start = pointOf(event);
+  current = { pointer: event.pointerId, stroke: [start], tip: start };
   strokes.push(current.stroke);
   refresh();
 });
@@ -119,7 +123,7 @@ canvas.addEventListener("pointerdown", (event) => {
 canvas.addEventListener("pointermove", (event) => {
   if (current?.pointer !== event.pointerId) return;
   const passed = event.getCoalescedEvents?.() ?? [];
-  for (const step of passed.length ? passed : [event]) extend(current.stroke, pointOf(step));
+  for (const step of passed.length ? passed : [event]) moveTo(pointOf(step));
   paint();
   guessWhileDrawing();
 });
@@ -127,7 +131,7 @@ canvas.addEventListener("pointermove", (event) => {
 function lift(event) {
   if (current?.pointer !== event.pointerId) return;
   if (event.type === "pointercancel") strokes.pop(); // the palm, or a gesture of the system
-  else extend(current.stroke, pointOf(event));
+  else current.stroke.push(pointOf(event));
   current = null;
   refresh();
   guess();
@@ -183,8 +187,10 @@ async function guess() {
   clearTimeout(retry);
   if (isEmpty()) {
     showReading(null);
+    busy(false);
     return;
   }
+  busy(true);
   askedAt = performance.now();
   const controller = (asking = new AbortController());
   try {
@@ -202,8 +208,11 @@ async function guess() {
     showOffline();
   } finally {
     if (asking === controller) asking = null;
+    if (mine === turn) busy(false);
   }
 }
+
+const busy = (is) => reading.setAttribute("aria-busy", String(is));
 
 function showOffline() {
   reading.toggleAttribute("data-stale", true);
@@ -228,6 +237,7 @@ async function answerOf(response) {
   return { ok: response.ok, body, message };
 }
 
+const withArticle = (digit) => `${Number(digit) === 8 ? "an" : "a"} ${digit}`;
 const percent = (share) =>
   share >= ALMOST_CERTAIN && share < 1 ? ">99.9%" : `${(share * 100).toFixed(1)}%`;
 
@@ -346,6 +356,7 @@ async function submit() {
   if (sending || stored || isEmpty() || current) return;
   turn++; // an answer to an earlier guess comes too late to matter
   asking?.abort();
+  busy(false);
   clearTimeout(retry);
   sending = true;
   refresh();
@@ -370,7 +381,7 @@ function keep(prediction) {
   showReading(prediction);
   const page = `${desk.dataset.pageUrl}${prediction.id}/`;
   find("link").href = feedback.action = page;
-  find("question").textContent = `Stored. Is it a ${prediction.digit}?`;
+  find("question").textContent = `Stored. Is it ${withArticle(prediction.digit)}?`;
   for (const button of feedback.querySelectorAll("[name=said]")) {
     button.disabled = button.value === String(prediction.digit);
     button.setAttribute("aria-pressed", "false");
@@ -402,6 +413,7 @@ async function tell(button) {
   const about = stored;
   const said = button.value;
   const body = said === "right" ? { correct: true } : { digit: said === "none" ? null : Number(said) };
+  let isLabel = false;
   try {
     const response = await fetch(`${desk.dataset.storeUrl}${about.id}/feedback/`, {
       method: "POST",
@@ -411,6 +423,8 @@ async function tell(button) {
     const answer = await answerOf(response);
     if (stored !== about) return;
     if (!answer.ok) return say(answer.message, "error");
+    showToward(answer.body.labels_toward_next_run);
+    isLabel = answer.body.label;
   } catch {
     if (stored === about) say("Not kept: there is no connection. Say it again.", "error");
     return;
@@ -419,8 +433,17 @@ async function tell(button) {
   for (const other of feedback.querySelectorAll("[name=said]")) {
     other.setAttribute("aria-pressed", String(other === button));
   }
-  const words = said === "right" ? "Right" : said === "none" ? "Not a digit" : `It is a ${said}`;
-  find("said").textContent = `You said: ${words}. Press another to change it.`;
+  const words = said === "right" ? "Right" : said === "none" ? "Not a digit" : `It is ${withArticle(said)}`;
+  find("said").textContent = `You said: ${words}${isLabel ? ", saved as a label" : ""}. Press another to change it.`;
+}
+
+// Toward the next fine-tune; only those whose word is a label see it.
+function showToward(labels) {
+  const toward = desk.querySelector("[data-toward]");
+  if (!toward || labels === null) return;
+  const share = Math.min(100, (100 * labels) / Number(toward.dataset.enough));
+  find("toward-count").textContent = labels.toLocaleString("en-US");
+  find("toward-bar").setAttribute("width", `${share}%`);
 }
 
 // -- keys -------------------------------------------------------------------------------------------

@@ -61,11 +61,11 @@ def test_no_file_names_a_place_on_one_machine() -> None:
     assert not [name for name in found if name != "tests/architecture/test_words.py"]
 
 
-def test_no_page_names_another_host() -> None:
-    """What is not named cannot be loaded; a link to elsewhere belongs into the docs."""
+def test_no_page_or_program_names_another_host() -> None:
     found = set()
     for name, text in texts():
-        if not name.startswith(("templates/", "static/")):
+        # A reader may be sent anywhere; one module fetches MNIST, and says from where.
+        if name.endswith(".md") or name == "training/mnist.py":
             continue
         for address in ADDRESS.findall(text):
             host = (urlsplit(address.split("{")[0].rstrip(".,;")).hostname or "").lower()

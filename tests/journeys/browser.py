@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import json
+import math
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -157,8 +158,12 @@ class Browser:
     def path(self) -> str:
         return self.driver.current_url.removeprefix(self.base)
 
-    def guess(self) -> str:
-        return self.text("[data-digit]")
+    def glyph_png(self) -> bytes:
+        """The previewed glyph, once no newer guess is on its way."""
+        self.wait_for("[data-reading][aria-busy=false]")
+        return base64.b64decode(
+            self.run("return document.querySelector('[data-glyph]').src.split(',')[1]")
+        )
 
     def overflow(self) -> int:
         """Pixels by which the page is wider than the screen."""
@@ -167,11 +172,19 @@ class Browser:
         )
 
     def log(self) -> list[str]:
-        """What the browser complained about since the last call, refused requests left out."""
-        return [
+        """What the browser complained about since the last call.
+
+        Refused pages and endpoints are no fault of the page; a missing file of ours is.
+        """
+        complaints = [
             entry["message"]
             for entry in self.driver.get_log("browser")
-            if entry["level"] in {"SEVERE", "WARNING"} and "Failed to load" not in entry["message"]
+            if entry["level"] in {"SEVERE", "WARNING"}
+        ]
+        return [
+            said
+            for said in complaints
+            if "Failed to load resource" not in said or "/static/" in said
         ]
 
     def screenshot(self, path: Path, *, whole: bool = False) -> None:
@@ -214,8 +227,9 @@ class Browser:
         pointer.move_to_location(*points[0])
         pointer.pointer_down()
         for start, end in pairwise(points):
-            for step in range(1, 5):
-                share = step / 4
+            steps = max(1, round(math.dist(start, end) / 20))
+            for step in range(1, steps + 1):
+                share = step / steps
                 pointer.move_to_location(
                     round(start[0] + (end[0] - start[0]) * share),
                     round(start[1] + (end[1] - start[1]) * share),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
 from selenium.webdriver.common.keys import Keys
 
 from predictions.capture import capture
@@ -28,7 +29,13 @@ PUBLIC = (
     "/nowhere",
 )
 SIGNED_IN = ("/", "/predictions/", "/accounts/password/", "/accounts/password/done/")
-ADMIN = ("/admin/", "/admin/predictions/prediction/", "/admin/auth/user/")
+ADMIN = (
+    "/admin/",
+    "/admin/predictions/prediction/",
+    "/admin/predictions/modelversion/",
+    "/admin/auth/user/",
+    "/admin/auth/user/{user}/change/",
+)
 
 
 @pytest.fixture
@@ -65,7 +72,7 @@ def test_axe_finds_nothing_serious_after_submitting(browser: Browser, theme: str
 
 
 def test_axe_finds_nothing_serious_when_signed_in(
-    browser: Browser, prediction: Prediction, log_in: Callable[..., object]
+    browser: Browser, prediction: Prediction, log_in: Callable[..., User]
 ) -> None:
     log_in(is_staff=True, is_superuser=True)
     found: list[str] = []
@@ -80,23 +87,24 @@ def test_axe_finds_nothing_serious_when_signed_in(
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_serious_in_the_admin(
-    browser: Browser, prediction: Prediction, log_in: Callable[..., object], theme: str
+    browser: Browser, prediction: Prediction, log_in: Callable[..., User], theme: str
 ) -> None:
-    log_in(is_staff=True, is_superuser=True)
-    paths = [*ADMIN, f"/admin/predictions/prediction/{prediction.pk}/change/"]
+    ben = log_in(is_staff=True, is_superuser=True)
+    paths = [path.format(user=ben.pk) for path in ADMIN]
+    paths.append(f"/admin/predictions/prediction/{prediction.pk}/change/")
     assert [found for path in paths for found in check(browser, path, theme)] == []
 
 
 def test_no_page_is_wider_than_a_phone(
-    browser: Browser, prediction: Prediction, log_in: Callable[..., object]
+    browser: Browser, prediction: Prediction, log_in: Callable[..., User]
 ) -> None:
     browser.phone()
     wide = {}
     for path in (path.format(id=prediction.public_id) for path in PUBLIC):
         browser.open(path)
         wide[path] = browser.overflow()
-    log_in("a-labeler-with-a-long-name", is_staff=True, is_superuser=True)
-    for path in (*SIGNED_IN, *ADMIN):
+    user = log_in("a-labeler-with-a-long-name", is_staff=True, is_superuser=True)
+    for path in (path.format(user=user.pk) for path in (*SIGNED_IN, *ADMIN)):
         browser.open(path)
         wide[path] = browser.overflow()
     assert {path: pixels for path, pixels in wide.items() if pixels} == {}
@@ -136,7 +144,7 @@ def test_the_keyboard_alone_uploads_submits_and_answers(browser: Browser, tmp_pa
 
 
 def test_the_menu_of_a_signed_in_person_opens_and_closes_by_key(
-    browser: Browser, log_in: Callable[..., object]
+    browser: Browser, log_in: Callable[..., User]
 ) -> None:
     log_in(is_staff=True)
     browser.open("/")
@@ -170,7 +178,7 @@ def test_without_javascript_the_upload_form_captures(browser: Browser, tmp_path:
 
 
 def test_a_chosen_theme_stays_and_reaches_the_admin(
-    browser: Browser, log_in: Callable[..., object]
+    browser: Browser, log_in: Callable[..., User]
 ) -> None:
     log_in(is_staff=True, is_superuser=True)
     browser.open("/")

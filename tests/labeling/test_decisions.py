@@ -49,8 +49,12 @@ class TestAnswering:
         assert answer.status_code == 200
         event = LabelEvent.objects.get()
         assert answer.json() == {
-            "id": str(made.public_id), "event": event.pk, "digit": 3, "state": "settled", "guess": 7,
-        }  # fmt: skip
+            "id": str(made.public_id),
+            "event": event.pk,
+            "digit": 3,
+            "state": "settled",
+            "guess": 7,
+        }
         assert label_of(made) == ("3", "settled", 1)
         assert place(made) == (False, Stream.UNSURE)
         assert ada.items() == []

@@ -12,6 +12,7 @@ import pytest
 from tests.operation.installation import ROOT
 from tests.operation.test_environment import production
 
+pytestmark = pytest.mark.xdist_group("headers")  # its tests share one probe
 ROUTES = [
     "/",
     "/predictions/",

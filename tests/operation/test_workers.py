@@ -10,7 +10,7 @@ import pytest
 
 from tests.operation.installation import Installation, gone, title_of, until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
 BACK_WITHIN = 90.0  # seconds
 TITLES = {
     "main": {"start": "inkloop: work"},

@@ -1,0 +1,163 @@
+"""The admin as a labeler's second home: predictions with what people said, labels and history."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+
+from labeling import bulk_admin, filters, gold_items
+from labeling.batches import undo_batch
+from labeling.bulk import counted
+from labeling.models import Batch, Gold, Label, LabelEvent
+from labeling.saved_views import SavedViewsMixin
+from predictions.admin import PredictionAdmin, ReadOnlyAdmin
+from predictions.errors import Declined
+from predictions.models import Prediction
+
+PICTURES = ["prediction__glyph", "prediction__probabilities"]
+admin.site.unregister(Prediction)
+
+
+@admin.register(Prediction)
+class LabeledPredictionAdmin(SavedViewsMixin, PredictionAdmin):
+    """Predictions as `predictions` lists them, with their labels and what can be done."""
+
+    list_display = [
+        "thumbnail", "digit", "percent", "said", "visitor_said", "version", "source",
+        "created_at", "is_audit",
+    ]  # fmt: skip
+    list_filter: ClassVar[list[Any]] = [
+        filters.ByMonth, filters.ByPredicted, filters.ByLabel, filters.ByFeedback,
+        filters.ByConfidence, filters.ByLabeler, filters.ByVersion, filters.ByStream,
+        filters.BySource, filters.ByAudit,
+    ]  # fmt: skip
+    list_select_related = ["version", "label", "feedback"]
+    actions = ["decide_in_bulk"]
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return bool(bulk_admin.acts_for(request.user))
+
+    @admin.action(description="Correct, accept feedback, send to review …", permissions=["decide"])
+    def decide_in_bulk(self, request: HttpRequest, queryset: Any) -> HttpResponse:
+        return bulk_admin.decide_in_bulk(self, request, queryset)
+
+    @admin.display(description="label")
+    def said(self, prediction: Prediction) -> str:
+        label: Label | None = getattr(prediction, "label", None)
+        return "" if label is None else str(label)
+
+    @admin.display(description="visitor said")
+    def visitor_said(self, prediction: Prediction) -> str:
+        feedback = getattr(prediction, "feedback", None)
+        if feedback is None:
+            return ""
+        return "not a digit" if feedback.digit is None else str(feedback.digit)
+
+
+class OfPredictionAdmin(ReadOnlyAdmin):
+    """Rows about a prediction, each with its glyph."""
+
+    ordering = ["-pk"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer(*PICTURES)
+
+    @admin.display(description="glyph")
+    def thumbnail(self, row: Any) -> str:
+        return format_html(
+            '<img src="{}" alt="glyph" width="42" height="42" loading="lazy">',
+            row.prediction.glyph_url,
+        )
+
+
+@admin.register(Label)
+class LabelAdmin(OfPredictionAdmin):
+    list_display = ["thumbnail", "value", "guess", "state", "opinions", "by", "at"]
+    list_filter = [
+        filters.LabelByState, filters.LabelByDigit, filters.LabelByGuess, filters.LabelByAudit,
+    ]  # fmt: skip
+    list_select_related = ["prediction", "event__labeler"]
+    fields = ["thumbnail", "value", "state", "opinions", "event"]
+    readonly_fields = fields
+    actions = ["use_as_gold"]
+
+    def has_make_gold_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(bulk_admin.GOLD)
+
+    @admin.action(description="Use as gold", permissions=["make_gold"])
+    def use_as_gold(self, request: HttpRequest, queryset: QuerySet[Label]) -> None:
+        assert isinstance(request.user, User)
+        chosen = Prediction.objects.filter(pk__in=queryset.order_by().values("pk"))
+        try:
+            added, left = gold_items.add_gold(chosen, by=request.user)
+        except Declined as declined:
+            messages.warning(request, str(declined))
+        else:
+            messages.success(request, f"{added:,} are gold now. {counted(left)}")
+
+    @admin.display(description="guess")
+    def guess(self, label: Label) -> int:
+        return label.prediction.digit
+
+    @admin.display(description="last said by")
+    def by(self, label: Label) -> str:
+        labeler = label.event.labeler
+        return labeler.get_username() if labeler else "a visitor"
+
+    @admin.display(description="on")
+    def at(self, label: Label) -> Any:
+        return label.event.created_at
+
+
+@admin.register(LabelEvent)
+class LabelEventAdmin(OfPredictionAdmin):
+    list_display = ["thumbnail", "kind", "said", "labeler", "stream", "created_at", "is_gold"]
+    list_filter = [filters.EventByKind, filters.EventByStream]
+    list_select_related = ["prediction", "labeler"]
+
+    @admin.display(description="said")
+    def said(self, event: LabelEvent) -> str:
+        return "" if event.kind == LabelEvent.Kind.UNDO else event.value
+
+
+@admin.register(Batch)
+class BatchAdmin(ReadOnlyAdmin):
+    list_display = ["made_at", "kind", "count", "made_by", "chosen_by", "undone_at", "undone_by"]
+    list_select_related = ["made_by", "undone_by"]
+    ordering = ["-made_at"]
+    actions = ["undo"]
+
+    def has_undo_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(bulk_admin.CORRECT)
+
+    @admin.action(description="Take back", permissions=["undo"])
+    def undo(self, request: HttpRequest, queryset: QuerySet[Batch]) -> None:
+        """Take batches back, the newest first; one that was taken back before is left alone."""
+        assert isinstance(request.user, User)
+        for batch in queryset.order_by("-made_at"):
+            try:
+                count = undo_batch(batch, by=request.user)
+            except Declined as declined:
+                messages.warning(request, f"{batch}: {declined}")
+            else:
+                messages.success(request, f"{batch} was taken back: {count:,} labels.")
+
+
+@admin.register(Gold)
+class GoldAdmin(OfPredictionAdmin):
+    list_display = ["thumbnail", "digit", "added_by", "added_at"]
+    list_select_related = ["prediction", "added_by"]
+    actions = ["remove"]
+
+    def has_remove_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("labeling.delete_gold")
+
+    @admin.action(description="No longer gold", permissions=["remove"])
+    def remove(self, request: HttpRequest, queryset: QuerySet[Gold]) -> None:
+        removed = gold_items.remove_gold(list(queryset.values_list("pk", flat=True)))
+        messages.success(request, f"{removed:,} are items like any other again.")

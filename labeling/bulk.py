@@ -1,0 +1,123 @@
+"""Acts on everything selected that look at each item by itself. Each makes one reversible batch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from labeling import batches
+from labeling.batches import AT_ONCE, adapted_time, adapted_uuid, among_keys, chunks, execute
+from labeling.decisions import Verdict
+from labeling.errors import EmptySelection
+from labeling.intake import take_in
+from labeling.models import Batch, LabelEvent
+from predictions.models import Prediction
+
+logger = logging.getLogger(__name__)
+BLIND = "audits nobody has answered yet, which are labeled blind"
+
+# What a visitor said becomes the correction.
+FEEDBACK = """
+INSERT INTO labeling_labelevent (prediction_id, kind, digit, is_unreadable, labeler_id, created_at,
+  stream, version_id, guess_shown, wants_second, is_gold, batch_id)
+SELECT p.id, 'correct', f.digit, (f.digit IS NULL), %s, %s, '', p.version_id, %s, %s, %s, %s
+FROM predictions_prediction AS p JOIN predictions_feedback AS f ON f.prediction_id = p.id
+WHERE p.id {among} ORDER BY p.id"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an act on a selection did: its batch, and how many it left alone and why."""
+
+    batch: Batch
+    left: Mapping[str, int]
+
+    def __str__(self) -> str:
+        return f"{self.batch.count:,} done. {counted(self.left)}".strip()
+
+
+def counted(left: Mapping[str, int]) -> str:
+    """How many were left alone and why, as sentences."""
+    return " ".join(f"{count:,} left alone: {why}." for why, count in left.items() if count)
+
+
+@transaction.atomic
+def set_verdict(
+    selection: QuerySet[Prediction], verdict: Verdict, *, by: User, chosen_by: dict[str, Any]
+) -> Outcome:
+    """Correct what is selected; audits that still wait for a blind answer go on waiting."""
+    blind = Q(is_audit=True, label__isnull=True)
+    left = {BLIND: selection.filter(blind).count()}
+    rest = selection.exclude(pk__in=Prediction.objects.filter(blind).values("pk"))
+    if not rest.exists():
+        raise EmptySelection("Nothing selected can be corrected. " + counted(left))
+    return Outcome(batches.correct(rest, verdict, by=by, chosen_by=chosen_by), left)
+
+
+@transaction.atomic
+def accept_feedback(
+    selection: QuerySet[Prediction], *, by: User, chosen_by: dict[str, Any]
+) -> Outcome:
+    """Each selected item becomes what its visitor said; "not a digit" becomes unreadable.
+
+    Whoever gave feedback had seen the guess, so none of it enters the audit.
+    """
+    take_in()
+    count = selection.count()
+    audits = selection.filter(is_audit=True).count()
+    accepted = selection.filter(is_audit=False, feedback__isnull=False)
+    batch = Batch.objects.create(kind=Batch.Kind.CORRECTION, made_by=by, chosen_by=chosen_by)
+    among, keys = among_keys(batches.locked_items(accepted))
+    batch.count = execute(
+        FEEDBACK.format(among=among),
+        [by.pk, adapted_time(), True, False, False, adapted_uuid(batch.pk), keys],
+    )
+    left = {
+        "audits, which are labeled blind": audits,
+        "without feedback": count - audits - batch.count,
+    }
+    finish(batch, nothing="Nothing selected has feedback to accept. " + counted(left))
+    return Outcome(batch, left)
+
+
+@transaction.atomic
+def correct_each(
+    verdicts: Mapping[int, Verdict], *, by: User | None, kind: str, chosen_by: dict[str, Any]
+) -> Batch:
+    """Correct each prediction, by its key, to a verdict of its own."""
+    take_in()
+    keys = sorted(verdicts)
+    batch = Batch.objects.create(kind=kind, made_by=by, chosen_by=chosen_by, count=len(keys))
+    for some in chunks(keys, AT_ONCE):
+        batches.locked_items(Prediction.objects.filter(pk__in=some))
+        versions = dict(Prediction.objects.filter(pk__in=some).values_list("pk", "version_id"))
+        LabelEvent.objects.bulk_create(
+            LabelEvent(
+                prediction_id=key,
+                kind=LabelEvent.Kind.CORRECT,
+                digit=verdicts[key].digit,
+                is_unreadable=verdicts[key].is_unreadable,
+                labeler=by,
+                version_id=versions[key],
+                batch=batch,
+            )
+            for key in some
+        )
+    finish(batch, nothing="There is nothing to correct.")
+    return batch
+
+
+def finish(batch: Batch, *, nothing: str) -> None:
+    """Write what the batch's events lead to; a batch of nothing is declined."""
+    if batch.count == 0:
+        raise EmptySelection(nothing)
+    batch.save(update_fields=["count"])
+    batches.settle_labels(batch)
+    batches.close_items(batch)
+    logger.info("batch %s (%s) changed %s labels", batch.pk, batch.kind, batch.count)

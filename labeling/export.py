@@ -1,0 +1,169 @@
+"""Labels out: rows for spreadsheets and programs, and the wrong predictions as a folder.
+
+Rows are read page by page along the primary key, so memory stays flat, no cursor waits for a slow
+reader, and a broken download goes on after the last id it has.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, QuerySet
+
+from labeling.models import Label
+from predictions.models import Prediction
+
+AT_ONCE = 5_000  # labels read by one query
+FORMATS = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
+# Where each column comes from.
+COLUMNS = {
+    "id": "prediction__public_id",
+    "digit": "digit",
+    "is_unreadable": "is_unreadable",
+    "state": "state",
+    "opinions": "opinions",
+    "predicted": "prediction__digit",
+    "confidence": "prediction__confidence",
+    "model": "prediction__version__name",
+    "is_audit": "prediction__is_audit",
+    "drawn_at": "prediction__created_at",
+    "labeled_at": "event__created_at",
+    "labeled_by": "event__labeler__username",
+    "kind": "event__kind",
+    "stream": "event__stream",
+}
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
+
+
+def rows(
+    labels: QuerySet[Label] | None = None, *, after: UUID | None = None
+) -> Iterator[dict[str, Any]]:
+    """Every label as it stands, in the order of its prediction, from after the one named."""
+    labels = Label.objects.all() if labels is None else labels
+    last = key_of(after)
+    while page := list(
+        labels.filter(pk__gt=last).order_by("pk").values_list("pk", *COLUMNS.values())[:AT_ONCE]
+    ):
+        for _, *values in page:
+            yield dict(zip(COLUMNS, values, strict=True))
+        last = page[-1][0]
+
+
+def key_of(public_id: UUID | None) -> int:
+    """Where to go on; an id that is not there is an error, not the beginning."""
+    if public_id is None:
+        return 0
+    key: int = Prediction.objects.values_list("pk", flat=True).get(public_id=public_id)
+    return key
+
+
+def id_of(text: str | None) -> UUID | None:
+    """An id as somebody typed it; what is no id is the id of nothing."""
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise Prediction.DoesNotExist from None
+
+
+def as_csv(found: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """A header and a line for each row, a page of text at a time."""
+    return in_pages(
+        line(list(COLUMNS)), (line([cell(value) for value in row.values()]) for row in found)
+    )
+
+
+def as_ndjson(found: Iterable[dict[str, Any]]) -> Iterator[str]:
+    return in_pages("", (json.dumps(row, default=plain) + "\n" for row in found))
+
+
+WRITERS: dict[str, Callable[[Iterable[dict[str, Any]]], Iterator[str]]] = {
+    "csv": as_csv,
+    "ndjson": as_ndjson,
+}
+
+
+def in_pages(header: str, lines: Iterable[str], size: int = 64 * 1024) -> Iterator[str]:
+    """The same text in pieces of some 64 kB, so that each write is worth its while."""
+    page, length = [header], len(header)
+    for each in lines:
+        page.append(each)
+        length += len(each)
+        if length >= size:
+            yield "".join(page)
+            page, length = [], 0
+    if length:
+        yield "".join(page)
+
+
+def line(cells: list[Any]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(cells)
+    return buffer.getvalue()
+
+
+def cell(value: Any) -> Any:
+    """A value as a spreadsheet shows it; text can never be taken for a formula."""
+    if isinstance(value, str):
+        return "'" + value if value.startswith(FORMULA_STARTS) else value
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else plain(value) if hasattr(value, "isoformat") else value
+
+
+def plain(value: Any) -> str:
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+# -- the wrong predictions, as a folder ---------------------------------------------------------
+
+IMAGES = "incorrect images"
+INDEX = "incorrect predictions.csv"
+INDEX_COLUMNS = ["file", "id", "predicted", "actual", "confidence", "model", "drawn_at"]
+
+
+def wrong() -> QuerySet[Label]:
+    """Settled labels that name another digit than the model did."""
+    return Label.objects.settled().readable().exclude(digit=F("prediction__digit"))
+
+
+def export_wrong(folder: Path) -> int:
+    """Write each wrongly read glyph as a PNG and an index of them; how many there were."""
+    images = folder / IMAGES
+    images.mkdir(parents=True, exist_ok=True)
+    count = 0
+    with (folder / INDEX).open("w", newline="", encoding="utf-8") as file:
+        file.write(line(INDEX_COLUMNS))
+        for label in in_key_order(wrong().select_related("prediction__version")):
+            prediction = label.prediction
+            name = f"predicted-{prediction.digit}_actual-{label.digit}_{prediction.public_id}.png"
+            (images / name).write_bytes(bytes(prediction.glyph))
+            file.write(line([cell(value) for value in index_row(name, label)]))
+            count += 1
+    return count
+
+
+def in_key_order(labels: QuerySet[Label]) -> Iterator[Label]:
+    last = 0
+    light = labels.defer("prediction__version__card", "prediction__version__canary")
+    while page := list(light.filter(pk__gt=last).order_by("pk")[:AT_ONCE]):
+        yield from page
+        last = page[-1].pk
+
+
+def index_row(name: str, label: Label) -> list[Any]:
+    prediction = label.prediction
+    return [
+        name,
+        prediction.public_id,
+        prediction.digit,
+        label.digit,
+        f"{prediction.confidence:.4f}",
+        prediction.version.name,
+        prediction.created_at,
+    ]

@@ -1,0 +1,93 @@
+"""/api/v1/labels/export/: labels as a download that can be gone on with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from labeling import export
+from labeling.models import Label
+from predictions.api import ErrorOutput
+from predictions.models import Prediction
+
+
+class MayViewLabels(BasePermission):
+    message = "Reading labels needs a role that may see them."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return request.user.has_perm("labeling.view_label")
+
+
+class FormatIsOurs(BaseContentNegotiation):
+    """`format` names the file's kind here, not a renderer; refusals are JSON."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class ExportQuery(serializers.Serializer[Any]):
+    format = serializers.ChoiceField(choices=list(export.FORMATS), default="csv")
+    after = serializers.UUIDField(
+        required=False, help_text="Go on after this id: the last one a broken download has."
+    )
+    state = serializers.ChoiceField(choices=Label.State.values, required=False)
+    digit = serializers.IntegerField(required=False, min_value=0, max_value=9)
+    is_audit = serializers.BooleanField(required=False, allow_null=True, default=None)
+
+    def validate(self, query: dict[str, Any]) -> dict[str, Any]:
+        if unknown := set(self.initial_data) - set(self.fields):
+            raise serializers.ValidationError(
+                {name: ["There is no such parameter."] for name in sorted(unknown)}
+            )
+        return query
+
+    def validate_after(self, after: Any) -> Any:
+        if not Prediction.objects.filter(public_id=after).exists():
+            raise serializers.ValidationError("There is no prediction with this id.")
+        return after
+
+
+class ExportView(APIView):
+    permission_classes = [MayViewLabels]
+    content_negotiation_class = FormatIsOurs
+
+    @extend_schema(
+        operation_id="labels_export",
+        parameters=[ExportQuery],
+        responses={
+            (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR, "A header and a line a label."),
+            (200, "application/x-ndjson"): OpenApiResponse(OpenApiTypes.STR, "An object a line."),
+            "default": ErrorOutput,
+        },
+    )
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """Every label as it stands, streamed; the same columns as `manage.py export_labels`."""
+        query = ExportQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        asked = query.validated_data
+        labels = Label.objects.all()
+        for parameter, field in (
+            ("state", "state"),
+            ("digit", "digit"),
+            ("is_audit", "prediction__is_audit"),
+        ):
+            if asked.get(parameter) is not None:
+                labels = labels.filter(**{field: asked[parameter]})
+        kind = asked["format"]
+        pages = export.WRITERS[kind](export.rows(labels, after=asked.get("after")))
+        return StreamingHttpResponse(
+            (page.encode() for page in pages),
+            content_type=export.FORMATS[kind],
+            headers={"Content-Disposition": f'attachment; filename="labels.{kind}"'},
+        )

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from labeling import gold_items
+from labeling.bulk import counted
+from labeling.errors import EmptySelection
+from predictions.models import Prediction
+
+
+class Command(BaseCommand):
+    help = "Use settled labels as gold: those named, or the surest, drawn at random."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        which = parser.add_mutually_exclusive_group(required=True)
+        which.add_argument("--count", type=int, help="this many that two or more agree on")
+        which.add_argument("--id", type=UUID, nargs="+", help="these predictions")
+        parser.add_argument("--seed", type=int, default=0)
+
+    def handle(self, *, count: int | None, seed: int, **options: Any) -> None:
+        chosen = (
+            gold_items.surest(count, seed=seed)
+            if count is not None
+            else Prediction.objects.filter(public_id__in=options["id"])
+        )
+        try:
+            added, left = gold_items.add_gold(chosen, by=None)
+        except EmptySelection as nothing:
+            raise CommandError(str(nothing)) from nothing
+        self.stdout.write(self.style.SUCCESS(f"{added:,} gold items added. {counted(left)}"))

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from labeling import imports
+from predictions.errors import Declined
+
+SHOWN = 20  # refused lines spelled out
+
+
+class Command(BaseCommand):
+    help = "Take in labels from a file as export_labels writes it. Without --yes nothing changes."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--format", choices=["csv", "ndjson"], help="told by the file's name")
+        parser.add_argument("--by", help="the name of the account that answers for it")
+        parser.add_argument("--yes", action="store_true", help="do it")
+
+    def handle(self, *, file: Path, by: str | None, yes: bool, **options: Any) -> None:
+        file_format = options["format"] or ("csv" if file.suffix == ".csv" else "ndjson")
+        try:
+            with file.open(encoding="utf-8-sig", newline="") as content:
+                plan = imports.plan(content, file_format=file_format)
+            self.tell(plan)
+            if not yes:
+                self.stdout.write("Nothing was changed; say --yes to do it.")
+                return
+            batch = imports.carry_out(plan, by=account(by), source=file.name)
+        except (OSError, UnicodeDecodeError) as unreadable:
+            raise CommandError(f"{file} cannot be read: {unreadable}") from unreadable
+        except Declined as declined:
+            raise CommandError(str(declined)) from declined
+        self.stdout.write(self.style.SUCCESS(f"{batch.count:,} labels, batch {batch.pk}."))
+
+    def tell(self, plan: imports.Plan) -> None:
+        for number, why in plan.refused[:SHOWN]:
+            self.stderr.write(f"line {number}: {why}")
+        if len(plan.refused) > SHOWN:
+            self.stderr.write(f"and {len(plan.refused) - SHOWN:,} more")
+        self.stdout.write(
+            f"{len(plan.verdicts):,} labels to change, {plan.already_so:,} stand so already, "
+            f"{len(plan.refused):,} refused."
+        )
+
+
+def account(name: str | None) -> User | None:
+    if name is None:
+        return None
+    found = User.objects.filter(username=name).first()
+    if found is None:
+        raise CommandError(f"There is no account {name}.")
+    return found

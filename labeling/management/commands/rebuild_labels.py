@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from labeling.models import QueueItem
+from labeling.rebuild import rebuild
+
+SHOWN = 20  # keys spelled out
+
+
+class Command(BaseCommand):
+    help = "Compute every label and queue place from the events again, and mend what differs."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--check", action="store_true", help="only look; fail on differences")
+
+    def handle(self, *, check: bool, verbosity: int, **options: Any) -> None:
+        count = QueueItem.objects.count()
+        with tqdm(total=count, unit=" items", disable=True if verbosity < 1 else None) as bar:
+            found = rebuild(mend=not check, progress=bar.update)
+        for name, keys in (("labels", found.labels), ("places", found.places)):
+            if keys:
+                self.stdout.write(f"{name} of predictions {', '.join(map(str, keys[:SHOWN]))}")
+        said = (
+            f"{found.looked_at:,} items looked at: {len(found.labels):,} labels and "
+            f"{len(found.places):,} places differed from their events."
+        )
+        if check and len(found):
+            raise CommandError(said)
+        self.stdout.write(self.style.SUCCESS(said))

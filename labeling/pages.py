@@ -1,0 +1,154 @@
+"""The pages of labelers and reviewers. Each works as plain HTML; the script makes it fast."""
+
+from __future__ import annotations
+
+import uuid
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from labeling import decisions, progress, queue
+from labeling.forms import NEXT, SKIP, UNDO, AnswerForm
+from labeling.intake import watch
+from labeling.models import Stream
+from labeling.trust import label_if_trusted
+from predictions import pages as below
+from predictions.access import page_for
+from predictions.capture import give_feedback
+from predictions.errors import Declined
+from predictions.models import DIGITS, Prediction
+from predictions.visitors import make_owner
+
+may_label = page_for("labeling.label_items")
+
+
+@may_label
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def label(request: HttpRequest) -> HttpResponse:
+    """The queue, one item at a time. Looking changes nothing; the form's buttons do."""
+    labeler = person(request)
+    if request.method == "POST":
+        return answer(request, labeler)
+    held = held_in(request, labeler)
+    if held is None and "item" in request.GET:
+        messages.warning(request, "That item is no longer yours: the hold ran out or moved on.")
+    context = {
+        "held": held,
+        "drawing_url": Prediction(public_id=held.public_id).drawing_url if held else "",
+        "why": Stream(held.stream).label if held else "",
+        "guess": held.guess if held and shows_guess(held) else None,
+        "request_id": uuid.uuid4(),
+        "progress": progress.of(labeler),
+        "digits": DIGITS,
+        "gold_share": settings.GOLD_RATE,
+    }
+    return render(request, "labeling/label.html", context)
+
+
+def person(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # the decorators let nobody else in
+    return request.user
+
+
+def shows_guess(held: queue.Held) -> bool:
+    return settings.SHOW_GUESSES and held.stream != Stream.AUDIT
+
+
+def held_in(request: HttpRequest, labeler: User) -> queue.Held | None:
+    """The item the address names, while it is this labeler's."""
+    try:
+        item, token = UUID(request.GET["item"]), UUID(request.GET["token"])
+    except (KeyError, ValueError):
+        return None
+    return queue.still_held(labeler, item, token)
+
+
+def answer(request: HttpRequest, labeler: User) -> HttpResponse:
+    form = AnswerForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "That press said nothing about an item. Nothing was changed.")
+        return redirect("labeling:label")
+    try:
+        again = take(form, labeler, request)
+    except Declined as declined:
+        messages.warning(request, str(declined))
+        again = None
+    return show(again or claim_one(labeler), labeler, request)
+
+
+def take(form: AnswerForm, labeler: User, request: HttpRequest) -> queue.Held | None:
+    """Do what the button says; the item to show again, where it says so."""
+    said = form.cleaned_data
+    if said["said"] == UNDO:
+        undoing = decisions.undo(labeler, request_id=said["request_id"] or uuid.uuid4())
+        messages.success(request, "Taken back.")
+        return queue.hold_again(labeler, undoing)
+    if said["said"] == SKIP:
+        queue.skip(labeler, said["item"], token=said["token"])
+    elif said["said"] != NEXT:
+        decided = decisions.decide(
+            said["item"],
+            form.verdict(),
+            labeler=labeler,
+            token=said["token"],
+            request_id=said["request_id"],
+            guess_shown=said["guess_shown"],
+        )
+        guess = decided.prediction.digit
+        messages.success(request, f"You said {decided.event.value}. The model said {guess}.")
+    return None
+
+
+def claim_one(labeler: User) -> queue.Held | None:
+    watch.take_in_if_due()
+    held = queue.claim(labeler)
+    return held[0] if held else None
+
+
+def show(held: queue.Held | None, labeler: User, request: HttpRequest) -> HttpResponse:
+    address = reverse("labeling:label")
+    if held is None:
+        messages.info(request, in_words(queue.outlook(labeler)))
+        return redirect(address)
+    query = urlencode({"item": held.public_id, "token": held.token})
+    return HttpResponseRedirect(f"{address}?{query}")
+
+
+def in_words(outlook: queue.Outlook) -> str:
+    """Why there is nothing to show. Never a false "done"."""
+    if outlook.left == 0:
+        return "All done: nothing is left to label."
+    if outlook.held_by_others == 0:
+        return f"{outlook.left} left, all for somebody else: you have answered or skipped them."
+    seconds = int(outlook.next_free_in or 0)
+    return (
+        f"{outlook.left} left, {outlook.held_by_others} held by others,"
+        f" next free in {seconds // 60}:{seconds % 60:02}."
+    )
+
+
+@login_not_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def prediction(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """The page of one prediction, one floor up: a trusted person's word is a label too."""
+    return below.prediction(request, public_id, keep=keep_feedback)
+
+
+@transaction.atomic
+def keep_feedback(request: HttpRequest, shown: Prediction, digit: int | None) -> None:
+    owner = make_owner(request)
+    give_feedback(shown, digit=digit, owner=owner)
+    if label_if_trusted(shown, digit, user=request.user, owner=owner):
+        messages.success(request, "Saved as a label.")

@@ -1,0 +1,27 @@
+"""How far the labels are toward the next fine-tune, for the pages whose feedback is a label."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.conf import settings
+
+from labeling.trust import is_trusted, labels_to_learn_from
+
+register = template.Library()
+
+
+@register.inclusion_tag("labeling/_toward.html", takes_context=True)
+def toward_next_run(context: dict[str, Any]) -> dict[str, Any]:
+    """Shown to those whose word counts; anybody else costs no query."""
+    if not is_trusted(context["user"]):
+        return {"is_trusted": False}
+    labels = labels_to_learn_from()
+    enough = settings.LABELS_PER_RUN
+    return {
+        "is_trusted": True,
+        "labels": labels,
+        "enough": enough,
+        "share": min(100, 100 * labels // enough),
+    }

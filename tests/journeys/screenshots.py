@@ -1,0 +1,111 @@
+"""The README's pictures, made with the real application: python -m tests.journeys.screenshots URL
+
+URL is a running installation, for instance http://127.0.0.1:8000. A few drawings are made in it.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.journeys.browser import Browser, Point, missing
+
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
+Strokes = list[list[Point]]
+ZERO: Strokes = [
+    [(0.52, 0.18), (0.36, 0.27), (0.29, 0.5), (0.36, 0.74), (0.5, 0.82), (0.65, 0.74), (0.71, 0.5),
+     (0.66, 0.28), (0.52, 0.18), (0.46, 0.19)],
+]  # fmt: skip
+TWO: Strokes = [
+    [(0.3, 0.34), (0.36, 0.22), (0.5, 0.17), (0.65, 0.25), (0.65, 0.4), (0.5, 0.6), (0.3, 0.79)],
+    [(0.3, 0.79), (0.5, 0.775), (0.72, 0.79)],
+]
+THREE: Strokes = [
+    [(0.32, 0.25), (0.5, 0.17), (0.66, 0.27), (0.61, 0.41), (0.46, 0.47)],
+    [(0.46, 0.47), (0.65, 0.54), (0.7, 0.68), (0.57, 0.82), (0.4, 0.82), (0.29, 0.72)],
+]
+FOUR: Strokes = [
+    [(0.5, 0.16), (0.42, 0.34), (0.27, 0.57)],
+    [(0.27, 0.57), (0.5, 0.56), (0.75, 0.55)],
+    [(0.6, 0.34), (0.585, 0.6), (0.56, 0.85)],
+]
+SEVEN: Strokes = [
+    [(0.28, 0.23), (0.5, 0.215), (0.72, 0.22)],
+    [(0.72, 0.22), (0.61, 0.42), (0.5, 0.64), (0.44, 0.84)],
+    [(0.39, 0.52), (0.65, 0.5)],
+]
+NOT_A_DIGIT: Strokes = [
+    [(0.2, 0.5), (0.3, 0.3), (0.4, 0.65), (0.5, 0.3), (0.6, 0.68), (0.7, 0.3), (0.8, 0.55)],
+]
+
+
+def curved(stroke: list[Point]) -> list[Point]:
+    """A smooth line through the points, as a hand would draw it (Catmull and Rom's spline)."""
+    padded = [stroke[0], *stroke, stroke[-1]]
+    line = [stroke[0]]
+    for before, start, end, after in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
+        for step in range(1, 5):
+            line.append(between(before, start, end, after, step / 4))
+    return line
+
+
+def between(before: Point, start: Point, end: Point, after: Point, share: float) -> Point:
+    x, y = (
+        0.5
+        * (
+            2 * b
+            + (c - a) * share
+            + (2 * a - 5 * b + 4 * c - d) * share**2
+            + (3 * b - a - 3 * c + d) * share**3
+        )
+        for a, b, c, d in zip(before, start, end, after, strict=True)
+    )
+    return x, y
+
+
+def keep(browser: Browser, strokes: Strokes, said: str) -> None:
+    """Draw, submit, answer."""
+    browser.open("/")
+    browser.draw([curved(stroke) for stroke in strokes])
+    browser.wait_for("[data-reading][aria-busy=false]")
+    browser.find("[data-submit]").click()
+    browser.wait_for("[data-feedback]:not([data-settling])")
+    if said:
+        right = browser.find(f"[name=said][value='{said}']").get_attribute("disabled")
+        browser.find(f"[name=said][value='{'right' if right else said}']").click()
+        browser.wait_for_text("[data-said]", "You said")
+
+
+def draw_page(browser: Browser, strokes: Strokes, name: str, *, kind: str = "mouse") -> None:
+    browser.open("/")
+    browser.draw([curved(stroke) for stroke in strokes], kind=kind)
+    browser.wait_for("[data-reading][aria-busy=false]")
+    browser.run("scrollTo(0, 0)")
+    browser.screenshot(FOLDER / name)
+
+
+def main(url: str) -> None:
+    if reason := missing():
+        sys.exit(reason)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        browser = Browser(Path(profile))
+        try:
+            browser.forget(url)
+            browser.cdp("Emulation.setScrollbarsHidden", hidden=True)
+            browser.window(1200, 780)
+            draw_page(browser, SEVEN, "draw.png")
+            drawings = (FOUR, "4"), (NOT_A_DIGIT, "none"), (ZERO, "0"), (TWO, "2"), (THREE, "3")
+            for strokes, said in (*drawings, (SEVEN, "")):
+                keep(browser, strokes, said)
+            browser.open("/predictions/")
+            browser.screenshot(FOLDER / "history.png")
+            browser.theme("dark")
+            browser.phone(scale=2)
+            draw_page(browser, THREE, "draw-phone-dark.png", kind="touch")
+        finally:
+            browser.quit()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
