@@ -71,7 +71,7 @@ function points(name) {
 function line(name, label, color, dashed) {
   return {
     label, data: points(name), borderColor: color, backgroundColor: color, borderWidth: 2,
-    pointRadius: 2.5, borderDash: dashed ? [5, 4] : [], tension: 0.2, spanGaps: true,
+    pointRadius: 2.5, borderDash: dashed ? [5, 4] : [], spanGaps: true,
   };
 }
 
@@ -147,6 +147,7 @@ async function renew() {
     const other = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
     if (other) part.replaceWith(document.importNode(other, true));
   }
+  document.querySelector(".messages")?.remove(); // they spoke of what was before
   tag = "";
   draw();
 }

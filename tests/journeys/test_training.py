@@ -1,4 +1,4 @@
-"""A trainer's way in a real browser: start a run, watch it, read the verdict, promote, take back."""
+"""A trainer's way in a real browser: start, watch, read the verdict, promote, take back."""
 
 from __future__ import annotations
 
