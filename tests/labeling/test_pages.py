@@ -306,11 +306,12 @@ def test_ten_disputes_cost_as_many_queries_as_one(
     reviewer: Client, django_assert_num_queries: Any
 ) -> None:
     dispute()
-    reviewer.get(REVIEW)  # the first request of a process loads the model version it names
+    reviewer.get(REVIEW)  # now and then a process looks which model version is live
     with CaptureQueriesContext(connection) as one:
         reviewer.get(REVIEW)
     for _ in range(9):
         dispute()
+    reviewer.get(REVIEW)
     with django_assert_num_queries(len(one)):
         page = reviewer.get(REVIEW)
     assert page.content.decode().count("data-dispute ") == 10
@@ -336,9 +337,8 @@ def test_the_form_of_a_prediction_makes_a_label_of_a_trusted_word(
     page = client.post(f"/predictions/{prediction.public_id}/", {"said": "4"}, follow=True)
     assert "Saved as a label." in page.content.decode()
     assert Label.objects.get().digit == prediction.feedback.digit == 4
-    assert "<b data-toward-count>1</b> labels toward the next fine-tune of 500" in (
-        page.content.decode()
-    )
+    assert "<b data-toward-count>1</b>" in page.content.decode()
+    assert "toward the next fine-tune of 500" in page.content.decode()
 
 
 def test_a_strangers_word_stays_feedback_where_strangers_are_not_trusted(
