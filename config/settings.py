@@ -46,12 +46,15 @@ SHOW_GUESSES = env.flag("SHOW_GUESSES", default=False)  # verify mode; audits st
 GOLD_RATE = env.fraction("GOLD_RATE", default=0.05)  # share of items whose answer is known
 SECOND_OPINION_RATE = env.fraction("SECOND_OPINION_RATE", default=0.05)  # by lot
 CONFIDENT = env.fraction("CONFIDENT", default=0.95)  # contradicting such a guess asks a second
-# Learning.
+# Learning: what a run takes, the gate's thresholds that differ from training.gate.Bounds, and who
+# obeys its verdict.
 LABELS_PER_RUN = env.whole("LABELS_PER_RUN", default=500, least=1, most=1_000_000)
-AUTO_PROMOTE = env.flag("AUTO_PROMOTE", default=True)  # when the gate says promote
 SNAPSHOT_SOURCE_SHARE = env.fraction("SNAPSHOT_SOURCE_SHARE", default=0.2)
 SNAPSHOT_GLYPH_COPIES = 1
 TRAINING_THREADS = env.whole("TRAINING_THREADS", default=2, least=1, most=64)
+GATE_BOUNDS: dict[str, Any] = {}
+AUTO_PROMOTE = env.flag("AUTO_PROMOTE", default=True)
+MNIST_DIR = DATA_DIR / "mnist"  # its four files, unpacked
 CHARTJS_STATIC = "unfold/js/chart/chart.js"  # Chart.js 4 as django-unfold carries it
 
 # -- what Django is made of ------------------------------------------------------------------
@@ -249,6 +252,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "RunState": "training.models.Run.State",
+        "VersionState": "predictions.models.ModelVersion.State",
+    },
 }
 
 # -- the admin ------------------------------------------------------------------------------------

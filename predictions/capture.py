@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from predictions.errors import Declined, ImageRefused, NoInk
 from predictions.glyph import encode_glyph, glyph_digest, glyph_of
 from predictions.images import open_image, thumbnail_png, upright_gray
-from predictions.models import Drawing, Feedback, Prediction
+from predictions.models import Drawing, Feedback, ModelVersion, Prediction
 from predictions.network import Reading
-from predictions.recognizer import Serving, recognizer
+from predictions.recognizer import recognizer
 from predictions.visitors import Owner
 
 logger = logging.getLogger(__name__)
@@ -50,15 +50,15 @@ def sketch(data: bytes) -> Sketch:
 def preview(data: bytes) -> Preview:
     """Read a drawing and store nothing."""
     glyph = glyph_of(open_image(data))
-    serving = recognizer.serving()
-    return Preview(encode_glyph(glyph), serving.read(glyph), serving.version.name)
+    answer = recognizer.read(glyph[np.newaxis])
+    return Preview(encode_glyph(glyph), answer.readings[0], answer.version.name)
 
 
 def capture(data: bytes, *, owner: Owner, source: str) -> Prediction:
     """Read a drawing and store what was read, with the drawing, in one transaction."""
     made = sketch(data)
-    serving = recognizer.serving()
-    prediction = prediction_of(made, serving.read(made.glyph), serving, owner=owner, source=source)
+    answer = recognizer.read(made.glyph[np.newaxis])
+    prediction = prediction_of(made, answer.readings[0], answer.version, owner=owner, source=source)
     store([prediction], [made])
     return prediction
 
@@ -71,11 +71,10 @@ def capture_batch(
     accepted = [made for made in sketches if isinstance(made, Sketch)]
     if not accepted:
         return [refused for refused in sketches if isinstance(refused, Declined)]
-    serving = recognizer.serving()
-    readings = serving.network.read(np.stack([made.glyph for made in accepted]))
+    answer = recognizer.read(np.stack([made.glyph for made in accepted]))
     predictions = [
-        prediction_of(made, reading, serving, owner=owner, source=source)
-        for made, reading in zip(accepted, readings, strict=True)
+        prediction_of(made, reading, answer.version, owner=owner, source=source)
+        for made, reading in zip(accepted, answer.readings, strict=True)
     ]
     store(predictions, accepted)
     stored = iter(predictions)
@@ -90,13 +89,13 @@ def sketch_or_refusal(data: bytes) -> Sketch | Declined:
 
 
 def prediction_of(
-    made: Sketch, reading: Reading, serving: Serving, *, owner: Owner, source: str
+    made: Sketch, reading: Reading, version: ModelVersion, *, owner: Owner, source: str
 ) -> Prediction:
     now = timezone.now()
     public_id = uuid.uuid4()
     return Prediction(
         public_id=public_id,
-        version=serving.version,
+        version=version,
         digit=reading.digit,
         confidence=min(reading.confidence, 1.0),
         probabilities=reading.probabilities.tolist(),

@@ -90,6 +90,29 @@ class Artifact(models.Model):
         return f"{self.version} {self.kind}"
 
 
+class ServingFault(models.Model):
+    """A host gave a version up: it does not load there, or fails. One row a version and host."""
+
+    version = models.ForeignKey(
+        ModelVersion, on_delete=models.CASCADE, related_name="serving_faults"
+    )
+    host = models.CharField(max_length=100)
+    message = models.TextField()
+    count = models.PositiveIntegerField(default=1, help_text="How often a process gave it up.")
+    first_at = models.DateTimeField(default=timezone.now)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["version", "host"], name="one_serving_fault_a_version_a_host"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version_id} on {self.host}: {self.message}"
+
+
 class PredictionQuerySet(models.QuerySet["Prediction"]):
     def owned_by(self, owner: Owner) -> Self:
         if owner.user_id is not None:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from django.db import DatabaseError, transaction
+from django.db.models import F
+from django.utils import timezone
 from numpy.typing import NDArray
 
 from predictions.errors import Declined
-from predictions.models import Artifact, ModelVersion
+from predictions.models import Artifact, ModelVersion, ServingFault
 from predictions.network import Network, Reading, UnsoundWeights, load
 
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY = 0.5  # seconds between two looks at which version is live
+FAILURES_IN_A_ROW = 3  # after which a version is given up; one alone may be the machine's
 
 
 class NoModel(Declined):
@@ -37,14 +41,39 @@ class Serving:
         return self.network.read(glyph[np.newaxis])[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was read, and by which version."""
+
+    version: ModelVersion
+    readings: list[Reading]
+
+
 class Recognizer:
-    """Serves the live version; notices a promotion within LOOK_EVERY of the next request."""
+    """Serves the live version; notices a promotion within LOOK_EVERY of the next request.
+
+    A live version that does not load, or fails FAILURES_IN_A_ROW times, is given up here and noted
+    in the database for whoever decides about rolling back. The last good one answers meanwhile.
+    """
 
     def __init__(self) -> None:
         self._serving: Serving | None = None
+        self._spare: Serving | None = None  # what served before, kept to step in
+        self._live: tuple[object, ...] | None = None  # which was live at the last look, since when
         self._looked_at = float("-inf")
+        self._failures = 0  # in a row, of the one that serves
         self._unsound: dict[int, str] = {}  # version id to what is wrong with it
         self._lock = threading.Lock()
+
+    def read(self, glyphs: NDArray[np.uint8]) -> Answer:
+        """Read glyphs, (N, 28, 28), with the live version, or the last good one if that fails."""
+        serving = self.serving()
+        try:
+            answer = Answer(serving.version, serving.network.read(glyphs))
+        except UnsoundWeights as fault:
+            return self._read_with_another(glyphs, serving, fault)
+        self._failures = 0
+        return answer
 
     def serving(self) -> Serving:
         """The version that answers now; other threads go on with the old one while one looks."""
@@ -65,42 +94,102 @@ class Recognizer:
 
     def forget(self) -> None:
         with self._lock:
-            self._serving, self._looked_at = None, float("-inf")
+            self._serving = self._spare = self._live = None
+            self._looked_at, self._failures = float("-inf"), 0
             self._unsound.clear()
 
     def _look(self) -> Serving:
-        live_id = ModelVersion.objects.live().values_list("pk", flat=True).first()
+        live = ModelVersion.objects.live().values_list("pk", "live_since").first()
+        if live != self._live:  # live again counts too: what was wrong may have been mended
+            self._live = live
+            self._unsound.clear()
+        live_id = live[0] if live else None
         if self._serving is None or (
             live_id != self._serving.version.pk and live_id not in self._unsound
         ):
-            self._serving = self._load_first_sound(live_id)
+            self._serve(self._load_first_sound(live_id))
         self._looked_at = time.monotonic()
+        assert self._serving is not None
         return self._serving
 
-    def _load_first_sound(self, live_id: int | None) -> Serving:
-        for version_id in self._fallbacks(live_id):
-            try:
-                serving = load_version(version_id)
-            except UnsoundWeights as fault:
-                self._unsound[version_id] = str(fault)
-                logger.error("model version %s does not serve: %s", version_id, fault)
-                continue
+    def _serve(self, serving: Serving) -> None:
+        if serving is not self._serving:
+            self._serving, self._spare, self._failures = serving, self._serving, 0
             logger.info("model version %s (%s) serves", serving.version.pk, serving.version)
-            return serving
+
+    def _load_first_sound(self, live_id: int | None) -> Serving:
+        if live_id is not None and live_id not in self._unsound:
+            try:
+                return load_version(live_id)
+            except UnsoundWeights as fault:
+                self._give_up(live_id, str(fault))
         if self._serving is not None:
             return self._serving
-        raise NoModel("No sound model version is there to answer. Run `manage.py install_base`.")
-
-    def _fallbacks(self, live_id: int | None) -> Iterator[int]:
-        """The live version first; on a fresh start with a bad one, those that were live before."""
-        if live_id is not None and live_id not in self._unsound:
-            yield live_id
-        if self._serving is None:
-            yield from (
-                ModelVersion.objects.retired()
-                .order_by("-live_since")
-                .values_list("pk", flat=True)[:10]
+        fallback = self._load_fallback()
+        if fallback is None:
+            raise NoModel(
+                "No sound model version is there to answer. Run `manage.py install_base`."
             )
+        return fallback
+
+    def _load_fallback(self) -> Serving | None:
+        """The last of those live before that is sound."""
+        before = ModelVersion.objects.retired().order_by("-live_since")
+        for version_id in before.values_list("pk", flat=True)[:10]:
+            if version_id in self._unsound:
+                continue
+            try:
+                return load_version(version_id)
+            except UnsoundWeights as fault:
+                self._unsound[version_id] = str(fault)
+                logger.error("model version %s cannot step in: %s", version_id, fault)
+        return None
+
+    def _read_with_another(
+        self, glyphs: NDArray[np.uint8], failed: Serving, fault: UnsoundWeights
+    ) -> Answer:
+        logger.error("model version %s fails: %s", failed.version.pk, fault)
+        with self._lock:
+            another = self._serving if self._serving is not failed else self._spare
+            if another is None:
+                another = self._spare = self._load_fallback()
+        if another is None:
+            raise NoModel("The model version fails, and no other is there.") from fault
+        try:
+            answer = Answer(another.version, another.network.read(glyphs))
+        except UnsoundWeights as both:  # then it is not the version's doing
+            raise NoModel("No model version can read this now.") from both
+        with self._lock:
+            self._note_failure(failed, another, fault)
+        return answer
+
+    def _note_failure(self, failed: Serving, another: Serving, fault: UnsoundWeights) -> None:
+        if self._serving is not failed:  # another thread has given it up
+            return
+        self._failures += 1
+        if self._failures >= FAILURES_IN_A_ROW:
+            self._give_up(failed.version.pk, str(fault))
+            self._serve(another)
+
+    def _give_up(self, version_id: int, message: str) -> None:
+        self._unsound[version_id] = message
+        logger.error("model version %s does not serve: %s", version_id, message)
+        note_fault(version_id, message)
+
+
+def note_fault(version_id: int, message: str) -> None:
+    """Tell the other side of the database; the request goes on also where that fails."""
+    now = timezone.now()
+    try:
+        with transaction.atomic():
+            ServingFault.objects.update_or_create(
+                version_id=version_id,
+                host=socket.gethostname()[:100],
+                defaults={"message": message, "last_at": now, "count": F("count") + 1},
+                create_defaults={"message": message, "last_at": now},
+            )
+    except DatabaseError as refused:
+        logger.warning("the fault of model version %s is not noted: %s", version_id, refused)
 
 
 def load_version(version_id: int) -> Serving:

@@ -19,3 +19,39 @@ class NotActive(Declined):
     """The run has ended; there is nothing to cancel."""
 
     code = "not_active"
+
+
+class NotReproducible(Declined):
+    """Nothing here says how the version was made."""
+
+    code = "not_reproducible"
+
+
+class Overtaken(Declined):
+    """Somebody else changed what is live at the same time; look again."""
+
+    code = "overtaken"
+
+
+class AlreadyLive(Declined):
+    """It answers already."""
+
+    code = "already_live"
+
+
+class NeedsReason(Declined):
+    """What the gate did not speak for needs a person's reason."""
+
+    code = "needs_reason"
+
+
+class NothingBefore(Declined):
+    """There is no sound version to go back to."""
+
+    code = "nothing_before"
+
+
+class NothingLive(Declined):
+    """There is no live version to compare with."""
+
+    code = "nothing_live"

@@ -1,22 +1,54 @@
-"""Which drawings teach and which examine. Decided once, by who drew them."""
+"""On which side a drawing stands: learned from, or kept to judge by. Decided once, for ever.
+
+The side hangs on who drew it, so that nobody's drawings stand on both sides: a network that knows
+a hand reads that hand's other drawings better than it reads strangers'. Where the drawer is
+unknown the glyph decides, so that at least its copies stay together. The share is a constant, not
+a setting: changing it would move people who were learned from into the holdout.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import uuid
+from enum import StrEnum
+from functools import lru_cache
+from typing import Protocol
 
-from predictions.models import Prediction
-
-HOLDOUT = "holdout"
-TRAINING = "training"
-FIFTH = 5
+HOLDOUT_ONE_IN = 5
 
 
-def side_of(prediction: Prediction) -> str:
-    """A fifth of all drawers is held out; of drawings without a drawer, a fifth of the glyphs.
+class Side(StrEnum):
+    TRAIN = "train"
+    HOLDOUT = "holdout"
 
-    Nobody's drawings stand on both sides and none ever changes sides.
-    """
-    drawer = prediction.user_id or prediction.visitor
-    key = f"drawer {drawer}" if drawer else f"glyph {prediction.glyph_digest}"
-    digest = hashlib.sha256(key.encode()).digest()
-    return HOLDOUT if int.from_bytes(digest[:8], "big") % FIFTH == 0 else TRAINING
+
+class Drawn(Protocol):
+    """The part of a prediction that decides."""
+
+    @property
+    def user_id(self) -> int | None: ...
+    @property
+    def visitor(self) -> uuid.UUID | None: ...
+    @property
+    def glyph_digest(self) -> uuid.UUID: ...
+
+
+def side_of(prediction: Drawn) -> Side:
+    """The side this drawing stands on, today and always."""
+    return side_of_drawer(drawer_of(prediction))
+
+
+def drawer_of(prediction: Drawn) -> str:
+    """Who made it, as well as that is known."""
+    if prediction.user_id is not None:
+        return f"user {prediction.user_id}"
+    if prediction.visitor is not None:
+        return f"visitor {prediction.visitor}"
+    return f"glyph {prediction.glyph_digest}"
+
+
+@lru_cache(maxsize=4_096)
+def side_of_drawer(drawer: str) -> Side:
+    digest = hashlib.sha256(drawer.encode()).digest()
+    drawn = int.from_bytes(digest[:8], "big") % HOLDOUT_ONE_IN
+    return Side.HOLDOUT if drawn == 0 else Side.TRAIN

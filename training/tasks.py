@@ -45,9 +45,12 @@ def every_minute() -> dict[str, Any]:
     from labeling.intake import take_in
     from training.retrain import reap
 
-    taken = take_in()
-    reaped = reap()
-    return {"taken_in": taken, "reaped": reaped, "threshold": by_threshold()}
+    return {
+        "taken_in": take_in(),
+        "reaped": reap(),
+        "threshold": by_threshold(),
+        "serving": watch_serving(),
+    }
 
 
 def by_threshold() -> dict[str, Any]:
@@ -71,3 +74,11 @@ def by_schedule() -> dict[str, Any]:
         return {"run": ask(trigger=Run.Trigger.SCHEDULE).pk}
     except Declined as declined:
         return {"declined": str(declined)}
+
+
+def watch_serving() -> str:
+    """A live version that does not serve is rolled back."""
+    from training import promotion
+
+    done = promotion.watch_serving()
+    return str(done) if done else "serves"

@@ -335,4 +335,40 @@ class Migration(migrations.Migration):
                 name="feedback_is_a_digit",
             ),
         ),
+        migrations.CreateModel(
+            name="ServingFault",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("host", models.CharField(max_length=100)),
+                ("message", models.TextField()),
+                (
+                    "count",
+                    models.PositiveIntegerField(
+                        default=1, help_text="How often a process gave it up."
+                    ),
+                ),
+                ("first_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("last_at", models.DateTimeField()),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="serving_faults",
+                        to="predictions.modelversion",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("version", "host"), name="one_serving_fault_a_version_a_host"
+                    )
+                ],
+            },
+        ),
     ]

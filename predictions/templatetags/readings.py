@@ -37,10 +37,17 @@ def is_strange(prediction: Prediction) -> bool:
 
 
 @register.filter
+def with_article(digit: int) -> str:
+    return f"an {digit}" if digit == 8 else f"a {digit}"
+
+
+@register.filter
 def in_words(feedback: Feedback | None, prediction: Prediction) -> str:
     """What was said: right, the true digit, or not a digit; empty when nothing was."""
     if not feedback:
         return ""
     if feedback.digit is None:
         return "Not a digit"
-    return "Right" if feedback.digit == prediction.digit else f"It is a {feedback.digit}"
+    if feedback.digit == prediction.digit:
+        return "Right"
+    return f"It is {with_article(feedback.digit)}"

@@ -237,6 +237,7 @@ async function answerOf(response) {
   return { ok: response.ok, body, message };
 }
 
+const withArticle = (digit) => `${Number(digit) === 8 ? "an" : "a"} ${digit}`;
 const percent = (share) =>
   share >= ALMOST_CERTAIN && share < 1 ? ">99.9%" : `${(share * 100).toFixed(1)}%`;
 
@@ -380,7 +381,7 @@ function keep(prediction) {
   showReading(prediction);
   const page = `${desk.dataset.pageUrl}${prediction.id}/`;
   find("link").href = feedback.action = page;
-  find("question").textContent = `Stored. Is it a ${prediction.digit}?`;
+  find("question").textContent = `Stored. Is it ${withArticle(prediction.digit)}?`;
   for (const button of feedback.querySelectorAll("[name=said]")) {
     button.disabled = button.value === String(prediction.digit);
     button.setAttribute("aria-pressed", "false");
@@ -432,7 +433,7 @@ async function tell(button) {
   for (const other of feedback.querySelectorAll("[name=said]")) {
     other.setAttribute("aria-pressed", String(other === button));
   }
-  const words = said === "right" ? "Right" : said === "none" ? "Not a digit" : `It is a ${said}`;
+  const words = said === "right" ? "Right" : said === "none" ? "Not a digit" : `It is ${withArticle(said)}`;
   find("said").textContent = `You said: ${words}${isLabel ? ", saved as a label" : ""}. Press another to change it.`;
 }
 

@@ -168,7 +168,7 @@ def parts(env: dict[str, str], repeats: int = 400) -> dict[str, Any]:
     def store() -> None:
         made = capture.Sketch(glyph, b"x" * 400)
         reading = serving_now.read(glyph)
-        row = capture.prediction_of(made, reading, serving_now, owner=owner, source="api")
+        row = capture.prediction_of(made, reading, serving_now.version, owner=owner, source="api")
         capture.store([row], [made])
 
     steps: dict[str, Callable[[], Any]] = {

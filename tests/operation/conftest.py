@@ -1,27 +1,21 @@
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 
 import pytest
 
-from tests.operation.installation import Installation, database_url
-
-
-@pytest.fixture(scope="module")
-def scratch_database_url() -> Iterator[str]:
-    with database_url(f"inkloop_{uuid.uuid4().hex[:12]}") as url:
-        yield url
+from tests.operation.installation import Installation, database_url, scratch_name
 
 
 @pytest.fixture(scope="module")
 def installation(
-    tmp_path_factory: pytest.TempPathFactory, scratch_database_url: str
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Installation]:
     """A server and workers of their own; what a test has killed is back for the next."""
-    installation = Installation(tmp_path_factory.mktemp("installation"), scratch_database_url)
-    try:
-        installation.start()
-        yield installation
-    finally:
-        installation.end()
+    with database_url(scratch_name()) as url:
+        installation = Installation(tmp_path_factory.mktemp("installation"), url)
+        try:
+            installation.start()
+            yield installation
+        finally:
+            installation.end()

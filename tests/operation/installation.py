@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +67,10 @@ def plain_environment(folder: Path, **extra: str) -> dict[str, str]:
     return {**kept, "DATA_DIR": str(folder), "PYTHONWARNINGS": "ignore", **extra}
 
 
+def scratch_name() -> str:
+    return f"inkloop_{uuid.uuid4().hex[:12]}"
+
+
 @contextlib.contextmanager
 def database_url(name: str) -> Iterator[str]:
     """A PostgreSQL database to throw away when the suite runs on PostgreSQL; empty on SQLite."""
@@ -80,8 +85,10 @@ def database_url(name: str) -> Iterator[str]:
     try:
         with connection.cursor() as cursor:
             cursor.execute(f'CREATE DATABASE "{name}"')
-            yield f"{server}/{name}"
-            cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            try:
+                yield f"{server}/{name}"
+            finally:
+                cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     finally:
         connection.close()
 

@@ -10,19 +10,20 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.operation.installation import Installation, gone, until
+from tests.operation.installation import Installation, database_url, gone, scratch_name, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("serving")]
 
 
 @pytest.fixture
-def own(tmp_path: Path, scratch_database_url: str) -> Iterator[Installation]:
-    installation = Installation(tmp_path, scratch_database_url)
-    installation.start()
-    processes = installation.processes()
-    yield installation
-    installation.end()
-    assert gone(processes)
+def own(tmp_path: Path) -> Iterator[Installation]:
+    with database_url(scratch_name()) as url:
+        installation = Installation(tmp_path, url)
+        installation.start()
+        processes = installation.processes()
+        yield installation
+        installation.end()
+        assert gone(processes)
 
 
 def complete(installation: Installation) -> list[psutil.Process]:

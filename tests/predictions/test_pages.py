@@ -153,6 +153,12 @@ def test_changing_ones_mind_replaces_what_was_said(client: Client) -> None:
     assert "It is a 2" in visit(client, shown.get_absolute_url())
 
 
+def test_the_question_about_an_eight_is_good_english(client: Client) -> None:
+    page = visit(client, make_prediction(digit=8).get_absolute_url())
+    assert "Is it an 8?" in page
+    assert "it is a 3" in page
+
+
 @pytest.mark.parametrize("said", ["", "10", "wrong", "-1"])
 def test_feedback_that_is_no_answer_is_refused(client: Client, said: str) -> None:
     shown = make_prediction(digit=7)

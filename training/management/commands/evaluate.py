@@ -30,7 +30,7 @@ class Command(BaseCommand):
         strokes: Path | None = options["strokes"]
         if strokes is not None and not strokes.is_file():
             raise CommandError(f"There is no file {strokes}.")
-        folder = settings.DATA_DIR / "mnist"
+        folder = settings.MNIST_DIR
         reports = {}
         try:
             for judgment in judgments(version, mnist_folder=folder, strokes=strokes):

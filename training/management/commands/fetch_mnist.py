@@ -12,7 +12,7 @@ class Command(BaseCommand):
     help = "Fetch MNIST into the data folder; safe to run twice, and goes on where it broke off."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        folder = settings.DATA_DIR / "mnist"
+        folder = settings.MNIST_DIR
         try:
             absent = mnist.missing(folder)
             mnist.fetch(folder)

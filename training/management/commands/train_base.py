@@ -32,7 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            folder = mnist.required(settings.DATA_DIR / "mnist")
+            folder = mnist.required(settings.MNIST_DIR)
             made = self.train(folder, **options)
             if options["into"] is None:
                 self.register(made)

@@ -1,0 +1,34 @@
+"""A labeler's page as a program: a session, a connection that is kept, and JSON."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import Any
+
+CSRF = "x" * 32  # the cookie and the header have to agree; nothing more is asked of loopback
+LABELS = "/api/v1/labels/"
+
+
+class Unknown(Exception):
+    """No answer came: it may have been done or not."""
+
+
+class Page:
+    def __init__(self, port: int, session: str, *, timeout: float = 30.0) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+        self.headers = {
+            "Cookie": f"sessionid={session}; csrftoken={CSRF}",
+            "X-CSRFToken": CSRF,
+            "Content-Type": "application/json",
+        }
+
+    def post(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        try:
+            self.connection.request("POST", LABELS + path, json.dumps(body), self.headers)
+            answer = self.connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException) as broken:
+            self.connection.close()
+            raise Unknown(str(broken)) from broken
+        return answer.status, json.loads(content) if content else {}

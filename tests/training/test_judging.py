@@ -1,0 +1,303 @@
+from __future__ import annotations
+
+import gzip
+import json
+import struct
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.management import call_command
+
+from labeling.models import Gold, Label, LabelEvent
+from predictions.models import ModelVersion, Prediction
+from tests.factories import make_live, make_prediction, make_version, some_glyph
+from training import judging
+from training.errors import AlreadyLive, NothingLive
+from training.gate import Bounds, Kind
+from training.judging import Judged, collect, judge_version
+from training.models import GateReport, Run, Snapshot, SnapshotLabel
+from training.sides import Side, side_of_drawer
+
+pytestmark = pytest.mark.django_db
+FIVE_A_MONTH = datetime(2026, 9, 5, 12, tzinfo=UTC)
+# Toy versions say their favorite digit to everything: few drawings tell them apart.
+LAX = Bounds(digit_margin=2.0, cell_margin=1.0, base_margin=1.0, calibration_margin=1.0)
+
+
+def visitors(side: Side) -> Iterator[uuid.UUID]:
+    """Visitors who stand on this side, endlessly."""
+    number = 0
+    while True:
+        number += 1
+        visitor = uuid.UUID(int=number)
+        if side_of_drawer(f"visitor {visitor}") is side:
+            yield visitor
+
+
+HELD, LEARNED = (next(visitors(side)) for side in (Side.HOLDOUT, Side.TRAIN))
+
+
+def make_label(
+    digit: int | None = 3,
+    *,
+    visitor: uuid.UUID | None = HELD,
+    state: str = Label.State.SETTLED,
+    is_gold: bool = False,
+    **fields: Any,
+) -> Label:
+    prediction = make_prediction(visitor=visitor, **fields)
+    unreadable = digit is None
+    event = LabelEvent.objects.create(
+        prediction=prediction, kind="label", digit=digit, is_unreadable=unreadable
+    )
+    if is_gold:
+        Gold.objects.create(prediction=prediction, digit=digit)
+    return Label.objects.create(
+        prediction=prediction, digit=digit, is_unreadable=unreadable, state=state, opinions=1,
+        event=event,
+    )  # fmt: skip
+
+
+def make_labels(count: int, digit: int, **fields: Any) -> None:
+    for _ in range(count):
+        make_label(digit, **fields)
+
+
+def learn(label: Label, version: ModelVersion) -> None:
+    snapshot = Snapshot.objects.create(digest="x", rule={}, count=1, counts={})
+    SnapshotLabel.objects.create(snapshot=snapshot, event=label.event, digit=3)
+    Run.objects.create(
+        state=Run.State.DONE, trigger="page", snapshot=snapshot, parent=version, version=version,
+        recipe={},
+    )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def mnist(settings: Any, tmp_path: Path) -> Path:
+    """A folder of its own, empty at first."""
+    settings.MNIST_DIR = tmp_path
+    return tmp_path
+
+
+def write_mnist(folder: Path, labels: list[int]) -> None:
+    """In the format MNIST's makers gave it, one file gzipped."""
+    images = np.stack([some_glyph(number) for number in range(len(labels))])
+    head = struct.pack(">HBBIII", 0, 8, 3, *images.shape)
+    (folder / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(head + images.tobytes()))
+    head = struct.pack(">HBBI", 0, 8, 1, len(labels))
+    (folder / "t10k-labels-idx1-ubyte").write_bytes(head + bytes(labels))
+
+
+def collected(*versions: ModelVersion) -> dict[str, Judged]:
+    return {each.name: each for each in collect(versions)}
+
+
+class TestWhatJudges:
+    def test_settled_readable_labels_of_held_out_people(self):
+        kept = make_label(3)
+        make_label(3, visitor=LEARNED)
+        make_label(3, state=Label.State.AWAITING)
+        make_label(3, state=Label.State.DISPUTED)
+        make_label(None)
+        make_label(3, is_gold=True)
+        holdout = collected()["holdout"]
+        assert holdout.ids == (kept.prediction.public_id,)
+        assert holdout.labels.tolist() == [3]
+
+    def test_the_glyphs_are_those_that_were_captured(self):
+        wanted = some_glyph(5)
+        make_label(3, glyph=wanted)
+        assert (collected()["holdout"].glyphs[0] == wanted).all()
+
+    def test_audits_by_month_whoever_drew_them(self):
+        make_label(1, is_audit=True, visitor=LEARNED, created_at=FIVE_A_MONTH)
+        make_label(2, is_audit=True, created_at=FIVE_A_MONTH)
+        # In New York the last hours of October are November in Greenwich.
+        make_label(3, is_audit=True, created_at=datetime(2026, 11, 1, 2, tzinfo=UTC))
+        found = collected()
+        assert sorted(found["audits of 2026-09"].labels.tolist()) == [1, 2]
+        assert found["audits of 2026-10"].labels.tolist() == [3]
+        assert found["holdout"].labels.tolist() == []
+        assert list(found) == ["holdout", "audits of 2026-09", "audits of 2026-10"]
+
+    def test_copies_of_a_glyph_count_once(self):
+        for visitor, _ in zip(visitors(Side.HOLDOUT), range(3), strict=False):
+            make_label(3, visitor=visitor, glyph=some_glyph(1))
+        make_label(3, is_audit=True, glyph=some_glyph(1))
+        found = collected()
+        assert len(found["holdout"].labels) == 1
+        assert not any(name.startswith("audits") for name in found)
+
+    def test_a_glyph_that_an_ancestor_learned_from_never_judges(self):
+        base = make_live("base")
+        child = make_version("child")
+        ModelVersion.objects.filter(pk=child.pk).update(parent=base)
+        learn(make_label(3, visitor=LEARNED, glyph=some_glyph(1)), base)
+        make_label(3, glyph=some_glyph(1))
+        other = make_label(3, glyph=some_glyph(2))
+        assert collected(child)["holdout"].ids == (other.prediction.public_id,)
+
+    def test_mnist_where_it_is_at_hand(self, mnist: Path):
+        assert "MNIST" not in collected()
+        write_mnist(mnist, [7, 2, 1])
+        found = collected()["MNIST"]
+        assert found.kind is Kind.BASE
+        assert found.labels.tolist() == [7, 2, 1]
+        assert (found.glyphs[1] == some_glyph(1)).all()
+
+    def test_it_asks_as_many_queries_for_20_drawings_as_for_2(
+        self, django_assert_num_queries: Any, django_assert_max_num_queries: Any
+    ):
+        live = make_live()
+        make_labels(2, 3)
+        with django_assert_max_num_queries(10) as few:
+            collected(live)
+        make_labels(18, 3)
+        with django_assert_num_queries(len(few.captured_queries)):
+            collected(live)
+
+
+class TestTheReport:
+    def test_a_better_version_is_promoted_with_every_figure_kept(self, mnist: Path):
+        live, new = make_live("live", favorite=7), make_version("new", favorite=3)
+        make_labels(12, 3)
+        write_mnist(mnist, [3] * 20)
+        report = judge_version(new, bounds=LAX)
+        assert report.verdict == "promote"
+        assert (report.candidate, report.against, report.look) == (new, live, 1)
+        assert any("12 better, 0 worse of 12 drawings" in reason for reason in report.reasons)
+        drawings = report.figures["drawings"]
+        assert (drawings["better"], drawings["worse"], drawings["n"]) == (12, 0, 12)
+        assert drawings["confusion_before"][3][7] == 12
+        assert drawings["confusion_after"][3][3] == 12
+        assert [each["name"] for each in report.figures["sets"]] == ["holdout", "MNIST"]
+
+    def test_a_worse_one_is_rejected_and_a_draw_asks_for_more(self, mnist: Path):
+        make_live("live", favorite=7)
+        worse, like = make_version("worse", favorite=3), make_version("like", favorite=4)
+        make_labels(12, 7)
+        write_mnist(mnist, [7] * 20)
+        assert judge_version(worse, bounds=LAX).verdict == "reject"
+        worse.refresh_from_db()
+        assert worse.state == ModelVersion.State.REJECTED
+        Label.objects.update(digit=1)
+        (mnist / "t10k-labels-idx1-ubyte").unlink()
+        report = judge_version(like, bounds=LAX)
+        assert report.verdict == "more"
+        assert report.labels_needed
+        like.refresh_from_db()
+        assert like.state == ModelVersion.State.CANDIDATE
+
+    def test_with_the_real_bounds_a_handful_of_drawings_promotes_nothing(self, mnist: Path):
+        make_live("live", favorite=7)
+        make_labels(12, 3)
+        write_mnist(mnist, [3] * 20)
+        assert judge_version(make_version("new", favorite=3)).verdict != "promote"
+
+    def test_it_names_the_drawings_that_changed(self):
+        make_live("live", favorite=7)
+        better, worse = make_label(3), make_label(7)
+        make_label(5)
+        changed = judge_version(make_version("new", favorite=3)).figures["changed"]
+        assert changed["better"] == [
+            {"id": str(better.prediction.public_id), "digit": 3, "before": 7, "after": 3}
+        ]
+        assert [row["id"] for row in changed["worse"]] == [str(worse.prediction.public_id)]
+
+    def test_reading_in_passes_says_the_same(self, monkeypatch: pytest.MonkeyPatch):
+        network = judging.load_version(make_live().pk).network
+        glyphs = np.stack([some_glyph(number) for number in range(25)])
+        whole = judging.probabilities(network, glyphs)
+        monkeypatch.setattr(judging, "BATCH", 10)
+        assert np.allclose(judging.probabilities(network, glyphs), whole, atol=1e-6)
+
+    def test_the_live_version_and_an_empty_house_are_declined(self):
+        version = make_version("only")
+        with pytest.raises(NothingLive):
+            judge_version(version)
+        live = make_live()
+        with pytest.raises(AlreadyLive):
+            judge_version(live)
+        assert not GateReport.objects.exists()
+
+
+class TestLooks:
+    def test_every_candidate_against_the_same_live_version_is_a_look(self):
+        make_live("live")
+        make_label(3)
+        looks = [judge_version(make_version(name)).look for name in ("a", "b", "c")]
+        assert looks == [1, 2, 3]
+
+    def test_the_same_comparison_again_is_none_and_new_labels_make_one(self):
+        make_live("live")
+        make_label(3)
+        a = make_version("a")
+        assert [judge_version(a).look, judge_version(a).look] == [1, 1]
+        make_label(4)
+        assert judge_version(a).look == 2
+
+    def test_a_corrected_label_makes_one(self):
+        make_live("live")
+        make_label(3)
+        a = make_version("a")
+        judge_version(a)
+        Label.objects.update(digit=5)
+        assert judge_version(a).look == 2
+
+    def test_a_new_live_version_starts_the_count_again(self):
+        make_live("live")
+        make_label(3)
+        judge_version(make_version("a"))
+        make_live("next")
+        assert judge_version(make_version("b")).look == 1
+
+
+class TestTheCommand:
+    @pytest.mark.parametrize(
+        ("favorite", "bounds", "code"),
+        [(3, LAX, 0), (5, LAX, 3), (3, Bounds(), 4)],
+    )
+    def test_its_exit_code_is_the_verdict(
+        self,
+        favorite: int,
+        bounds: Bounds,
+        code: int,
+        mnist: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ):
+        monkeypatch.setattr(judging, "Bounds", lambda **_: bounds)
+        make_live("live", favorite=7)
+        make_labels(12, 3 if favorite == 3 else 7)
+        write_mnist(mnist, [3 if favorite == 3 else 7] * 20)
+        make_version("new", favorite=favorite)
+        if code:
+            with pytest.raises(SystemExit) as ended:
+                call_command("gate", "new")
+            assert ended.value.code == code
+        else:
+            call_command("gate", "new")
+        said = capsys.readouterr().out
+        assert "new against live, look 1" in said
+        assert "Verdict:" in said
+        assert "of 12 drawings" in said
+
+    def test_as_json(self, capsys: pytest.CaptureFixture[str]):
+        make_live("live")
+        make_version("new", favorite=3)
+        with pytest.raises(SystemExit):
+            call_command("gate", "new", "--json")
+        assert json.loads(capsys.readouterr().out)["verdict"] == "more"
+
+
+def test_nothing_it_writes_touches_the_drawings():
+    make_live("live")
+    make_label(3)
+    before = list(Prediction.objects.values())
+    judge_version(make_version("new"))
+    assert list(Prediction.objects.values()) == before

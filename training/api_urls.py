@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from training import api
+
+app_name = "training_api"
+urlpatterns = [
+    path("versions/", api.VersionsView.as_view(), name="versions"),
+    path("versions/live/", api.LiveView.as_view(), name="live"),
+    path("versions/rollback/", api.RollbackView.as_view(), name="rollback"),
+    path("versions/<str:name>/", api.OneVersionView.as_view(), name="version"),
+    path("versions/<str:name>/promote/", api.PromoteView.as_view(), name="promote"),
+]

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from predictions.errors import Declined
+from predictions.models import ModelVersion
+from training import promotion
+from training.api import promotion_body
+from training.people import add_by, person_named
+
+
+class Command(BaseCommand):
+    help = (
+        "Let a model version answer from now on. Exit code 0 when it is live, 1 when it was "
+        "declined and nothing changed."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("version", help="its name")
+        parser.add_argument("--why", default="", help="needed unless the gate speaks for it")
+        add_by(parser)
+        parser.add_argument("--json", action="store_true", help="print the ledger's line as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        version = ModelVersion.objects.filter(name=options["version"]).first()
+        if version is None:
+            raise CommandError(f"There is no model version {options['version']!r}.")
+        try:
+            done = promotion.promote(version, by=person_named(options["by"]), why=options["why"])
+        except Declined as declined:
+            raise CommandError(str(declined)) from declined
+        if options["json"]:
+            self.stdout.write(json.dumps(promotion_body(done)))
+        else:
+            self.stdout.write(f"{done.after} is live; before it was {done.before or 'nothing'}.")

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from predictions.errors import Declined
+from training import promotion
+from training.api import promotion_body
+from training.people import add_by, person_named
+
+
+class Command(BaseCommand):
+    help = (
+        "Let the model version answer again that did before this one. Exit code 0 when it is "
+        "live, 1 when that was declined and nothing changed."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--why", required=True, help="for the ledger")
+        add_by(parser)
+        parser.add_argument("--json", action="store_true", help="print the ledger's line as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            done = promotion.rollback(by=person_named(options["by"]), why=options["why"])
+        except Declined as declined:
+            raise CommandError(str(declined)) from declined
+        if options["json"]:
+            self.stdout.write(json.dumps(promotion_body(done)))
+        else:
+            self.stdout.write(f"{done.after} is live again; {done.before} was taken back.")
