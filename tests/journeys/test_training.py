@@ -83,6 +83,7 @@ def shoot(browser: Browser, name: str) -> None:
     browser.phone()
     settle(browser)
     browser.screenshot(SHOTS / f"{name}-phone.png", whole=True)
+    found += [f"phone: {each}" for each in browser.violations()]
     wide = browser.overflow()
     browser.window(1280, 860)
     assert found == []
