@@ -252,6 +252,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "RunState": "training.models.Run.State",
+        "VersionState": "predictions.models.ModelVersion.State",
+    },
 }
 
 # -- the admin ------------------------------------------------------------------------------------

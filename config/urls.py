@@ -16,9 +16,11 @@ handler500 = "predictions.refusals.server_error"
 urlpatterns = [
     path("", include("labeling.urls")),
     path("", include("predictions.urls")),
+    path("", include("training.urls")),
     path("accounts/", include("config.accounts")),
     path("api/v1/", include("predictions.api_urls")),
     path("api/v1/", include("labeling.api_urls")),
+    path("api/v1/", include("training.runs_api_urls")),
     path("api/v1/", include("training.api_urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/", login_not_required(SpectacularSwaggerSplitView.as_view()), name="api_docs"),

@@ -151,7 +151,7 @@ def feedback_after(at: datetime, key: int) -> list[Feedback]:
 
 def moved_by(feedback: Feedback) -> QueueItem | None:
     """Contradictions before confirmations, the newest first; None where nothing changes."""
-    item: QueueItem = feedback.prediction.queue_item  # type: ignore[attr-defined]
+    item: QueueItem = feedback.prediction.queue_item
     says_wrong = feedback.digit != feedback.prediction.digit
     rank = -feedback.changed_at.timestamp() + (0 if says_wrong else 1e10)
     if item.stream == Stream.FEEDBACK and item.rank == rank:

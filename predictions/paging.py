@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.db.models import Model, QuerySet
 from rest_framework import serializers
 
-from predictions.models import Prediction, PredictionQuerySet
-
+Row = TypeVar("Row", bound=Model)
 PAGE = 50
 PAGE_MOST = 100
 
 
 class PageQuery(serializers.Serializer[Any]):
     before = serializers.UUIDField(
-        required=False, help_text="The id of the last prediction on the page before."
+        required=False, help_text="The id of the last row on the page before."
     )
     limit = serializers.IntegerField(
         required=False, min_value=1, max_value=PAGE_MOST, help_text=f"{PAGE} unless told."
@@ -32,18 +32,18 @@ class PageQuery(serializers.Serializer[Any]):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    rows: list[Prediction]
+class Page(Generic[Row]):
+    rows: list[Row]
     next_query: str  # empty on the last page
 
 
-def page_of(rows: PredictionQuerySet, *, before: UUID | None = None, limit: int = PAGE) -> Page:
-    """The newest rows, or those that came before the one named."""
+def page_of(rows: QuerySet[Row], *, before: UUID | None = None, limit: int = PAGE) -> Page[Row]:
+    """The newest rows, or those that came before the one named by its public id."""
     if before is not None:
-        key = Prediction.objects.filter(public_id=before).values("pk")[:1]
+        key = rows.model._default_manager.filter(public_id=before).values("pk")[:1]
         rows = rows.filter(pk__lt=key)
     found = list(rows.order_by("-pk")[: limit + 1])
     shown = found[:limit]
     more = len(found) > limit
-    query = urlencode({"before": shown[-1].public_id, "limit": limit}) if more else ""
+    query = urlencode({"before": vars(shown[-1])["public_id"], "limit": limit}) if more else ""
     return Page(shown, query)

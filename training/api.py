@@ -93,7 +93,7 @@ class PromotionOutput(serializers.Serializer[Any]):
 
 class VersionOutput(serializers.Serializer[Any]):
     name = serializers.CharField()
-    state = serializers.ChoiceField(choices=ModelVersion.State.values)
+    state = serializers.ChoiceField(choices=ModelVersion.State.choices)
     parent = serializers.CharField(  # type: ignore[assignment]  # declared, not inherited
         allow_null=True, help_text="What it was fine-tuned from."
     )

@@ -21,6 +21,12 @@ class NotActive(Declined):
     code = "not_active"
 
 
+class NotReproducible(Declined):
+    """Nothing here says how the version was made."""
+
+    code = "not_reproducible"
+
+
 class Overtaken(Declined):
     """Somebody else changed what is live at the same time; look again."""
 

@@ -28,6 +28,7 @@ from training.gate import Bounds, Items, Judgement, Kind, Verdict, judge
 from training.models import GateReport, SnapshotLabel
 from training.promotion import live_version
 from training.sides import judges
+from training.snapshots import default_rule
 
 logger = logging.getLogger(__name__)
 
@@ -128,11 +129,18 @@ def collect(versions: Iterable[ModelVersion]) -> Iterator[Judged]:
 
 
 def settled_labels() -> LabelQuerySet:
-    """The newest first; gold is known to labelers by heart, and unreadable is no digit."""
+    """The newest first, of people who are believed.
+
+    Gold is known to labelers by heart, unreadable is no digit, and whoever was withdrawn from
+    learning does not judge what was learned either.
+    """
+    rule = default_rule()
     return (
         Label.objects.settled()
         .readable()
         .filter(prediction__gold__isnull=True)
+        .exclude(event__labeler__in=rule.without_labelers)
+        .exclude(prediction__visitor__in=rule.without_visitors)
         .select_related("prediction")
         .only(
             "digit",

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from django.conf import settings
 
-from labeling.models import Label
+from labeling.models import LabelEvent
 from predictions.glyph import decode_glyph
 from predictions.models import Artifact
 from predictions.registry import Bundle
@@ -25,7 +25,6 @@ from training.engine.network import Reader
 from training.engine.strokes import strangers
 from training.mnist import fetch
 from training.models import Run
-from training.sides import steers
 from training.tuning import Tuning
 
 
@@ -83,7 +82,7 @@ def lesson_of(run: Run) -> Lesson:
             mixture(labels_of(run), replayed[order[tuning.validation :]], tuning, dice),
             recipe_of(tuning),
         ),
-        holdout=holdout(),
+        holdout=holdout_of(run),
         validation=replayed[order[: tuning.validation]],
     )
     if run.checkpoint is not None:
@@ -133,22 +132,15 @@ def labels_of(run: Run) -> Digits:
     return digits_from(list(rows))
 
 
-def holdout() -> Digits:
-    """Settled drawings of people who never teach and, as they choose the epoch, never judge."""
-    labels = (
-        Label.objects.settled()
-        .readable()
-        .filter(prediction__is_audit=False, prediction__gold__isnull=True)
-        .select_related("prediction")
-        .defer("prediction__probabilities")
-        .order_by("event_id")
-    )
-    held_out = [
-        (label.prediction.glyph, label.digit)
-        for label in labels.iterator(2_000)
-        if steers(label.prediction)
-    ]
-    return digits_from(held_out)
+def holdout_of(run: Run) -> Digits:
+    """Drawings of those drawers whose drawings never teach, as the snapshot froze their labels."""
+    frozen = run.snapshot.holdout
+    rows = []
+    for start in range(0, len(frozen), 500):  # databases bound how many keys a query may name
+        part = dict(frozen[start : start + 500])
+        glyphs = LabelEvent.objects.filter(pk__in=part).order_by("pk")
+        rows += [(png, part[key]) for key, png in glyphs.values_list("pk", "prediction__glyph")]
+    return digits_from(rows)
 
 
 def digits_from(rows: list[Any]) -> Digits:

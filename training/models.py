@@ -19,6 +19,10 @@ class Snapshot(models.Model):
     rule = models.JSONField(help_text="The rule that chose, with its settings as they stood.")
     count = models.PositiveIntegerField()
     counts = models.JSONField(help_text="How many of each digit, and what was left out and why.")
+    holdout = models.JSONField(
+        default=list,
+        help_text="[event, digit] of the held-out labels as they stood; they choose the epoch.",
+    )
     last_event = models.ForeignKey(
         LabelEvent, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
     )

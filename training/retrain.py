@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import User
 from django.db import DatabaseError, IntegrityError, connection, transaction
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import F, Q, Value
+from django.db.models.functions import Concat, Now
 from django.utils import timezone
 from django_q.tasks import async_task
 
 from predictions.models import ModelVersion
 from training.errors import AlreadyRunning, NotActive, NotEnoughLabels
+from training.lineage import clean_ancestor
 from training.models import Epoch, Run, Snapshot
 from training.snapshots import Rule, choose, default_rule, freeze
 from training.tuning import Tuning
@@ -66,7 +67,8 @@ def ask_with(rule: Rule, *, trigger: str, by: User | None, least: int, seed: int
     choice = choose(rule)
     if len(choice.labels) < least:
         raise NotEnoughLabels(f"{len(choice.labels)} labels to learn from, {least} needed.")
-    parent = ModelVersion.objects.live().defer("canary").get()
+    live = ModelVersion.objects.live().defer("canary").get()
+    parent = clean_ancestor(live, rule)
     snapshot = freeze(choice, rule)
     try:
         with transaction.atomic():
@@ -117,7 +119,11 @@ def take(run_id: int) -> Run | None:
         host=socket.gethostname(),
         process=os.getpid(),
     )
-    return Run.objects.select_related("snapshot", "parent").get(pk=run_id) if taken else None
+    if not taken:
+        return None
+    run = Run.objects.select_related("snapshot", "parent").get(pk=run_id)
+    say(run, f"Attempt {run.attempts} on {run.host}: {run.snapshot.count} labels, {run.parent}.")
+    return run
 
 
 def execute(run_id: int) -> Run | None:
@@ -146,8 +152,15 @@ def end(run: Run, state: str, *, reason: str = "") -> None:
     changes: dict[str, Any] = {"state": state, "ended_at": timezone.now(), "checkpoint": None}
     if state == Run.State.DONE:
         changes["progress"] = 1.0
+    say(run, f"Ended {state}. {reason}".strip())
     ended = own(run).update(reason=reason, **changes)
     logger.info("run %s ended %s", run.pk, state if ended else "nothing: it was taken away")
+
+
+def say(run: Run, line: str) -> None:
+    """Add a line to the run's log, as long as this attempt is the one that works on it."""
+    at = timezone.localtime().strftime("%H:%M:%S")
+    own(run).update(log=Concat(F("log"), Value(f"{at} {line}\n")))
 
 
 def own(run: Run) -> Any:
@@ -193,6 +206,7 @@ def learn(run: Run) -> ModelVersion:
         version = register(bundle_of(run, lesson), parent=run.parent)
         if not own(run).update(version=version, progress=0.95):
             raise Canceled  # and the version goes with the transaction
+    say(run, f"Registered {version}; the gate compares it with the live version.")
     return version
 
 
@@ -202,6 +216,8 @@ def keep_epoch(run: Run, number: int, loss: float, accuracy: float, holdout: flo
         number=number,
         defaults={"loss": loss, "accuracy": accuracy, "holdout_accuracy": holdout},
     )
+    held_out = "" if holdout is None else f", {holdout:.2%} of the held-out drawings"
+    say(run, f"Epoch {number}: loss {loss:.4f}, {accuracy:.2%} while learning{held_out}.")
 
 
 def checkpoint(run: Run, state: bytes, progress: float) -> None:
@@ -218,7 +234,10 @@ def judge_and_promote(run: Run, version: ModelVersion) -> None:
     from training.judging import judge_version
     from training.promotion import promote_if_earned
 
-    promote_if_earned(judge_version(version))
+    report = judge_version(version)
+    say(run, f"The gate: {report.get_verdict_display()}. {' '.join(report.reasons[:1])}")
+    if promote_if_earned(report):
+        say(run, f"{version} is live.")
 
 
 def reap() -> list[int]:

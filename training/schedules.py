@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django_q.models import Schedule
 
+FINE_TUNE = "training.tasks.by_schedule"
 SCHEDULES = [
     {
         "name": "every minute",
@@ -13,7 +16,7 @@ SCHEDULES = [
     },
     {
         "name": "nightly fine-tune",
-        "func": "training.tasks.by_schedule",
+        "func": FINE_TUNE,
         "schedule_type": Schedule.CRON,
         "cron": "0 3 * * *",
     },
@@ -24,8 +27,17 @@ def make_schedules() -> int:
     """Add those that are missing; how many."""
     made = 0
     for schedule in SCHEDULES:
+        wanted = Schedule(**schedule, repeats=-1)
+        if wanted.schedule_type == Schedule.CRON:  # not at once, as django-q2 would have it
+            wanted.next_run = wanted.calculate_next_run()
         _, is_new = Schedule.objects.get_or_create(
-            name=schedule["name"], defaults={**schedule, "repeats": -1}
+            name=schedule["name"], defaults={**schedule, "repeats": -1, "next_run": wanted.next_run}
         )
         made += is_new
     return made
+
+
+def next_fine_tune() -> datetime | None:
+    """When the schedule asks for a run the next time; None where an admin has switched it off."""
+    found = Schedule.objects.filter(func=FINE_TUNE).exclude(repeats=0).order_by("next_run")
+    return found.values_list("next_run", flat=True).first()

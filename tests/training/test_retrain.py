@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.utils import timezone
-from django_q.models import OrmQ
+from django_q.models import OrmQ, Schedule
 
 from labeling import decisions, intake
 from labeling.decisions import Verdict
@@ -20,33 +19,16 @@ from predictions.models import ModelVersion, Prediction
 from predictions.registry import install_base
 from predictions.visitors import Owner
 from tests.factories import make_prediction, make_user
+from tests.training.lessons import labeled, make_tiny, visitor_on
 from training import retrain, tasks
 from training.errors import AlreadyRunning, NotActive, NotEnoughLabels
 from training.models import Run, Snapshot
 from training.schedules import SCHEDULES, make_schedules
-from training.sides import Side, side_of
+from training.sides import Side
 from training.snapshots import Rule, choose, default_rule, freeze, new_labels
 from training.tuning import Tuning
 
 pytestmark = pytest.mark.django_db
-
-
-def visitor_on(side: Side) -> uuid.UUID:
-    """Somebody whose drawings stand on this side."""
-    while True:
-        visitor = uuid.uuid4()
-        if side_of(Prediction(visitor=visitor)) == side:
-            return visitor
-
-
-def labeled(digit: int | None = 7, *, side: Side = Side.TRAIN, **fields: Any) -> Prediction:
-    """A prediction whose label is settled, each by a drawer of its own unless told."""
-    fields.setdefault("visitor", visitor_on(side))
-    is_audit = fields.pop("is_audit", False)
-    prediction = make_prediction(**fields)
-    decisions.label_by_feedback(prediction, Verdict(digit), owner=Owner(visitor=uuid.uuid4()))
-    Prediction.objects.filter(pk=prediction.pk).update(is_audit=is_audit)
-    return prediction
 
 
 class TestSnapshots:
@@ -154,6 +136,7 @@ class TestAsking:
     def test_the_schedules_are_made_once_and_their_functions_exist(self):
         from django.utils.module_loading import import_string
 
+        Schedule.objects.all().delete()
         assert make_schedules() == len(SCHEDULES)
         assert make_schedules() == 0
         for schedule in SCHEDULES:
@@ -208,17 +191,7 @@ class TestReaping:
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Tuning:
-    """A lesson of seconds: few digits an epoch, written ones in MNIST's place."""
-    from training import lesson
-    from training.engine.strokes import written_digits
-
-    settings.Side.TRAIN_THREADS = 1
-    tuning = replace(
-        Tuning(), epochs=2, digits_an_epoch=256, validation=64, batch_size=64, least_holdout=1
-    )
-    monkeypatch.setattr("training.retrain.Tuning", lambda: tuning)
-    monkeypatch.setattr(lesson, "replayed_digits", lambda: written_digits(400, seed=5))
-    return tuning
+    return make_tiny(monkeypatch, settings)
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ TINY = Recipe(epochs=2, batch_size=16, written=20, strangers=8, validation=10)
 def data(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder with sixty digits in MNIST's place, and a recipe of their size."""
     settings.DATA_DIR = tmp_path
+    settings.MNIST_DIR = tmp_path / "mnist"
     folder = tmp_path / "mnist"
     folder.mkdir()
     for part, count in (("train", 40), ("t10k", 20)):

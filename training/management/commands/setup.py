@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from predictions.models import ModelVersion
+from training.schedules import make_schedules
 
 ADMIN = "admin"
 # Pages that are never served: a viewer that loads from other hosts, and DRF's browsable API.
@@ -23,12 +24,15 @@ UNUSED_STATIC = ["redoc", "rest_framework"]
 
 
 class Command(BaseCommand):
-    help = "Make an installation ready to serve: tables, model version, page files, first account."
+    help = (
+        "Make an installation ready: tables, model version, schedules, page files, first account."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.migrate()
         if not ModelVersion.objects.live().exists():
             call_command("install_base", stdout=self.stdout)
+        make_schedules()
         self.collect_static()
         self.make_first_account()
 

@@ -1,0 +1,198 @@
+// A run, followed without reloading the page. The table beside the chart is the truth on the page:
+// the server writes it, this file adds the rows that come, and the chart is drawn from it. When the
+// state of the run changes, the server's own words are fetched and put in place of the old ones.
+
+const WHILE_ACTIVE = 1000; // ms between two questions about a run that goes on
+const WHILE_IDLE = 10_000; // ms between two looks whether a run was started elsewhere
+const LONGEST_WAIT = 30_000; // ms between two tries while the server does not answer
+const ACTIVE = new Set(["queued", "running"]);
+const ALMOST_CERTAIN = 0.9995;
+
+const find = (name, within = document) => within.querySelector(`[data-${name}]`);
+const home = find("training"); // on the training page alone
+const charts = new Map();
+let tag = ""; // of the run as it is shown
+let failures = 0;
+
+// -- words and numbers --------------------------------------------------------------------------
+
+function percent(share) {
+  if (share === null) return "–";
+  if (share >= ALMOST_CERTAIN && share < 1) return ">99.9%";
+  return `${(share * 100).toFixed(1)}%`;
+}
+
+function rowOf(epoch) {
+  const row = document.createElement("tr");
+  row.dataset.loss = epoch.loss;
+  row.dataset.accuracy = epoch.accuracy;
+  row.dataset.holdout = epoch.holdout_accuracy ?? "";
+  const name = document.createElement("th");
+  name.scope = "row";
+  name.textContent = epoch.number;
+  row.append(name);
+  for (const text of [epoch.loss.toFixed(4), percent(epoch.accuracy), percent(epoch.holdout_accuracy)]) {
+    row.insertCell().textContent = text;
+  }
+  return row;
+}
+
+function show(run) {
+  const bar = find("progress");
+  if (bar) {
+    bar.value = run.progress;
+    find("percent").textContent = percent(run.progress);
+  }
+  find("epochs").replaceChildren(...run.epochs.map(rowOf));
+  find("no-epochs").hidden = run.epochs.length > 0;
+  const log = find("log");
+  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 8;
+  log.textContent = run.log.join("\n");
+  if (atEnd) log.scrollTop = log.scrollHeight;
+  draw();
+}
+
+// -- the curve ----------------------------------------------------------------------------------
+
+function colorOf(name) {
+  const probe = document.createElement("span");
+  probe.className = name;
+  document.body.append(probe);
+  const color = getComputedStyle(probe).color;
+  probe.remove();
+  return color;
+}
+
+function points(name) {
+  const rows = [...find("epochs").rows];
+  return rows.map((row) => (row.dataset[name] === "" ? null : Number(row.dataset[name])));
+}
+
+function line(name, label, color, dashed) {
+  return {
+    label, data: points(name), borderColor: color, backgroundColor: color, borderWidth: 2,
+    pointRadius: 2.5, borderDash: dashed ? [5, 4] : [], tension: 0.2, spanGaps: true,
+  };
+}
+
+function settings(datasets, format) {
+  const ink = colorOf("faint");
+  const scale = { grid: { color: colorOf("rule") }, border: { display: false } };
+  const ticks = { color: ink, maxTicksLimit: 5, font: { family: "Inter, sans-serif", size: 11 } };
+  const planned = Math.max(Number(find("planned").dataset.planned), find("epochs").rows.length);
+  return {
+    type: "line",
+    data: { labels: Array.from({ length: planned }, (_, at) => at + 1), datasets },
+    options: {
+      animation: false,
+      maintainAspectRatio: false,
+      interaction: { mode: "index", intersect: false },
+      scales: {
+        x: { ...scale, ticks },
+        y: { ...scale, ticks: { ...ticks, callback: format } },
+      },
+      plugins: {
+        legend: { display: false },
+        tooltip: { callbacks: { label: (item) => `${item.dataset.label}: ${format(item.parsed.y)}` } },
+      },
+    },
+  };
+}
+
+function drawOne(name, datasets, format) {
+  const canvas = document.querySelector(`[data-chart="${name}"]`);
+  const before = charts.get(name);
+  const wanted = settings(datasets, format);
+  if (before && before.canvas === canvas) {
+    before.data = wanted.data;
+    before.options = wanted.options;
+    before.update("none");
+    return;
+  }
+  before?.destroy();
+  charts.set(name, new Chart(canvas, wanted));
+}
+
+function draw() {
+  if (!find("curve") || typeof Chart === "undefined") return;
+  const pen = colorOf("pen");
+  drawOne("loss", [line("loss", "loss", pen)], (value) => Number(value).toPrecision(2));
+  drawOne(
+    "accuracy",
+    [line("holdout", "held-out drawings", pen), line("accuracy", "while learning", colorOf("faint"), true)],
+    (value) => `${+(value * 100).toFixed(2)}%`,
+  );
+}
+
+// -- asking -------------------------------------------------------------------------------------
+
+async function ask(address, headers = {}) {
+  const answer = await fetch(address, { headers: { Accept: "application/json", ...headers } });
+  if (answer.status === 401 || answer.status === 403) {
+    location.reload(); // signed out meanwhile: the login says so
+    return new Promise(() => {});
+  }
+  if (!answer.ok && answer.status !== 304) throw new Error(`status ${answer.status}`);
+  return answer;
+}
+
+/** Put the server's words in place of those on the page; what a person typed stays. */
+async function renew() {
+  const typing = document.activeElement?.closest?.("input[type=text]");
+  if (typing) return;
+  const answer = await ask(location.href, { Accept: "text/html" });
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const part of document.querySelectorAll("[data-part]")) {
+    if (part.parentElement.closest("[data-part]")) continue; // comes with what it stands in
+    const other = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
+    if (other) part.replaceWith(document.importNode(other, true));
+  }
+  tag = "";
+  draw();
+}
+
+async function look() {
+  const shown = find("run");
+  if (!shown || !ACTIVE.has(shown.dataset.state)) {
+    if (!home) return;
+    const answer = await ask(`${home.dataset.runs}?limit=1`);
+    const newest = (await answer.json()).results[0];
+    if (newest && newest.id !== shown?.dataset.run) await renew();
+    return;
+  }
+  const answer = await ask(shown.dataset.source, tag ? { "If-None-Match": tag } : {});
+  if (answer.status === 304) return;
+  tag = answer.headers.get("ETag") ?? "";
+  const run = await answer.json();
+  show(run);
+  if (run.state !== shown.dataset.state) await renew();
+}
+
+function say(text) {
+  const said = find("said");
+  if (said && said.textContent !== text) said.textContent = text;
+}
+
+async function follow() {
+  const state = find("run")?.dataset.state;
+  if (!ACTIVE.has(state) && !home) return;
+  let wait = ACTIVE.has(state) ? WHILE_ACTIVE : WHILE_IDLE;
+  if (!document.hidden) {
+    try {
+      await look();
+      failures = 0;
+      say("");
+      if (ACTIVE.has(find("run")?.dataset.state)) wait = WHILE_ACTIVE;
+    } catch (error) {
+      if (!(error instanceof TypeError) && !/^status /.test(error.message)) throw error;
+      failures += 1;
+      wait = Math.min(WHILE_ACTIVE * 2 ** failures, LONGEST_WAIT);
+      say("The server does not answer; what you see may be old. Trying again.");
+    }
+  }
+  setTimeout(follow, wait);
+}
+
+addEventListener("themeshown", draw);
+draw();
+if (find("curve") || home) setTimeout(follow, WHILE_ACTIVE);

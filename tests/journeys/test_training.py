@@ -1,0 +1,163 @@
+"""A trainer's way in a real browser: start a run, watch it, read the verdict, promote, take back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, Permission, User
+
+from predictions.models import ModelVersion, Prediction
+from tests.journeys.browser import SEVEN, Browser
+from tests.journeys.conftest import SHOTS
+from tests.training.lessons import labeled, make_tiny
+from training import retrain
+from training.models import Run
+from training.schedules import make_schedules
+from training.sides import Side
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+EPOCHS = 3
+TRAINER = ["view_run", "start_run", "promote_version", "view_modelversion"]
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> None:
+    make_tiny(monkeypatch, settings, epochs=EPOCHS)
+    settings.MNIST_DIR = tmp_path  # the gate's large set would take longer than the run
+    settings.AUTO_PROMOTE = False
+
+
+@pytest.fixture
+def trainer(browser: Browser, log_in: Callable[..., User]) -> User:
+    """The roles of the migrations are gone once a test has emptied the tables."""
+    make_schedules()
+    tia = log_in("tia")
+    role, _ = Group.objects.get_or_create(name="trainer")
+    role.permissions.add(*Permission.objects.filter(codename__in=TRAINER))
+    tia.groups.add(role)
+    return tia
+
+
+def drawings(count: int = 40) -> None:
+    """Labels by people who teach and by people who examine, on digits somebody might write."""
+    from training.engine.strokes import written_digits
+
+    written = written_digits(count, seed=11)
+    for at, (glyph, digit) in enumerate(zip(written.glyphs, written.labels.tolist(), strict=True)):
+        side = Side.HOLDOUT if at % 4 == 0 else Side.TRAIN
+        labeled(digit, side=side, glyph=glyph[0].numpy(), read=(digit + (at % 9 == 0)) % 10)
+
+
+def rows(browser: Browser) -> int:
+    return browser.run("return document.querySelectorAll('[data-epochs] tr').length")
+
+
+def drawn(browser: Browser) -> int:
+    """Points on the curve of losses, as the chart itself holds them."""
+    return browser.run(
+        "const chart = Chart.getChart(document.querySelector('[data-chart=loss]'));"
+        "return chart ? chart.data.datasets[0].data.length : 0"
+    )
+
+
+def shoot(browser: Browser, name: str) -> None:
+    """The page as a person sees it: light, dark, and on a phone."""
+    found = []
+    for theme in ("light", "dark"):
+        browser.theme(theme)
+        browser.screenshot(SHOTS / f"{name}-{theme}.png", whole=True)
+        found += [f"{theme}: {each}" for each in browser.violations()]
+    browser.theme("light")
+    browser.phone()
+    browser.screenshot(SHOTS / f"{name}-phone.png", whole=True)
+    wide = browser.overflow()
+    browser.window(1280, 860)
+    assert found == []
+    assert wide == 0, f"{name} is {wide} pixels wider than a phone"
+
+
+def test_a_trainer_starts_a_run_watches_it_promotes_and_takes_it_back(
+    browser: Browser, trainer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawings()
+    browser.open("/training/")
+    assert "40 / 500" in browser.text("[data-part=tiles]")
+    shoot(browser, "training-before")
+    browser.wait_for("[data-part=start] button").click()
+    browser.wait_for_text(".messages", "is queued with 30 labels")
+    run = Run.objects.get()
+    browser.run("window.same = true")  # gone if the page is loaded again
+    watched: list[tuple[int, int, str]] = []
+    checkpoint = retrain.checkpoint
+
+    def watch(run: Run, state: bytes, progress: float) -> None:
+        """After each epoch, look at the page before going on."""
+        checkpoint(run, state, progress)
+        done = run.epochs.count()
+        browser.wait(lambda: rows(browser) == done, f"epoch {done} in the table", seconds=20)
+        browser.wait(lambda: drawn(browser) == done, f"epoch {done} on the curve")
+        watched.append((rows(browser), drawn(browser), browser.text("[data-percent]")))
+        if done == 2:
+            shoot(browser, "training-running")
+
+    monkeypatch.setattr(retrain, "checkpoint", watch)
+    done = retrain.execute(run.pk)
+    assert done is not None
+    assert done.version is not None
+    assert watched == [(1, 1, "30.0%"), (2, 2, "60.0%"), (3, 3, "90.0%")]
+    browser.wait_for_text("#run-title", "is done")
+    browser.wait_for("[data-verdict]")
+    assert browser.run("return window.same")
+    name = done.version.name
+    shoot(browser, "training-done")
+
+    browser.open(f"/versions/{name}/")
+    shoot(browser, "version")
+    browser.find("#why").send_keys("To see it answer.")
+    browser.find(".decide button").click()
+    browser.wait_for_text(".messages", f"{name} is live")
+    shoot(browser, "versions")
+    browser.open("/")
+    browser.wait(lambda: answering(browser) == name, "the new version to answer")
+    browser.draw(SEVEN)
+    browser.find("[data-submit]").click()
+    browser.wait_for("[data-feedback]:not([hidden])")
+    assert Prediction.objects.latest("pk").version.name == name
+
+    browser.open("/versions/")
+    browser.find(".decide button").click()
+    browser.wait_for_text(".messages", f"{name} was taken back")
+    assert ModelVersion.objects.live().get() == run.parent
+    browser.open("/")
+    browser.wait(lambda: answering(browser) == run.parent.name, "the old version to answer")
+
+
+def answering(browser: Browser) -> str:
+    """Which version the page names; another look when it is not yet the new one."""
+    browser.driver.refresh()
+    return browser.text("footer b")
+
+
+def test_without_javascript_a_run_is_started_and_canceled(browser: Browser, trainer: User) -> None:
+    drawings(30)
+    browser.scripts(enabled=False)
+    browser.open("/training/")
+    browser.find("[data-part=start] button").click()
+    browser.wait_for_text(".messages", "is queued")
+    assert "waits for a worker" in browser.text("#run-title")
+    browser.find("[data-part=head] button").click()
+    browser.wait_for_text(".messages", "is canceled")
+    assert Run.objects.get().state == Run.State.CANCELED
+
+
+def test_a_run_started_elsewhere_appears_by_itself(
+    browser: Browser, trainer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawings(30)
+    browser.open("/training/")
+    assert "No run yet" in browser.text("main")
+    retrain.ask(trigger=Run.Trigger.COMMAND, least=1)
+    browser.wait(lambda: "waits for a worker" in browser.text("main"), "the run", seconds=15)

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django_q import admin as jobs
+from django_q.models import Failure, OrmQ, Schedule, Success
+from unfold.admin import ModelAdmin
+
+from predictions.admin import ReadOnlyAdmin
+from training.models import GateReport, Promotion, Run, Snapshot
+
+
+@admin.register(Snapshot)
+class SnapshotAdmin(ReadOnlyAdmin):
+    list_display = ["id", "count", "digest", "created_at"]
+    fields = ["count", "digest", "counts", "rule", "created_at"]
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Snapshot]:
+        return super().get_queryset(request).defer("holdout")
+
+
+@admin.register(Run)
+class RunAdmin(ReadOnlyAdmin):
+    list_display = ["id", "state", "trigger", "asked_by", "asked_at", "version", "attempts"]
+    list_filter = ["state", "trigger"]
+    list_select_related = ["asked_by", "version"]
+    fields = [
+        "public_id", "state", "trigger", "asked_by", "snapshot", "parent", "version", "recipe",
+        "attempts", "asked_at", "started_at", "ended_at", "heartbeat_at", "host", "process",
+        "progress", "cancel_asked", "reason", "log",
+    ]  # fmt: skip
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
+        return super().get_queryset(request).defer("checkpoint", "version__canary")
+
+
+@admin.register(GateReport)
+class GateReportAdmin(ReadOnlyAdmin):
+    list_display = ["candidate", "against", "verdict", "labels_needed", "look", "made_at"]
+    list_filter = ["verdict"]
+    list_select_related = ["candidate", "against"]
+    fields = [
+        "candidate", "against", "verdict", "labels_needed", "reasons", "figures", "look", "made_at",
+    ]  # fmt: skip
+    readonly_fields = fields
+
+
+@admin.register(Promotion)
+class PromotionAdmin(ReadOnlyAdmin):
+    list_display = ["made_at", "kind", "before", "after", "by", "why"]
+    list_filter = ["kind"]
+    list_select_related = ["before", "after", "by"]
+    fields = ["made_at", "kind", "before", "after", "by", "why", "report"]
+    readonly_fields = fields
+
+
+# -- what django-q2 brings, in the look of the rest -----------------------------------------------
+
+for model in (Schedule, Success, Failure, OrmQ):
+    admin.site.unregister(model)
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(jobs.ScheduleAdmin, ModelAdmin):
+    """When jobs run may be changed, never which: a job is a function of ours, called by name."""
+
+    fields = ["name", "func", "schedule_type", "minutes", "cron", "repeats", "next_run"]
+    readonly_fields = ["name", "func"]
+    list_display = [
+        "name",
+        "schedule_type",
+        "cron",
+        "minutes",
+        "repeats",
+        "next_run",
+        "get_success",
+    ]
+    list_display_links = ["name"]
+    list_filter: list[Any] = []
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class JobAdmin(ReadOnlyAdmin):
+    """What ran or waits, to look at."""
+
+    actions: list[Any] = []
+
+
+@admin.register(Success)
+class SuccessAdmin(JobAdmin, jobs.TaskAdmin):
+    pass
+
+
+@admin.register(Failure)
+class FailureAdmin(JobAdmin, jobs.FailAdmin):
+    pass
+
+
+@admin.register(OrmQ)
+class OrmQAdmin(JobAdmin, jobs.QueueAdmin):
+    pass

@@ -1,0 +1,39 @@
+"""When each version was live: read from the ledger of promotions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+
+from predictions.models import ModelVersion
+from training.models import Promotion
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From when to when; without an end it is live still."""
+
+    start: datetime
+    end: datetime | None
+
+
+def spans() -> dict[int, list[Span]]:
+    """By version, oldest first."""
+    found: defaultdict[int, list[Span]] = defaultdict(list)
+    ledger = list(
+        Promotion.objects.order_by("made_at", "pk").values_list("before", "after", "made_at")
+    )
+    for entry, following in zip(ledger, [*ledger[1:], None], strict=True):
+        _, after, made_at = entry
+        found[after].append(Span(made_at, following[2] if following else None))
+    installed = (
+        ModelVersion.objects.filter(pk=ledger[0][0]).first()
+        if ledger
+        else ModelVersion.objects.live().first()
+    )
+    if installed is not None:  # it went live by being installed, which no entry tells
+        end = ledger[0][2] if ledger else None
+        since = installed.created_at if ledger else installed.live_since or installed.created_at
+        found[installed.pk].insert(0, Span(since, end))
+    return dict(found)

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from predictions.errors import Declined
+from training import retrain
+from training.lineage import Source, versions_containing
+from training.models import Run
+
+
+class Command(BaseCommand):
+    help = (
+        "Show which versions learned from a labeler or a visitor. With --retrain, start a run "
+        "that leaves them out, beginning at the nearest version that never learned from them; "
+        "later runs leave them out too. Nothing is deleted. Ends with 1 when the labeler or "
+        "visitor is unknown, or the run is declined."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        who = parser.add_mutually_exclusive_group(required=True)
+        who.add_argument("--labeler", metavar="NAME", help="what they decided")
+        who.add_argument("--visitor", type=UUID, help="what they drew and what they said")
+        parser.add_argument("--retrain", action="store_true", help="Start the run without them.")
+        parser.add_argument("--least", type=int, default=retrain.LEAST_LABELS)
+        parser.add_argument("--json", action="store_true", help="one line for programs")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        source = self.source(options["labeler"], options["visitor"])
+        if not source.is_known:
+            raise CommandError(
+                f"There is nobody called {options['labeler'] or options['visitor']}."
+            )
+        told: dict[str, Any] = {
+            "standing_labels": source.standing_labels(),
+            "versions": [each.as_json() for each in versions_containing(source.events)],
+            "run": None,
+        }
+        if not options["json"]:
+            self.tell(told)
+        if options["retrain"]:
+            run = self.retrain(source, least=options["least"])
+            told["run"] = {"id": str(run.public_id), "parent": run.parent.name}
+        if options["json"]:
+            self.stdout.write(json.dumps(told))
+
+    def source(self, labeler: str | None, visitor: UUID | None) -> Source:
+        if labeler is not None:
+            known = User.objects.filter(username=labeler).values_list("pk", flat=True)
+            return Source(labelers=tuple(known))
+        return Source(visitors=(str(visitor),))
+
+    def tell(self, told: dict[str, Any]) -> None:
+        self.stdout.write(f"{told['standing_labels']} settled labels of theirs stand.")
+        if not told["versions"]:
+            self.stdout.write("No version has learned from them.")
+        for each in told["versions"]:
+            how = f"{each['labels']} labels" if each["labels"] else f"through {each['through']}"
+            self.stdout.write(f"  {each['version']} ({each['state']}): {how}")
+
+    def retrain(self, source: Source, *, least: int) -> Run:
+        try:
+            run = retrain.ask(
+                trigger=Run.Trigger.COMMAND,
+                least=least,
+                without_labelers=source.labelers,
+                without_visitors=source.visitors,
+            )
+        except Declined as declined:
+            raise CommandError(str(declined)) from declined
+        self.stderr.write(
+            f"Run {run.pk} is queued: {run.snapshot.count} labels, from {run.parent}."
+        )
+        return run

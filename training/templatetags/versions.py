@@ -1,0 +1,83 @@
+"""How runs and versions are written for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+
+from training.models import GateReport, Run
+
+register = template.Library()
+HEATS = 5  # shades of a confusion matrix, besides none
+STATES = {
+    Run.State.QUEUED: "waits for a worker",
+    Run.State.RUNNING: "is running",
+    Run.State.DONE: "is done",
+    Run.State.FAILED: "failed",
+    Run.State.CANCELED: "was canceled",
+}
+
+
+@register.filter
+def run_in_words(run: Run) -> str:
+    if run.is_active and run.cancel_asked:
+        return "stops at its next epoch"
+    return STATES[Run.State(run.state)]
+
+
+@register.filter
+def verdict_in_words(report: GateReport) -> str:
+    """The verdict as one sentence."""
+    against = report.against
+    if report.verdict == GateReport.Verdict.PROMOTE:
+        return f"Promote: it is better than {against} and worse at nothing."
+    if report.verdict == GateReport.Verdict.REJECT:
+        return f"Reject: it must not replace {against}."
+    if report.labels_needed:
+        return f"About {report.labels_needed:,} more labels are needed to decide."
+    return "More labels are needed to decide."
+
+
+@register.filter
+def verdict_kind(report: GateReport) -> str:
+    """The notice's color."""
+    return {"promote": "success", "reject": "error"}.get(report.verdict, "warning")
+
+
+@register.filter
+def points(share: float | None) -> str:
+    """A difference of accuracies in points of a hundred, always with its sign."""
+    if share is None:
+        return "–"
+    number = 100 * share
+    if abs(number) < 0.005:
+        return "±0.00"
+    return f"{number:+.2f}".replace("-", "−")
+
+
+@register.filter
+def better_or_worse(share: float) -> str:
+    """A class: right, wrong or neither."""
+    return "right" if share > 0 else "wrong" if share < 0 else "none"
+
+
+@register.filter
+def accuracy(found: dict[str, Any], when: str) -> float | None:
+    """Of a comparison, "before" or "after"; None where there is nothing to count."""
+    right: int = found[f"right_{when}"]
+    return right / found["n"] if found["n"] else None
+
+
+@register.filter
+def heat(row: list[int], at: int) -> str:
+    """How dark a cell of a confusion matrix is, as a class; its share of the row decides."""
+    total = sum(row)
+    share = row[at] / total if total else 0.0
+    return f"heat-{min(HEATS, int(share * HEATS * 4) + 1)}" if share else "heat-0"
+
+
+@register.filter
+def share_of(count: int, most: int) -> float:
+    """For the length of a bar."""
+    return count / most if most else 0.0
