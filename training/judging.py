@@ -32,7 +32,7 @@ from training.snapshots import default_rule
 
 logger = logging.getLogger(__name__)
 
-BATCH = 1_000  # glyphs in one forward pass; their layers take about 40 MB
+BATCH = 1_000  # glyphs in one forward pass; their layers take about 100 MB
 MOST_HOLDOUT = 10_000  # the newest; beyond that more items cost time and decide nothing
 MOST_AUDITS = 20_000
 MOST_SHOWN = 100  # changed drawings named in the report, each way
