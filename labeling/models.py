@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from labeling.standing import Past
 from predictions.models import ModelVersion, Prediction, is_digit
 
 
@@ -56,6 +57,11 @@ class LabelEventQuerySet(models.QuerySet["LabelEvent"]):
     def opinions(self) -> Self:
         """What labelers said, each on an item's own merits."""
         return self.filter(kind=LabelEvent.Kind.LABEL, is_gold=False)
+
+    def past(self) -> list[Past]:
+        """What was said, oldest first."""
+        rows = self.order_by("pk").values_list(*Past._fields)
+        return [Past._make(row) for row in rows.iterator()]
 
     def standing(self) -> Self:
         """Those nothing has reversed."""

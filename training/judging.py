@@ -27,7 +27,7 @@ from training.errors import AlreadyLive, NothingLive
 from training.gate import Bounds, Items, Judgement, Kind, Verdict, judge
 from training.models import GateReport, SnapshotLabel
 from training.promotion import live_version
-from training.sides import Side, side_of
+from training.sides import judges
 
 logger = logging.getLogger(__name__)
 
@@ -148,10 +148,10 @@ def settled_labels() -> LabelQuerySet:
 
 
 def holdout(seen: set[uuid.UUID]) -> Iterator[Label]:
-    """Settled labels on drawings by people who are held out; of equal glyphs the newest."""
+    """Settled labels on drawings by people who only judge; of equal glyphs the newest."""
     rows = settled_labels().filter(prediction__is_audit=False).iterator()
-    held = (row for row in rows if side_of(row.prediction) is Side.HOLDOUT)
-    return first_of_each_glyph(held, seen, MOST_HOLDOUT)
+    judging = (row for row in rows if judges(row.prediction))
+    return first_of_each_glyph(judging, seen, MOST_HOLDOUT)
 
 
 def audits(seen: set[uuid.UUID]) -> Iterator[Label]:

@@ -4,8 +4,9 @@ import gzip
 import json
 import struct
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from training.errors import AlreadyLive, NothingLive
 from training.gate import Bounds, Kind
 from training.judging import Judged, collect, judge_version
 from training.models import GateReport, Run, Snapshot, SnapshotLabel
-from training.sides import Side, side_of_drawer
+from training.sides import Side, judges, side_of, steers
 
 pytestmark = pytest.mark.django_db
 FIVE_A_MONTH = datetime(2026, 9, 5, 12, tzinfo=UTC)
@@ -29,23 +30,22 @@ FIVE_A_MONTH = datetime(2026, 9, 5, 12, tzinfo=UTC)
 LAX = Bounds(digit_margin=2.0, cell_margin=1.0, base_margin=1.0, calibration_margin=1.0)
 
 
-def visitors(side: Side) -> Iterator[uuid.UUID]:
-    """Visitors who stand on this side, endlessly."""
-    number = 0
-    while True:
-        number += 1
+def visitors(who: Callable[[Prediction], bool]) -> Iterator[uuid.UUID]:
+    """Visitors of whom this is true, endlessly."""
+    for number in count(1):
         visitor = uuid.UUID(int=number)
-        if side_of_drawer(f"visitor {visitor}") is side:
+        if who(Prediction(visitor=visitor)):
             yield visitor
 
 
-HELD, LEARNED = (next(visitors(side)) for side in (Side.HOLDOUT, Side.TRAIN))
+JUDGE, STEERER = next(visitors(judges)), next(visitors(steers))
+LEARNED = next(visitors(lambda drawn: side_of(drawn) is Side.TRAIN))
 
 
 def make_label(
     digit: int | None = 3,
     *,
-    visitor: uuid.UUID | None = HELD,
+    visitor: uuid.UUID | None = JUDGE,
     state: str = Label.State.SETTLED,
     is_gold: bool = False,
     **fields: Any,
@@ -63,8 +63,8 @@ def make_label(
     )  # fmt: skip
 
 
-def make_labels(count: int, digit: int, **fields: Any) -> None:
-    for _ in range(count):
+def make_labels(number: int, digit: int, **fields: Any) -> None:
+    for _ in range(number):
         make_label(digit, **fields)
 
 
@@ -101,6 +101,7 @@ class TestWhatJudges:
     def test_settled_readable_labels_of_held_out_people(self):
         kept = make_label(3)
         make_label(3, visitor=LEARNED)
+        make_label(3, visitor=STEERER)
         make_label(3, state=Label.State.AWAITING)
         make_label(3, state=Label.State.DISPUTED)
         make_label(None)
@@ -126,7 +127,7 @@ class TestWhatJudges:
         assert list(found) == ["holdout", "audits of 2026-09", "audits of 2026-10"]
 
     def test_copies_of_a_glyph_count_once(self):
-        for visitor, _ in zip(visitors(Side.HOLDOUT), range(3), strict=False):
+        for visitor, _ in zip(visitors(judges), range(3), strict=False):
             make_label(3, visitor=visitor, glyph=some_glyph(1))
         make_label(3, is_audit=True, glyph=some_glyph(1))
         found = collected()
