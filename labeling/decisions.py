@@ -23,6 +23,7 @@ from labeling import gold
 from labeling.errors import AlreadyUndone, Gone, LeaseLost, NothingToUndo
 from labeling.models import Label, LabelEvent, QueueItem, Stream
 from labeling.standing import Past, Said, Standing, latest_of_each, standing, unreversed, vote_of
+from labeling.turns import in_turn
 from predictions.models import Prediction
 from predictions.visitors import Owner
 
@@ -51,6 +52,7 @@ class Decided:
     state: str  # of the label, or "gold"
 
 
+@in_turn
 @transaction.atomic
 def decide(
     public_id: uuid.UUID,
@@ -217,6 +219,7 @@ def place_of(item: QueueItem, stands: Standing | None) -> tuple[bool, str]:
     return False, item.origin
 
 
+@in_turn
 @transaction.atomic
 def undo(labeler: User, *, request_id: uuid.UUID, of: uuid.UUID | None = None) -> LabelEvent:
     """Take back a decision of one's own; the item is open again.
@@ -264,6 +267,7 @@ def reverse(event: LabelEvent, *, by: User, request_id: uuid.UUID | None = None)
     return undoing
 
 
+@in_turn
 @transaction.atomic
 def settle(
     public_id: uuid.UUID, verdict: Verdict, *, reviewer: User, request_id: uuid.UUID

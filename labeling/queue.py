@@ -23,6 +23,7 @@ from django.db.models.functions import Now
 from labeling import gold
 from labeling.errors import LeaseLost
 from labeling.models import LabelEvent, QueueItem, Skip, Stream
+from labeling.turns import in_turn
 from predictions.models import Prediction
 
 LEASE = timedelta(minutes=3)
@@ -55,6 +56,7 @@ class Outlook:
     next_free_in: float | None  # seconds
 
 
+@in_turn
 def claim(
     labeler: User,
     *,
@@ -317,6 +319,7 @@ def give_back(
     return own.update(holder=None, token=None, leased_until=None)
 
 
+@in_turn
 @transaction.atomic
 def skip(labeler: User, public_id: uuid.UUID, *, token: uuid.UUID) -> None:
     """Pass an item on. It does not come back to this labeler; often skipped, it goes to review."""
