@@ -23,12 +23,18 @@ from predictions.models import Prediction
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 2_000  # items restated together
+PLACE = ["origin", "stream", "is_open", "is_parked", "review_after"]
 
 CORRECTIONS = """
 INSERT INTO labeling_labelevent (prediction_id, kind, digit, is_unreadable, labeler_id, created_at,
   stream, version_id, guess_shown, wants_second, is_gold, batch_id)
 SELECT p.id, 'correct', %s, %s, %s, %s, '', p.version_id, %s, %s, %s, %s
 FROM predictions_prediction AS p WHERE p.id {among} ORDER BY p.id"""
+
+PAST = """
+SELECT id, kind, digit, is_unreadable, labeler_id, visitor, wants_second, is_gold, reverses_id,
+  prediction_id, request_id
+FROM labeling_labelevent WHERE prediction_id {among} ORDER BY id"""
 
 
 @transaction.atomic
@@ -129,7 +135,8 @@ def undo_batch(batch: Batch, *, by: User) -> int:
 
 def restate_many(prediction_ids: list[int]) -> None:
     """Bring labels and queue rows to what the events of these items add up to."""
-    items = QueueItem.objects.select_for_update().order_by("pk").in_bulk(prediction_ids)
+    items = QueueItem.objects.select_for_update().only(*PLACE).order_by("pk")
+    by_key = items.in_bulk(prediction_ids)
     labels, gone, moved = [], [], []
     for prediction_id, events in events_by_item(prediction_ids).items():
         stands = standing(events)
@@ -137,7 +144,7 @@ def restate_many(prediction_ids: list[int]) -> None:
             gone.append(prediction_id)
         else:
             labels.append(label_of(prediction_id, stands))
-        item = items.get(prediction_id)
+        item = by_key.get(prediction_id)
         if item is not None and (place := place_of(item, stands)) != (item.is_open, item.stream):
             item.is_open, item.stream = place
             moved.append(item)
@@ -147,9 +154,13 @@ def restate_many(prediction_ids: list[int]) -> None:
 
 
 def events_by_item(prediction_ids: list[int]) -> dict[int, list[Past]]:
+    """In the order they were said; each value as the database has it, to be compared alone."""
     found: dict[int, list[Past]] = defaultdict(list)
-    for event in LabelEvent.objects.filter(prediction__in=prediction_ids).past():
-        found[event.prediction_id].append(event)
+    among, given = among_keys(prediction_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(PAST.format(among=among), [given])
+        for event in map(Past._make, cursor.fetchall()):
+            found[event.prediction_id].append(event)
     return found
 
 
