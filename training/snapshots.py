@@ -2,7 +2,7 @@
 
 Settled labels that name a digit. No audit items (they measure), no gold (it measures people),
 nothing from the holdout side, nothing withdrawn; no source and no glyph more than its share.
-The held-out labels that steer are frozen too: they choose a run's best epoch, and a run that is
+The held-out labels of the moment are frozen too: they choose a run's best epoch, and a run that is
 repeated must choose the same.
 """
 
@@ -95,6 +95,7 @@ def trainable(
             yield label
         else:
             left_out[reason] += 1
+        # Of those held out some choose the epoch; the others are kept for the gate.
         if reason == HELD_OUT and label.digit is not None and steers(label.prediction):
             holdout.append((label.event_id, label.digit))
 

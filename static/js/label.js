@@ -420,6 +420,13 @@ async function idsOfOtherTabs() {
   return ids;
 }
 
+// A grid opened in another tab takes over what this page held; a key must not land on it.
+addEventListener("storage", (event) => {
+  if (!event.key?.startsWith(HELD) || !event.newValue) return;
+  for (const id of JSON.parse(event.newValue)) drop(id, () => true);
+  fill();
+});
+
 // -- holding on and letting go -----------------------------------------------------------------------------
 
 let keptAt = performance.now();
