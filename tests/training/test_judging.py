@@ -16,7 +16,7 @@ from django.core.management import call_command
 
 from labeling.models import Gold, Label, LabelEvent
 from predictions.models import ModelVersion, Prediction
-from tests.factories import make_live, make_prediction, make_version, some_glyph
+from tests.factories import make_live, make_prediction, make_user, make_version, some_glyph
 from training import judging
 from training.errors import AlreadyLive, NothingLive
 from training.gate import Bounds, Kind
@@ -109,6 +109,16 @@ class TestWhatJudges:
         holdout = collected()["holdout"]
         assert holdout.ids == (kept.prediction.public_id,)
         assert holdout.labels.tolist() == [3]
+
+    def test_nobody_who_was_withdrawn(self):
+        eve, ada = make_user("eve"), make_user("ada")
+        drawer = next(visitors(lambda drawn: judges(drawn) and drawn.visitor != JUDGE))
+        rule = {"without_labelers": [eve.pk], "without_visitors": [str(drawer)]}
+        Snapshot.objects.create(digest="x", rule=rule, count=0, counts={})
+        for label, labeler in ((make_label(1), eve), (make_label(2), ada), (make_label(4), None)):
+            LabelEvent.objects.filter(pk=label.event_id).update(labeler=labeler)
+        make_label(5, visitor=drawer)
+        assert sorted(collected()["holdout"].labels.tolist()) == [2, 4]
 
     def test_the_glyphs_are_those_that_were_captured(self):
         wanted = some_glyph(5)
