@@ -2,7 +2,7 @@
 
 Settled labels that name a digit. No audit items (they measure), no gold (it measures people),
 nothing from the holdout side, nothing withdrawn; no source and no glyph more than its share.
-The held-out labels that steer are frozen too: they choose a run's best epoch, and a run that is
+The held-out labels of the moment are frozen too: they choose a run's best epoch, and a run that is
 repeated must choose the same.
 """
 
