@@ -251,6 +251,7 @@ async function lose(entry, reason) {
   }
   done = done.filter((one) => one.request_id !== entry.request_id);
   unmark(entry.request_id);
+  tellLast("");
   showLost(entry, reason);
   return true;
 }
@@ -694,7 +695,7 @@ function showElsewhere(count) {
   find("elsewhere").hidden = !count;
 }
 
-let progressAt = performance.now();
+let progressAt = -Infinity;
 async function showProgress() {
   if (document.hidden || locked) return;
   progressAt = performance.now();
