@@ -64,7 +64,7 @@ def decide(
 ) -> Decided:
     """A labeler answers an item they hold."""
     item = locked_item(public_id)
-    events = events_of(item.prediction_id, request_id)
+    events = events_of(item.prediction_id)
     if answered := by_request(events, request_id):
         check_same(answered, item, LabelEvent.Kind.LABEL, verdict, by=labeler)
         return Decided(answered, item.prediction, state_after(events, answered))
@@ -120,11 +120,8 @@ def locked_item(public_id: uuid.UUID) -> QueueItem:
     return item
 
 
-def events_of(prediction_id: int, request_id: uuid.UUID | None = None) -> list[Past]:
-    wanted = Q(prediction_id=prediction_id)
-    if request_id is not None:
-        wanted |= Q(request_id=request_id)
-    return LabelEvent.objects.filter(wanted).past()
+def events_of(prediction_id: int) -> list[Past]:
+    return LabelEvent.objects.filter(prediction=prediction_id).past()
 
 
 def by_request(events: list[Past], request_id: uuid.UUID) -> Past | None:
@@ -151,7 +148,7 @@ def state_after(events: list[Past], answered: Past) -> str:
 def append(**fields: Any) -> LabelEvent:
     try:
         return LabelEvent.objects.create(**fields)
-    except IntegrityError as taken:  # the same request id, on another item, at the same moment
+    except IntegrityError as taken:  # the same request id on another item
         if "request_id" not in str(taken):
             raise
         raise Gone("This request id was used for something else; nothing was changed.") from taken
@@ -273,7 +270,7 @@ def settle(
 ) -> Decided:
     """A reviewer rules on an item, whoever holds it."""
     item = locked_item(public_id)
-    events = events_of(item.prediction_id, request_id)
+    events = events_of(item.prediction_id)
     if answered := by_request(events, request_id):
         check_same(answered, item, LabelEvent.Kind.SETTLE, verdict, by=reviewer)
         return Decided(answered, item.prediction, state_after(events, answered))

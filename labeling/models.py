@@ -5,7 +5,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from labeling.standing import Past
@@ -65,7 +65,9 @@ class LabelEventQuerySet(models.QuerySet["LabelEvent"]):
 
     def standing(self) -> Self:
         """Those nothing has reversed."""
-        return self.exclude(kind=LabelEvent.Kind.UNDO).filter(reversed_by__isnull=True)
+        # No join: few events are reversed, which planners take for a reason to read all of them.
+        reversed_ones = LabelEvent.objects.filter(reverses=OuterRef("pk"))
+        return self.exclude(kind=LabelEvent.Kind.UNDO).filter(~Exists(reversed_ones))
 
 
 class LabelEvent(models.Model):
