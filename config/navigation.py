@@ -25,6 +25,8 @@ ENTRIES: list[tuple[str, str, str | None]] = [
     ("Draw", "predictions:draw", None),
     ("History", "predictions:history", None),
     ("Label", "labeling:label", "labeling.label_items"),
+    ("Grid", "labeling:grid", "labeling.label_items"),
+    ("Review", "labeling:review", "labeling.review_items"),
     ("Training", "training:training", "training.view_run"),
     ("Versions", "training:versions", "training.view_run"),
 ]

@@ -145,7 +145,8 @@ class BatchAdmin(ReadOnlyAdmin):
             except Declined as declined:
                 messages.warning(request, f"{batch}: {declined}")
             else:
-                messages.success(request, f"{batch} was taken back: {count:,} labels.")
+                what = "places" if batch.kind == Batch.Kind.REVIEW else f"{count:,} labels"
+                messages.success(request, f"{batch} was taken back: {what} are as they were.")
 
 
 @admin.register(Gold)

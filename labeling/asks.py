@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from django.db.models import F
+from django.db.models import F, OuterRef, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from labeling.decisions import place_of
 from labeling.models import Ask, Batch, Label, QueueItem, Stream
 from labeling.standing import Standing
 
 ITEMS_A_SECOND = 1_000  # a place's share of the clock: keeps the order of one asking
-AT_ONCE = 500  # rows updated together
+AT_ONCE = 2_000  # rows read together
 
 
 def ask(
@@ -22,50 +25,66 @@ def ask(
 
     What stands goes on standing; the next opinion confirms it or calls it in question.
     """
-    items = QueueItem.objects.only("is_open", "stream", "rank", "review_after").in_bulk(keys)
-    labels = Label.objects.in_bulk(keys)
+    found = QueueItem.objects.filter(pk__in=keys)
+    ranks = dict(found.values_list("pk", "rank"))
+    reviews = dict(found.values_list("pk", "review_after"))
+    digits = dict(Label.objects.filter(pk__in=keys).values_list("pk", "digit"))
     first = -time.time()  # the newest asking comes first, as in the feedback stream
-    asked = []
-    for at, key in enumerate(keys):
-        item, label = items[key], labels.get(key)
-        rank = first + at / ITEMS_A_SECOND
-        asked.append(
-            Ask(
-                prediction_id=key,
-                batch=batch,
-                score=(scores or {}).get(key),
-                digit=label.digit if label else None,
-                rank=rank,
-                was_rank=item.rank,
-                was_review_after=item.review_after,
-            )
+    asked = [
+        Ask(
+            prediction_id=key,
+            batch=batch,
+            score=(scores or {}).get(key),
+            digit=digits.get(key),
+            rank=first + at / ITEMS_A_SECOND,
+            was_rank=ranks[key],
+            was_review_after=reviews[key],
         )
-        item.is_open, item.stream, item.rank = True, Stream.REVIEW, rank
-        item.review_after = label.event_id if label else 0
+        for at, key in enumerate(keys)
+    ]
     Ask.objects.bulk_create(asked)
-    write(list(items.values()))
+    found.update(
+        is_open=True,
+        stream=Stream.REVIEW,
+        rank=asked_of(batch, "rank"),
+        review_after=Coalesce(
+            Subquery(Label.objects.filter(pk=OuterRef("pk")).values("event_id")), Value(0)
+        ),
+    )
     return asked
+
+
+def asked_of(batch: Batch, field: str) -> Any:
+    """What a batch's asking notes about each queue item."""
+    return Subquery(Ask.objects.filter(batch=batch, prediction=OuterRef("pk")).values(field))
 
 
 def take_back(batch: Batch) -> None:
     """Give a batch's items the places they had; what was answered since stays answered."""
     # An item that a later asking has moved again is that asking's to give back.
     as_left = Ask.objects.filter(batch=batch, rank=F("prediction__queue_item__rank"))
-    asked = {each.prediction_id: each for each in as_left}
-    items = QueueItem.objects.select_for_update().order_by("pk").in_bulk(asked.keys())
-    labels = Label.objects.in_bulk(asked.keys())
-    for key, item in items.items():
-        item.rank, item.review_after = asked[key].was_rank, asked[key].was_review_after
-        item.is_open, item.stream = place_of(item, standing_of(labels.get(key)))
-    write(list(items.values()))
+    keys = list(as_left.order_by("prediction").values_list("prediction", flat=True))
+    for at in range(0, len(keys), AT_ONCE):
+        some = keys[at : at + AT_ONCE]
+        QueueItem.objects.filter(pk__in=some).update(
+            rank=asked_of(batch, "was_rank"), review_after=asked_of(batch, "was_review_after")
+        )
+        put_where_they_belong(some)
+
+
+def put_where_they_belong(keys: list[int]) -> None:
+    labels = Label.objects.in_bulk(keys)
+    items = QueueItem.objects.select_for_update().filter(pk__in=keys).order_by("pk")
+    moved: dict[tuple[bool, str], list[int]] = defaultdict(list)
+    for item in items.only("is_open", "stream", "origin", "is_parked", "review_after"):
+        place = place_of(item, standing_of(labels.get(item.pk)))
+        if place != (item.is_open, item.stream):
+            moved[place].append(item.pk)
+    for (is_open, stream), some in moved.items():
+        QueueItem.objects.filter(pk__in=some).update(is_open=is_open, stream=stream)
 
 
 def standing_of(label: Label | None) -> Standing | None:
     if label is None:
         return None
     return Standing(label.digit, label.is_unreadable, label.state, label.opinions, label.event_id)
-
-
-def write(items: list[QueueItem]) -> None:
-    fields = ["is_open", "stream", "rank", "review_after"]
-    QueueItem.objects.bulk_update(items, fields, batch_size=AT_ONCE)

@@ -18,7 +18,7 @@ from labeling.decisions import Verdict, label_of, place_of
 from labeling.errors import AlreadyUndone, EmptySelection
 from labeling.intake import take_in
 from labeling.models import Batch, Label, LabelEvent, QueueItem
-from labeling.standing import standing
+from labeling.standing import Past, standing
 from predictions.models import Prediction
 
 logger = logging.getLogger(__name__)
@@ -146,13 +146,9 @@ def restate_many(prediction_ids: list[int]) -> None:
     write_places(moved)
 
 
-def events_by_item(prediction_ids: list[int]) -> dict[int, list[LabelEvent]]:
-    found: dict[int, list[LabelEvent]] = defaultdict(list)
-    events = LabelEvent.objects.filter(prediction__in=prediction_ids).only(
-        "prediction", "kind", "digit", "is_unreadable", "labeler", "visitor", "wants_second",
-        "is_gold", "reverses",
-    )  # fmt: skip
-    for event in events.order_by("pk"):
+def events_by_item(prediction_ids: list[int]) -> dict[int, list[Past]]:
+    found: dict[int, list[Past]] = defaultdict(list)
+    for event in LabelEvent.objects.filter(prediction__in=prediction_ids).past():
         found[event.prediction_id].append(event)
     return found
 

@@ -22,7 +22,7 @@ from django.db.models.functions import Now
 from labeling import gold
 from labeling.errors import AlreadyUndone, Gone, LeaseLost, NothingToUndo
 from labeling.models import Label, LabelEvent, QueueItem, Stream
-from labeling.standing import Standing, latest_of_each, standing, unreversed, vote_of
+from labeling.standing import Past, Said, Standing, latest_of_each, standing, unreversed, vote_of
 from predictions.models import Prediction
 from predictions.visitors import Owner
 
@@ -46,7 +46,7 @@ class Verdict:
 class Decided:
     """The answer to a decision; the same for the same request, however often it is sent."""
 
-    event: LabelEvent
+    event: LabelEvent | Past
     prediction: Prediction
     state: str  # of the label, or "gold"
 
@@ -64,7 +64,7 @@ def decide(
 ) -> Decided:
     """A labeler answers an item they hold."""
     item = locked_item(public_id)
-    events = events_of(item.prediction_id, request_id)
+    events = events_of(item.prediction_id)
     if answered := by_request(events, request_id):
         check_same(answered, item, LabelEvent.Kind.LABEL, verdict, by=labeler)
         return Decided(answered, item.prediction, state_after(events, answered))
@@ -72,7 +72,7 @@ def decide(
     if is_gold:
         gold.check_unanswered(events, labeler.pk)
     else:
-        spend_lease(item, labeler, token)
+        check_lease(item, labeler, token)
     event = append(
         prediction_id=item.prediction_id,
         kind=LabelEvent.Kind.LABEL,
@@ -91,8 +91,18 @@ def decide(
     )
     if is_gold:
         return Decided(event, item.prediction, "gold")
-    stands = restate(item, [*events, event])
+    item.holder = item.token = item.leased_until = None  # the hold is used up by the answer
+    stands = restate(item, [*events, event], is_spent=True)
     return Decided(event, item.prediction, stands.state if stands else "")
+
+
+LOOKED_AT = [
+    *(field.name for field in QueueItem._meta.concrete_fields),
+    *(
+        f"prediction__{name}"
+        for name in ("public_id", "digit", "confidence", "version", "is_audit")
+    ),
+]
 
 
 def locked_item(public_id: uuid.UUID) -> QueueItem:
@@ -100,7 +110,8 @@ def locked_item(public_id: uuid.UUID) -> QueueItem:
     item = (
         QueueItem.objects.select_for_update(of=("self",))
         .select_related("prediction")
-        .defer("prediction__glyph", "prediction__probabilities")
+        .only(*LOOKED_AT)
+        .annotate(is_held=Q(leased_until__gt=Now()))
         .filter(prediction__public_id=public_id)
         .first()
     )
@@ -109,20 +120,15 @@ def locked_item(public_id: uuid.UUID) -> QueueItem:
     return item
 
 
-def events_of(prediction_id: int, request_id: uuid.UUID | None = None) -> list[LabelEvent]:
-    wanted = Q(prediction_id=prediction_id)
-    if request_id is not None:
-        wanted |= Q(request_id=request_id)
-    return list(LabelEvent.objects.filter(wanted).order_by("pk"))
+def events_of(prediction_id: int) -> list[Past]:
+    return LabelEvent.objects.filter(prediction=prediction_id).past()
 
 
-def by_request(events: list[LabelEvent], request_id: uuid.UUID) -> LabelEvent | None:
+def by_request(events: list[Past], request_id: uuid.UUID) -> Past | None:
     return next((event for event in events if event.request_id == request_id), None)
 
 
-def check_same(
-    answered: LabelEvent, item: QueueItem, kind: str, verdict: Verdict, *, by: User
-) -> None:
+def check_same(answered: Past, item: QueueItem, kind: str, verdict: Verdict, *, by: User) -> None:
     """Sent again means: by the same person, and saying the same."""
     if answered.labeler_id != by.pk:
         raise Gone("This request id was used by somebody else.")
@@ -131,7 +137,7 @@ def check_same(
         raise Gone("This request id was used for something else; nothing was changed.")
 
 
-def state_after(events: list[LabelEvent], answered: LabelEvent) -> str:
+def state_after(events: list[Past], answered: Past) -> str:
     """What the first answer said, whatever was decided since."""
     if answered.is_gold:
         return "gold"
@@ -142,24 +148,21 @@ def state_after(events: list[LabelEvent], answered: LabelEvent) -> str:
 def append(**fields: Any) -> LabelEvent:
     try:
         return LabelEvent.objects.create(**fields)
-    except IntegrityError as taken:  # the same request id, on another item, at the same moment
+    except IntegrityError as taken:  # the same request id on another item
         if "request_id" not in str(taken):
             raise
         raise Gone("This request id was used for something else; nothing was changed.") from taken
 
 
-def spend_lease(item: QueueItem, labeler: User, token: uuid.UUID) -> None:
-    """The hold is used up by the answer; a stale or foreign one changes nothing."""
-    spent = QueueItem.objects.filter(
-        pk=item.pk, holder=labeler, token=token, leased_until__gt=Now(), is_open=True
-    ).update(holder=None, token=None, leased_until=None)
-    if not spent:
+def check_lease(item: QueueItem, labeler: User, token: uuid.UUID) -> None:
+    """A stale or foreign hold changes nothing. The row is locked: what it says stays so."""
+    is_theirs = item.is_open and item.holder_id == labeler.pk and item.token == token
+    if not (is_theirs and item.is_held):  # type: ignore[attr-defined]
         raise LeaseLost("This item is no longer yours: the hold ran out or moved on.")
-    item.holder = item.token = item.leased_until = None
 
 
 def calls_for_second(
-    item: QueueItem, verdict: Verdict, events: Iterable[LabelEvent], labeler: User
+    item: QueueItem, verdict: Verdict, events: Iterable[Said], labeler: User
 ) -> bool:
     """A first opinion is checked where it contradicts a confident model, or by lot."""
     if any(event.labeler_id != labeler.pk for event in unreversed(events)):
@@ -170,7 +173,7 @@ def calls_for_second(
     return lots.random() < settings.SECOND_OPINION_RATE
 
 
-def restate(item: QueueItem, events: list[LabelEvent]) -> Standing | None:
+def restate(item: QueueItem, events: Iterable[Said], *, is_spent: bool = False) -> Standing | None:
     """Write what stands after these events, and open or close the item accordingly."""
     stands = standing(events)
     if stands is None:
@@ -183,8 +186,11 @@ def restate(item: QueueItem, events: list[LabelEvent]) -> Standing | None:
             update_fields=["digit", "is_unreadable", "state", "opinions", "event"],
         )
     is_open, stream = place_of(item, stands)
-    if (is_open, stream) != (item.is_open, item.stream):
-        QueueItem.objects.filter(pk=item.pk).update(is_open=is_open, stream=stream)
+    changed: dict[str, Any] = {"is_open": is_open, "stream": stream}
+    if is_spent:
+        changed |= {"holder": None, "token": None, "leased_until": None}
+    if is_spent or (is_open, stream) != (item.is_open, item.stream):
+        QueueItem.objects.filter(pk=item.pk).update(**changed)
         item.is_open, item.stream = is_open, stream
     return stands
 
@@ -264,7 +270,7 @@ def settle(
 ) -> Decided:
     """A reviewer rules on an item, whoever holds it."""
     item = locked_item(public_id)
-    events = events_of(item.prediction_id, request_id)
+    events = events_of(item.prediction_id)
     if answered := by_request(events, request_id):
         check_same(answered, item, LabelEvent.Kind.SETTLE, verdict, by=reviewer)
         return Decided(answered, item.prediction, state_after(events, answered))
@@ -315,7 +321,7 @@ def label_by_feedback(
     return event
 
 
-def says_already(events: list[LabelEvent], verdict: Verdict, owner: Owner) -> bool:
+def says_already(events: list[Past], verdict: Verdict, owner: Owner) -> bool:
     """Whether this person said just that, and nobody ruled on it since."""
     live = unreversed(events)
     rulings = [event.pk for event in live if event.kind != LabelEvent.Kind.LABEL]

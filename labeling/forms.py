@@ -1,6 +1,8 @@
-"""What the label page's form sends when there is no JavaScript."""
+"""What the pages' forms send when there is no JavaScript."""
 
 from __future__ import annotations
+
+from uuid import UUID
 
 from django import forms
 
@@ -11,6 +13,9 @@ UNREADABLE = "unreadable"
 SKIP = "skip"
 UNDO = "undo"
 NEXT = "next"
+SHOW = "show"
+CONFIRM = "confirm"
+VERDICTS = [*((str(digit), str(digit)) for digit in DIGITS), (UNREADABLE, "Unreadable")]
 
 
 class AnswerForm(forms.Form):
@@ -18,8 +23,7 @@ class AnswerForm(forms.Form):
 
     said = forms.ChoiceField(
         choices=[
-            *((str(digit), str(digit)) for digit in DIGITS),
-            (UNREADABLE, "Unreadable"),
+            *VERDICTS,
             (SKIP, "Skip"),
             (UNDO, "Undo"),
             (NEXT, "Next"),
@@ -38,5 +42,58 @@ class AnswerForm(forms.Form):
         return said
 
     def verdict(self) -> Verdict:
-        said = self.cleaned_data["said"]
-        return Verdict(None if said == UNREADABLE else int(said))
+        return verdict_of(self.cleaned_data["said"])
+
+
+class SettleForm(forms.Form):
+    """A reviewer's ruling on one item, or taking the last one back."""
+
+    said = forms.ChoiceField(choices=[*VERDICTS, (UNDO, "Undo")])
+    item = forms.UUIDField(required=False)
+    request_id = forms.UUIDField()
+
+    def clean(self) -> dict[str, object]:
+        said = super().clean() or {}
+        if said.get("said") != UNDO and not said.get("item"):
+            raise forms.ValidationError("The ruling names no item.")
+        return said
+
+    def verdict(self) -> Verdict:
+        return verdict_of(self.cleaned_data["said"])
+
+
+class UUIDsField(forms.MultipleChoiceField):
+    """Any number of ids; whether they mean anything is for the verb to say."""
+
+    def valid_value(self, value: str) -> bool:
+        try:
+            UUID(value)
+        except ValueError:
+            return False
+        return True
+
+    def clean(self, value: object) -> list[UUID]:
+        return [UUID(each) for each in super().clean(value)]
+
+
+class GridForm(forms.Form):
+    """Show a digit's grid, confirm what is shown, or take a confirmed batch back."""
+
+    act = forms.ChoiceField(choices=[(SHOW, "Show"), (CONFIRM, "Confirm"), (UNDO, "Undo")])
+    digit = forms.TypedChoiceField(choices=[(d, str(d)) for d in DIGITS], coerce=int)
+    token = forms.UUIDField(required=False)
+    request_id = forms.UUIDField(required=False)
+    batch = forms.UUIDField(required=False)
+    ids = UUIDsField(required=False)
+    wrong = UUIDsField(required=False)
+
+    def clean(self) -> dict[str, object]:
+        said = super().clean() or {}
+        needs = {CONFIRM: ("token", "request_id", "ids"), UNDO: ("batch",)}
+        if not all(said.get(name) for name in needs.get(str(said.get("act")), ())):
+            raise forms.ValidationError("Something of the form is missing.")
+        return said
+
+
+def verdict_of(said: str) -> Verdict:
+    return Verdict(None if said == UNREADABLE else int(said))

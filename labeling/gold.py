@@ -8,27 +8,12 @@ import uuid
 from collections.abc import Iterable
 
 from django.conf import settings
-from django.contrib.auth.models import User
-from django.db import transaction
 
 from labeling.errors import LeaseLost
-from labeling.models import Gold, LabelEvent, QueueItem
-from labeling.standing import reversed_by
-from predictions.models import Prediction
+from labeling.models import Gold
+from labeling.standing import Past, reversed_by
 
 HOUR = 3600  # seconds; a token is good for the hour it was made in and the next
-
-
-@transaction.atomic
-def add(prediction: Prediction, digit: int, *, by: User) -> Gold:
-    """From now on its answer is known: it leaves the queue and is woven in."""
-    known, _ = Gold.objects.update_or_create(
-        prediction=prediction, defaults={"digit": digit, "added_by": by}
-    )
-    QueueItem.objects.filter(pk=prediction.pk).update(
-        is_parked=True, is_open=False, holder=None, token=None, leased_until=None
-    )
-    return known
 
 
 def token_for(labeler_id: int, prediction_id: int, *, hour: int | None = None) -> uuid.UUID:
@@ -58,7 +43,7 @@ def tokens_among(labeler_id: int, tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]
     return made & set(tokens)
 
 
-def check_unanswered(events: list[LabelEvent], labeler_id: int) -> None:
+def check_unanswered(events: list[Past], labeler_id: int) -> None:
     """A gold item is answered once, unless the answer was taken back."""
     taken_back = reversed_by(events)
     if any(

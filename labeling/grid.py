@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from labeling import asks
@@ -180,3 +180,13 @@ def undo(user: User, batch_id: uuid.UUID) -> int:
     if batch is None or not may_undo(user, batch):
         raise Gone("There is no such batch of yours.")
     return undo_batch(batch, by=user)
+
+
+def still_held(labeler: User, token: uuid.UUID) -> QuerySet[QueueItem]:
+    """What this hold covers, to be shown again; nothing once it is over."""
+    return (
+        QueueItem.objects.filter(holder=labeler, token=token, leased_until__gt=Now(), is_open=True)
+        .select_related("prediction")
+        .defer("prediction__glyph", "prediction__probabilities")
+        .order_by("-score", "prediction")[:AT_MOST]
+    )

@@ -5,9 +5,10 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from labeling.standing import Past
 from predictions.models import ModelVersion, Prediction, is_digit
 
 
@@ -57,9 +58,16 @@ class LabelEventQuerySet(models.QuerySet["LabelEvent"]):
         """What labelers said, each on an item's own merits."""
         return self.filter(kind=LabelEvent.Kind.LABEL, is_gold=False)
 
+    def past(self) -> list[Past]:
+        """What was said, oldest first."""
+        rows = self.order_by("pk").values_list(*Past._fields)
+        return [Past._make(row) for row in rows.iterator()]
+
     def standing(self) -> Self:
         """Those nothing has reversed."""
-        return self.exclude(kind=LabelEvent.Kind.UNDO).filter(reversed_by__isnull=True)
+        # No join: few events are reversed, which planners take for a reason to read all of them.
+        reversed_ones = LabelEvent.objects.filter(reverses=OuterRef("pk"))
+        return self.exclude(kind=LabelEvent.Kind.UNDO).filter(~Exists(reversed_ones))
 
 
 class LabelEvent(models.Model):

@@ -51,7 +51,6 @@ def label(request: HttpRequest) -> HttpResponse:
         "request_id": uuid.uuid4(),
         "progress": progress.of(labeler),
         "digits": DIGITS,
-        "gold_share": settings.GOLD_RATE,
     }
     return render(request, "labeling/label.html", context)
 
@@ -62,7 +61,7 @@ def person(request: HttpRequest) -> User:
 
 
 def shows_guess(held: queue.Held) -> bool:
-    return settings.SHOW_GUESSES and held.stream != Stream.AUDIT
+    return settings.SHOW_GUESSES and not held.is_audit
 
 
 def held_in(request: HttpRequest, labeler: User) -> queue.Held | None:
@@ -105,9 +104,15 @@ def take(form: AnswerForm, labeler: User, request: HttpRequest) -> queue.Held | 
             request_id=said["request_id"],
             guess_shown=said["guess_shown"],
         )
-        guess = decided.prediction.digit
-        messages.success(request, f"You said {decided.event.value}. The model said {guess}.")
+        messages.success(request, answer_in_words(decided))
     return None
+
+
+def answer_in_words(decided: decisions.Decided) -> str:
+    said = f"You said {decided.event.value}."
+    if decided.prediction.is_audit:
+        return said  # the guess would steer whoever takes the answer back
+    return f"{said} The model said {decided.prediction.digit}."
 
 
 def claim_one(labeler: User) -> queue.Held | None:

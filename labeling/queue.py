@@ -17,17 +17,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import (
-    Case,
-    Count,
-    DurationField,
-    ExpressionWrapper,
-    F,
-    Min,
-    Q,
-    Value,
-    When,
-)
+from django.db.models import Count, DurationField, ExpressionWrapper, F, Min, Q
 from django.db.models.functions import Now
 
 from labeling import gold
@@ -101,15 +91,17 @@ def lease(labeler: User, tokens: Mapping[int, uuid.UUID]) -> int:
     """Hold these items, each by a token of its own, where nobody else does; how many it got."""
     if not tokens:
         return 0
-    own_token = Case(
-        *[When(pk=key, then=Value(token)) for key, token in tokens.items()],
-        output_field=QueueItem._meta.get_field("token"),
-    )
-    return (
-        QueueItem.objects.filter(pk__in=list(tokens), is_open=True)
-        .filter(Q(leased_until__isnull=True) | Q(leased_until__lte=Now()) | Q(holder=labeler))
-        .update(holder=labeler, token=own_token, leased_until=Now() + LEASE)
-    )
+    end = POSTGRESQL_LEASE_END if on_postgresql() else SQLITE_LEASE_END
+    now = POSTGRESQL_NOW if on_postgresql() else SQLITE_NOW
+    own_token = " ".join(["WHEN %s THEN %s"] * len(tokens))
+    keys = ", ".join(["%s"] * len(tokens))
+    given = [each for key, token in tokens.items() for each in (key, adapted_uuid(token))]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            LEASED.format(own_token=own_token, keys=keys, end=end, now=now),
+            [labeler.pk, *given, LEASE.total_seconds(), *tokens, labeler.pk],
+        )
+        return int(cursor.rowcount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +136,13 @@ class Candidate:
 
 POSTGRESQL_NOW = "STATEMENT_TIMESTAMP()"
 SQLITE_NOW = "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"
+POSTGRESQL_LEASE_END = "STATEMENT_TIMESTAMP() + MAKE_INTERVAL(secs => %s)"
+SQLITE_LEASE_END = "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '+' || %s || ' seconds')"
+LEASED = """
+UPDATE labeling_queueitem SET holder_id = %s, token = CASE prediction_id {own_token} END,
+  leased_until = {end}
+WHERE prediction_id IN ({keys}) AND is_open
+  AND (leased_until IS NULL OR leased_until <= {now} OR holder_id = %s)"""
 # One arm a stream keeps each stream's order with one short walk along the index `queue_order`.
 FREE = """
   SELECT * FROM (
@@ -199,6 +198,10 @@ def candidates_sql(*, with_gold: bool) -> str:
 
 def on_postgresql() -> bool:
     return connection.vendor == "postgresql"
+
+
+def adapted_uuid(value: uuid.UUID) -> uuid.UUID | str:
+    return value if connection.features.has_native_uuid_field else value.hex
 
 
 def candidates(labeler: User, count: int, held: int, *, with_gold: bool = False) -> list[Candidate]:

@@ -106,8 +106,10 @@ def reasons_against(keys: list[int]) -> dict[int, str]:
     )
     gold = set(Gold.objects.filter(pk__in=keys).values_list("pk", flat=True))
     disputed = set(Label.objects.disputed().filter(pk__in=keys).values_list("pk", flat=True))
-    reasons: dict[int, str] = {}
+    # A drawing made since the queue was brought up to date has no place to move from.
+    reasons = dict.fromkeys(keys, "not in the queue yet")
     for key, is_open, stream, origin in items:
+        del reasons[key]
         if origin == Stream.AUDIT:
             reasons[key] = "audits, which lot alone decides about"
         elif key in gold:

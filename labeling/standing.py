@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
+from uuid import UUID
 
 MAJORITY = 2  # equal opinions among three
 
@@ -31,6 +32,26 @@ class Said(Protocol):
     def is_gold(self) -> bool: ...
     @property
     def reverses_id(self) -> int | None: ...
+
+
+class Past(NamedTuple):
+    """An event as the rule and the verbs look at it; whole rows would cost ten times as much."""
+
+    pk: int
+    kind: str
+    digit: int | None
+    is_unreadable: bool
+    labeler_id: int | None
+    visitor: UUID | None
+    wants_second: bool
+    is_gold: bool
+    reverses_id: int | None
+    prediction_id: int
+    request_id: UUID | None
+
+    @property
+    def value(self) -> str:
+        return "unreadable" if self.is_unreadable else str(self.digit)
 
 
 @dataclass(frozen=True, slots=True)

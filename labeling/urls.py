@@ -2,11 +2,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from labeling import pages
+from labeling import grid_pages, pages, review_pages
 
 app_name = "labeling"
 urlpatterns = [
     path("label/", pages.label, name="label"),
+    path("label/grid/", grid_pages.grid, name="grid"),
+    path("review/", review_pages.review, name="review"),
+    path("review/agreement/", review_pages.agreement, name="agreement"),
     # Found before the page of `predictions` at the same address: its form makes labels here.
     path("predictions/<uuid:public_id>/", pages.prediction, name="prediction"),
 ]

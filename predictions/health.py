@@ -95,6 +95,8 @@ def clusters() -> dict[str, timedelta]:
 def fault_of(cluster: str, worked_at: datetime | None, since: datetime) -> str:
     if worked_at is None:
         return f"No worker of {cluster} was seen in the last minute: its jobs wait."
+    if worked_at == NEVER:
+        return f"Workers of {cluster} have started; no job has passed through them yet."
     if worked_at < since:
         return f"Workers of {cluster} are alive, but no job passes through them."
     return ""

@@ -246,6 +246,8 @@ class Feedback(models.Model):
 
     class Meta:
         verbose_name_plural = "feedback"
+        # The labeling queue asks every second what was said since it last looked.
+        indexes = [models.Index(fields=["changed_at"], name="feedback_by_time")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(digit__isnull=True) | is_digit("digit"), name="feedback_is_a_digit"

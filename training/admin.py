@@ -83,6 +83,12 @@ class ScheduleAdmin(jobs.ScheduleAdmin, ModelAdmin):
     list_display_links = ["name"]
     list_filter: list[Any] = []
 
+    def save_model(self, request: HttpRequest, obj: Schedule, form: Any, change: bool) -> None:
+        """A new rhythm counts from now on, not after one more run in the old one."""
+        if {"schedule_type", "cron"} & set(form.changed_data) and obj.schedule_type == obj.CRON:
+            obj.next_run = obj.calculate_next_run()
+        super().save_model(request, obj, form, change)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 

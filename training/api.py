@@ -68,7 +68,10 @@ class LiveQuery(StrictQuery):
 class ReportOutput(serializers.Serializer[Any]):
     verdict = serializers.ChoiceField(choices=GateReport.Verdict.values)
     against = serializers.CharField(help_text="The version that was live then.")
-    labels_needed = serializers.IntegerField(allow_null=True)
+    labels_needed = serializers.IntegerField(
+        allow_null=True,
+        help_text="So many more settled drawings of those that judge: held out, or audits.",
+    )
     reasons = serializers.ListField(
         child=serializers.CharField(), help_text="In words, the deciding ones first."
     )

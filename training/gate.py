@@ -317,6 +317,11 @@ def items_for_gain(
     return min(many, most)
 
 
+def least_of(margin: float, bounds: Bounds) -> int:
+    """How many items show that nothing is lost when none of them differs."""
+    return items_for_no_loss(0.0, margin, bounds)
+
+
 def items_for_no_loss(differing: float, margin: float, bounds: Bounds) -> int:
     """How many items show that nothing is lost, when nothing is and this share differs."""
     sure = NORMAL.inv_cdf(bounds.confidence)
@@ -344,6 +349,10 @@ class Check:
 def check_gain(pairs: Pairs, bounds: Bounds, look: int) -> Check:
     """Is it better over all human items, at the level this look may use?"""
     level = bounds.level_of(look)
+    if not pairs.n:
+        more = items_for_gain(USUAL_BETTER, USUAL_WORSE, level, bounds.power)
+        said = f"No drawing that may judge has a settled label yet; it takes about {more:,}."
+        return Check("gain", State.OPEN, said, more)
     said = (
         f"{pairs.in_words('drawings')}: p = {p_text(pairs.p)}, one-sided {p_text(pairs.p_better)}"
     )
@@ -395,8 +404,13 @@ def check_digits(compared: Comparison, bounds: Bounds, margin: float, what: str)
     n = max(compared.overall.n, 1)
     # A share of what comes in shows this digit; smoothed, so that an unseen one has a share too.
     more = max(math.ceil(wanted[d] * (n + 10) / (pairs[d].n + 1)) for d in unsure)
-    counts = ", ".join(f"{d} ({pairs[d].in_words('')})" for d in unsure)
-    said = f"On {what} not yet shown to lose less than {points(margin)}: {counts}."
+    said = f"On {what} not yet shown to lose less than {points(margin)}: "
+    if len(unsure) == 10:
+        fewest, most = min(each.n for each in pairs), max(each.n for each in pairs)
+        said += f"any digit; there are {fewest} to {most} of each, about {least_of(margin, bounds)}"
+        said += " are the least that can show it."
+    else:
+        said += ", ".join(f"{d} ({pairs[d].in_words('')})" for d in unsure) + "."
     return Check(name, State.OPEN, said, more, wanted)
 
 
@@ -458,6 +472,8 @@ def check_sets(compared: Sequence[Comparison], bounds: Bounds) -> Check:
 
     A month has few audits, and what is past gets no more of them: only harm that is shown counts.
     """
+    if not compared:
+        return Check("sets", State.PASSED, "There are no drawings that could have become worse.")
     harm = holm([each.overall.p_worse for each in compared])
     for each, p in zip(compared, harm, strict=True):
         if p <= 1 - bounds.confidence and each.overall.difference < -bounds.set_margin:

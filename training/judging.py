@@ -27,11 +27,12 @@ from training.errors import AlreadyLive, NothingLive
 from training.gate import Bounds, Items, Judgement, Kind, Verdict, judge
 from training.models import GateReport, SnapshotLabel
 from training.promotion import live_version
-from training.sides import Side, side_of
+from training.sides import judges
+from training.snapshots import default_rule
 
 logger = logging.getLogger(__name__)
 
-BATCH = 1_000  # glyphs in one forward pass; their layers take about 40 MB
+BATCH = 1_000  # glyphs in one forward pass; their layers take about 100 MB
 MOST_HOLDOUT = 10_000  # the newest; beyond that more items cost time and decide nothing
 MOST_AUDITS = 20_000
 MOST_SHOWN = 100  # changed drawings named in the report, each way
@@ -128,11 +129,18 @@ def collect(versions: Iterable[ModelVersion]) -> Iterator[Judged]:
 
 
 def settled_labels() -> LabelQuerySet:
-    """The newest first; gold is known to labelers by heart, and unreadable is no digit."""
+    """The newest first, of people who are believed.
+
+    Gold is known to labelers by heart, unreadable is no digit, and whoever was withdrawn from
+    learning does not judge what was learned either.
+    """
+    rule = default_rule()
     return (
         Label.objects.settled()
         .readable()
         .filter(prediction__gold__isnull=True)
+        .exclude(event__labeler__in=rule.without_labelers)
+        .exclude(prediction__visitor__in=rule.without_visitors)
         .select_related("prediction")
         .only(
             "digit",
@@ -148,10 +156,10 @@ def settled_labels() -> LabelQuerySet:
 
 
 def holdout(seen: set[uuid.UUID]) -> Iterator[Label]:
-    """Settled labels on drawings by people who are held out; of equal glyphs the newest."""
+    """Settled labels on drawings by people who only judge; of equal glyphs the newest."""
     rows = settled_labels().filter(prediction__is_audit=False).iterator()
-    held = (row for row in rows if side_of(row.prediction) is Side.HOLDOUT)
-    return first_of_each_glyph(held, seen, MOST_HOLDOUT)
+    judging = (row for row in rows if judges(row.prediction))
+    return first_of_each_glyph(judging, seen, MOST_HOLDOUT)
 
 
 def audits(seen: set[uuid.UUID]) -> Iterator[Label]:

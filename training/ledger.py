@@ -24,7 +24,7 @@ def spans() -> dict[int, list[Span]]:
     ledger = list(
         Promotion.objects.order_by("made_at", "pk").values_list("before", "after", "made_at")
     )
-    for entry, following in zip(ledger, [*ledger[1:], None], strict=True):
+    for entry, following in zip(ledger, [*ledger, None][1:], strict=True):
         _, after, made_at = entry
         found[after].append(Span(made_at, following[2] if following else None))
     installed = (

@@ -240,7 +240,14 @@ FACTS = {  # of the card, in the order shown
 
 def facts_of(version: ModelVersion) -> list[tuple[str, Any]]:
     """What the card holds as single values, named for people."""
-    return [(said, version.card[key]) for key, said in FACTS.items() if key in version.card]
+    return [(said, figure(version.card[key])) for key, said in FACTS.items() if key in version.card]
+
+
+def figure(value: Any) -> str:
+    """A value of a card, as long as it has meaning."""
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def scores_of(version: ModelVersion) -> list[tuple[str, dict[str, Any]]]:

@@ -20,7 +20,7 @@ from django.db.models import Exists, OuterRef
 
 from labeling.models import Gold, Label
 from training.models import Snapshot, SnapshotLabel
-from training.sides import Side, drawer_of, side_of
+from training.sides import Side, drawer_of, side_of, steers
 
 HELD_OUT = "holdout"
 LEAST_FOR_SHARES = 100  # below this many labels a share of one source means little
@@ -95,7 +95,8 @@ def trainable(
             yield label
         else:
             left_out[reason] += 1
-        if reason == HELD_OUT and label.digit is not None:
+        # Of those held out some choose the epoch; the others are kept for the gate.
+        if reason == HELD_OUT and label.digit is not None and steers(label.prediction):
             holdout.append((label.event_id, label.digit))
 
 

@@ -46,10 +46,10 @@ def every_minute() -> dict[str, Any]:
     from training.retrain import reap
 
     return {
+        "serving": watch_serving(),  # first: what goes wrong below must not keep a bad one live
         "taken_in": take_in(),
         "reaped": reap(),
         "threshold": by_threshold(),
-        "serving": watch_serving(),
     }
 
 

@@ -443,6 +443,7 @@ function showToward(labels) {
   if (!toward || labels === null) return;
   const share = Math.min(100, (100 * labels) / Number(toward.dataset.enough));
   find("toward-count").textContent = labels.toLocaleString("en-US");
+  find("toward-word").textContent = labels === 1 ? "label" : "labels";
   find("toward-bar").setAttribute("width", `${share}%`);
 }
 

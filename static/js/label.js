@@ -228,7 +228,7 @@ async function arrived(entry, body) {
     showTally();
     showGuess(entry.request_id, body.guess);
   } else if (entry.kind === "undo") {
-    if (!entry.wasSkipped) saved = Math.max(0, saved - 1);
+    saved = Math.max(0, saved - 1);
     showTally();
     await comeBack(entry, body.item);
   }
@@ -251,6 +251,7 @@ async function lose(entry, reason) {
   }
   done = done.filter((one) => one.request_id !== entry.request_id);
   unmark(entry.request_id);
+  tellLast("");
   showLost(entry, reason);
   return true;
 }
@@ -420,6 +421,13 @@ async function idsOfOtherTabs() {
   return ids;
 }
 
+// A grid opened in another tab takes over what this page held; a key must not land on it.
+addEventListener("storage", (event) => {
+  if (!event.key?.startsWith(HELD) || !event.newValue) return;
+  for (const id of JSON.parse(event.newValue)) drop(id, () => true);
+  fill();
+});
+
 // -- holding on and letting go -----------------------------------------------------------------------------
 
 let keptAt = performance.now();
@@ -495,9 +503,11 @@ function act(said, event) {
   done.push({ ...entry, item });
   done = done.slice(-REMEMBERED);
   say(entry);
-  mark(entry, item);
-  announce(`${WORDS[said] ?? said}. ${items.length ? "Next item" : "No next item yet"}.`);
-  fill();
+  afterPaint(() => {
+    mark(entry, item);
+    announce(`${WORDS[said] ?? said}. ${items.length ? "Next item" : "No next item yet"}.`);
+    fill();
+  });
 }
 
 function undo() {
@@ -562,19 +572,27 @@ function showStage() {
   showLeft();
 }
 
-// From the key's own time to the moment after the frame with the next glyph was painted.
-const afterFrame = new MessageChannel();
-let measuring = [];
-afterFrame.port1.onmessage = () => {
-  for (const start of measuring.splice(0)) {
-    const { duration } = performance.measure("key-to-glyph", { start, end: performance.now() });
-    page.dataset.keyToGlyph = duration.toFixed(1);
-  }
+// What can wait until the frame with the next glyph is painted does.
+const painted = new MessageChannel();
+let paintedActs = [];
+painted.port1.onmessage = () => {
+  for (const act of paintedActs.splice(0)) act();
 };
+function afterPaint(act) {
+  paintedActs.push(act);
+  if (paintedActs.length > 1) return;
+  if (document.hidden) painted.port2.postMessage(0); // nothing is painted then
+  else requestAnimationFrame(() => painted.port2.postMessage(0));
+}
+
+// From the key's own time to the moment after the frame with the next glyph was painted.
 function measure(event) {
   if (!items.length) return;
-  measuring.push(event.timeStamp);
-  if (measuring.length === 1) requestAnimationFrame(() => afterFrame.port2.postMessage(0));
+  const start = event.timeStamp;
+  afterPaint(() => {
+    const { duration } = performance.measure("key-to-glyph", { start, end: performance.now() });
+    page.dataset.keyToGlyph = duration.toFixed(1);
+  });
 }
 
 const counted = (count, one, many) => `${count.toLocaleString("en-US")} ${count === 1 ? one : many}`;
@@ -615,6 +633,8 @@ function showTally() {
 const showLeft = () => (find("left").textContent = left.toLocaleString("en-US"));
 
 function mark(entry, item) {
+  const one = done.find((each) => each.request_id === entry.request_id);
+  if (!one) return; // taken back already
   const row = document.createElement("li");
   row.dataset.request = entry.request_id;
   row.toggleAttribute("data-unsaved", true);
@@ -626,6 +646,7 @@ function mark(entry, item) {
   find("recent").prepend(row);
   while (find("recent").children.length > SHOWN_BEFORE) find("recent").lastElementChild.remove();
   if (entry.kind === "skip") row.removeAttribute("data-unsaved");
+  if (one.guess !== undefined) return showGuess(entry.request_id, one.guess); // the server was faster
   tellLast(entry.kind === "skip" ? "Skipped: somebody else gets it." : `You said ${wordFor(entry.digit)}.`);
 }
 
@@ -674,7 +695,7 @@ function showElsewhere(count) {
   find("elsewhere").hidden = !count;
 }
 
-let progressAt = performance.now();
+let progressAt = -Infinity;
 async function showProgress() {
   if (document.hidden || locked) return;
   progressAt = performance.now();

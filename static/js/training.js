@@ -71,7 +71,7 @@ function points(name) {
 function line(name, label, color, dashed) {
   return {
     label, data: points(name), borderColor: color, backgroundColor: color, borderWidth: 2,
-    pointRadius: 2.5, borderDash: dashed ? [5, 4] : [], tension: 0.2, spanGaps: true,
+    pointRadius: 2.5, borderDash: dashed ? [5, 4] : [], spanGaps: true,
   };
 }
 
@@ -116,7 +116,7 @@ function drawOne(name, datasets, format) {
 function draw() {
   if (!find("curve") || typeof Chart === "undefined") return;
   const pen = colorOf("pen");
-  drawOne("loss", [line("loss", "loss", pen)], (value) => Number(value).toPrecision(2));
+  drawOne("loss", [line("loss", "loss", pen)], (value) => Number(value).toPrecision(3));
   drawOne(
     "accuracy",
     [line("holdout", "held-out drawings", pen), line("accuracy", "while learning", colorOf("faint"), true)],
@@ -139,7 +139,10 @@ async function ask(address, headers = {}) {
 /** Put the server's words in place of those on the page; what a person typed stays. */
 async function renew() {
   const typing = document.activeElement?.closest?.("input[type=text]");
-  if (typing) return;
+  if (typing) {
+    tag = ""; // ask again: what changed is still to be shown
+    return;
+  }
   const answer = await ask(location.href, { Accept: "text/html" });
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of document.querySelectorAll("[data-part]")) {
@@ -147,6 +150,7 @@ async function renew() {
     const other = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
     if (other) part.replaceWith(document.importNode(other, true));
   }
+  document.querySelector(".messages")?.remove(); // they spoke of what was before
   tag = "";
   draw();
 }

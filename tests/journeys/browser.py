@@ -87,10 +87,8 @@ class Browser:
         self.cdp("Network.clearBrowserCookies")
         self.cdp("Storage.clearDataForOrigin", origin=base, storageTypes="local_storage")
         self.cdp("Network.enable")
-        self.cdp(
-            "Network.emulateNetworkConditions",
-            offline=False, latency=0, downloadThroughput=-1, uploadThroughput=-1,
-        )  # fmt: skip
+        self.cdp("Network.setBlockedURLs", urls=[])
+        self.offline(False)
         self.window(*DESKTOP)
         self.theme("light")
         self.log()

@@ -146,6 +146,8 @@ def test_an_answer_whose_receipt_was_lost_is_one_label(browser: Browser, ada: Us
     said = answer_all(browser, 2, digit_of)
     all_saved(browser)
     assert events() == said
+    assert browser.text("[data-tally]") == "2 saved"
+    assert not browser.find("[data-lost]").is_displayed()
 
 
 def test_what_waits_survives_a_reload(browser: Browser, ada: User) -> None:

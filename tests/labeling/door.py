@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from labeling.intake import enqueue
-from labeling.models import QueueItem
+from labeling.models import Gold, QueueItem
 from predictions.models import Prediction
 from tests.factories import make_prediction
 
@@ -77,3 +77,11 @@ def let_lease_expire(prediction: Prediction) -> None:
 
 def place(prediction: Prediction) -> tuple[bool, str]:
     return QueueItem.objects.values_list("is_open", "stream").get(pk=prediction.pk)
+
+
+def make_gold(prediction: Prediction, digit: int) -> Gold:
+    """Its answer is known from now on, whatever it was labeled."""
+    QueueItem.objects.filter(pk=prediction.pk).update(
+        is_parked=True, is_open=False, holder=None, token=None, leased_until=None
+    )
+    return Gold.objects.create(prediction=prediction, digit=digit)

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from labeling import decisions, gold
+from labeling import decisions
 from labeling.decisions import Verdict
 from labeling.models import Gold, Label, LabelEvent, QueueItem, Stream
 from predictions.models import Feedback
-from tests.factories import make_ada, make_ben, make_live, make_prediction, make_user
-from tests.labeling.door import Door, let_lease_expire, make_item, place
+from tests.factories import make_ada, make_live, make_prediction, make_user
+from tests.labeling.door import Door, let_lease_expire, make_gold, make_item, place
 from tests.predictions.test_api import post_json
 
 pytestmark = pytest.mark.django_db
@@ -321,7 +321,7 @@ class TestGold:
     def known(self, settings: Any) -> Any:
         settings.GOLD_RATE = 1.0
         made = make_item(digit=4, confidence=0.99)
-        gold.add(made, 4, by=make_ben())
+        make_gold(made, 4)
         return made
 
     def served(self, door: Door, known: Any) -> dict[str, Any]:
@@ -391,7 +391,7 @@ class TestGold:
     def test_making_an_open_item_gold_takes_it_out_of_the_queue(self, ada: Door, known: Any):
         made = make_item()
         item = next(item for item in ada.items(2) if item["id"] == str(made.public_id))
-        gold.add(made, 7, by=known.gold.added_by)
+        make_gold(made, 7)
         assert ada.label(item).status_code == 409
         assert Gold.objects.count() == 2
         assert place(made)[0] is False

@@ -12,13 +12,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from labeling import batches, gold
+from labeling import batches
 from labeling.decisions import Verdict
 from labeling.intake import watch
 from labeling.models import LabelEvent
 from predictions.models import Prediction
 from tests.factories import make_ada, make_ben, make_cy, make_user
-from tests.labeling.door import LABELS, Door, make_item
+from tests.labeling.door import LABELS, Door, make_gold, make_item
 
 pytestmark = pytest.mark.django_db
 PAID_FOR_BY_THE_DATABASE_ALONE = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
@@ -192,10 +192,10 @@ class TestProgress:
 
     def test_accuracy_is_that_on_gold(self, settings: Any):
         settings.GOLD_RATE = 1.0
-        user, ben = make_ada(), make_ben()
+        user = make_ada()
         ada = Door(user)
         for at in range(3):
-            gold.add(make_item(), 7 if at else 3, by=ben)
+            make_gold(make_item(), 7 if at else 3)
         for _ in range(5):
             make_item()
         for _ in range(3):

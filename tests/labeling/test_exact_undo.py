@@ -31,6 +31,7 @@ from predictions.models import Prediction
 from predictions.visitors import Owner
 from tests.factories import make_live, make_prediction, make_user, some_glyph
 from tests.labeling.digest import as_standing, digest_of_what_stands
+from tests.labeling.door import make_gold
 
 DIGITS = st.sampled_from([7, 3, 5, None])
 ITEM = st.integers(0, 5)
@@ -64,7 +65,7 @@ class Queue(RuleBasedStateMachine):
             make_prediction(confidence=0.7),
         ]
         take_in()
-        gold.add(made[5], 4, by=self.reviewer)
+        make_gold(made[5], 4)
         self.items: list[Prediction] = made
 
     def teardown(self) -> None:

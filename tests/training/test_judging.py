@@ -4,8 +4,9 @@ import gzip
 import json
 import struct
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,13 @@ from django.core.management import call_command
 
 from labeling.models import Gold, Label, LabelEvent
 from predictions.models import ModelVersion, Prediction
-from tests.factories import make_live, make_prediction, make_version, some_glyph
+from tests.factories import make_live, make_prediction, make_user, make_version, some_glyph
 from training import judging
 from training.errors import AlreadyLive, NothingLive
 from training.gate import Bounds, Kind
 from training.judging import Judged, collect, judge_version
 from training.models import GateReport, Run, Snapshot, SnapshotLabel
-from training.sides import Side, side_of_drawer
+from training.sides import Side, judges, side_of, steers
 
 pytestmark = pytest.mark.django_db
 FIVE_A_MONTH = datetime(2026, 9, 5, 12, tzinfo=UTC)
@@ -29,23 +30,22 @@ FIVE_A_MONTH = datetime(2026, 9, 5, 12, tzinfo=UTC)
 LAX = Bounds(digit_margin=2.0, cell_margin=1.0, base_margin=1.0, calibration_margin=1.0)
 
 
-def visitors(side: Side) -> Iterator[uuid.UUID]:
-    """Visitors who stand on this side, endlessly."""
-    number = 0
-    while True:
-        number += 1
+def visitors(who: Callable[[Prediction], bool]) -> Iterator[uuid.UUID]:
+    """Visitors of whom this is true, endlessly."""
+    for number in count(1):
         visitor = uuid.UUID(int=number)
-        if side_of_drawer(f"visitor {visitor}") is side:
+        if who(Prediction(visitor=visitor)):
             yield visitor
 
 
-HELD, LEARNED = (next(visitors(side)) for side in (Side.HOLDOUT, Side.TRAIN))
+JUDGE, STEERER = next(visitors(judges)), next(visitors(steers))
+LEARNED = next(visitors(lambda drawn: side_of(drawn) is Side.TRAIN))
 
 
 def make_label(
     digit: int | None = 3,
     *,
-    visitor: uuid.UUID | None = HELD,
+    visitor: uuid.UUID | None = JUDGE,
     state: str = Label.State.SETTLED,
     is_gold: bool = False,
     **fields: Any,
@@ -63,8 +63,8 @@ def make_label(
     )  # fmt: skip
 
 
-def make_labels(count: int, digit: int, **fields: Any) -> None:
-    for _ in range(count):
+def make_labels(number: int, digit: int, **fields: Any) -> None:
+    for _ in range(number):
         make_label(digit, **fields)
 
 
@@ -101,6 +101,7 @@ class TestWhatJudges:
     def test_settled_readable_labels_of_held_out_people(self):
         kept = make_label(3)
         make_label(3, visitor=LEARNED)
+        make_label(3, visitor=STEERER)
         make_label(3, state=Label.State.AWAITING)
         make_label(3, state=Label.State.DISPUTED)
         make_label(None)
@@ -108,6 +109,16 @@ class TestWhatJudges:
         holdout = collected()["holdout"]
         assert holdout.ids == (kept.prediction.public_id,)
         assert holdout.labels.tolist() == [3]
+
+    def test_nobody_who_was_withdrawn(self):
+        eve, ada = make_user("eve"), make_user("ada")
+        drawer = next(visitors(lambda drawn: judges(drawn) and drawn.visitor != JUDGE))
+        rule = {"without_labelers": [eve.pk], "without_visitors": [str(drawer)]}
+        Snapshot.objects.create(digest="x", rule=rule, count=0, counts={})
+        for label, labeler in ((make_label(1), eve), (make_label(2), ada), (make_label(4), None)):
+            LabelEvent.objects.filter(pk=label.event_id).update(labeler=labeler)
+        make_label(5, visitor=drawer)
+        assert sorted(collected()["holdout"].labels.tolist()) == [2, 4]
 
     def test_the_glyphs_are_those_that_were_captured(self):
         wanted = some_glyph(5)
@@ -126,7 +137,7 @@ class TestWhatJudges:
         assert list(found) == ["holdout", "audits of 2026-09", "audits of 2026-10"]
 
     def test_copies_of_a_glyph_count_once(self):
-        for visitor, _ in zip(visitors(Side.HOLDOUT), range(3), strict=False):
+        for visitor, _ in zip(visitors(judges), range(3), strict=False):
             make_label(3, visitor=visitor, glyph=some_glyph(1))
         make_label(3, is_audit=True, glyph=some_glyph(1))
         found = collected()

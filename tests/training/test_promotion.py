@@ -5,13 +5,11 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
-from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
@@ -36,6 +34,7 @@ from training.promotion import (
     versions_below,
     watch_serving,
 )
+from training.schedules import make_schedules
 
 pytestmark = pytest.mark.django_db
 State = ModelVersion.State
@@ -166,6 +165,13 @@ class TestReasons:
         assert done is not None
         assert done.by is None
         assert live_names() == ["new"]
+
+    def test_a_verdict_about_what_is_no_longer_live_is_not_obeyed(self):
+        old, new, other = make_live("old"), make_version("new"), make_version("other")
+        report = make_report(new, old)
+        promote(other, by=None, why="x")
+        assert promote_if_earned(report) is None
+        assert live_names() == ["other"]
 
 
 class TestRollingBack:
@@ -342,11 +348,16 @@ class TestWatching:
             note_fault(only.pk, "fails")
         assert ServingFault.objects.get().count == 3
 
-    def test_the_schedule_names_a_task_that_is_there(self):
-        import_module("training.migrations.0003_watch_serving").make_schedule(apps, None)
-        schedule = Schedule.objects.get(name="watch serving")
+    def test_it_happens_every_minute(self):
+        make_live("good")
+        bad = make_version("bad", favorite=3)
+        promote(bad, by=None, why="x")
+        note_fault(bad.pk, "fails")
+        make_schedules()
+        schedule = Schedule.objects.get(name="every minute")
         assert (schedule.schedule_type, schedule.minutes) == (Schedule.MINUTES, 1)
-        assert import_string(schedule.func)() == "serves"
+        import_string(schedule.func)()
+        assert live_names() == ["good"]
 
 
 class TestServing:

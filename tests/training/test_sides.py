@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from predictions.models import Prediction
 from tests.factories import make_prediction, make_user
-from training.sides import Side, side_of, side_of_drawer
+from training.sides import Side, judges, side_of, side_of_drawer, steers
 
 users = st.none() | st.integers(1, 2**31)
 visitors = st.none() | st.uuids()
@@ -48,6 +48,21 @@ def test_sides_are_the_same_in_every_release():
     held = [number for number in range(1, 31) if side_of_drawer(f"user {number}") is Side.HOLDOUT]
     assert held == [1, 7, 9, 12, 14, 15, 16, 19, 20, 23]
     assert side_of_drawer("visitor 00000000-0000-0000-0000-000000000001") is Side.TRAIN
+
+
+def test_of_those_held_out_a_quarter_steers_and_the_rest_judges():
+    people = [Prediction(user_id=number) for number in range(1, 20_001)]
+    held = [person for person in people if side_of(person) is Side.HOLDOUT]
+    assert sum(map(steers, held)) / len(held) == pytest.approx(0.25, abs=0.02)
+    assert sum(map(judges, held)) == len(held) - sum(map(steers, held))
+
+
+@given(users, visitors, st.uuids())
+def test_nobody_does_more_than_one_of_teach_steer_and_judge(
+    user: int | None, visitor: uuid.UUID | None, glyph: uuid.UUID
+):
+    drawing = drawn(user, visitor, glyph)
+    assert (side_of(drawing) is Side.TRAIN) + steers(drawing) + judges(drawing) == 1
 
 
 @pytest.mark.django_db

@@ -1,0 +1,278 @@
+// The grid: fifty glyphs of one guess. Each cell is a checkbox for "wrong"; arrows move, Space
+// marks, Enter confirms the rest as one batch that can be taken back as one.
+
+const KEEP_EVERY = 60_000; // ms; a hold lasts three minutes
+const PATIENCE = 15_000; // ms until an unanswered request counts as failed
+const SETTLING = 400; // ms in which a second Enter does not confirm glyphs nobody has looked at
+
+const page = document.querySelector("[data-grid]");
+const find = (name) => page.querySelector(`[data-${name}]`);
+const form = find("form");
+const cells = find("cells");
+const csrf = form.querySelector("[name=csrfmiddlewaretoken]").value;
+
+let digit = Number(page.dataset.digit);
+let shown = null; // {token, ids, request_id} while a grid is on screen
+let lastBatch = null;
+let busy = false;
+let shownAt = 0;
+
+const uuid = () =>
+  crypto.randomUUID?.() ?? // absent over plain HTTP
+  "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (c) =>
+    (c ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (c / 4)))).toString(16),
+  );
+
+// -- talking to the server --------------------------------------------------------------------------
+
+const request = (body) => ({
+  method: "POST",
+  body: JSON.stringify(body),
+  headers: { "Content-Type": "application/json", "X-CSRFToken": csrf },
+});
+
+async function post(url, body) {
+  try {
+    const response = await fetch(url, { ...request(body), signal: AbortSignal.timeout(PATIENCE) });
+    const isJson = response.headers.get("Content-Type")?.includes("json");
+    return { ok: response.ok, status: response.status, body: isJson ? await response.json() : null };
+  } catch {
+    return { ok: false, status: 0, body: null }; // the network; the same request may be sent again
+  }
+}
+
+function reason(answer) {
+  if (answer.status === 0) return "There is no connection.";
+  if (answer.status === 401 || answer.status === 403) return "You are logged out. Reload the page to log in again.";
+  return answer.body?.error?.message ?? `The server answered ${answer.status}.`;
+}
+
+// -- showing a grid ------------------------------------------------------------------------------------
+
+async function load() {
+  const asked = digit;
+  clear();
+  wait("Fetching glyphs", "");
+  const answer = await post(page.dataset.gridUrl, { digit: asked });
+  if (asked !== digit) {
+    if (answer.ok) release(answer.body.token, answer.body.items);
+    return;
+  }
+  if (!answer.ok) return wait("Not fetched", reason(answer));
+  if (!answer.body.items.length) {
+    return wait("None left", `No glyph that is read as ${digit} waits for a label. Pick another digit.`);
+  }
+  show(answer.body);
+}
+
+function show({ token, items }) {
+  shown = { token, ids: items.map((item) => item.id), request_id: uuid() };
+  cells.append(...items.map(cellFor));
+  find("wait").hidden = true;
+  find("actions").hidden = false;
+  shownAt = performance.now();
+  tellOtherTabs();
+  count();
+  boxes()[0].focus({ preventScroll: true });
+  announce(`${items.length} glyphs read as ${digit}.`);
+}
+
+function cellFor(item, at) {
+  const cell = document.createElement("label");
+  cell.className = "grid-cell";
+  const box = document.createElement("input");
+  box.type = "checkbox";
+  box.value = item.id;
+  box.tabIndex = at ? -1 : 0; // one stop for the Tab key; arrows move within
+  box.setAttribute("aria-label", `Glyph ${at + 1} is wrong`);
+  const glyph = new Image(28, 28);
+  glyph.src = item.glyph;
+  glyph.alt = "";
+  cell.append(box, glyph);
+  return cell;
+}
+
+function clear() {
+  shown = null;
+  cells.querySelectorAll(".grid-cell").forEach((cell) => cell.remove());
+  find("actions").hidden = true;
+  tellOtherTabs();
+}
+
+function wait(title, words) {
+  find("wait").hidden = false;
+  find("wait-title").textContent = title;
+  find("wait-words").textContent = words;
+}
+
+const boxes = () => [...cells.querySelectorAll("input")];
+const wrongs = () => boxes().filter((box) => box.checked).map((box) => box.value);
+
+function count() {
+  const wrong = wrongs().length;
+  const right = shown.ids.length - wrong;
+  const also = wrong ? `, send ${wrong} to the queue` : "";
+  find("confirm").textContent = `Confirm ${right} as ${digit}${also}`;
+}
+
+const announce = (text) => (find("announce").textContent = text);
+
+function note(text, tone = "") {
+  find("note").textContent = text;
+  find("note").className = `notice ${tone}`;
+  find("note").hidden = !text;
+}
+
+// -- confirming and taking back ----------------------------------------------------------------------------
+
+async function confirm() {
+  if (!shown || busy || performance.now() - shownAt < SETTLING) return;
+  busy = true;
+  const { token, ids, request_id } = shown;
+  const answer = await post(page.dataset.confirmUrl, { digit, token, ids, request_id, wrong: wrongs() });
+  busy = false;
+  if (answer.ok) {
+    lastBatch = answer.body;
+    note("");
+    showDone(`${answer.body.confirmed} confirmed, ${answer.body.sent_back} sent to the queue`, true);
+  } else if (answer.status === 409) {
+    note(`Nothing was confirmed. ${reason(answer)} Here are fresh ones.`, "warning");
+  } else {
+    // The same request goes out again, so pressing once more cannot confirm twice.
+    return note(`Not confirmed yet. ${reason(answer)} Your marks stay; press Enter again.`, "error");
+  }
+  load();
+}
+
+function showDone(words, canUndo) {
+  find("done-words").textContent = words;
+  find("done").hidden = false;
+  find("undo").hidden = !canUndo;
+}
+
+async function undo() {
+  if (!lastBatch || busy) return;
+  busy = true;
+  const answer = await post(page.dataset.batchesUrl.replace("00000000-0000-0000-0000-000000000000", lastBatch.batch), {});
+  busy = false;
+  if (!answer.ok && answer.status !== 409) return note(`Not taken back. ${reason(answer)}`, "error");
+  note("");
+  showDone(answer.ok ? `Taken back: ${answer.body.undone} labels` : reason(answer), false);
+  lastBatch = null;
+  find("cells").querySelector("input")?.focus({ preventScroll: true });
+}
+
+// -- holding on and letting go ------------------------------------------------------------------------------
+
+// The label page in another tab leaves alone what is registered here while this lock is held.
+const tab = uuid();
+const HELD = `inkloop-held-${tab}`;
+let letGo = () => {};
+
+function comeAlive() {
+  navigator.locks?.request(`inkloop-tab-${tab}`, () => new Promise((resolve) => (letGo = resolve)));
+}
+
+function tellOtherTabs() {
+  try {
+    if (shown) localStorage.setItem(HELD, JSON.stringify(shown.ids));
+    else localStorage.removeItem(HELD);
+  } catch {
+    // Without storage the holds' tokens sort it out.
+  }
+}
+
+async function keep() {
+  if (!shown) return;
+  const { token } = shown;
+  const answer = await post(page.dataset.keepUrl, { tokens: [token] });
+  if (answer.ok && shown?.token === token && !answer.body.kept.includes(token)) {
+    note("You were away for long, so these were free for others. Here are fresh ones.", "warning");
+    load();
+  }
+}
+
+function release(token, items) {
+  if (!token) return;
+  const body = { ids: items.map((item) => item.id), tokens: [token] };
+  fetch(page.dataset.releaseUrl, { ...request(body), keepalive: true }).catch(() => {});
+}
+
+function leave() {
+  if (shown) release(shown.token, shown.ids.map((id) => ({ id })));
+  clear();
+  letGo();
+}
+
+// -- keys, tabs and buttons ------------------------------------------------------------------------------------
+
+function pick(next) {
+  if (next === digit || busy) return;
+  if (shown) release(shown.token, shown.ids.map((id) => ({ id })));
+  digit = next;
+  history.replaceState(null, "", `?digit=${digit}`);
+  for (const each of page.querySelectorAll("[data-tab]")) {
+    if (Number(each.dataset.tab) === digit) each.setAttribute("aria-current", "true");
+    else each.removeAttribute("aria-current");
+  }
+  for (const each of page.querySelectorAll("[data-title]")) each.textContent = digit;
+  find("done").hidden = true;
+  note("");
+  load();
+}
+
+page.querySelector(".digit-tabs").addEventListener("click", (event) => {
+  const chosen = event.target.closest("[data-tab]");
+  if (!chosen || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  pick(Number(chosen.dataset.tab));
+});
+
+// How far an arrow goes is decided by how many cells fit in a row on this screen.
+function columns(all) {
+  const top = all[0].getBoundingClientRect().top;
+  const below = all.findIndex((box) => box.getBoundingClientRect().top > top + 4);
+  return below < 0 ? all.length : below;
+}
+
+function move(key) {
+  const all = boxes();
+  const at = Math.max(0, all.indexOf(document.activeElement));
+  const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns(all), ArrowDown: columns(all) }[key];
+  const to = key === "Home" ? 0 : key === "End" ? all.length - 1 : at + step;
+  if (!all[to]) return;
+  for (const box of all) box.tabIndex = -1;
+  all[to].tabIndex = 0;
+  all[to].focus();
+}
+
+const MOVES = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"]);
+const isControl = (target) => target.closest?.("a, button, summary");
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return;
+  const isOnGrid = cells.contains(event.target) || event.target === document.body;
+  if (shown && isOnGrid && MOVES.has(event.key)) move(event.key);
+  else if (event.key === "Enter" && !isControl(event.target)) event.repeat || confirm();
+  else if (event.key.toLowerCase() === "u" && !event.repeat) undo();
+  else return;
+  event.preventDefault();
+});
+
+cells.addEventListener("change", count);
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  confirm();
+});
+find("undo").addEventListener("click", undo);
+addEventListener("pagehide", leave);
+addEventListener("pageshow", (event) => {
+  if (!event.persisted) return;
+  comeAlive();
+  load();
+});
+document.addEventListener("visibilitychange", () => document.hidden || keep());
+setInterval(keep, KEEP_EVERY);
+
+comeAlive();
+load();

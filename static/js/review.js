@@ -1,0 +1,139 @@
+// The review page: keys for the framed dispute, and the next one framed when it is settled. The
+// page works without this file.
+
+const PATIENCE = 15_000; // ms until an unanswered request counts as failed
+const SETTLING = 300; // ms without keys after the frame has moved by itself
+const UNDO_AT_MOST = 50;
+
+const page = document.querySelector("[data-review]");
+const find = (name) => page.querySelector(`[data-${name}]`);
+const disputes = () => [...page.querySelectorAll("[data-dispute]:not([hidden])")];
+
+let current = null;
+let movedAt = -Infinity;
+let settled = []; // {dispute, request_id, word}, the last one last
+let busy = false;
+
+const uuid = () =>
+  crypto.randomUUID?.() ?? // absent over plain HTTP
+  "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (c) =>
+    (c ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (c / 4)))).toString(16),
+  );
+
+async function post(url, body) {
+  const csrf = page.querySelector("[name=csrfmiddlewaretoken]").value;
+  try {
+    const response = await fetch(url, {
+      method: "POST",
+      body: JSON.stringify(body),
+      headers: { "Content-Type": "application/json", "X-CSRFToken": csrf },
+      signal: AbortSignal.timeout(PATIENCE),
+    });
+    const isJson = response.headers.get("Content-Type")?.includes("json");
+    return { ok: response.ok, status: response.status, body: isJson ? await response.json() : null };
+  } catch {
+    return { ok: false, status: 0, body: null };
+  }
+}
+
+function reason(answer) {
+  if (answer.status === 0) return "There is no connection; press again.";
+  if (answer.status === 401 || answer.status === 403) return "You are logged out. Reload the page to log in again.";
+  return answer.body?.error?.message ?? `The server answered ${answer.status}.`;
+}
+
+function frame(dispute, { byPage = false } = {}) {
+  current?.removeAttribute("data-current");
+  current = dispute ?? null;
+  if (byPage) movedAt = performance.now();
+  find("empty").hidden = disputes().length > 0;
+  if (!current) return;
+  current.setAttribute("data-current", "");
+  current.scrollIntoView({ block: "nearest" });
+}
+
+function say(words, tone, undo) {
+  const box = find("note");
+  box.className = `notice review-note ${tone}`;
+  box.hidden = false;
+  find("note-words").textContent = words;
+  box.querySelector("button")?.remove();
+  if (!undo) return;
+  const button = document.createElement("button");
+  button.className = "button";
+  button.type = "button";
+  button.textContent = "Undo";
+  button.addEventListener("click", takeBack);
+  box.append(button);
+}
+
+async function settle(dispute, said) {
+  if (busy) return;
+  busy = true;
+  const id = dispute.querySelector("[name=item]").value;
+  const field = dispute.querySelector("[name=request_id]");
+  const digit = said === "unreadable" ? null : Number(said);
+  const request_id = field.value; // the same when it is pressed again after a break
+  const answer = await post(page.dataset.settleUrl, { id, digit, request_id });
+  busy = false;
+  if (!answer.ok) return say(`Not settled. ${reason(answer)}`, "error");
+  field.value = uuid();
+  settled = [...settled, { dispute, request_id, said }].slice(-UNDO_AT_MOST);
+  const after = dispute.nextElementSibling;
+  dispute.hidden = true;
+  say(`Settled: ${said}.`, "success", true);
+  const next = after && !after.hidden ? after : disputes()[0];
+  frame(next, { byPage: true });
+}
+
+async function takeBack() {
+  const last = settled.at(-1);
+  if (!last || busy) return;
+  busy = true;
+  last.undo_id ??= uuid();
+  const answer = await post(page.dataset.undoUrl, { request_id: last.undo_id, of: last.request_id });
+  busy = false;
+  if (!answer.ok) return say(`Not taken back. ${reason(answer)}`, "error");
+  settled.pop();
+  last.dispute.hidden = false;
+  say(`Taken back: ${last.said}.`, "", settled.length > 0);
+  frame(last.dispute, { byPage: true });
+}
+
+// -- keys and buttons ---------------------------------------------------------------------------------
+
+function meaning(event) {
+  const place = /^(?:Digit|Numpad)([0-9])$/.exec(event.code);
+  if (place && (event.code.startsWith("Numpad") || !event.shiftKey || /^[0-9]$/.test(event.key))) return place[1];
+  return { x: "unreadable", u: "undo", arrowdown: "next", arrowup: "before", j: "next", k: "before" }[event.key.toLowerCase()];
+}
+
+function step(by) {
+  const all = disputes();
+  frame(all[Math.min(all.length - 1, Math.max(0, all.indexOf(current) + by))]);
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.target.closest?.("input:not([type=hidden]), textarea, select")) return;
+  const said = meaning(event);
+  if (!said) return;
+  event.preventDefault();
+  if (said === "next" || said === "before") return step(said === "next" ? 1 : -1);
+  if (event.repeat || performance.now() - movedAt < SETTLING) return;
+  if (said === "undo") takeBack();
+  else if (current) settle(current, said);
+});
+
+for (const dispute of disputes()) {
+  const said = new Set([...dispute.querySelectorAll("[data-value]")].map((cell) => cell.dataset.value));
+  for (const button of dispute.querySelectorAll("[name=said]")) {
+    button.toggleAttribute("data-said", said.has(button.value));
+  }
+  dispute.addEventListener("focusin", () => dispute === current || frame(dispute));
+  dispute.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (event.submitter) settle(dispute, event.submitter.value);
+  });
+}
+frame(disputes()[0]);

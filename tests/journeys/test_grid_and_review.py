@@ -1,0 +1,250 @@
+"""Confirming fifty at a glance, and settling what labelers disagree about."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from selenium.webdriver.common.keys import Keys
+
+from labeling.decisions import Verdict, decide
+from labeling.intake import take_in
+from labeling.models import Batch, Label, LabelEvent, QueueItem
+from predictions.models import Prediction
+from tests.journeys.browser import Browser
+from tests.journeys.conftest import SHOTS
+from tests.journeys.handwriting import written
+from tests.journeys.test_label import give_role
+
+pytestmark = pytest.mark.browser
+GRID = "/label/grid/?digit=3"
+REVIEW = "/review/"
+
+
+@pytest.fixture(autouse=True)
+def _no_chance(settings: Any) -> None:
+    settings.GOLD_RATE = settings.SECOND_OPINION_RATE = 0.0
+
+
+@pytest.fixture
+def ada(browser: Browser, log_in: Callable[..., User]) -> User:
+    ada = log_in("ada")
+    give_role(ada, "labeler", "label_items")
+    return ada
+
+
+@pytest.fixture
+def ron(browser: Browser, log_in: Callable[..., User]) -> User:
+    ron = log_in("ron")
+    give_role(ron, "reviewer", "label_items", "review_items")
+    return ron
+
+
+def threes(count: int, *, sevens: int = 0) -> None:
+    """Glyphs read as 3, the first few of which are sevens."""
+    for at in range(count):
+        written(7 if at < sevens else 3, at, digit=3, confidence=0.999 - at / 1000)
+    take_in()
+
+
+def wait_for_grid(browser: Browser, cells: int) -> None:
+    browser.wait(lambda: len(browser.all("[data-cells] input")) == cells, f"{cells} glyphs")
+    browser.run(SETTLED)
+
+
+SETTLED = "return new Promise(resolve => setTimeout(resolve, 450))"
+# the page ignores Enter so long
+
+
+def test_fifty_are_confirmed_by_key_but_the_marked_ones_and_taken_back_as_one(
+    browser: Browser, ada: User
+) -> None:
+    threes(60, sevens=2)
+    browser.open(GRID)
+    wait_for_grid(browser, 50)
+    browser.press(Keys.SPACE, Keys.ARROW_RIGHT, Keys.SPACE)
+    browser.wait_for_text("[data-confirm]", "Confirm 48 as 3, send 2 to the queue")
+    browser.screenshot(SHOTS / "grid-light.png")
+    browser.press(Keys.ENTER)
+    browser.wait_for_text("[data-done]", "48 confirmed, 2 sent to the queue")
+    wait_for_grid(browser, 10)
+    assert Label.objects.filter(digit=3, state="settled").count() == 48
+    assert Batch.objects.get().count == 48
+    marked = QueueItem.objects.filter(stream="review", is_open=True)
+    assert marked.count() == 2
+    browser.press("u")
+    browser.wait_for_text("[data-done]", "Taken back: 48 labels")
+    assert not Label.objects.exists()
+    assert QueueItem.objects.filter(is_open=True).count() == 60
+
+
+def test_arrows_move_by_rows_and_the_tab_key_leaves_the_grid(browser: Browser, ada: User) -> None:
+    threes(30)
+    browser.open(GRID)
+    wait_for_grid(browser, 30)
+    browser.press(Keys.ARROW_DOWN, Keys.ARROW_RIGHT)
+    assert browser.focus() == "Glyph 12 is wrong"
+    browser.press(Keys.END)
+    assert browser.focus() == "Glyph 30 is wrong"
+    browser.press(Keys.TAB)
+    assert browser.focus() == "Confirm 30 as 3"
+
+
+def test_enter_pressed_twice_does_not_confirm_what_nobody_has_seen(
+    browser: Browser, ada: User
+) -> None:
+    threes(60)
+    browser.open(GRID)
+    wait_for_grid(browser, 50)
+    browser.press(Keys.ENTER, Keys.ENTER, Keys.ENTER)
+    wait_for_grid(browser, 10)
+    assert Batch.objects.count() == 1
+
+
+def test_a_confirmation_without_a_network_is_kept_and_made_once(
+    browser: Browser, ada: User
+) -> None:
+    threes(8)
+    browser.open(GRID)
+    wait_for_grid(browser, 8)
+    browser.offline(True)
+    browser.press(Keys.ENTER)
+    browser.wait_for_text("[data-note]", "Not confirmed yet")
+    browser.offline(False)
+    browser.press(Keys.ENTER)
+    browser.wait_for_text("[data-done]", "8 confirmed")
+    assert Batch.objects.count() == 1
+
+
+def test_a_grid_whose_hold_ran_out_confirms_nothing_and_says_so(
+    browser: Browser, ada: User
+) -> None:
+    threes(5)
+    browser.open(GRID)
+    wait_for_grid(browser, 5)
+    QueueItem.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+    browser.press(Keys.ENTER)
+    browser.wait_for_text("[data-note]", "Nothing was confirmed")
+    assert not LabelEvent.objects.exists()
+
+
+def test_another_digit_frees_the_first_and_nothing_left_is_said(
+    browser: Browser, ada: User
+) -> None:
+    threes(4)
+    browser.open(GRID)
+    wait_for_grid(browser, 4)
+    browser.find("[data-tab='8']").click()
+    browser.wait_for_text("[data-wait]", "None left")
+    browser.wait(lambda: not QueueItem.objects.filter(token__isnull=False).exists(), "freedom")
+    assert browser.path() == "/label/grid/?digit=8"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_the_grid(browser: Browser, ada: User, theme: str) -> None:
+    browser.theme(theme)
+    threes(50, sevens=3)
+    browser.open(GRID)
+    wait_for_grid(browser, 50)
+    browser.press(Keys.SPACE)
+    assert browser.violations() == []
+    browser.screenshot(SHOTS / f"grid-{theme}.png")
+    browser.phone(scale=2)
+    assert browser.overflow() == 0
+    browser.screenshot(SHOTS / f"grid-{theme}-phone.png")
+    small = browser.run(
+        "return [...document.querySelectorAll('[data-cells] label')]"
+        ".filter(cell => cell.getBoundingClientRect().width < 44).length"
+    )
+    assert small == 0
+
+
+# -- review -----------------------------------------------------------------------------------
+
+
+def dispute(truth: int, seed: int, readings: tuple[int | None, ...]) -> Prediction:
+    """Each labeler reads it otherwise; the setting asks for a second opinion every time."""
+    prediction = written(truth, seed, digit=readings[0], confidence=0.62)
+    take_in()
+    for name, digit in zip(("eve", "fay", "gus"), readings, strict=True):
+        user, _ = User.objects.get_or_create(username=name)
+        token = uuid.uuid4()
+        QueueItem.objects.filter(pk=prediction.pk).update(
+            holder=user, token=token, leased_until=timezone.now() + timedelta(minutes=3)
+        )
+        decide(
+            prediction.public_id, Verdict(digit), labeler=user, token=token,
+            request_id=uuid.uuid4(),
+        )  # fmt: skip
+    return prediction
+
+
+@pytest.fixture
+def disputes(browser: Browser, settings: Any) -> list[Prediction]:
+    settings.SECOND_OPINION_RATE = 1.0
+    made = [dispute(4, 1, (9, 4, None)), dispute(7, 2, (1, 7, 2)), dispute(5, 3, (3, 5, 8))]
+    return made[::-1]  # as the page has them, newest first
+
+
+def test_a_reviewer_settles_by_key_and_takes_it_back(
+    browser: Browser, ron: User, disputes: list[Prediction]
+) -> None:
+    browser.open(REVIEW)
+    browser.wait_for("[data-current]")
+    assert "eve" in browser.text("[data-current]")
+    browser.press("5")
+    browser.wait_for_text("[data-note]", "Settled: 5.")
+    browser.run(SETTLED)
+    browser.press(Keys.ARROW_DOWN)
+    browser.press("4")
+    browser.wait_for_text("[data-note]", "Settled: 4.")
+    settled = dict(Label.objects.settled().values_list("prediction", "digit"))
+    assert settled == {disputes[0].pk: 5, disputes[2].pk: 4}
+    browser.run(SETTLED)
+    browser.press("u")
+    browser.wait_for_text("[data-note]", "Taken back: 4.")
+    assert list(Label.objects.settled().values_list("prediction", flat=True)) == [disputes[0].pk]
+    browser.run(SETTLED)
+    browser.press("x")
+    browser.wait_for_text("[data-note]", "Settled: unreadable.")
+    browser.find("[data-current] [value='7']").click()
+    browser.wait_for_text("main", "No disputes")
+    assert Label.objects.settled().count() == 3
+    browser.open(REVIEW)
+    assert "No disputes" in browser.text("main")
+
+
+def test_without_javascript_a_reviewer_settles(
+    browser: Browser, ron: User, disputes: list[Prediction]
+) -> None:
+    browser.scripts(enabled=False)
+    browser.open(REVIEW)
+    browser.find("[data-dispute] [value='5']").click()
+    browser.wait_for_text("main", "Settled: 5.")
+    browser.find("[value=undo]").click()
+    browser.wait_for_text("main", "Taken back.")
+    assert Label.objects.disputed().count() == 3
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_the_review_pages(
+    browser: Browser, ron: User, disputes: list[Prediction], theme: str
+) -> None:
+    browser.theme(theme)
+    browser.open(REVIEW)
+    browser.wait_for("[data-current]")
+    assert browser.violations() == []
+    browser.screenshot(SHOTS / f"review-{theme}.png")
+    browser.phone(scale=2)
+    assert browser.overflow() == 0
+    browser.screenshot(SHOTS / f"review-{theme}-phone.png")
+    browser.open("/review/agreement/")
+    assert browser.overflow() == 0
+    browser.window(1280, 860)
+    assert browser.violations() == []
+    browser.screenshot(SHOTS / f"agreement-{theme}.png")

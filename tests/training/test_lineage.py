@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import json
+import uuid
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django_q.models import OrmQ
+
+from labeling.models import Label, LabelEvent
+from predictions.models import ModelVersion, Prediction
+from predictions.visitors import Owner
+from tests.factories import make_prediction, make_user, make_version
+from tests.training.lessons import labeled, visitor_on, visitor_who
+from training import retrain
+from training.models import Run
+from training.sides import Side, steers
+from training.snapshots import choose, default_rule
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ada() -> User:
+    return make_user("ada", role="labeler")
+
+
+@pytest.fixture
+def bob() -> User:
+    return make_user("bob", role="labeler")
+
+
+def fine_tuned(name: str, **ask: Any) -> ModelVersion:
+    """A version as a run leaves it, without the learning; it goes live."""
+    run = retrain.ask(trigger=Run.Trigger.COMMAND, least=1, **ask)
+    version = make_version(name)
+    ModelVersion.objects.live().update(state="retired")
+    ModelVersion.objects.filter(pk=version.pk).update(parent=run.parent, state="live")
+    Run.objects.filter(pk=run.pk).update(state="done", version=version)
+    version.refresh_from_db()
+    return version
+
+
+def told(*command: str) -> Any:
+    said = StringIO()
+    call_command(*command, "--json", stdout=said, stderr=StringIO())
+    return json.loads(said.getvalue())
+
+
+def said(*command: str) -> str:
+    out = StringIO()
+    call_command(*command, stdout=out, stderr=StringIO())
+    return out.getvalue()
+
+
+# -- lineage -------------------------------------------------------------------------------------
+
+
+def test_a_prediction_is_walked_back_to_the_labelers_and_on_to_the_versions(
+    live_version: ModelVersion, ada: User, bob: User
+) -> None:
+    taught = labeled(3, by=Owner(user_id=ada.pk))
+    labeled(4, by=Owner(user_id=ada.pk))
+    labeled(5, by=Owner(user_id=bob.pk))
+    first = fine_tuned("toy-2")
+    labeled(6)
+    second = fine_tuned("toy-3")
+    event = LabelEvent.objects.get(prediction=taught)
+    asked = make_prediction(version=first)
+
+    lineage = told("lineage", str(asked.public_id))
+    by, base = lineage["versions"]
+    assert (by["name"], base["name"]) == ("toy-2", "toy-live")
+    assert by["run"]["labelers"] == {"ada": 2, "bob": 1}
+    assert event.pk in by["run"]["events"]
+    assert base["run"] is None
+    assert lineage["label"] is None
+
+    lineage = told("lineage", str(taught.public_id))
+    assert lineage["label"]["value"] == "3"
+    assert [each["labeler"] for each in lineage["label"]["events"]] == ["ada"]
+    assert [each["version"] for each in lineage["learned_by"]] == [first.name, second.name]
+
+
+def test_a_version_made_from_one_that_learned_a_label_contains_it_too(
+    live_version: ModelVersion, ada: User
+) -> None:
+    taken_back = labeled(3)
+    labeled(4)
+    fine_tuned("toy-2")
+    Label.objects.filter(prediction=taken_back).update(state="disputed")  # no later run takes it
+    fine_tuned("toy-3")
+    assert told("lineage", str(taken_back.public_id))["learned_by"] == [
+        {"version": "toy-2", "state": "retired", "labels": 1, "through": "toy-2"},
+        {"version": "toy-3", "state": "live", "labels": 0, "through": "toy-2"},
+    ]
+
+
+def test_lineage_is_told_in_words(live_version: ModelVersion, ada: User) -> None:
+    taught = labeled(3, by=Owner(user_id=ada.pk))
+    first = fine_tuned("toy-2")
+    asked = make_prediction(version=first)
+    words = said("lineage", str(asked.public_id))
+    assert "by toy-2 (live)" in words
+    assert "made from toy-live (retired)" in words
+    assert "ada: 1" in words
+    assert "nobody has labeled it" in words
+    words = said("lineage", str(taught.public_id))
+    assert "learned by toy-2 (live), itself" in words
+
+
+def test_an_unknown_prediction_ends_in_an_error() -> None:
+    with pytest.raises(CommandError, match="There is no prediction"):
+        call_command("lineage", str(uuid.uuid4()))
+
+
+# -- withdrawing ---------------------------------------------------------------------------------
+
+
+def test_withdrawing_shows_which_versions_contain_a_labeler_and_deletes_nothing(
+    live_version: ModelVersion, ada: User
+) -> None:
+    labeled(3, by=Owner(user_id=ada.pk))
+    labeled(4)
+    fine_tuned("toy-2")
+    events = LabelEvent.objects.count()
+    withdrawn = told("withdraw", "--labeler", "ada")
+    assert withdrawn["standing_labels"] == 1
+    assert [(each["version"], each["labels"]) for each in withdrawn["versions"]] == [("toy-2", 1)]
+    assert withdrawn["run"] is None
+    assert (LabelEvent.objects.count(), Run.objects.count()) == (events, 1)
+    assert "toy-2 (live): 1 labels" in said("withdraw", "--labeler", "ada")
+
+
+def test_the_run_without_a_labeler_begins_before_they_were_learned_from(
+    live_version: ModelVersion, ada: User
+) -> None:
+    labeled(4)
+    clean = fine_tuned("toy-2")
+    labeled(3, by=Owner(user_id=ada.pk))
+    fine_tuned("toy-3")
+    OrmQ.objects.all().delete()
+    run = told("withdraw", "--labeler", "ada", "--retrain", "--least", "1")["run"]
+    queued = Run.objects.get(public_id=run["id"])
+    assert queued.parent == clean
+    assert queued.snapshot.count == 1
+    assert queued.snapshot.counts["left_out"] == {"withdrawn labeler": 1}
+    assert OrmQ.objects.filter(key="training").count() == 1
+
+
+def test_whoever_was_withdrawn_stays_out_of_later_runs(
+    live_version: ModelVersion, ada: User
+) -> None:
+    labeled(4)
+    labeled(3, by=Owner(user_id=ada.pk))
+    fine_tuned("toy-2", without_labelers=[ada.pk])
+    labeled(5, by=Owner(user_id=ada.pk))
+    labeled(6)
+    choice = choose(default_rule())
+    assert sorted(label.digit for label in choice.labels) == [4, 6]
+    assert choice.left_out == {"withdrawn labeler": 2}
+
+
+def test_a_visitor_is_withdrawn_with_what_they_drew_and_what_they_said(
+    live_version: ModelVersion,
+) -> None:
+    visitor = visitor_on(Side.TRAIN)
+    labeled(3, visitor=visitor)
+    labeled(4, by=Owner(visitor=visitor))
+    labeled(5)
+    fine_tuned("toy-2")
+    withdrawn = told("withdraw", "--visitor", str(visitor), "--retrain", "--least", "1")
+    assert withdrawn["standing_labels"] == 2
+    assert withdrawn["versions"][0]["labels"] == 2
+    queued = Run.objects.get(public_id=withdrawn["run"]["id"])
+    assert (queued.snapshot.count, queued.parent) == (1, live_version)
+
+
+def test_unknown_people_and_declined_runs_end_in_an_error(
+    live_version: ModelVersion, ada: User
+) -> None:
+    for who in (["--labeler", "eve"], ["--visitor", str(uuid.uuid4())]):
+        with pytest.raises(CommandError, match="There is nobody called"):
+            call_command("withdraw", *who)
+    with pytest.raises(CommandError, match="0 labels to learn from, 20 needed"):
+        call_command("withdraw", "--labeler", "ada", "--retrain", stdout=StringIO())
+    assert not Run.objects.exists()
+
+
+def test_withdrawn_labels_do_not_choose_the_best_epoch_either(
+    live_version: ModelVersion, ada: User
+) -> None:
+    labeled(3, visitor=visitor_who(steers), by=Owner(user_id=ada.pk))
+    held = labeled(4, visitor=visitor_who(steers))
+    choice = choose(default_rule(without_labelers=[ada.pk]))
+    assert choice.holdout == [(Label.objects.get(prediction=held).event_id, 4)]
+    assert Prediction.objects.count() == 2
