@@ -10,6 +10,7 @@ const REFILL = 10; // fewer than this, and more are asked for
 const SHOWN_BEFORE = 8; // answers kept in sight
 const REMEMBERED = 100; // answers that "u" can take back without asking the server which
 const KEEP_EVERY = 60_000; // ms; a hold lasts three minutes
+const AWAY = 600_000; // ms without a press; then the holds are left to run out, for others
 const PROGRESS_EVERY = 30_000; // ms
 const ASK_AGAIN = 10_000; // ms between two looks at an empty queue
 const PATIENCE = 15_000; // ms until an unanswered request counts as failed
@@ -431,6 +432,19 @@ addEventListener("storage", (event) => {
 // -- holding on and letting go -----------------------------------------------------------------------------
 
 let keptAt = performance.now();
+let pressedAt = performance.now();
+
+// True once after a long absence: what is on screen may be somebody else's by now, so the press
+// that ends the absence only brings the page up to date.
+function wasAway() {
+  const away = performance.now() - pressedAt > AWAY;
+  pressedAt = performance.now();
+  if (away) {
+    quietUntil = performance.now() + SETTLING;
+    keep();
+  }
+  return away;
+}
 
 async function keep() {
   const held = [...items, ...[...waiting.values()].filter((entry) => entry.kind !== "undo")].filter((one) => one.token);
@@ -738,6 +752,7 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   if (event.repeat) return; // a key held down is one answer
   if (said === "help") return help.showModal();
+  if (wasAway()) return;
   flash(said);
   act(said, event);
 });
@@ -750,7 +765,7 @@ function flash(said) {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (event.submitter) act(event.submitter.value, event);
+  if (event.submitter && !wasAway()) act(event.submitter.value, event);
 });
 find("help-open").addEventListener("click", () => help.showModal());
 
@@ -769,7 +784,7 @@ addEventListener("online", () => {
   comeHere();
 });
 setInterval(() => {
-  keep();
+  if (waiting.size || performance.now() - pressedAt < AWAY) keep();
   adopt();
 }, KEEP_EVERY);
 setInterval(showProgress, PROGRESS_EVERY);
