@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.core.cache import cache
@@ -87,16 +87,15 @@ def toward() -> Toward:
 
 def workers() -> Workers:
     """When the training cluster last showed life, and whether jobs pass through it."""
-    beats = WorkerBeat.objects.filter(cluster=CLUSTER).order_by("-seen_at")
-    beat = beats.first()
+    beat = WorkerBeat.objects.filter(cluster=CLUSTER).order_by("-seen_at").first()
     if beat is None:
         return Workers(False, "No training worker was ever seen here: a run would wait.", None)
     now = timezone.now()
+    longest_job = clusters()[CLUSTER]
     if beat.seen_at < now - WORKERS_SEEN_WITHIN:
-        return Workers(False, f"No training worker shows life ({beat.host}): a run would wait.",
-                       beat.seen_at)  # fmt: skip
-    busy: timedelta = clusters()[CLUSTER]
-    if beat.worked_at is None or beat.worked_at < now - busy:
-        return Workers(False, f"The worker on {beat.host} is alive, but no job passes through it.",
-                       beat.seen_at)  # fmt: skip
-    return Workers(True, f"The training worker on {beat.host} is well.", beat.seen_at)
+        fault = f"No training worker shows life ({beat.host}): a run would wait."
+    elif beat.worked_at is None or beat.worked_at < now - longest_job:
+        fault = f"The worker on {beat.host} is alive, but no job passes through it."
+    else:
+        return Workers(True, f"The training worker on {beat.host} is well.", beat.seen_at)
+    return Workers(False, fault, beat.seen_at)

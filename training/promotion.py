@@ -73,10 +73,17 @@ def promote(
 
 
 def promote_if_earned(report: GateReport) -> Promotion | None:
-    """What happens by itself after a verdict: `promote` is obeyed where the setting allows."""
+    """What happens by itself after a verdict: `promote` is obeyed where the setting allows.
+
+    Not when another version went live meanwhile: then the verdict is about the past.
+    """
     if not settings.AUTO_PROMOTE or report.verdict != GateReport.Verdict.PROMOTE:
         return None
-    return promote(report.candidate, by=None, report=report, over=report.against)
+    try:
+        return promote(report.candidate, by=None, report=report, over=report.against)
+    except (Overtaken, AlreadyLive) as late:
+        logger.warning("gate report %s is not obeyed: %s", report.pk, late)
+        return None
 
 
 def check_still_live(seen: ModelVersion | None, live: ModelVersion | None) -> None:

@@ -10,6 +10,7 @@ const REFILL = 10; // fewer than this, and more are asked for
 const SHOWN_BEFORE = 8; // answers kept in sight
 const REMEMBERED = 100; // answers that "u" can take back without asking the server which
 const KEEP_EVERY = 60_000; // ms; a hold lasts three minutes
+const AWAY = 600_000; // ms without a press; then the holds are left to run out, for others
 const PROGRESS_EVERY = 30_000; // ms
 const ASK_AGAIN = 10_000; // ms between two looks at an empty queue
 const PATIENCE = 15_000; // ms until an unanswered request counts as failed
@@ -228,7 +229,7 @@ async function arrived(entry, body) {
     showTally();
     showGuess(entry.request_id, body.guess);
   } else if (entry.kind === "undo") {
-    if (!entry.wasSkipped) saved = Math.max(0, saved - 1);
+    saved = Math.max(0, saved - 1);
     showTally();
     await comeBack(entry, body.item);
   }
@@ -251,6 +252,7 @@ async function lose(entry, reason) {
   }
   done = done.filter((one) => one.request_id !== entry.request_id);
   unmark(entry.request_id);
+  tellLast("");
   showLost(entry, reason);
   return true;
 }
@@ -430,6 +432,19 @@ addEventListener("storage", (event) => {
 // -- holding on and letting go -----------------------------------------------------------------------------
 
 let keptAt = performance.now();
+let pressedAt = performance.now();
+
+// True once after a long absence: what is on screen may be somebody else's by now, so the press
+// that ends the absence only brings the page up to date.
+function wasAway() {
+  const away = performance.now() - pressedAt > AWAY;
+  pressedAt = performance.now();
+  if (away) {
+    quietUntil = performance.now() + SETTLING;
+    keep();
+  }
+  return away;
+}
 
 async function keep() {
   const held = [...items, ...[...waiting.values()].filter((entry) => entry.kind !== "undo")].filter((one) => one.token);
@@ -502,9 +517,11 @@ function act(said, event) {
   done.push({ ...entry, item });
   done = done.slice(-REMEMBERED);
   say(entry);
-  mark(entry, item);
-  announce(`${WORDS[said] ?? said}. ${items.length ? "Next item" : "No next item yet"}.`);
-  fill();
+  afterPaint(() => {
+    mark(entry, item);
+    announce(`${WORDS[said] ?? said}. ${items.length ? "Next item" : "No next item yet"}.`);
+    fill();
+  });
 }
 
 function undo() {
@@ -569,19 +586,27 @@ function showStage() {
   showLeft();
 }
 
-// From the key's own time to the moment after the frame with the next glyph was painted.
-const afterFrame = new MessageChannel();
-let measuring = [];
-afterFrame.port1.onmessage = () => {
-  for (const start of measuring.splice(0)) {
-    const { duration } = performance.measure("key-to-glyph", { start, end: performance.now() });
-    page.dataset.keyToGlyph = duration.toFixed(1);
-  }
+// What can wait until the frame with the next glyph is painted does.
+const painted = new MessageChannel();
+let paintedActs = [];
+painted.port1.onmessage = () => {
+  for (const act of paintedActs.splice(0)) act();
 };
+function afterPaint(act) {
+  paintedActs.push(act);
+  if (paintedActs.length > 1) return;
+  if (document.hidden) painted.port2.postMessage(0); // nothing is painted then
+  else requestAnimationFrame(() => painted.port2.postMessage(0));
+}
+
+// From the key's own time to the moment after the frame with the next glyph was painted.
 function measure(event) {
   if (!items.length) return;
-  measuring.push(event.timeStamp);
-  if (measuring.length === 1) requestAnimationFrame(() => afterFrame.port2.postMessage(0));
+  const start = event.timeStamp;
+  afterPaint(() => {
+    const { duration } = performance.measure("key-to-glyph", { start, end: performance.now() });
+    page.dataset.keyToGlyph = duration.toFixed(1);
+  });
 }
 
 const counted = (count, one, many) => `${count.toLocaleString("en-US")} ${count === 1 ? one : many}`;
@@ -622,6 +647,8 @@ function showTally() {
 const showLeft = () => (find("left").textContent = left.toLocaleString("en-US"));
 
 function mark(entry, item) {
+  const one = done.find((each) => each.request_id === entry.request_id);
+  if (!one) return; // taken back already
   const row = document.createElement("li");
   row.dataset.request = entry.request_id;
   row.toggleAttribute("data-unsaved", true);
@@ -633,6 +660,7 @@ function mark(entry, item) {
   find("recent").prepend(row);
   while (find("recent").children.length > SHOWN_BEFORE) find("recent").lastElementChild.remove();
   if (entry.kind === "skip") row.removeAttribute("data-unsaved");
+  if (one.guess !== undefined) return showGuess(entry.request_id, one.guess); // the server was faster
   tellLast(entry.kind === "skip" ? "Skipped: somebody else gets it." : `You said ${wordFor(entry.digit)}.`);
 }
 
@@ -681,7 +709,7 @@ function showElsewhere(count) {
   find("elsewhere").hidden = !count;
 }
 
-let progressAt = performance.now();
+let progressAt = -Infinity;
 async function showProgress() {
   if (document.hidden || locked) return;
   progressAt = performance.now();
@@ -724,6 +752,7 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   if (event.repeat) return; // a key held down is one answer
   if (said === "help") return help.showModal();
+  if (wasAway()) return;
   flash(said);
   act(said, event);
 });
@@ -736,7 +765,7 @@ function flash(said) {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (event.submitter) act(event.submitter.value, event);
+  if (event.submitter && !wasAway()) act(event.submitter.value, event);
 });
 find("help-open").addEventListener("click", () => help.showModal());
 
@@ -755,7 +784,7 @@ addEventListener("online", () => {
   comeHere();
 });
 setInterval(() => {
-  keep();
+  if (waiting.size || performance.now() - pressedAt < AWAY) keep();
   adopt();
 }, KEEP_EVERY);
 setInterval(showProgress, PROGRESS_EVERY);

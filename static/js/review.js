@@ -10,7 +10,7 @@ const find = (name) => page.querySelector(`[data-${name}]`);
 const disputes = () => [...page.querySelectorAll("[data-dispute]:not([hidden])")];
 
 let current = null;
-let movedAt = 0;
+let movedAt = -Infinity;
 let settled = []; // {dispute, request_id, word}, the last one last
 let busy = false;
 

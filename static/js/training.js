@@ -139,7 +139,10 @@ async function ask(address, headers = {}) {
 /** Put the server's words in place of those on the page; what a person typed stays. */
 async function renew() {
   const typing = document.activeElement?.closest?.("input[type=text]");
-  if (typing) return;
+  if (typing) {
+    tag = ""; // ask again: what changed is still to be shown
+    return;
+  }
   const answer = await ask(location.href, { Accept: "text/html" });
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of document.querySelectorAll("[data-part]")) {

@@ -53,7 +53,7 @@ def main() -> None:
         rows.append((name, n, *(f"{share:.1%}" for share in shares), f"{seconds:.0f}"))
         figures["cases"][name] = {"drawings": n, **verdicts}
     table(rows)
-    figures["promoted_in_looks"] = share_over_looks(options.looks, options.rounds)
+    figures["promoted_in_looks"] = share_over_looks(options.looks, 10 * options.rounds)
     print(
         f"\nno true difference, {options.looks} looks: {figures['promoted_in_looks']:.1%} promoted"
     )

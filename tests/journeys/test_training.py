@@ -125,6 +125,9 @@ def test_a_trainer_starts_a_run_watches_it_promotes_and_takes_it_back(
     assert browser.run("return window.same")
     name = done.version.name
     shoot(browser, "training-done")
+    for path in (f"/training/runs/{run.public_id}/", "/training/runs/"):
+        browser.open(path)
+        shoot(browser, "runs" if path.endswith("runs/") else "run")
 
     browser.open(f"/versions/{name}/")
     shoot(browser, "version")

@@ -75,6 +75,8 @@ ONE_POINT = Truth(better=0.014, worse=0.004)
 POISONED = Truth(better=0.003, worse=0.003, base_worse=0.002, confused={(7, 1): 0.108})
 # Better over all while one digit collapses: the mends outweigh it.
 COLLAPSED = Truth(better=0.03, worse=0.003, both_wrong=0.01, confused={(4, 9): 0.10})
+# The same digit read as all the others, each so rarely that no single confusion stands out.
+SCATTERED = replace(COLLAPSED, confused={(4, read): 0.012 for read in range(10) if read != 4})
 
 
 def promoted(truth: Truth, n: int, dice: np.random.Generator, **options: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -17,12 +18,17 @@ from training.sides import Side, side_of
 from training.tuning import Tuning
 
 
-def visitor_on(side: Side) -> uuid.UUID:
-    """Somebody whose drawings stand on this side."""
+def visitor_who(does: Callable[[Prediction], bool]) -> uuid.UUID:
+    """Somebody of whose drawings this holds."""
     while True:
         visitor = uuid.uuid4()
-        if side_of(Prediction(visitor=visitor)) == side:
+        if does(Prediction(visitor=visitor)):
             return visitor
+
+
+def visitor_on(side: Side) -> uuid.UUID:
+    """Somebody whose drawings stand on this side."""
+    return visitor_who(lambda prediction: side_of(prediction) == side)
 
 
 def labeled(
@@ -53,5 +59,8 @@ def make_tiny(monkeypatch: pytest.MonkeyPatch, settings: Any, *, epochs: int = 2
         Tuning(), epochs=epochs, digits_an_epoch=256, validation=64, batch_size=64, least_holdout=1
     )
     monkeypatch.setattr("training.retrain.Tuning", lambda: tuning)
+    monkeypatch.setattr(
+        "training.retrain.HEARTBEAT", 3600.0
+    )  # no thread beside the test's database
     monkeypatch.setattr(lesson, "replayed_digits", lambda: written_digits(400, seed=5))
     return tuning

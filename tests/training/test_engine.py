@@ -207,3 +207,16 @@ def test_the_engine_imports_neither_django_nor_what_needs_it() -> None:
                 assert first != "django", f"{path.name} imports {name}"
                 if first in {"predictions", "labeling", "training", "dashboard", "config"}:
                     assert name in allowed or name.startswith("training.engine"), name
+
+
+def test_the_last_epochs_are_calm_and_the_rate_falls_to_nothing_twice(ten: Digits) -> None:
+    recipe = replace(TINY, epochs=5, calm=2, batch_size=10)  # one step an epoch
+    course = base.new_course(ten, recipe)
+    strengths, rates = [], []
+    for _ in range(recipe.epochs):
+        strengths.append(course.distortion)
+        rates.append(course.schedules[0].get_last_lr()[0] / recipe.rate)
+        next(course.epochs())
+    assert strengths == [1.0, 1.0, 1.0, 0.4, 0.4]
+    assert rates == pytest.approx([1.0, 1.0, 0.5, 0.2, 0.1])
+    assert course.schedules[0].get_last_lr()[0] == 0

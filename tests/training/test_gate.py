@@ -14,6 +14,7 @@ from tests.training.comparisons import (
     NO_DIFFERENCE,
     ONE_POINT,
     POISONED,
+    SCATTERED,
     Truth,
     promoted,
 )
@@ -75,12 +76,13 @@ class TestOver200Comparisons:
     def test_a_digit_that_collapsed_is_never_promoted(self, truth: Truth, n: int):
         assert share_promoted(truth, n, seed=n) == 0
 
-    def test_the_collapse_is_seen_by_the_drawings_alone(self):
+    @pytest.mark.parametrize("truth", [COLLAPSED, SCATTERED])
+    def test_the_collapse_is_seen_by_the_drawings_alone(self, truth: Truth):
         """Also where MNIST's images of that digit are read as well as before."""
         dice = np.random.default_rng(4)
         unharmed = Truth(better=0.001, worse=0.001).items("MNIST", Kind.BASE, 10_000, dice)
         for _ in range(ROUNDS // 4):
-            drawings = COLLAPSED.sets(2_000, dice, base=0)
+            drawings = truth.sets(2_000, dice, base=0)
             assert judge([*drawings, unharmed], look=1).verdict is not Verdict.PROMOTE
 
     def test_poison_in_what_mnist_holds_is_refused_as_forgetting(self):

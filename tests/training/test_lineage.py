@@ -14,10 +14,10 @@ from labeling.models import Label, LabelEvent
 from predictions.models import ModelVersion, Prediction
 from predictions.visitors import Owner
 from tests.factories import make_prediction, make_user, make_version
-from tests.training.lessons import labeled, visitor_on
+from tests.training.lessons import labeled, visitor_on, visitor_who
 from training import retrain
 from training.models import Run
-from training.sides import Side
+from training.sides import Side, steers
 from training.snapshots import choose, default_rule
 
 pytestmark = pytest.mark.django_db
@@ -193,8 +193,8 @@ def test_unknown_people_and_declined_runs_end_in_an_error(
 def test_withdrawn_labels_do_not_choose_the_best_epoch_either(
     live_version: ModelVersion, ada: User
 ) -> None:
-    labeled(3, side=Side.HOLDOUT, by=Owner(user_id=ada.pk))
-    held = labeled(4, side=Side.HOLDOUT)
+    labeled(3, visitor=visitor_who(steers), by=Owner(user_id=ada.pk))
+    held = labeled(4, visitor=visitor_who(steers))
     choice = choose(default_rule(without_labelers=[ada.pk]))
     assert choice.holdout == [(Label.objects.get(prediction=held).event_id, 4)]
     assert Prediction.objects.count() == 2

@@ -166,6 +166,13 @@ class TestReasons:
         assert done.by is None
         assert live_names() == ["new"]
 
+    def test_a_verdict_about_what_is_no_longer_live_is_not_obeyed(self):
+        old, new, other = make_live("old"), make_version("new"), make_version("other")
+        report = make_report(new, old)
+        promote(other, by=None, why="x")
+        assert promote_if_earned(report) is None
+        assert live_names() == ["other"]
+
 
 class TestRollingBack:
     def test_the_one_before_answers_again_and_what_was_taken_back_is_rejected(self):

@@ -34,7 +34,7 @@ def test_an_unknown_version_ends_in_an_error(db: None) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db
 class TestAgain:
     @pytest.fixture
     def made(self, monkeypatch: pytest.MonkeyPatch, settings: Any) -> ModelVersion:

@@ -23,7 +23,7 @@ from training.engine.network import Answer, Reader
 class Recipe:
     """Everything that decides what is learned, besides the digits themselves."""
 
-    epochs: int = 30
+    epochs: int = 20
     seed: int = 0
     batch_size: int = 256
     rate: float = 0.06  # of the kernels; each step turns them by about this much
@@ -32,6 +32,9 @@ class Recipe:
     smoothing: float = 0.03  # share of the target spread over all digits
     memory: float = 0.998  # of the running average that is kept in the end
     distortion: float = 1.0
+    calm: int = 0  # of the epochs, the last, are spent nearer to what people really draw
+    calm_distortion: float = 0.4
+    calm_rate: float = 0.2  # share of the rates that the calm epochs begin with
     stranger_weight: float = 0.1  # of the loss of telling digits from anything else
     written: int = 24_000  # digits drawn from templates of handwriting
     strangers: int = 8_000  # drawings that are no digits
@@ -63,11 +66,9 @@ class Course:
             Muon(kernels, lr=recipe.rate),
             torch.optim.AdamW(others, lr=recipe.small_rate),
         ]
-        steps_an_epoch = max(1, len(digits) // recipe.batch_size)
-        total = steps_an_epoch * recipe.epochs
+        share = _rates(recipe, steps_an_epoch=max(1, len(digits) // recipe.batch_size))
         self.schedules = [
-            torch.optim.lr_scheduler.LambdaLR(o, _ramp(total, recipe.warm_up))
-            for o in self.optimizers
+            torch.optim.lr_scheduler.LambdaLR(optimizer, share) for optimizer in self.optimizers
         ]
         self.average = AveragedModel(network, avg_fn=_remembering(recipe.memory), use_buffers=True)
         self.chance = torch.Generator().manual_seed(recipe.seed)
@@ -77,6 +78,12 @@ class Course:
     def result(self) -> Reader:
         """The running average of the network: what is kept."""
         return cast(Reader, self.average.module)
+
+    @property
+    def distortion(self) -> float:
+        """How strongly the epoch under way distorts."""
+        calm = self.epochs_done >= self.recipe.epochs - self.recipe.calm
+        return self.recipe.calm_distortion if calm else self.recipe.distortion
 
     def epochs(self, each_step: Callable[[], object] = lambda: None) -> Iterator[Epoch]:
         """Go on to the end of the recipe, yielding each epoch; the caller decides what to log."""
@@ -89,7 +96,7 @@ class Course:
         size = min(self.recipe.batch_size, len(self.digits))
         for batch in self.digits.shuffled_batches(size, self.chance):
             images = as_images(batch.glyphs, self.device)
-            images = distort(images, self.chance, self.recipe.distortion)
+            images = distort(images, self.chance, self.distortion)
             labels = batch.labels.to(self.device)
             with mixed_precision(self.device):
                 answer = self.network(images.contiguous(memory_format=torch.channels_last))
@@ -180,11 +187,15 @@ def mixed_precision(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=native)
 
 
-def _ramp(total: int, warm_up: float) -> Callable[[int], float]:
-    """Up from nothing, then down to nothing in a straight line, as a share of the full rate."""
-    rise = max(1, math.ceil(total * warm_up))
+def _rates(recipe: Recipe, steps_an_epoch: int) -> Callable[[int], float]:
+    """The share of the full rates at each step: up, down in a straight line, once more if calm."""
+    loud = steps_an_epoch * (recipe.epochs - recipe.calm)
+    calm = steps_an_epoch * recipe.calm
+    rise = max(1, math.ceil(loud * recipe.warm_up))
 
     def share(step: int) -> float:
-        return min((step + 1) / rise, max(0.0, (total - step) / max(1, total - rise)))
+        if step >= loud:
+            return recipe.calm_rate * max(0.0, 1 - (step - loud) / max(1, calm))
+        return min((step + 1) / rise, (loud - step) / max(1, loud - rise))
 
     return share

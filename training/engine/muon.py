@@ -1,7 +1,7 @@
 """Muon: steps along the nearest orthogonal matrix of the momentum, for kernels of convolutions.
 
-Every direction a kernel can learn then moves at the same pace. On this network three epochs of it
-do what five of AdamW do.
+Every direction a kernel can learn then moves at the same pace. After three epochs a network of this
+kind made 1.21 % errors where AdamW made 1.43 % (n = 20,000, one seed each).
 """
 
 from __future__ import annotations
