@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import django
 from PIL import Image
 
 from tests.bench.report import finish, quantile, spread, table
@@ -33,9 +34,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="length of a round")
     parser.add_argument("--clients", type=int, default=8)
     options = parser.parse_args()
-    bodies = [multipart(png) for png in drawings()]
     with tempfile.TemporaryDirectory() as folder:
         env = settings_of(Path(folder))
+        os.environ.update(env, DJANGO_SETTINGS_MODULE="config.settings")
+        django.setup()
+        bodies = [multipart(png) for png in drawings()]
         manage(env, "migrate", "-v0")
         manage(env, "install_base")
         ours_at = "/api/v1/predictions/"
@@ -61,7 +64,7 @@ def main() -> None:
                 "at_end": round(ours.memory(), 1),
                 "peer_at_end": round(theirs.memory(), 1),
             }
-        figures["parts_us"] = parts(env)
+        figures["parts_us"] = parts()
     show(figures)
     finish(figures)
 
@@ -147,12 +150,8 @@ def p95(load: Load) -> float:
     return 1_000 * quantile(load.latencies, 0.95)
 
 
-def parts(env: dict[str, str], repeats: int = 400) -> dict[str, Any]:
+def parts(repeats: int = 400) -> dict[str, Any]:
     """Microseconds of each part of a request, called in a bare loop in a process of its own."""
-    os.environ.update(env, DJANGO_SETTINGS_MODULE="config.settings")
-    import django
-
-    django.setup()
     from predictions import capture
     from predictions.glyph import encode_glyph, glyph_of
     from predictions.images import open_image, thumbnail_png
