@@ -8,6 +8,7 @@ and whose row count is looked at.
 
 from __future__ import annotations
 
+import hmac
 import random
 import uuid
 from collections.abc import Mapping, Sequence
@@ -283,12 +284,18 @@ def hold_again(labeler: User, undoing: LabelEvent) -> Held | None:
     key = undoing.prediction_id
     if LabelEvent.objects.filter(prediction=key, pk__gt=undoing.pk).exists():
         return None  # the answer to an old request, asked for again
-    token = uuid.uuid4()
+    token = token_after(undoing)
     if undoing.reverses is not None and undoing.reverses.is_gold:
         token = gold.token_for(labeler.pk, key)
     elif not lease(labeler, {key: token}):
         return None
     return as_held(QueueItem.objects.select_related("prediction").get(pk=key), token)
+
+
+def token_after(undoing: LabelEvent) -> uuid.UUID:
+    """One token for one undo: the same request, still on its way twice, cannot void its answer."""
+    digest = hmac.digest(settings.SECRET_KEY.encode(), b"undo %d" % undoing.pk, "sha256")
+    return uuid.UUID(bytes=digest[:16], version=4)
 
 
 def as_held(row: QueueItem, token: uuid.UUID) -> Held:

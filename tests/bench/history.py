@@ -162,8 +162,9 @@ class Labeler:
             self.ask("skip", "skip/", {"id": item["id"], "token": item["token"]})
         elif chance < 0.05:
             ids = [each["id"] for each in (item, *self.held)]
+            tokens = [each["token"] for each in (item, *self.held)]
             self.held = []
-            self.ask("release", "release/", {"ids": ids})
+            self.ask("release", "release/", {"ids": ids, "tokens": tokens})
         elif chance < 0.08:
             self.held.insert(0, item)
             self.ask("keep", "keep/", {"tokens": [each["token"] for each in self.held]})
