@@ -12,11 +12,11 @@ from django.contrib.auth.models import Group, Permission, User
 from predictions.models import ModelVersion, Prediction
 from tests.journeys.browser import SEVEN, Browser
 from tests.journeys.conftest import SHOTS
-from tests.training.lessons import labeled, make_tiny
+from tests.training.lessons import labeled, make_tiny, visitor_who
 from training import retrain
 from training.models import Run
 from training.schedules import make_schedules
-from training.sides import Side
+from training.sides import Side, judges, side_of, steers
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 EPOCHS = 3
@@ -41,14 +41,23 @@ def trainer(browser: Browser, log_in: Callable[..., User]) -> User:
     return tia
 
 
+def teaches(prediction: Prediction) -> bool:
+    return side_of(prediction) is Side.TRAIN
+
+
 def drawings(count: int = 40) -> None:
     """Labels by people who teach and by people who examine, on digits somebody might write."""
     from training.engine.strokes import written_digits
 
     written = written_digits(count, seed=11)
     for at, (glyph, digit) in enumerate(zip(written.glyphs, written.labels.tolist(), strict=True)):
-        side = Side.HOLDOUT if at % 4 == 0 else Side.TRAIN
-        labeled(digit, side=side, glyph=glyph[0].numpy(), read=(digit + (at % 9 == 0)) % 10)
+        does = {0: steers, 4: judges}.get(at % 8, teaches)
+        labeled(
+            digit,
+            visitor=visitor_who(does),
+            glyph=glyph[0].numpy(),
+            read=(digit + (at % 9 == 0)) % 10,
+        )
 
 
 def rows(browser: Browser) -> int:

@@ -19,12 +19,12 @@ from predictions.models import ModelVersion, Prediction
 from predictions.registry import install_base
 from predictions.visitors import Owner
 from tests.factories import make_prediction, make_user
-from tests.training.lessons import labeled, make_tiny, visitor_on
+from tests.training.lessons import labeled, make_tiny, visitor_on, visitor_who
 from training import retrain, tasks
 from training.errors import AlreadyRunning, NotActive, NotEnoughLabels
 from training.models import Run, Snapshot
 from training.schedules import SCHEDULES, make_schedules
-from training.sides import Side
+from training.sides import Side, steers
 from training.snapshots import Rule, choose, default_rule, freeze, new_labels
 from training.tuning import Tuning
 
@@ -201,7 +201,7 @@ class TestLearning:
         install_base()
         for digit in range(10):
             labeled(digit)
-            labeled(digit, side=Side.HOLDOUT)
+            labeled(digit, visitor=visitor_who(steers))
         return retrain.ask(trigger=Run.Trigger.COMMAND, least=5)
 
     def test_a_run_ends_in_a_candidate_with_its_lineage(
