@@ -22,11 +22,13 @@ from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import WebDriverWait
 
 Point = tuple[float, float]  # as shares of the paper's side, from the top left
 SEVEN: list[list[Point]] = [[(0.27, 0.24), (0.5, 0.235), (0.72, 0.24), (0.6, 0.5), (0.47, 0.8)]]
 ONE: list[list[Point]] = [[(0.5, 0.2), (0.5, 0.5), (0.5, 0.8)]]
+PATIENCE = 20.0  # seconds; machines that check are busy
 DESKTOP = (1280, 860)
 PHONE = (360, 740)
 ARGUMENTS = (
@@ -139,7 +141,7 @@ class Browser:
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
 
-    def wait(self, condition: Any, why: str, seconds: float = 8) -> Any:
+    def wait(self, condition: Any, why: str, seconds: float = PATIENCE) -> Any:
         waiter = WebDriverWait(self.driver, seconds, poll_frequency=0.03)
         return waiter.until(lambda _: condition(), why)
 
@@ -152,6 +154,12 @@ class Browser:
             "return found.find(each => each.checkVisibility())"
         )
         return self.wait(lambda: self.run(shown, selector), f"{selector} to be shown")
+
+    def follow(self, selector: str) -> None:
+        """Press what leads to another page, and be there."""
+        left = self.find("html")
+        self.find(selector).click()
+        WebDriverWait(self.driver, PATIENCE).until(staleness_of(left))
 
     def path(self) -> str:
         return self.driver.current_url.removeprefix(self.base)

@@ -224,9 +224,9 @@ def test_without_javascript_a_reviewer_settles(
 ) -> None:
     browser.scripts(enabled=False)
     browser.open(REVIEW)
-    browser.find("[data-dispute] [value='5']").click()
+    browser.follow("[data-dispute] [value='5']")
     browser.wait_for_text("main", "Settled: 5.")
-    browser.find("[value=undo]").click()
+    browser.follow("[value=undo]")
     browser.wait_for_text("main", "Taken back.")
     assert Label.objects.disputed().count() == 3
 

@@ -169,10 +169,10 @@ def test_without_javascript_a_run_is_started_and_canceled(browser: Browser, trai
     drawings(30)
     browser.scripts(enabled=False)
     browser.open("/training/")
-    browser.find("[data-part=start] button").click()
+    browser.follow("[data-part=start] button")
     browser.wait_for_text(".messages", "is queued")
     assert "waits for a worker" in browser.text("#run-title")
-    browser.find("[data-part=head] button").click()
+    browser.follow("[data-part=head] button")
     browser.wait_for_text(".messages", "is canceled")
     assert Run.objects.get().state == Run.State.CANCELED
 
