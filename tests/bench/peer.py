@@ -11,6 +11,7 @@ import datetime
 import os
 import random
 import uuid
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -23,7 +24,6 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from predictions.errors import Declined
 from predictions.glyph import encode_glyph, glyph_digest, glyph_of
 from predictions.images import open_image, thumbnail_png
-from predictions.registry import BASE_DIR
 from training.engine.export import network_from
 
 
@@ -55,8 +55,10 @@ class Drawing(Base):
     png: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+BASE = Path(__file__).resolve().parent.parent.parent / "predictions" / "base"
+
 torch.set_num_threads(1)
-network, temperature = network_from((BASE_DIR / "weights.safetensors").read_bytes())
+network, temperature = network_from((BASE / "weights.safetensors").read_bytes())
 network.eval()
 engine = create_engine(f"sqlite:///{os.environ['PEER_DATABASE']}", connect_args={"timeout": 20})
 app = FastAPI()
