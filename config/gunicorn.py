@@ -1,6 +1,6 @@
 """How the web server runs, under ./run and anywhere else: gunicorn --config config/gunicorn.py.
 
-One process of eight threads: ONNX Runtime and the databases let go of the interpreter's lock, and
+One process of four threads: ONNX Runtime and the databases let go of the interpreter's lock, and
 one process keeps one copy of the network. It is not recycled after so many requests: it does not
 grow (a test holds it to that), and a lone process that ends leaves its callers waiting.
 """
@@ -18,7 +18,7 @@ proc_name = "inkloop"
 bind = f"{env.text('HOST', '127.0.0.1')}:{env.whole('PORT', default=8000, least=1, most=65535)}"
 workers = env.whole("WEB_PROCESSES", default=1, least=1, most=64)
 worker_class = "gthread"
-threads = env.whole("WEB_THREADS", default=8, least=1, most=64)
+threads = env.whole("WEB_THREADS", default=4, least=1, most=64)
 timeout = 60  # seconds without a sign of life from a worker process
 graceful_timeout = 20  # seconds requests have to end when told to stop
 keepalive = 5  # seconds
