@@ -130,7 +130,8 @@ INSERT INTO labeling_queueitem (prediction_id, origin, stream, rank, score, sele
   is_open, is_parked, review_after, glyph_digest, owner_key, skips, digit)
 {numbers} SELECT i, CASE WHEN i % 20 = 0 THEN 'audit' WHEN i > {labeled} AND i % 20 <= 3 THEN
   'feedback' ELSE 'unsure' END, {stream}, CASE WHEN i % 20 = 0 THEN i * 1.0
-  ELSE (CAST(i AS BIGINT) * 7919 % 1000003) / 1000003.0 END, 0.5, CASE WHEN i % 20 = 0 THEN 0.05 END,
+  ELSE (CAST(i AS BIGINT) * 7919 % 1000003) / 1000003.0 END, 0.5,
+  CASE WHEN i % 20 = 0 THEN 0.05 END,
   i > {labeled}, {false}, CASE WHEN i > {labeled} AND i % 20 = 5 THEN 0 END, {uuid_of_i},
   CAST(i % 5000 AS VARCHAR(40)), 0, s.digit
 FROM n JOIN bench_sample AS s ON s.k = i % 365"""
