@@ -46,7 +46,7 @@ def test_no_label_is_lost_or_doubled_while_web_processes_are_killed(tmp_path: Pa
 
 @pytest.mark.slow
 def test_the_checker_notices_a_claim_that_is_not_atomic(tmp_path: Path):
-    code, found = check(tmp_path, "--broken-claim", "--processes", "1")
+    code, found = check(tmp_path, "--broken-claim", "--labelers", "16")
     assert code == 1
     assert found["violations"]["double leases"] > 0
     assert found["violations"]["acknowledged labels lost"] == 0
