@@ -75,6 +75,7 @@ class Queue(RuleBasedStateMachine):
 
     def unchanged_by(self, act: Any, take_back: Any) -> None:
         """Do it, take it back, find no trace; then do it for good."""
+        take_in()  # a correction does so too, and what came in by that is no trace of it
         before = digest_of_what_stands()
         act()
         take_back()
