@@ -34,6 +34,8 @@ def main() -> None:
         ]
     )
     finish({"bench": "keys", "median_ms": medians, "p95_ms": slow, "labels": len(rounds[0])})
+    if medians["median"] > TARGET:
+        sys.exit(1)
 
 
 def times_of_a_hundred() -> list[float]:
