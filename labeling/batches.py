@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import logging
 from collections import defaultdict
@@ -126,11 +128,24 @@ def undo_batch(batch: Batch, *, by: User) -> int:
         [False, by.pk, adapted_time(), False, False, False, adapted_uuid(batch.pk)],
     )
     keys = LabelEvent.objects.filter(batch=batch).values_list("prediction_id", flat=True)
-    for some in chunks(keys.order_by("prediction_id").iterator(AT_ONCE), AT_ONCE):
-        restate_many(some)
+    with uncollected():
+        for some in chunks(keys.order_by("prediction_id").iterator(AT_ONCE), AT_ONCE):
+            restate_many(some)
     asks.take_back(batch)
     logger.info("batch %s was taken back: %s labels", batch.pk, undone)
     return undone
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Rows hold no circles, and looking for circles among so many takes a third of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def restate_many(prediction_ids: list[int]) -> None:
