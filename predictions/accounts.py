@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
+from django.db import connection
 
-ACCOUNT = [field.attname for field in User._meta.concrete_fields]
+# Times are left to the few pages that show them: no request decides by them.
+TIMES = {"last_login", "date_joined"}
+ACCOUNT = [field.attname for field in User._meta.concrete_fields if field.attname not in TIMES]
+FLAGS = {"is_superuser", "is_staff", "is_active"}  # SQLite has them as numbers
 GRANTED = ["groups__permissions__content_type__app_label", "groups__permissions__codename"]
+
+
+@functools.cache
+def account_sql(vendor: str) -> str:
+    """Compiled once a process: making the query cost several times as much as asking it."""
+    return str(User.objects.filter(pk=0).values_list(*ACCOUNT, *GRANTED).query.sql_with_params()[0])
 
 
 class RoleBackend(ModelBackend):
@@ -19,10 +30,14 @@ class RoleBackend(ModelBackend):
     """
 
     def get_user(self, user_id: int) -> User | None:
-        rows = list(User.objects.filter(pk=user_id).values_list(*ACCOUNT, *GRANTED))
+        with connection.cursor() as cursor:
+            cursor.execute(account_sql(connection.vendor), [user_id])
+            rows = cursor.fetchall()
         if not rows:
             return None
-        user = User.from_db(None, ACCOUNT, rows[0][: len(ACCOUNT)])
+        account = zip(ACCOUNT, rows[0], strict=False)
+        values = [bool(value) if name in FLAGS else value for name, value in account]
+        user = User.from_db("default", ACCOUNT, values)
         if not self.user_can_authenticate(user):
             return None
         user._granted = {f"{app}.{codename}" for *_, app, codename in rows if codename}  # type: ignore[attr-defined]
