@@ -24,7 +24,7 @@ from labeling.standing import Past, standing
 from predictions.models import Prediction
 
 logger = logging.getLogger(__name__)
-AT_ONCE = 2_000  # items restated together
+AT_ONCE = 1_000  # items restated together
 PLACE = ["origin", "stream", "is_open", "is_parked", "review_after"]
 
 CORRECTIONS = """
@@ -35,7 +35,7 @@ FROM predictions_prediction AS p WHERE p.id {among} ORDER BY p.id"""
 
 PAST = """
 SELECT id, kind, digit, is_unreadable, labeler_id, visitor, wants_second, is_gold, reverses_id,
-  prediction_id, request_id
+  prediction_id, NULL
 FROM labeling_labelevent WHERE prediction_id {among} ORDER BY id"""
 
 
@@ -169,7 +169,7 @@ def restate_many(prediction_ids: list[int]) -> None:
 
 
 def events_by_item(prediction_ids: list[int]) -> dict[int, list[Past]]:
-    """In the order they were said; each value as the database has it, to be compared alone."""
+    """In the order they were said; values as the database has them, to compare; no request ids."""
     found: dict[int, list[Past]] = defaultdict(list)
     among, given = among_keys(prediction_ids)
     with connection.cursor() as cursor:
