@@ -65,8 +65,10 @@ def fresh_postgresql(url: str) -> Iterator[str]:
     try:
         with server.cursor() as cursor:
             cursor.execute(f'CREATE DATABASE "{name}"')
-            yield urlsplit(url)._replace(path=f"/{name}").geturl()
-            cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            try:
+                yield urlsplit(url)._replace(path=f"/{name}").geturl()
+            finally:
+                cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     finally:
         server.close()
 
