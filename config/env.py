@@ -123,8 +123,18 @@ def database(name: str, *, default: Path) -> dict[str, Any]:
         # A pool inside a forked worker hands one socket to two processes; kept connections do not.
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 5, **dict(parse_qsl(parts.query))},
+        "OPTIONS": {"connect_timeout": 5, **UNREACHABLE, **dict(parse_qsl(parts.query))},
     }
+
+
+# A server that is cut off neither refuses nor answers: without these a request would wait for it
+# for a quarter of an hour. Seconds, but for the last, which are milliseconds.
+UNREACHABLE = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 
 def sqlite(path: Path) -> dict[str, Any]:
