@@ -27,7 +27,7 @@ HOSTS = {  # names that stand for nobody or for a standard
     "www.w3.org",
     "testserver",
     "inkloop",  # the hosts behind the proxy
-    "$host",  # in the proxy: whichever was asked for
+    "$host$request_uri",  # in the proxy: whichever was asked for
 }
 ADDRESS = re.compile(r"\b(?:https?|postgres(?:ql)?)://[^\s\"'`<>)\]}]+")
 # Where the images and units that are shipped put the product is a place on every machine.
