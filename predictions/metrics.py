@@ -33,9 +33,7 @@ KEPT_FOR = 10.0  # seconds figures from rows are good for: several askers cost a
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 counted = CollectorRegistry()
-requests = Counter(
-    "inkloop_requests", "Requests answered.", ["route", "status"], registry=counted
-)
+requests = Counter("inkloop_requests", "Requests answered.", ["route", "status"], registry=counted)
 latency = Histogram(
     "inkloop_request_seconds",
     "From the first line of a request to the first of its answer.",

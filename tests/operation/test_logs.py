@@ -9,17 +9,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.contrib.auth.decorators import login_not_required
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
-from django.contrib.auth.decorators import login_not_required
 
 from config.logs import JsonLines, TextLines, WithoutPaths
 from config.urls import urlpatterns as ours
 from predictions import trace
 from predictions.models import ModelVersion, Sighting
 from tests.factories import make_ada, make_prediction, png
-from django.core.files.uploadedfile import SimpleUploadedFile
 
 pytestmark = pytest.mark.django_db
 GIVEN = "balancer-4711.abc"
