@@ -39,7 +39,7 @@ def begin(request_id: str) -> None:
 
 
 def id_for(request: HttpRequest) -> str:
-    """The proxy's id where a proxy of ours stands in front and it can do no harm; else a new one."""
+    """The id a proxy of ours gave, where it can do no harm; else a new one."""
     given = request.headers.get(HEADER, "")
     if settings.PROXY_COUNT and WELL_FORMED.fullmatch(given):
         return given

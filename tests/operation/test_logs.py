@@ -150,7 +150,7 @@ def test_lines_of_others_are_left_alone() -> None:
     assert WithoutPaths().filter(record)
 
 
-# -- what requests show of the way they came --------------------------------------------------------
+# -- what requests show of the way they came ------------------------------------------------------
 
 
 def test_a_proxy_nobody_counted_and_a_way_around_it_are_written_down_once(
