@@ -11,10 +11,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.core.exceptions import ImproperlyConfigured
 
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+ASKED: set[str] = set()  # every variable somebody has read: what else looks like one is a slip
 
 
 def text(name: str, default: str = "") -> str:
+    ASKED.add(name)
     return os.environ.get(name, default).strip()
+
+
+def choice(name: str, *, default: str, of: tuple[str, ...]) -> str:
+    given = text(name) or default
+    if given not in of:
+        raise ImproperlyConfigured(f"{name} must be {' or '.join(of)}, not {given!r}.")
+    return given
 
 
 def flag(name: str, *, default: bool) -> bool:
@@ -35,6 +44,14 @@ def whole(name: str, *, default: int, least: int, most: int) -> int:
             f"{name} must be a whole number from {least} to {most}, not {given!r}."
         )
     return int(given)
+
+
+def token(name: str) -> str:
+    """A secret word a program shows at our door; empty where none is set."""
+    given = text(name)
+    if given and (len(given) < 20 or not given.isascii() or " " in given):
+        raise ImproperlyConfigured(f"{name} must be at least 20 characters without blanks.")
+    return given
 
 
 def fraction(name: str, *, default: float) -> float:
@@ -92,6 +109,12 @@ def folder(name: str, *, default: Path) -> Path:
     except OSError as refused:
         raise ImproperlyConfigured(f"{name}: cannot make the folder {path}: {refused}.") from None
     return path
+
+
+def folder_or_none(name: str) -> Path | None:
+    """An absolute folder that need not be there yet; None where none is named."""
+    given = text(name)
+    return Path(given).expanduser().resolve() if given else None
 
 
 def database(name: str, *, default: Path) -> dict[str, Any]:
@@ -188,6 +211,7 @@ def mail(name: str) -> dict[str, Any]:
 
 def secret(name: str, *, kept_in: Path) -> str:
     """The given secret, or one made on the first start and kept in a file only we can read."""
+    ASKED.add(name)
     if name in os.environ:
         given = text(name)
         if len(given) < 50 or len(set(given)) < 8:

@@ -6,7 +6,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from config.accounts import admin_urlpatterns
-from predictions.views import healthz, readyz
+from predictions.views import healthz, metrics, readyz
 
 handler400 = "predictions.refusals.bad_request"
 handler403 = "predictions.refusals.permission_denied"
@@ -28,4 +28,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
 ]

@@ -24,6 +24,7 @@ from django.db.models.functions import Concat, Now
 from django.utils import timezone
 from django_q.tasks import async_task
 
+from predictions import trace
 from predictions.models import ModelVersion
 from training.errors import AlreadyRunning, NotActive, NotEnoughLabels
 from training.lineage import clean_ancestor
@@ -78,6 +79,7 @@ def ask_with(rule: Rule, *, trigger: str, by: User | None, least: int, seed: int
                 snapshot=snapshot,
                 parent=parent,
                 recipe=recipe_for(snapshot, seed=seed),
+                request_id=trace.current(),
             )
     except IntegrityError as raced:  # the constraint one_active_run
         raise AlreadyRunning("Another run was asked for at the same moment.") from raced
@@ -131,6 +133,7 @@ def execute(run_id: int) -> Run | None:
     run = take(run_id)
     if run is None:
         return None
+    trace.begin(run.request_id or f"run-{run.pk}")
     try:
         with beating(run):
             version = learn(run)

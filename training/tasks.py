@@ -76,6 +76,22 @@ def by_schedule() -> dict[str, Any]:
         return {"declined": str(declined)}
 
 
+def nightly_backup() -> dict[str, Any]:
+    """Where BACKUP_DIR names a folder. A failure is a failed job, and stands in a row."""
+    from training import archive, backup
+
+    made = backup.nightly()
+    return archive.summary(made) if made else {"declined": "BACKUP_DIR is not set."}
+
+
+def nightly_erasure() -> dict[str, Any]:
+    """What RETENTION_DAYS says is kept no longer."""
+    from labeling.erasure import erase_unlabeled
+
+    erased = erase_unlabeled()
+    return {"declined": "RETENTION_DAYS is not set."} if erased is None else {"erased": erased}
+
+
 def watch_serving() -> str:
     """A live version that does not serve is rolled back."""
     from training import promotion
