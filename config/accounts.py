@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import path, reverse
 from django.views.generic import RedirectView
 
+from predictions.forms import NewPasswordForm, PasswordChangeForm
 from training.system_page import system
 
 public = login_not_required
@@ -26,13 +27,17 @@ def admin_login(request: HttpRequest) -> HttpResponseRedirect:
 urlpatterns = [
     path("login/", views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", views.LogoutView.as_view(), name="logout"),
-    path("password/", views.PasswordChangeView.as_view(), name="password_change"),
+    path(
+        "password/",
+        views.PasswordChangeView.as_view(form_class=PasswordChangeForm),
+        name="password_change",
+    ),
     path("password/done/", views.PasswordChangeDoneView.as_view(), name="password_change_done"),
     path("reset/", public(views.PasswordResetView.as_view()), name="password_reset"),
     path("reset/sent/", public(views.PasswordResetDoneView.as_view()), name="password_reset_done"),
     path(
         "reset/<uidb64>/<token>/",
-        public(views.PasswordResetConfirmView.as_view()),
+        public(views.PasswordResetConfirmView.as_view(form_class=NewPasswordForm)),
         name="password_reset_confirm",
     ),
     path(

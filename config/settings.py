@@ -56,6 +56,15 @@ SHOW_GUESSES = env.flag("SHOW_GUESSES", default=False)  # verify mode; audits st
 GOLD_RATE = env.fraction("GOLD_RATE", default=0.05)  # share of items whose answer is known
 SECOND_OPINION_RATE = env.fraction("SECOND_OPINION_RATE", default=0.05)  # by lot
 CONFIDENT = env.fraction("CONFIDENT", default=0.95)  # contradicting such a guess asks a second
+# Tokens of programs: how many days one may live, and which permissions each scope lets through
+# of those its owner's roles grant. Endpoints name the scope they need.
+TOKEN_DAYS = env.whole("TOKEN_DAYS", default=30, least=1, most=366)
+TOKEN_SCOPES: dict[str, list[str]] = {
+    "predict": [],  # drawing takes no permission
+    "label": ["labeling.*"],
+    "train": ["training.*", "predictions.view_modelversion"],
+    "read": ["*.view_*"],
+}
 # Learning: what a run takes, the gate's thresholds that differ from training.gate.Bounds, and who
 # obeys its verdict.
 LABELS_PER_RUN = env.whole("LABELS_PER_RUN", default=500, least=1, most=1_000_000)
@@ -244,10 +253,13 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS and PROXY
 REST_FRAMEWORK = {
     # No endpoint is open by omission: one that does not say who may use it serves nobody.
     "DEFAULT_PERMISSION_CLASSES": ["predictions.access.Nobody"],
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "predictions.authentication.BearerAuthentication",
+        "predictions.authentication.SessionAuthentication",
+    ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["predictions.parsers.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "predictions.schema.Schema",
     "EXCEPTION_HANDLER": "predictions.refusals.as_response",
     "NUM_PROXIES": PROXY_COUNT,
     "DATETIME_FORMAT": "iso-8601",
@@ -264,6 +276,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "LabelEventKind": "labeling.models.LabelEvent.Kind",
+        "PromotionKind": "training.models.Promotion.Kind",
         "RunState": "training.models.Run.State",
         "VersionState": "predictions.models.ModelVersion.State",
     },

@@ -13,9 +13,10 @@ from labeling import grid
 from labeling.api import ItemOutput, LabelView, item_body
 from labeling.intake import watch
 from predictions.api import ErrorOutput
+from predictions.endpoints import Input
 
 
-class GridInput(serializers.Serializer[Any]):
+class GridInput(Input):
     digit = serializers.IntegerField(min_value=0, max_value=9)
     count = serializers.IntegerField(default=grid.AT_MOST, min_value=1, max_value=grid.AT_MOST)
 
@@ -27,7 +28,7 @@ class GridOutput(serializers.Serializer[Any]):
     items = ItemOutput(many=True)
 
 
-class ConfirmInput(serializers.Serializer[Any]):
+class ConfirmInput(Input):
     digit = serializers.IntegerField(min_value=0, max_value=9)
     token = serializers.UUIDField()
     request_id = serializers.UUIDField(help_text="Yours, and the batch's id; safe to send again.")

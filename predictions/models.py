@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
@@ -317,3 +318,70 @@ class WorkerBeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cluster} on {self.host}"
+
+
+class TokenQuerySet(models.QuerySet["Token"]):
+    def live(self) -> Self:
+        """Neither expired nor revoked, by the database's clock."""
+        return self.filter(revoked_at__isnull=True, expires_at__gt=Now())
+
+
+class Token(models.Model):
+    """What a program shows instead of a login. The secret itself is kept nowhere."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="tokens"
+    )
+    name = models.CharField(max_length=60)
+    prefix = models.CharField(max_length=8, unique=True, help_text="To recognize it by; no secret.")
+    digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the secret.")
+    scopes = models.CharField(max_length=60, help_text="What it may be used for, within the roles.")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, help_text="To the minute.")
+    last_used_from = models.CharField(max_length=45, blank=True, help_text="An address.")
+
+    objects = TokenQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "name"],
+                condition=Q(revoked_at__isnull=True),
+                name="one_unrevoked_token_of_a_name",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} (ink_{self.prefix}…)"
+
+    @property
+    def scope_list(self) -> list[str]:
+        return self.scopes.split()
+
+    @property
+    def state(self) -> str:
+        if self.revoked_at is not None:
+            return "revoked"
+        return "live" if self.expires_at > timezone.now() else "expired"
+
+
+class KeptAnswer(models.Model):
+    """What a request under an idempotency key was answered, to be answered again."""
+
+    caller = models.CharField(max_length=80)
+    key = models.CharField(max_length=100)
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of what was asked for.")
+    status = models.PositiveSmallIntegerField(null=True)
+    body = models.TextField(blank=True)
+    made_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["caller", "key"], name="one_answer_a_caller_a_key")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.status} for {self.caller}"

@@ -14,7 +14,12 @@ from rest_framework.response import Response
 
 from predictions.errors import Declined, ImageRefused, NoInk
 
-STATUS_OF = {"no_model": 503, "image_too_large": 413, "image_format": 415}
+STATUS_OF = {
+    "no_model": 503,
+    "image_too_large": 413,
+    "image_format": 415,
+    "idempotency_key_reused": 422,
+}
 CODES = {
     400: "bad_request",
     401: "not_signed_in",
@@ -70,6 +75,8 @@ def api_exception(exception: exceptions.APIException) -> Response:
     if auth_header := getattr(exception, "auth_header", None):
         headers["WWW-Authenticate"] = auth_header
     code = CODES.get(exception.status_code, exception.default_code)
+    if exception.default_code == "csrf":
+        code = "csrf"
     if isinstance(exception, exceptions.ValidationError):
         return Response(validation_body(exception), status=400, headers=headers)
     return Response(

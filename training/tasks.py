@@ -50,12 +50,14 @@ def train(run_id: int) -> dict[str, Any]:
 def every_minute() -> dict[str, Any]:
     """Look after the queue and the runs; start one when enough was labeled."""
     from labeling.intake import take_in
+    from predictions.idempotency import forget_old_answers
     from training.retrain import reap
 
     return {
         "serving": watch_serving(),  # first: what goes wrong below must not keep a bad one live
         "taken_in": take_in(),
         "reaped": reap(),
+        "forgotten": forget_old_answers(),
         "threshold": by_threshold(),
     }
 

@@ -1,0 +1,32 @@
+"""How the API describes itself: what the generator cannot see in our endpoints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
+
+from predictions.access import Everybody
+
+SAFE = {"GET", "HEAD", "OPTIONS"}
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "minLength": 8, "maxLength": 100, "pattern": "^[!-~]{8,100}$"},
+    OpenApiParameter.HEADER,
+    description="Sent again within a day, the same request is answered as it was, not repeated.",
+)
+
+
+class Schema(AutoSchema):
+    def get_auth(self) -> list[dict[str, Any]]:
+        """What is open to everybody needs no credentials, and takes them."""
+        found: list[dict[str, Any]] = super().get_auth()
+        if any(isinstance(each, Everybody) for each in self.view.get_permissions()):
+            found = [{}, *[each for each in found if each]]
+        return found
+
+    def get_override_parameters(self) -> list[Any]:
+        queries = getattr(self.view, "queries", {})
+        found = [queries[self.method]] if self.method in queries else []
+        return found if self.method in SAFE else [*found, IDEMPOTENCY_KEY]
