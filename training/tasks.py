@@ -51,11 +51,13 @@ def every_minute() -> dict[str, Any]:
     """Look after the queue and the runs; start one when enough was labeled."""
     from labeling.intake import take_in
     from training.retrain import reap
+    from training.wishes import tell_labeling
 
     return {
         "serving": watch_serving(),  # first: what goes wrong below must not keep a bad one live
         "taken_in": take_in(),
         "reaped": reap(),
+        "wanted": tell_labeling(),
         "threshold": by_threshold(),
     }
 
