@@ -15,7 +15,7 @@ class ReasonForm(forms.Form):
     over = forms.CharField(max_length=60, required=False)  # the version the page showed as live
 
 
-class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]  # a stub's parameter alone
+class EndpointForm(forms.ModelForm):
     """An address that cannot be asked is refused while somebody is there to read why."""
 
     class Meta:

@@ -126,7 +126,7 @@ class Straight(http.client.HTTPConnection):
         self.is_encrypted = parts.scheme == "https"
         if parts.port is None:
             self.port = address[1]
-        self.default_port = 443 if self.is_encrypted else 80  # type: ignore[misc]
+        self.default_port = 443 if self.is_encrypted else 80
 
     def connect(self) -> None:
         self.sock = socket.create_connection(self.address, PATIENCE)
