@@ -37,6 +37,7 @@ from predictions.models import ModelVersion
 from training.errors import AlreadyRunning, NotActive, NotEnoughLabels
 from training.lineage import clean_ancestor
 from training.models import Epoch, Run, RunQuerySet, Snapshot
+from training.outbox import tell_run
 from training.snapshots import Rule, choose, default_rule, freeze
 from training.tuning import Tuning
 
@@ -173,7 +174,10 @@ def end(run: Run, state: str, *, reason: str = "") -> None:
     if state == Run.State.DONE:
         changes["progress"] = 1.0
     say(run, f"Ended {state}. {reason}".strip())
-    ended = own(run).update(reason=reason, **changes)
+    with transaction.atomic():
+        ended = own(run).update(reason=reason, **changes)
+        if ended:
+            tell_run(run, state, reason)
     logger.info("run %s ended %s", run.pk, state if ended else "nothing: it was taken away")
 
 
@@ -280,12 +284,8 @@ def lost(run_id: int, *, process: int) -> list[int]:
 
 def put_back(gone: RunQuerySet, why: str) -> list[int]:
     """Queue these runs again and ring, or give them up after so many attempts."""
-    gone.filter(attempts__gte=MOST_ATTEMPTS).update(
-        state=Run.State.FAILED,
-        ended_at=timezone.now(),
-        checkpoint=None,
-        reason=f"Its process was lost {MOST_ATTEMPTS} times.",
-    )
+    for run in gone.filter(attempts__gte=MOST_ATTEMPTS).defer("checkpoint"):
+        give_up(run)
     found = []
     for run in gone.filter(attempts__lt=MOST_ATTEMPTS).defer("checkpoint"):
         with transaction.atomic():
@@ -296,3 +296,13 @@ def put_back(gone: RunQuerySet, why: str) -> list[int]:
                 found.append(run.pk)
                 logger.warning("run %s %s and goes back to the queue", run.pk, why)
     return found
+
+
+def give_up(run: Run) -> None:
+    reason = f"Its process was lost {MOST_ATTEMPTS} times."
+    with transaction.atomic():
+        ended = own(run).filter(heartbeat_at=run.heartbeat_at)
+        if ended.update(
+            state=Run.State.FAILED, ended_at=timezone.now(), checkpoint=None, reason=reason
+        ):
+            tell_run(run, Run.State.FAILED, reason)
