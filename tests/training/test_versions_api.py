@@ -96,7 +96,7 @@ class TestChanging:
             ("new/promote/", {}, 409, "needs_reason"),
             ("old/promote/", {"why": "x"}, 409, "already_live"),
             ("new/promote/", {"why": "x", "over": "new"}, 409, "overtaken"),
-            ("new/promote/", {"why": "x", "over": "gone"}, 400, "invalid"),
+            ("new/promote/", {"why": "x", "over": "gone"}, 409, "overtaken"),
             ("new/promote/", {"why": "x" * 2_001}, 400, "invalid"),
             ("new/promote/", {"why": ["x"]}, 400, "invalid"),
             ("new/promote/", [1], 400, "bad_request"),
