@@ -11,6 +11,7 @@ from django.urls import path, reverse
 from django.views.generic import RedirectView
 
 from predictions.forms import NewPasswordForm, PasswordChangeForm
+from training.system_page import system
 
 public = login_not_required
 
@@ -49,5 +50,6 @@ urlpatterns = [
 # Mounted above the admin's own: one place to log in and one to change a password.
 admin_urlpatterns = [
     path("login/", admin_login),
+    path("system/", system, name="system"),
     path("password_change/", RedirectView.as_view(pattern_name="password_change")),
 ]

@@ -29,6 +29,7 @@ ENTRIES: list[tuple[str, str, str | None]] = [
     ("Review", "labeling:review", "labeling.review_items"),
     ("Training", "training:training", "training.view_run"),
     ("Versions", "training:versions", "training.view_run"),
+    ("System", "system", "training.view_system"),
 ]
 
 

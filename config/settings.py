@@ -29,6 +29,16 @@ CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 HTTPS = env.flag("HTTPS", default=PUBLIC)
 PROXY_COUNT = env.whole("PROXY_COUNT", default=0, least=0, most=9)
 
+# -- operation ---------------------------------------------------------------------------------
+LOG_FORMAT = env.choice("LOG_FORMAT", default="text", of=("text", "json"))
+# A line for every request: programs read them, on a terminal they hide the rest.
+ACCESS_LOG = env.flag("ACCESS_LOG", default=LOG_FORMAT == "json")
+METRICS_TOKEN = env.token("METRICS_TOKEN")
+BACKUP_DIR = env.folder_or_none("BACKUP_DIR")
+BACKUP_KEEP = env.whole("BACKUP_KEEP", default=7, least=1, most=1_000)
+# Days after which drawings nobody has labeled lose their picture and their owner; 0 keeps them.
+RETENTION_DAYS = env.whole("RETENTION_DAYS", default=0, least=0, most=36_500)
+
 # -- the product's own choices ---------------------------------------------------------------
 AUDIT_RATE = env.fraction("AUDIT_RATE", default=0.05)  # share of drawings drawn for the audit
 # Requests a minute for each address (or account); 0 means no limit.
@@ -89,6 +99,7 @@ INSTALLED_APPS = [
     "csp",
 ]
 MIDDLEWARE = [
+    "predictions.reception.ReceptionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.policy.ContentPolicyMiddleware",
@@ -233,7 +244,7 @@ SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS and PROXY_COUNT else None
@@ -325,12 +336,22 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "text": {"()": "config.logs.TextLines"},
+        "json": {"()": "config.logs.JsonLines"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"without_paths": {"()": "config.logs.WithoutPaths"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO").upper()},
     "loggers": {
         "django.server": {"level": "WARNING"},
+        "django.request": {"filters": ["without_paths"]},
+        "inkloop.access": {"level": "INFO" if ACCESS_LOG else "WARNING"},
         "axes": {"level": "WARNING"},
     },
 }
+
+# Read elsewhere than here; `doctor` takes for a slip what is neither and looks much like one.
+KNOWN_VARIABLES = frozenset(
+    env.ASKED
+    | {"HOST", "PORT", "WEB_PROCESSES", "WEB_THREADS", "SQLITE_SYNCHRONOUS", "INKLOOP_MNIST_DIR"}
+)

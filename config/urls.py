@@ -7,7 +7,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from config.accounts import admin_urlpatterns
 from predictions.schema import schema
-from predictions.views import healthz, readyz
+from predictions.views import healthz, metrics, readyz
 
 handler400 = "predictions.refusals.bad_request"
 handler403 = "predictions.refusals.permission_denied"
@@ -29,4 +29,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
 ]

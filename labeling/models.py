@@ -154,7 +154,12 @@ class LabelQuerySet(models.QuerySet["Label"]):
         return self.filter(digit__isnull=False)
 
     def disputed(self) -> Self:
-        return self.filter(state=Label.State.DISPUTED)
+        """Those a reviewer can still rule on: of an erased drawing nobody can say anything."""
+        return self.filter(state=Label.State.DISPUTED).pictured()
+
+    def pictured(self) -> Self:
+        """On drawings that have not been erased: they alone can teach and measure."""
+        return self.filter(prediction__erased_at__isnull=True)
 
     def audited(self) -> Self:
         """Labels on drawings chosen at random, the only unbiased sample there is."""

@@ -116,7 +116,7 @@ class PredictionAdmin(ReadOnlyAdmin):
     search_help_text = "The id of a prediction"
     fields = [
         "picture", "public_id", "digit", "confidence", "strangeness", "version", "source",
-        "user", "created_at", "is_audit", "audit_probability",
+        "user", "visitor", "created_at", "is_audit", "audit_probability", "erased_at",
     ]  # fmt: skip
     readonly_fields = fields
 

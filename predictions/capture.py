@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 from numpy.typing import NDArray
 
+from predictions import metrics
 from predictions.errors import Declined, ImageRefused, NoInk
 from predictions.glyph import encode_glyph, glyph_digest, glyph_of
 from predictions.images import open_image, thumbnail_png, upright_gray
@@ -140,6 +141,8 @@ def store(predictions: list[Prediction], sketches: list[Sketch]) -> None:
                 for prediction, made in zip(predictions, sketches, strict=True)
             ]
         )
+    first = predictions[0]  # all of one request: one version, one source
+    metrics.note_predictions(first.version.name, first.source, len(predictions))
 
 
 def give_feedback(prediction: Prediction, *, digit: int | None, owner: Owner) -> Feedback:

@@ -126,6 +126,10 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
         """With the version's name, without the pictures."""
         return self.select_related("version").defer("glyph", "version__card", "version__canary")
 
+    def pictured(self) -> Self:
+        """Those that still have their glyph: what was erased can teach and measure no more."""
+        return self.filter(erased_at__isnull=True)
+
     def on_day(self, day: datetime.date) -> Self:
         return self.filter(day=day)
 
@@ -139,7 +143,10 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
 
 
 class Prediction(models.Model):
-    """One glyph and what one model version said about it. Written once, never changed."""
+    """One glyph and what one model version said about it.
+
+    Written once, never changed, but for one exception: erasure takes picture, owner and id away.
+    """
 
     class Source(models.TextChoices):
         DRAW = "draw", "drawn on the page"
@@ -172,6 +179,9 @@ class Prediction(models.Model):
     audit_probability = models.FloatField(help_text="The chance it had of being audited.")
     created_at = models.DateTimeField(default=timezone.now)
     day = models.DateField(help_text="The day it was made on, in the configured time zone.")
+    erased_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since then it has no picture, no owner and another id."
+    )
 
     objects = PredictionQuerySet.as_manager()
 
@@ -274,6 +284,23 @@ class RequestCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.caller}: {self.taken}"
+
+
+class Sighting(models.Model):
+    """Requests came otherwise than the settings say; seen by a host."""
+
+    kind = models.CharField(max_length=20)
+    host = models.CharField(max_length=100)
+    count = models.PositiveIntegerField(default=1, help_text="Once an hour a process at most.")
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "host"], name="one_sighting_a_kind_a_host")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} on {self.host}"
 
 
 class WorkerBeat(models.Model):

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from labeling.intake import watch
+from predictions import metrics, sightings
 from predictions.limits import quota
 from predictions.models import ModelVersion
 from predictions.recognizer import recognizer
@@ -19,6 +20,8 @@ def _nothing_remembered() -> Iterator[None]:
     recognizer.forget()
     quota.forget()
     watch.forget()
+    sightings.forget()
+    metrics.rows.forget()
 
 
 @pytest.fixture(autouse=True)

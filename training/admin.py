@@ -10,7 +10,7 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 from unfold.admin import ModelAdmin
 
 from predictions.admin import ReadOnlyAdmin
-from training.models import GateReport, Promotion, Run, Snapshot
+from training.models import Backup, GateReport, Promotion, Run, Snapshot
 
 
 @admin.register(Snapshot)
@@ -56,6 +56,14 @@ class PromotionAdmin(ReadOnlyAdmin):
     list_filter = ["kind"]
     list_select_related = ["before", "after", "by"]
     fields = ["made_at", "kind", "before", "after", "by", "why", "report"]
+    readonly_fields = fields
+
+
+@admin.register(Backup)
+class BackupAdmin(ReadOnlyAdmin):
+    list_display = ["started_at", "state", "host", "path", "size", "reason"]
+    list_filter = ["state", "host"]
+    fields = ["state", "path", "host", "started_at", "ended_at", "size", "sha256", "rows", "reason"]
     readonly_fields = fields
 
 

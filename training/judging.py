@@ -138,6 +138,7 @@ def settled_labels() -> LabelQuerySet:
     return (
         Label.objects.settled()
         .readable()
+        .pictured()
         .filter(prediction__gold__isnull=True)
         .exclude(event__labeler__in=rule.without_labelers)
         .exclude(prediction__visitor__in=rule.without_visitors)

@@ -23,6 +23,7 @@ from training.engine.data import Digits, joined, mnist
 from training.engine.fit import Course, Recipe
 from training.engine.network import Reader
 from training.engine.strokes import strangers
+from training.errors import NotEnoughLabels
 from training.mnist import fetch
 from training.models import Run
 from training.tuning import Tuning
@@ -128,7 +129,10 @@ def mixture(new: Digits, replayed: Digits, tuning: Tuning, dice: torch.Generator
 
 def labels_of(run: Run) -> Digits:
     """The snapshot's glyphs with the digits they were frozen with."""
-    rows = run.snapshot.labels.order_by("event_id").values_list("event__prediction__glyph", "digit")
+    labels = run.snapshot.labels.filter(event__prediction__erased_at__isnull=True)
+    rows = labels.order_by("event_id").values_list("event__prediction__glyph", "digit")
+    if not rows:
+        raise NotEnoughLabels("Every drawing of this snapshot has been erased.")
     return digits_from(list(rows))
 
 
@@ -138,7 +142,8 @@ def holdout_of(run: Run) -> Digits:
     rows = []
     for start in range(0, len(frozen), 500):  # databases bound how many keys a query may name
         part = dict(frozen[start : start + 500])
-        glyphs = LabelEvent.objects.filter(pk__in=part).order_by("pk")
+        events = LabelEvent.objects.filter(pk__in=part, prediction__erased_at__isnull=True)
+        glyphs = events.order_by("pk")
         rows += [(png, part[key]) for key, png in glyphs.values_list("pk", "prediction__glyph")]
     return digits_from(rows)
 

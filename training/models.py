@@ -98,6 +98,9 @@ class Run(models.Model):
     process = models.PositiveIntegerField(null=True)
     progress = models.FloatField(default=0, help_text="0 to 1.")
     cancel_asked = models.BooleanField(default=False)
+    request_id = models.CharField(
+        max_length=64, blank=True, help_text="The request or job that asked; its log lines have it."
+    )
     reason = models.TextField(blank=True, help_text="Why it failed or was canceled, in words.")
     log = models.TextField(blank=True)
     checkpoint = models.BinaryField(null=True, help_text="Where a killed attempt is taken up.")
@@ -197,3 +200,29 @@ class Promotion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.after}"
+
+
+class Backup(models.Model):
+    """One attempt at a backup and what came of it. The file itself is not ours to keep."""
+
+    class State(models.TextChoices):
+        DONE = "done"
+        FAILED = "failed"
+
+    state = models.CharField(max_length=6, choices=State)
+    path = models.CharField(max_length=500)
+    host = models.CharField(max_length=100)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(default=timezone.now)
+    size = models.BigIntegerField(null=True, help_text="Bytes.")
+    sha256 = models.CharField(max_length=64, blank=True, help_text="Of the file.")
+    rows = models.JSONField(default=dict, help_text="How many of each table are in it.")
+    reason = models.TextField(blank=True, help_text="Why it failed, in words.")
+
+    class Meta:
+        ordering = ["-pk"]
+        default_permissions = ("view",)
+        permissions = [("view_system", "Can look at the system page")]
+
+    def __str__(self) -> str:
+        return f"backup of {self.started_at:%Y-%m-%d %H:%M} ({self.state})"

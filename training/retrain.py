@@ -11,6 +11,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterable
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -18,16 +19,24 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import User
-from django.db import DatabaseError, IntegrityError, connection, transaction
-from django.db.models import F, Q, Value
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    transaction,
+)
+from django.db.models import F, Value
 from django.db.models.functions import Concat, Now
 from django.utils import timezone
 from django_q.tasks import async_task
 
+from predictions import trace
 from predictions.models import ModelVersion
 from training.errors import AlreadyRunning, NotActive, NotEnoughLabels
 from training.lineage import clean_ancestor
-from training.models import Epoch, Run, Snapshot
+from training.models import Epoch, Run, RunQuerySet, Snapshot
 from training.snapshots import Rule, choose, default_rule, freeze
 from training.tuning import Tuning
 
@@ -78,6 +87,7 @@ def ask_with(rule: Rule, *, trigger: str, by: User | None, least: int, seed: int
                 snapshot=snapshot,
                 parent=parent,
                 recipe=recipe_for(snapshot, seed=seed),
+                request_id=trace.current(),
             )
     except IntegrityError as raced:  # the constraint one_active_run
         raise AlreadyRunning("Another run was asked for at the same moment.") from raced
@@ -131,17 +141,23 @@ def execute(run_id: int) -> Run | None:
     run = take(run_id)
     if run is None:
         return None
+    trace.begin(run.request_id or f"run-{run.pk}")
     try:
         with beating(run):
             version = learn(run)
             judge_and_promote(run, version)
     except Canceled:
         end(run, Run.State.CANCELED, reason="Canceled.")
+    except (OperationalError, InterfaceError):
+        # The database went away or took no more: no fault of the run, which is taken up again.
+        connection.close()
+        raise
     except Exception as failed:
         # Whatever went wrong is the run's reason; it travels up too, for the log.
         end(run, Run.State.FAILED, reason=f"{type(failed).__name__}: {failed}")
         raise
     else:
+        say(run, f"{time.process_time():.1f} CPU seconds, the gate included.")
         end(run, Run.State.DONE)
     run.refresh_from_db()
     return run
@@ -241,22 +257,38 @@ def judge_and_promote(run: Run, version: ModelVersion) -> None:
 
 
 def reap() -> list[int]:
-    """Put runs that fell silent back in the queue, or give them up; ring for forgotten ones."""
-    now = timezone.now()
-    silent = Run.objects.filter(state=Run.State.RUNNING, heartbeat_at__lt=Now() - SILENT)
-    silent.filter(Q(attempts__gte=MOST_ATTEMPTS)).update(
+    """Runs that fell silent go back to the queue, or are given up."""
+    return put_back(
+        Run.objects.filter(state=Run.State.RUNNING, heartbeat_at__lt=Now() - SILENT),
+        "fell silent",
+    )
+
+
+def lost(run_id: int, *, process: int) -> list[int]:
+    """The process that worked on it is gone for certain: no need to wait until it is silent."""
+    return put_back(
+        Run.objects.filter(
+            pk=run_id, state=Run.State.RUNNING, host=socket.gethostname(), process=process
+        ),
+        "lost its process",
+    )
+
+
+def put_back(gone: RunQuerySet, why: str) -> list[int]:
+    """Queue these runs again and ring, or give them up after so many attempts."""
+    gone.filter(attempts__gte=MOST_ATTEMPTS).update(
         state=Run.State.FAILED,
-        ended_at=now,
+        ended_at=timezone.now(),
         checkpoint=None,
         reason=f"Its process was lost {MOST_ATTEMPTS} times.",
     )
     found = []
-    for run in silent.filter(attempts__lt=MOST_ATTEMPTS):
+    for run in gone.filter(attempts__lt=MOST_ATTEMPTS).defer("checkpoint"):
         with transaction.atomic():
             if Run.objects.filter(
                 pk=run.pk, state=Run.State.RUNNING, heartbeat_at=run.heartbeat_at
             ).update(state=Run.State.QUEUED, heartbeat_at=Now()):
                 ring(run)
                 found.append(run.pk)
-                logger.warning("run %s fell silent and goes back to the queue", run.pk)
+                logger.warning("run %s %s and goes back to the queue", run.pk, why)
     return found

@@ -23,21 +23,28 @@ def beat() -> None:
 
 def train(run_id: int) -> dict[str, Any]:
     """Work on a run in a process of its own: torch and its memory end with it."""
+    from training import retrain
+
     parent = os.getpid()
 
     def apart() -> None:
         die_with(parent)
         os.nice(NICE)
 
-    done = subprocess.run(  # noqa: S603  (our own command, a number as its argument)
+    with subprocess.Popen(  # noqa: S603  (our own command, a number as its argument)
         [sys.executable, "manage.py", "train_run", str(run_id)],
         cwd=settings.BASE_DIR,
         preexec_fn=apart,
-        timeout=LONGEST,
-        check=False,
-    )
+    ) as process:
+        try:
+            code = process.wait(LONGEST)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            code = process.wait()
+    if code:
+        retrain.lost(run_id, process=process.pid)
     state = Run.objects.values_list("state", flat=True).get(pk=run_id)
-    return {"run": run_id, "state": state, "exit": done.returncode}
+    return {"run": run_id, "state": state, "exit": code}
 
 
 def every_minute() -> dict[str, Any]:
@@ -76,6 +83,22 @@ def by_schedule() -> dict[str, Any]:
         return {"run": ask(trigger=Run.Trigger.SCHEDULE).pk}
     except Declined as declined:
         return {"declined": str(declined)}
+
+
+def nightly_backup() -> dict[str, Any]:
+    """Where BACKUP_DIR names a folder. A failure is a failed job, and stands in a row."""
+    from training import archive, backup
+
+    made = backup.nightly()
+    return archive.summary(made) if made else {"declined": "BACKUP_DIR is not set."}
+
+
+def nightly_erasure() -> dict[str, Any]:
+    """What RETENTION_DAYS says is kept no longer."""
+    from labeling.erasure import erase_unlabeled
+
+    erased = erase_unlabeled()
+    return {"declined": "RETENTION_DAYS is not set."} if erased is None else {"erased": erased}
 
 
 def watch_serving() -> str:

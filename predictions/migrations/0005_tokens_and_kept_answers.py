@@ -16,7 +16,7 @@ def let_admins_end_tokens(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("predictions", "0003_feedback_by_time"),
+        ("predictions", "0004_erasure_and_sightings"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
