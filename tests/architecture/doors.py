@@ -106,7 +106,7 @@ PARAMETERS: list[tuple[str, str, str]] = [
     ("", "name", "version"),
     ("", "prefix", "token"),
 ]
-PLAIN = {"uidb64": "MQ", "token": "set-password", "content_type_id": "1", "app_label": "auth"}
+PLAIN = {"uidb64": "MQ", "token": "set-password", "content_type_id": "999999", "app_label": "auth"}
 OWNED = {"prediction", "batch", "token", "item", "lease"}
 ADMIN_OBJECT = re.compile(r"^admin/(\w+)/(\w+)/.*<(?:path:object_id|id)>")
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
