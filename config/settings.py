@@ -276,6 +276,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "predictions.examples.add_examples",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "LabelEventKind": "labeling.models.LabelEvent.Kind",
         "PromotionKind": "training.models.Promotion.Kind",

@@ -19,7 +19,7 @@ from labeling.decisions import Decided, Verdict
 from labeling.intake import watch
 from labeling.models import Label, LabelEvent, Stream
 from labeling.trust import is_trusted, label_if_trusted, labels_to_learn_from
-from predictions.api import ErrorOutput, FeedbackInput, FeedbackOutput, FeedbackView
+from predictions.api import FEEDBACK_SCHEMA, ErrorOutput, FeedbackOutput, FeedbackView
 from predictions.endpoints import Endpoint, Input
 from predictions.models import Feedback, Prediction
 from predictions.visitors import Owner
@@ -326,7 +326,7 @@ class TrustedFeedbackView(FeedbackView):
 
     @extend_schema(
         operation_id="predictions_feedback",
-        request=FeedbackInput,
+        request={"application/json": FEEDBACK_SCHEMA},
         responses={200: TrustedFeedbackOutput, "default": ErrorOutput},
     )
     def post(self, request: Request, public_id: UUID) -> Response:

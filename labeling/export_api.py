@@ -8,6 +8,7 @@ from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import NotFound
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -43,11 +44,11 @@ class ExportQuery(Query):
     )
     state = serializers.ChoiceField(choices=Label.State.values, required=False)
     digit = serializers.IntegerField(required=False, min_value=0, max_value=9)
-    is_audit = serializers.BooleanField(required=False, allow_null=True, default=None)
+    is_audit = serializers.BooleanField(required=False)
 
     def validate_after(self, after: Any) -> Any:
         if not Prediction.objects.filter(public_id=after).exists():
-            raise serializers.ValidationError("There is no prediction with this id.")
+            raise NotFound("There is no prediction with this id.")
         return after
 
 

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from labeling import grid
 from labeling.api import ItemOutput, LabelView, item_body
+from labeling.errors import NotShown
 from labeling.intake import watch
 from predictions.api import ErrorOutput
 from predictions.endpoints import Input
@@ -47,7 +48,7 @@ class ConfirmInput(Input):
 
     def validate(self, said: dict[str, Any]) -> dict[str, Any]:
         if set(said["wrong"]) - set(said["ids"]):
-            raise serializers.ValidationError({"wrong": ["Something here was not shown."]})
+            raise NotShown("Something among the wrong ones was not shown; nothing was changed.")
         return said
 
 

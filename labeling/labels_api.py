@@ -48,8 +48,8 @@ class LabelsQuery(Query):
     )
     state = serializers.ChoiceField(choices=Label.State.values, required=False)
     digit = serializers.IntegerField(required=False, min_value=0, max_value=9)
-    is_unreadable = serializers.BooleanField(required=False, allow_null=True, default=None)
-    is_audit = serializers.BooleanField(required=False, allow_null=True, default=None)
+    is_unreadable = serializers.BooleanField(required=False)
+    is_audit = serializers.BooleanField(required=False)
     model = serializers.CharField(
         required=False, max_length=60, help_text="The version that read it."
     )

@@ -70,7 +70,9 @@ class PredictionPage(serializers.Serializer[Any]):
 
 
 class BatchInput(serializers.Serializer[Any]):
-    images = serializers.ListField(child=serializers.FileField(), max_length=BATCH_MOST)
+    images = serializers.ListField(
+        child=serializers.FileField(), min_length=1, max_length=BATCH_MOST
+    )
 
 
 class BatchOutput(serializers.Serializer[Any]):
@@ -82,6 +84,18 @@ class BatchOutput(serializers.Serializer[Any]):
 class FeedbackOutput(serializers.Serializer[Any]):
     digit = serializers.IntegerField(allow_null=True)
     correct = serializers.BooleanField()
+
+
+# Either of two, which the generator cannot see in a serializer.
+FEEDBACK_SCHEMA = {
+    "type": "object",
+    "oneOf": [{"required": ["correct"]}, {"required": ["digit"]}],
+    "properties": {
+        "correct": {"const": True},
+        "digit": {"type": ["integer", "null"], "minimum": 0, "maximum": 9},
+    },
+    "example": {"digit": 3},
+}
 
 
 class FeedbackInput(Input):
@@ -264,7 +278,7 @@ class FeedbackView(Endpoint):
 
     @extend_schema(
         operation_id="predictions_feedback",
-        request=FeedbackInput,
+        request={"application/json": FEEDBACK_SCHEMA},
         responses={200: FeedbackOutput, "default": ErrorOutput},
     )
     def post(self, request: Request, public_id: UUID) -> Response:

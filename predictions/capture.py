@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hmac
 import logging
+import os
 import uuid
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +27,7 @@ from predictions.recognizer import recognizer
 from predictions.visitors import Owner
 
 logger = logging.getLogger(__name__)
+MOST_SKETCHERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def capture_batch(
     files: Sequence[bytes], *, owner: Owner, source: str
 ) -> list[Prediction | Declined]:
     """Read many drawings in one forward pass and one insert; refusals stand in their places."""
-    sketches = [sketch_or_refusal(data) for data in files]
+    sketches = list(sketchers().map(sketch_or_refusal, files))
     accepted = [made for made in sketches if isinstance(made, Sketch)]
     if not accepted:
         return [refused for refused in sketches if isinstance(refused, Declined)]
@@ -80,6 +84,15 @@ def capture_batch(
     store(predictions, accepted)
     stored = iter(predictions)
     return [next(stored) if isinstance(made, Sketch) else made for made in sketches]
+
+
+@functools.cache
+def sketchers() -> ThreadPoolExecutor:
+    """Threads that decode side by side: decoding lets go of the interpreter's lock.
+
+    One for each core, made with the first batch of a process; each holds one image at a time.
+    """
+    return ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_SKETCHERS), "sketcher")
 
 
 def sketch_or_refusal(data: bytes) -> Sketch | Declined:

@@ -64,6 +64,8 @@ def check_kind(name: str, field: serializers.Field, value: Any) -> None:
     if isinstance(field, serializers.ListField) and isinstance(value, list):
         for each in value:
             check_kind(name, field.child, each)
+    if isinstance(field, serializers.IntegerField) and isinstance(value, float):
+        value = int(value) if value.is_integer() else value  # JSON knows one kind of number
     for kind, allowed in JSON_KINDS.items():
         if isinstance(field, kind):
             is_flag = isinstance(value, bool) and bool not in allowed
@@ -108,10 +110,19 @@ class Endpoint(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        query = self.queries.get(request.method or "", Query)(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        self.asked = query.validated_data
+        if not hasattr(self, (request.method or "").lower()):
+            return  # the method itself is refused
+        self.asked = self.read_query(request)
         self.keep_answer(request)
+
+    def read_query(self, request: Request) -> dict[str, Any]:
+        given = request.query_params
+        if twice := sorted(name for name, values in given.lists() if len(values) > 1):
+            raise serializers.ValidationError({name: ["Give it once."] for name in twice})
+        query = self.queries.get(request.method or "", Query)(data=given.dict())
+        query.is_valid(raise_exception=True)
+        asked: dict[str, Any] = query.validated_data
+        return asked
 
     def check_permissions(self, request: Request) -> None:
         check_scope(request, self.scope)
@@ -129,7 +140,7 @@ class Endpoint(APIView):
         """A change that names an idempotency key is made once, and its answer given again."""
         name = (request.method or "").lower()
         key = key_of(request)
-        if key is None or request.method in SAFE_METHODS or not hasattr(self, name):
+        if key is None or request.method in SAFE_METHODS:
             return
         setattr(self, name, functools.partial(once, getattr(self, name), key))
 

@@ -104,7 +104,7 @@ def digest_of(secret: str) -> str:
 def holder_sql(vendor: str) -> str:
     """The token, its owner and what the owner's roles allow, in one query."""
     own = [f"owner__{name}" for name in (*ACCOUNT, *GRANTED)]
-    found = Token.objects.live().filter(digest="").values_list("pk", "scopes", *own)
+    found = Token.objects.live().order_by().filter(digest="").values_list("pk", "scopes", *own)
     return str(found.query.sql_with_params()[0])
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, "manage.py"]
+DESCRIPTION = ["spectacular", "--fail-on-warn", "--validate", "--file", os.devnull]
 CODE = ["config", "predictions", "labeling", "training", "dashboard"]
 IS_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 NO_TESTS = 5  # pytest's exit code when nothing was collected
@@ -86,6 +87,7 @@ def check_code(tally: Tally, environment: dict[str, str]) -> None:
         ("Django's checks", [*MANAGE, "check", "--fail-level", "WARNING"], environment),
         ("migrations", [*MANAGE, "makemigrations", "--check", "--dry-run"], environment),
         ("deployment", deploy, production),
+        ("the API's description", [*MANAGE, *DESCRIPTION], environment),
     ]
     for what, argv, settings in checks:
         check(tally, what, argv, settings)

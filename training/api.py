@@ -19,6 +19,7 @@ from predictions.api import ErrorOutput
 from predictions.endpoints import Endpoint, Input, Query
 from predictions.models import Artifact, ModelVersion
 from training import promotion
+from training.errors import Overtaken
 from training.models import GateReport, Promotion
 
 PAGE = 50
@@ -295,7 +296,7 @@ def seen_as_live(said: serializers.Serializer[Any]) -> ModelVersion | None:
         return None
     seen = ModelVersion.objects.filter(name=name).defer("card", "canary").first()
     if seen is None:
-        raise serializers.ValidationError({"over": ["There is no such version."]})
+        raise Overtaken(f"No version is named {name}, so it cannot be the live one.")
     return seen
 
 
