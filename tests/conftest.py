@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
+from dashboard.counting import watch as counting
 from labeling.intake import watch
 from predictions import metrics, sightings
 from predictions.limits import quota
@@ -29,6 +30,7 @@ def _nothing_remembered() -> Iterator[None]:
     watch.forget()
     sightings.forget()
     metrics.rows.forget()
+    counting.forget()
 
 
 @pytest.fixture(autouse=True)
