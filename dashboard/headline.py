@@ -32,21 +32,18 @@ def tiles(figures: Mapping[str, Figure]) -> list[Tile]:
 def accuracies(figure: Figure) -> list[Tile]:
     months = [each for each in records(figure) if each["share"] is not None]
     if not months:
-        return [Tile("Of 100 drawings", "?", "read right: nothing chosen at random is labeled yet")]
-    said = [of_hundred(months[-1], "Of 100 drawings in")]
-    if len(months) > 1:
-        said.append(of_hundred(months[0], "In"))
-    return said
+        return [Tile("Read right", "?", "nothing chosen at random is labeled yet")]
+    return [of_hundred(each) for each in (months[-1], months[0])[: len(months)]]
 
 
-def of_hundred(found: Mapping[str, Any], opening: str) -> Tile:
+def of_hundred(found: Mapping[str, Any]) -> Tile:
     month = date.fromisoformat(found["month"] + "-01")
     low, high = (hundredths(found[end]) for end in ("low", "high"))
     between = f"{low} to {high}" if low != high else low
     return Tile(
-        title=f"{opening} {month:%B %Y}",
+        title=f"In {month:%B %Y}",
         number=hundredths(found["share"]),
-        note=f"were read right ({between}, from {found['n']:,} labels)",
+        note=f"of 100 drawings were read right; {between}, as far as {found['n']:,} labels tell",
         is_gray=not found["enough"],
     )
 

@@ -18,7 +18,8 @@ register = template.Library()
 def figure(context: template.Context, name: str, **options: Any) -> dict[str, Any]:
     """One of the page's figures: its words, its chart or heat map, its table, and its files.
 
-    Options: `wide` for the whole width, `tall` for a higher chart, `hint` for how to read it.
+    Options: `wide` is as wide as the page, `high` stands beside two others, `tall` has a higher
+    chart, `beside` names a second chart of the same figure, `hint` says how to read it.
     """
     if name not in context["figures"]:
         return {}

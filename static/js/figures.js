@@ -323,6 +323,31 @@ export function shareBars(figure, key = "digit") {
   };
 }
 
+/** A mean over months or for each digit, with its interval: points, since no bar is the measure. */
+export function meanPoints(figure, key, { mean = "mean", joined = false } = {}) {
+  const found = records(figure);
+  const ink = found.map((each) => color(each.enough === false ? "--few" : "--line-3"));
+  const name = (each) => (key === "month" ? timeInWords(each.month) : String(each[key]));
+  return {
+    type: "line",
+    data: {
+      labels: found.map((each) => [name(each), each.n ? `n ${count(each.n)}` : "none"]),
+      datasets: [{
+        label: figure.title, data: found.map((each) => each[mean]),
+        told: found.map((each) => (each[mean] === null ? "nothing counted" : `${percent(each[mean], 2)} of ${count(each.n)} (95%: ${percent(each.low, 2)} to ${percent(each.high, 2)})`)),
+        intervals: found.map((each) => [each.low, each.high]), whiskerColor: ink,
+        values: found.map((each) => (each[mean] === null ? "" : percent(each[mean]))), valueColor: color("--ink"),
+        showLine: joined, borderColor: color("--line-3"), borderWidth: 2.5, spanGaps: false,
+        pointRadius: 5, pointHoverRadius: 7, pointBackgroundColor: ink, pointBorderWidth: 0,
+      }],
+    },
+    options: options({
+      marks: key === "month" ? placed(figure.marks, found.map((each) => each.month)) : [],
+      scales: { x: axis({ offset: true, grid: { display: false } }), y: shareAxis({ min: floorOf(found) }) },
+    }),
+  };
+}
+
 // -- drawing ----------------------------------------------------------------------------------------
 
 function isEmpty(config) {
