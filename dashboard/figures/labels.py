@@ -27,11 +27,7 @@ def corrections(filters: Filters) -> Figure:
     acts = daily_acts(filters)
     rows, total = [], 0
     for day in days_between(acts):
-<<<<<<< HEAD
-        new = int(acts.get(day, NO_ACTS)[WRONG])
-=======
         new = acts.get(day, NO_ACTS)[WRONG]
->>>>>>> d1
         total += new
         rows.append([day.isoformat(), new, total])
     last = f" by {max(acts):%B %-d, %Y}" if acts else ""
