@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from dashboard import counting
 from labeling.intake import watch
 from predictions.limits import quota
 from predictions.models import ModelVersion
@@ -19,6 +20,7 @@ def _nothing_remembered() -> Iterator[None]:
     recognizer.forget()
     quota.forget()
     watch.forget()
+    counting.watch.forget()
 
 
 @pytest.fixture(autouse=True)
