@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
+from dashboard import counting
 from dashboard.counting import watch as counting
 from labeling.intake import watch
 from predictions import metrics, sightings
@@ -31,6 +32,7 @@ def _nothing_remembered() -> Iterator[None]:
     sightings.forget()
     metrics.rows.forget()
     counting.forget()
+    counting.watch.forget()
 
 
 @pytest.fixture(autouse=True)
