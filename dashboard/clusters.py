@@ -134,7 +134,7 @@ def laid_out(version: ModelVersion, labels: list[Label]) -> tuple[list[MapPoint]
             public_id=label.prediction.public_id,
             x=float(x),
             y=float(y),
-            label=label.digit,
+            label=digit,
             read=reading.digit,
             confidence=reading.confidence,
             is_audit=label.prediction.is_audit,
@@ -142,6 +142,7 @@ def laid_out(version: ModelVersion, labels: list[Label]) -> tuple[list[MapPoint]
             day=label.prediction.day,
         )
         for label, reading, (x, y) in zip(labels, readings, places.tolist(), strict=True)
+        if (digit := label.digit) is not None  # they are all readable
     ]
     return points, method
 

@@ -207,6 +207,7 @@ def items_by_label(keys: Sequence[int]) -> Iterator[ReplayItem]:
         "prediction__glyph_digest",
         "prediction__audit_probability",
     ):
+        assert digit is not None  # it is readable
         yield ReplayItem(
             prediction_id=key,
             digit=digit,
@@ -338,9 +339,9 @@ def table_of(month: date, versions: Sequence[int], learned: dict[int, set[uuid.U
     readings = ReplayReading.objects.filter(glyph_digest__in=glyphs)
     for version, digest, digit in readings.values_list("version", "glyph_digest", "digit"):
         if version in row_of:
-            at = places[digest]
-            read[row_of[version], at] = True
-            right[row_of[version], at] = digits[at] == digit
+            shown = places[digest]
+            read[row_of[version], shown] = True
+            right[row_of[version], shown] = digits[shown] == digit
     for version, digests in learned.items():
         for digest in digests & places.keys():
             known[row_of[version], places[digest]] = True

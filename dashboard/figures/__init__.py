@@ -9,38 +9,46 @@ from functools import cache
 from pathlib import Path
 
 from django.conf import settings
+from django.db.models.expressions import Combinable
 
 from dashboard.cube import position
 from dashboard.figure import Figure
-from dashboard.figures import accuracy
+from dashboard.figures import accuracy, clusters, learning, replay
 from dashboard.filters import Filters, UnknownFilter
 
 Maker = Callable[[Filters], Figure]
 FIGURES: dict[str, Maker] = {
     "accuracy-by-month": accuracy.by_month,
+    "replay": replay.matrix,
+    "learning-curve": learning.curve,
+    "clusters": clusters.in_two_dimensions,
 }
-# What a figure rests on beside the cube and the ledger; its text changes when the figure may.
-AS_OF: dict[str, Callable[[], str]] = {}
+# What a figure rests on beside the cube and the ledger, as SQL; it changes when the figure may.
+AS_OF: dict[str, Callable[[], Combinable]] = {
+    "replay": replay.as_of,
+    "learning-curve": learning.as_of,
+    "clusters": clusters.as_of,
+}
 
 
 def as_of(name: str, filters: Filters) -> str:
     """What the figure would be counted from now; equal text, equal figure. One query."""
-    found = position(filters.version)
+    found = position(filters.version, AS_OF[name]() if name in AS_OF else None)
     if filters.version and found.version_id is None:
         raise UnknownFilter("version", f"There is no version {filters.version!r}.")
-    more = [AS_OF[name]()] if name in AS_OF else []
-    return ".".join([*map(str, found.marks), *more])
+    more = [found.more] if name in AS_OF else []
+    return ".".join(map(str, [*found.marks, *more]))
 
 
-def make(name: str, filters: Filters) -> Figure:
+def make(name: str, filters: Filters, counted: str = "") -> Figure:
     """The figure, and what it was counted from: read before it, so never newer than it."""
-    counted = as_of(name, filters)
+    counted = counted or as_of(name, filters)
     return replace(FIGURES[name](filters), as_of=counted)
 
 
-def etag(name: str, filters: Filters, form: str) -> str:
+def etag(name: str, filters: Filters, form: str, counted: str) -> str:
     """Changes with the counts, the filters, and the program that makes figures of them."""
-    text = f"{name}?{filters.as_query()}.{form} {as_of(name, filters)} {edition()}"
+    text = f"{name}?{filters.as_query()}.{form} {counted} {edition()}"
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 
