@@ -41,10 +41,10 @@ NICE = 10  # leaves the web server its core
 LONGEST = 240  # seconds; the cluster's own limit lies above it
 
 
-class TooFewDrawings(Declined):
-    """There is nothing to lay out yet."""
+class NothingToLayOut(Declined):
+    """There are too few drawings, or they all look the same to the network."""
 
-    code = "too_few_drawings"
+    code = "nothing_to_lay_out"
 
 
 def is_due() -> bool:
@@ -122,10 +122,12 @@ def sample() -> list[Label]:
 
 def laid_out(version: ModelVersion, labels: list[Label]) -> tuple[list[MapPoint], str]:
     if len(labels) < LEAST:
-        raise TooFewDrawings(f"{len(labels)} labeled drawings, {LEAST} needed for a map.")
+        raise NothingToLayOut(f"{len(labels)} labeled drawings, {LEAST} needed for a map.")
     network = load_version(version.pk).network
     glyphs = np.stack(glyphs_of([label.pk for label in labels]))
     features = network.features(glyphs)
+    if not features.std(axis=0).any():
+        raise NothingToLayOut("The network makes the same of every drawing.")
     places, method = in_two_dimensions(features)
     readings = network.read(glyphs)
     points = [

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from django.db.models import CharField, OuterRef, QuerySet, Subquery, Value
+from django.db.models import CharField, IntegerField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Concat
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
+from django.db.models.functions import Cast, Concat
 
 from dashboard.figure import Column, Figure, Share, share_cells, share_columns
 from dashboard.figures.replay import FIELDS, Count, counted
@@ -83,10 +84,18 @@ def over_all_months(filters: Filters) -> defaultdict[int, Count]:
 
 def versions_of(filters: Filters) -> QuerySet[ModelVersion, tuple[Any, ...]]:
     """Key, name, state, labels learned from, and how the gate's last comparison went."""
-    last = GateReport.objects.filter(candidate=OuterRef("pk")).order_by("-pk")
+    drawings = KeyTransform("drawings", "figures")
+    last = (
+        GateReport.objects.filter(candidate=OuterRef("pk"))
+        .order_by("-pk")
+        .annotate(
+            judged=Cast(KeyTextTransform("n", drawings), IntegerField()),
+            right=Cast(KeyTextTransform("right_after", drawings), IntegerField()),
+        )
+    )
     versions = ModelVersion.objects.annotate(
-        judged=Subquery(last.values("figures__drawings__n")[:1]),
-        judged_right=Subquery(last.values("figures__drawings__right_after")[:1]),
+        judged=Subquery(last.values("judged")[:1]),
+        judged_right=Subquery(last.values("right")[:1]),
     )
     if filters.version:
         versions = versions.filter(name=filters.version)

@@ -128,10 +128,9 @@ def sampled_from(counts: Counts, names: dict[int, str]) -> str:
     for (_, month), found in counts.items():
         seen = found.n + found.learned + found.unread
         drawings[month] = max(drawings[month], seen)
-    said = [
-        f"From {sum(drawings.values()):,} drawings chosen at random, labeled blind,"
-        + f" and read again by {counted_words(len(names), 'version')}"
-    ]
+    readers = counted_words(len(names), "version")
+    read = f"From {sum(drawings.values()):,} drawings chosen at random, labeled blind"
+    said = [f"{read}, and read again by {readers}"]
     if learned := sum(found.learned for found in counts.values()):
         said.append(
             f"{learned:,} readings are left out because the version had learned from that glyph"

@@ -11,10 +11,11 @@ from django_q.models import OrmQ
 
 from dashboard import clusters, tasks
 from dashboard.models import DigitMap, MapPoint
+from predictions.glyph import Glyph, glyph_of
 from predictions.models import ModelVersion
 from predictions.registry import install_base
 from tests.dashboard.audits import audited, label
-from tests.factories import make_live, make_prediction
+from tests.factories import canvas, make_live, make_prediction
 
 pytestmark = pytest.mark.django_db
 
@@ -25,12 +26,20 @@ def base() -> ModelVersion:
     return install_base()
 
 
+def written(number: int) -> Glyph:
+    """A leaning one or a wide zero, no two alike."""
+    off = number % 16
+    one = [(120 + 2 * off, 50), (140 - off, 230)]
+    zero = [(140, 50), (80 + off, 140), (140, 230), (210 - off, 140), (140, 50)]
+    return glyph_of(canvas(zero if number % 2 == 0 else one))
+
+
 @pytest.fixture
 def drawings(base: ModelVersion) -> None:
     for number in range(20):
-        audited(number % 2)
-    for number in range(12):
-        label(make_prediction(), number % 2)
+        audited(number % 2, glyph=written(number))
+    for number in range(20, 32):
+        label(make_prediction(glyph=written(number)), number % 2)
 
 
 def test_equal_drawings_lie_together_and_different_ones_apart() -> None:

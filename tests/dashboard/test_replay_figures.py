@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from dashboard import replay
+from dashboard.models import Mark
 from predictions.models import ModelVersion
 from tests.dashboard.audits import NOVEMBER, SEPTEMBER, audited, label, learn
 from tests.factories import make_live, make_prediction, make_version
@@ -121,7 +122,7 @@ def test_a_figure_costs_three_queries(
         for digit in (3, 7):
             audited(digit, at=at)
     replay.work()
-    client.get(f"/dashboard/data/{name}.json")
+    Mark.objects.create(pk=1)  # as the cube keeps it
     most = 2 if name == "clusters" else 3
     with django_assert_num_queries(most, exact=False):
         client.get(f"/dashboard/data/{name}.json")
