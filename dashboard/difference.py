@@ -1,102 +1,40 @@
-"""Whether two accuracies differ by more than chance, and the words for it. Pure; no database.
+"""Is one share really higher than another? Pure.
 
-Two months are two samples: Newcombe's interval, made of the two Wilson intervals. Two versions read
-the same drawings: only those that they read differently tell them apart (Tango's interval, the
-gate's).
+Newcombe's interval, made of the two Wilson intervals: unlike the usual one it covers what it claims
+for shares near 1 and for few labels. That two intervals overlap says nothing: their difference may
+still be more than chance.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.stats import chi2_contingency
-
-from dashboard.figure import ENOUGH, Share
-from training.gate import Pairs
-
-LEVEL = 0.05
-LEAST_EXPECTED = 1.0  # of a table's counts; below it the test of several shares means nothing
+from dashboard.figure import Share
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Of two shares, the second less the first, with its 95 % interval."""
+    """How much higher the second share is, with its 95 % interval."""
 
     value: float
     low: float
     high: float
 
     @property
-    def is_real(self) -> bool:
-        """More than chance: no difference at all lies outside the interval."""
+    def is_more_than_chance(self) -> bool:
         return self.low > 0 or self.high < 0
 
+    @property
+    def in_words(self) -> str:
+        if self.is_more_than_chance:
+            return "more than chance"
+        return "not more than chance could make it"
 
-def of_samples(first: Share, second: Share) -> Difference:
-    """Two samples of different drawings (Newcombe 1998, method 10)."""
-    value = second.value - first.value
-    down = math.hypot(second.value - second.low, first.high - first.value)
-    up = math.hypot(second.high - second.value, first.value - first.low)
+
+def difference(before: Share, after: Share) -> Difference:
+    """From one share to the other, of two samples that have no drawing in common."""
+    value = after.value - before.value
+    down = math.hypot(after.value - after.low, before.high - before.value)
+    up = math.hypot(after.high - after.value, before.value - before.low)
     return Difference(value, value - down, value + up)
-
-
-def of_pairs(pairs: Pairs) -> Difference:
-    """Two readings of the same drawings; a difference of nothing at all is not known exactly."""
-    return Difference(pairs.difference, pairs.lower(0.975), pairs.upper(0.975))
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One bar of a span: a digit, a week or a month."""
-
-    name: str
-    right: int
-    n: int
-
-    @property
-    def is_enough(self) -> bool:
-        return self.n >= ENOUGH
-
-    @property
-    def share(self) -> Share:
-        return Share.of(self.right, self.n)
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """From the part read worst to the part read best, of those with enough labels."""
-
-    lowest: Part
-    highest: Part
-    p: float | None  # that parts equally hard would differ as much; None where none can be told
-
-    @property
-    def width(self) -> float:
-        return self.highest.share.value - self.lowest.share.value
-
-    @property
-    def is_real(self) -> bool:
-        return self.p is not None and self.p < LEVEL
-
-
-def span_of(parts: Sequence[Part]) -> Span | None:
-    """None with fewer than two parts that have enough labels."""
-    told = [part for part in parts if part.is_enough]
-    if len(told) < 2:
-        return None
-    by_share = sorted(told, key=lambda part: part.share.value)
-    return Span(by_share[0], by_share[-1], p_equal(told))
-
-
-def p_equal(parts: Sequence[Part]) -> float | None:
-    """That so uneven shares come of equal ones (chi-square); the lowest of ten is always low."""
-    wrong = [part.n - part.right for part in parts]
-    if not any(wrong) or not any(part.right for part in parts):
-        return None
-    table = [[part.right for part in parts], wrong]
-    found = chi2_contingency(table, correction=False)
-    if found.expected_freq.min() < LEAST_EXPECTED:
-        return None
-    return float(found.pvalue)
