@@ -21,25 +21,18 @@ def figure(request: HttpRequest, name: str, form: str) -> HttpResponse:
     try:
         filters = Filters.parse(single(request))
         counted = figures.as_of(name, filters)
-        etag = figures.etag(name, filters, form, counted)
     except UnknownFilter as unknown:
-        return refusal(unknown)
+        said = error_body(unknown.code, str(unknown), {unknown.name: [str(unknown)]})
+        return JsonResponse(said, status=400)
+    etag = figures.etag(name, filters, form, counted)
     headers = {"ETag": etag, "Cache-Control": "no-cache"}  # kept, but asked about each time
     if is_known(request, etag):
         return HttpResponse(status=304, headers=headers)
-    try:
-        made = figures.make(name, filters, counted)
-    except UnknownFilter as unknown:
-        return refusal(unknown)
+    made = figures.make(name, filters, counted)
     if form == "csv":
         headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
         return HttpResponse(made.as_csv(), content_type="text/csv; charset=utf-8", headers=headers)
     return JsonResponse(made.as_json(), headers=headers)
-
-
-def refusal(unknown: UnknownFilter) -> JsonResponse:
-    said = error_body(unknown.code, str(unknown), {unknown.name: [str(unknown)]})
-    return JsonResponse(said, status=400)
 
 
 def single(request: HttpRequest) -> dict[str, str]:

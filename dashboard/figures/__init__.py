@@ -13,12 +13,26 @@ from django.db.models.expressions import Combinable
 
 from dashboard.cube import position
 from dashboard.figure import Figure
-from dashboard.figures import accuracy, clusters, learning, replay
+from dashboard.figures import accuracy, clusters, confidence, labels, learning, replay
 from dashboard.filters import Filters, UnknownFilter
 
 Maker = Callable[[Filters], Figure]
 FIGURES: dict[str, Maker] = {
+    "headline": accuracy.headline,
     "accuracy-by-month": accuracy.by_month,
+    "accuracy-by-month-and-digit": accuracy.by_month_and_digit,
+    "accuracy-by-digit": accuracy.by_digit,
+    "accuracy-by-day": accuracy.by_day,
+    "accuracy-of-all-labeled": accuracy.of_all_labeled,
+    "true-by-predicted": accuracy.true_by_predicted,
+    "confidence-histogram-by-month": confidence.histogram,
+    "confidence-density-by-month": confidence.density,
+    "confidence-by-month": confidence.over_months,
+    "confidence-by-digit": confidence.over_digits,
+    "reliability": confidence.reliability,
+    "corrections": labels.corrections,
+    "label-flow": labels.label_flow,
+    "agreement-by-month": labels.agreement,
     "replay": replay.matrix,
     "learning-curve": learning.curve,
     "clusters": clusters.in_two_dimensions,
@@ -40,9 +54,9 @@ def as_of(name: str, filters: Filters) -> str:
     return ".".join(map(str, [*found.marks, *more]))
 
 
-def make(name: str, filters: Filters, counted: str = "") -> Figure:
+def make(name: str, filters: Filters, counted: str | None = None) -> Figure:
     """The figure, and what it was counted from: read before it, so never newer than it."""
-    counted = counted or as_of(name, filters)
+    counted = as_of(name, filters) if counted is None else counted
     return replace(FIGURES[name](filters), as_of=counted)
 
 

@@ -11,7 +11,7 @@ from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast, Concat
 
 from dashboard.figure import Column, Figure, Share, share_cells, share_columns
-from dashboard.figures.replay import FIELDS, Count, counted
+from dashboard.figures.replay import FIELDS, Count, counted, warning
 from dashboard.filters import Filters
 from dashboard.models import Replay
 from predictions.models import ModelVersion
@@ -63,6 +63,7 @@ def curve(filters: Filters) -> Figure:
             " except those it learned from; beside it, error on the drawings the gate held back"
             " from learning when it judged the version."
         ),
+        warning=warning(filters),
         columns=[
             Column("version", "Version", "version"),
             Column("state", "State", "text"),

@@ -12,7 +12,7 @@ from django.db.models import Subquery
 from django.db.models.expressions import Combinable
 
 from dashboard.figure import Column, Figure, Share, share_cells, share_columns
-from dashboard.filters import Filters, UnknownFilter
+from dashboard.filters import Filters
 from dashboard.models import Replay, ReplayCell
 from dashboard.sums import every_month
 from labeling.models import Stream
@@ -76,6 +76,7 @@ def matrix(filters: Filters) -> Figure:
         title="Every version over every month",
         sentence=in_words(counts, names),
         sampled_from=sampled_from(counts, names),
+        warning=warning(filters),
         columns=[
             Column("version", "Version", "version"),
             Column("month", "Month", "month"),
@@ -92,7 +93,6 @@ Counts = dict[tuple[int, date], Count]
 
 def counted(filters: Filters) -> tuple[Counts, dict[int, str]]:
     """By version and month, and the versions' names; oldest first. One query."""
-    refuse_what_is_not_kept(filters)
     rows = ReplayCell.objects.all()
     if filters.first:
         rows = rows.filter(month__gte=filters.first)
@@ -113,12 +113,13 @@ def counted(filters: Filters) -> tuple[Counts, dict[int, str]]:
     return dict(counts), names
 
 
-def refuse_what_is_not_kept(filters: Filters) -> None:
-    """Every version reads audited drawings of every source again."""
-    if filters.source:
-        raise UnknownFilter("source", "The replay cannot be narrowed to one source.")
-    if filters.stream not in {"", Stream.AUDIT}:
-        raise UnknownFilter("stream", "The replay reads audited drawings alone.")
+def warning(filters: Filters) -> str:
+    """The replay knows neither where a drawing came from nor another sample."""
+    if not filters.source and filters.stream in {"", Stream.AUDIT}:
+        return ""
+    return (
+        "Not narrowed: every version reads again the drawings chosen at random, from every source."
+    )
 
 
 def sampled_from(counts: Counts, names: dict[int, str]) -> str:

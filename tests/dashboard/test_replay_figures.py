@@ -108,10 +108,12 @@ def test_filters_narrow_it(
 
 
 @pytest.mark.parametrize("query", ["?source=api", "?stream=unsure"])
-def test_what_the_replay_does_not_keep_is_refused(client: Client, query: str) -> None:
-    answer = client.get(f"/dashboard/data/replay.json{query}")
-    assert answer.status_code == 400
-    assert "replay" in answer.json()["error"]["message"].lower()
+@pytest.mark.parametrize("name", ["replay", "learning-curve"])
+def test_what_the_replay_does_not_keep_is_not_filtered_in_silence(
+    client: Client, db: None, name: str, query: str
+) -> None:
+    assert "Not narrowed" in client.get(f"/dashboard/data/{name}.json{query}").json()["warning"]
+    assert client.get(f"/dashboard/data/{name}.json").json()["warning"] == ""
 
 
 @pytest.mark.parametrize("name", ["replay", "learning-curve", "clusters"])
