@@ -190,10 +190,11 @@ def of_months(first: date, second: date, digit: int | None) -> Comparison:
     sums: defaultdict[date, list[tuple[int, Any]]] = defaultdict(list)
     for each in months(between, "days", stream=Stream.AUDIT):
         sums[each.month].append((each.chance, each["days"]))
-    sides = [side_of_month(month, sums[month], digit) for month in (first, second)]
+    one, other = (side_of_month(month, sums[month], digit) for month in (first, second))
     return Comparison(
-        *sides,
-        between_samples(*sides),
+        one,
+        other,
+        between_samples(one, other),
         parts_are="by digit" if digit is None else f"by week, for the digit {digit} alone",
     )
 
@@ -245,16 +246,16 @@ def of_versions(first: str, second: str, filters: Filters) -> Comparison:
     cells = narrowed(ReplayCell.objects.filter(version__name__in=[first, second]), filters)
     values = cells.values_list("version__name", "month", "digit", *FIELDS)
     rows = [(name, month, digit, counts) for name, month, digit, *counts in values]
-    sides = [
+    one, other = (
         side_of_version(name, [row[1:] for row in rows if row[0] == name], filters.digit)
         for name in (first, second)
-    ]
+    )
     pairs = pairs_of(first, second, filters)
     found = (
         Difference(pairs.difference, pairs.lower(0.975), pairs.upper(0.975)) if pairs.n else None
     )
     parts_are = "by digit" if filters.digit is None else f"by month, for the digit {filters.digit}"
-    return Comparison(*sides, found if all(side.n for side in sides) else None, parts_are, pairs)
+    return Comparison(one, other, found if one.n and other.n else None, parts_are, pairs)
 
 
 def narrowed(rows: Any, filters: Filters) -> Any:
