@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from dashboard.figure import Figure
 from dashboard.heat import records
+from dashboard.words import percent_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,43 +20,37 @@ class Tile:
 
 
 def tiles(figures: Mapping[str, Figure]) -> list[Tile]:
-    """The newest month, the oldest, and what people corrected; of the figures that are there."""
+    """The newest month, the oldest, what lies between them, and what people corrected."""
     found = []
-    if "accuracy-by-month" in figures:
-        found += accuracies(figures["accuracy-by-month"])
+    if "headline" in figures:
+        found += accuracies(figures["headline"])
     if "corrections" in figures:
         found += corrections(figures["corrections"])
     return found
 
 
 def accuracies(figure: Figure) -> list[Tile]:
-    months = [each for each in records(figure) if each["share"] is not None]
-    if not months:
-        return [Tile("Read right", "?", "nothing chosen at random is labeled yet")]
-    return [of_hundred(each) for each in (months[-1], months[0])[: len(months)]]
+    """In the words of the figure; the change as a number of drawings in a hundred."""
+    told = {each["tile"]: each for each in records(figure)}
+    said = [of_hundred(TITLES[name], told[name]) for name in ("now", "then") if name in told]
+    if "change" in told:
+        change = 100 * (told["now"]["share"] - told["then"]["share"])
+        number = f"{change:+.1f}".replace("-", "−")
+        said.append(Tile("The change", number, told["change"]["words"]))
+    return said or [Tile("Read right", "?", figure.sentence, is_gray=True)]
 
 
-def of_hundred(found: Mapping[str, Any]) -> Tile:
-    month = date.fromisoformat(found["month"] + "-01")
-    low, high = (hundredths(found[end]) for end in ("low", "high"))
-    between = f"{low} to {high}" if low != high else low
-    return Tile(
-        title=f"In {month:%B %Y}",
-        number=hundredths(found["share"]),
-        note=f"of 100 drawings were read right; {between}, as far as {found['n']:,} labels tell",
-        is_gray=not found["enough"],
-    )
+TITLES = {"now": "Now", "then": "In the beginning"}
 
 
-def hundredths(share: float) -> str:
-    """Out of a hundred, whole where it tells enough; never 100 while something was wrong."""
-    number = round(100 * share, 1 if share > 0.985 else 0)
-    return f"{min(number, 99.9) if share < 1 else number:g}"
+def of_hundred(title: str, found: Mapping[str, Any]) -> Tile:
+    low, high = (percent_in_words(found[end]).removesuffix("%") for end in ("low", "high"))
+    note = f"{found['words']} 95 %: {low} to {high}, from {found['n']:,} labels."
+    number = percent_in_words(found["share"]).removesuffix("%")
+    return Tile(title, number, note, is_gray=not found["enough"])
 
 
 def corrections(figure: Figure) -> list[Tile]:
     rows = records(figure)
     total = rows[-1]["total"] if rows else 0
-    return [
-        Tile("Corrected so far", f"{total or 0:,}", "drawings whose label contradicts the guess")
-    ]
+    return [Tile("Misread so far", f"{total:,}", figure.sentence)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from dashboard.figure import ENOUGH, Figure
+from dashboard.figure import Figure
 from dashboard.words import month_in_words, percent_in_words, share_in_words
 
 GAP: Final = "gap"
@@ -63,7 +63,7 @@ def scale_of_mistakes() -> list[tuple[str, str]]:
 
 def months_and_digits(figure: Figure, query: Mapping[str, str]) -> Grid:
     """Accuracy: a row for each month, a column for each digit."""
-    found = {(each["month"], each["digit"]): each for each in records(figure)}
+    found = {(each["month"], each["label"]): each for each in records(figure)}
     months = sorted({month for month, _ in found})
     digits = sorted({digit for _, digit in found})
     return Grid(
@@ -73,7 +73,7 @@ def months_and_digits(figure: Figure, query: Mapping[str, str]) -> Grid:
         rows=[
             Row(
                 month_in_words(month),
-                [accuracy_cell(found.get((month, digit)), query) for digit in digits],
+                [accuracy_cell(found[month, digit], query) for digit in digits],
             )
             for month in months
         ],
@@ -81,54 +81,48 @@ def months_and_digits(figure: Figure, query: Mapping[str, str]) -> Grid:
     )
 
 
-def accuracy_cell(found: Mapping[str, Any] | None, query: Mapping[str, str]) -> Cell:
-    if not found or found["share"] is None:
-        return Cell("", "", "no labels", GAP)
-    month = month_in_words(found["month"])
-    title = f"{month}, digit {found['digit']}: {share_in_words(found)}"
-    there = {**query, "first": found["month"], "last": found["month"], "label": found["digit"]}
+def accuracy_cell(found: Mapping[str, Any], query: Mapping[str, str]) -> Cell:
+    where = f"{month_in_words(found['month'])}, digit {found['label']}"
+    if found["share"] is None:
+        return Cell("", "", f"{where}: no labels", GAP)
+    there = {**query, "first": found["month"], "last": found["month"], "label": found["label"]}
     return Cell(
         text=percent_in_words(found["share"]).removesuffix("%"),
         note=f"{found['n']:,}",
-        title=title if found["enough"] else f"{title}; too few to say",
+        title=f"{where}: {share_in_words(found)}{'' if found['enough'] else '; too few to say'}",
         look=look_of(1 - found["share"]) if found["enough"] else FEW,
-        query=urlencode({name: text for name, text in there.items() if text != ""}),
+        query=urlencode(there),
     )
 
 
 def truths_and_readings(figure: Figure, query: Mapping[str, str]) -> Grid:
     """What drawings are, down, against what they were read as, across."""
-    found = {(str(each["label"]), each["predicted"]): each["n"] for each in records(figure)}
-    labels = sorted({label for label, _ in found}, key=lambda label: (len(label), label))
+    found = {(each["label"], each["predicted"]): each for each in records(figure)}
+    labels = sorted({label for label, _ in found})
     digits = sorted({digit for _, digit in found})
-    rows = []
-    for label in labels:
-        counts = {digit: found.get((label, digit), 0) for digit in digits}
-        total = sum(counts.values())
-        cells = [reading_cell(label, digit, counts[digit], total, query) for digit in digits]
-        rows.append(Row(label, cells))
     said = [f"up to {step:.0%}" for step in STEPS] + [f"over {STEPS[-1]:.0%}"]
-    scale = [(f"heat-{at}", words) for at, words in enumerate(said)]
+    shades = [(f"heat-{at}", words) for at, words in enumerate(said)]
     return Grid(
-        "Is",
-        "Read as",
-        [str(digit) for digit in digits],
-        rows,
-        [(SAME, "read right"), *scale, (FEW, "too few labels")],
+        corner="Is",
+        across="Read as",
+        heads=[str(digit) for digit in digits],
+        rows=[
+            Row(str(label), [reading_cell(found[label, digit], query) for digit in digits])
+            for label in labels
+        ],
+        scale=[(SAME, "read right"), *shades, (FEW, "too few labels")],
     )
 
 
-def reading_cell(label: str, digit: int, n: int, total: int, query: Mapping[str, str]) -> Cell:
-    if not n:
-        return Cell("", "", f"no {label} was read as {digit}", SAME if label == str(digit) else GAP)
-    said = f"{n:,} of {total:,} drawings of {label} were read as {digit} ({n / total:.1%})"
-    look = look_of(n / total)
-    if label == str(digit) or not label.isdigit():
-        look = SAME
-    elif total < ENOUGH:
-        look = FEW
-    there = {**query, "label": label, "predicted": digit}
-    return Cell(f"{n:,}", "", said, look, urlencode(there))
+def reading_cell(found: Mapping[str, Any], query: Mapping[str, str]) -> Cell:
+    label, predicted, count, n = (found[key] for key in ("label", "predicted", "count", "n"))
+    is_right = label == predicted
+    if not count:
+        return Cell("", "", f"no {label} was read as {predicted}", SAME if is_right else GAP)
+    said = f"{count:,} of {n:,} drawings of {label} were read as {predicted} ({found['share']:.1%})"
+    look = SAME if is_right else look_of(found["share"]) if found["enough"] else FEW
+    there = {**query, "label": label, "predicted": predicted}
+    return Cell(f"{count:,}", "", said, look, urlencode(there))
 
 
 def versions_and_months(figure: Figure, query: Mapping[str, str]) -> Grid:
@@ -162,5 +156,5 @@ def replay_cell(found: Mapping[str, Any]) -> Cell:
 
 GRIDS: dict[str, Callable[[Figure, Mapping[str, str]], Grid]] = {
     "accuracy-by-month-and-digit": months_and_digits,
-    "confusion": truths_and_readings,
+    "true-by-predicted": truths_and_readings,
 }

@@ -33,16 +33,24 @@ SECTIONS = [
     ("Clusters", "dashboard:clusters"),
 ]
 EVERYBODY = (
+    "headline",
     "accuracy-by-month",
     "accuracy-by-month-and-digit",
     "accuracy-by-digit",
-    "confusion",
-    "confidence-histogram",
-    "confidence-density",
-    "confidence-by-month",
+    "true-by-predicted",
     "corrections",
+    "confidence-by-month",
+    "confidence-histogram-by-month",
+    "confidence-density-by-month",
 )
-TECHNICAL = ("accuracy-by-day", "reliability", "confidence-by-digit", "label-flow")
+TECHNICAL = (
+    "accuracy-by-day",
+    "reliability",
+    "confidence-by-digit",
+    "label-flow",
+    "agreement-by-month",
+    "accuracy-of-all-labeled",
+)
 
 
 @login_not_required
@@ -65,7 +73,7 @@ def page(request: HttpRequest, template: str, names: Iterable[str], **more: Any)
     """A page of figures under the filters of its address; an unknown filter is refused by name."""
     try:
         filters = Filters.parse(single(request))
-        made = {name: figures.make(name, filters) for name in names if name in figures.FIGURES}
+        made = {name: figures.make(name, filters) for name in names}
     except UnknownFilter as unknown:
         return no_such_view(request, unknown)
     if request.GET and request.GET.urlencode() != filters.as_query():

@@ -2,21 +2,23 @@
 
 const shared = document.querySelector("[data-figures]").dataset.figures;
 const {
-  start, axis, between, color, count, meanPoints, options, percent, records, shareBars,
-  shareOverMonths, timeInWords, told,
+  start, axis, between, color, count, options, percent, placed, records, shareAxis, shareBars,
+  shareOverMonths, spreads, timeInWords, told,
 } = await import(shared);
+
+const MOST_MONTHS = 6; // told apart at a glance; of more, these are shown, evenly spaced
 
 /** Ten shares as slices: a digit's name stands on its slice, so no color has to be told apart. */
 function sharePie(figure) {
   const found = records(figure);
+  const shade = (each, at) => (each.enough ? between("--pen", "--line-3", (at % 5) / 5 + (at >= 5 ? 0.1 : 0)) : color("--few"));
   return {
     type: "pie",
     data: {
-      labels: found.map((each) => String(each.digit)),
+      labels: found.map((each) => String(each.label)),
       datasets: [{
-        data: found.map((each) => each.share), told: found.map((each) => `${each.digit}: ${told(each)}`),
-        backgroundColor: found.map((each, at) => (each.enough ? between("--pen", "--line-3", (at % 5) / 5 + (at >= 5 ? 0.1 : 0)) : color("--few"))),
-        borderColor: color("--sheet"), borderWidth: 2,
+        data: found.map((each) => each.share), told: found.map((each) => `${each.label}: ${told(each)}`),
+        backgroundColor: found.map(shade), borderColor: color("--sheet"), borderWidth: 2,
       }],
     },
     options: options({
@@ -49,18 +51,20 @@ const sliceNames = {
 /** What adds up over days, as the area it fills. */
 function sumOverDays(figure) {
   const found = records(figure);
+  const days = found.map((each) => each.day);
   return {
     type: "line",
     data: {
-      labels: found.map((each) => timeInWords(each.day)),
+      labels: days.map(timeInWords),
       datasets: [{
         label: figure.title, data: found.map((each) => each.total), stepped: true,
-        told: found.map((each) => `${count(each.total)} so far, ${count(each.corrections)} on this day`),
+        told: found.map((each) => `${count(each.total)} so far, ${count(each.new)} on this day`),
         borderColor: color("--line-2"), borderWidth: 2.5, backgroundColor: color("--line-2", 0.15), fill: true,
         pointRadius: 0, pointHoverRadius: 5, pointBackgroundColor: color("--line-2"),
       }],
     },
     options: options({
+      marks: placed(figure.marks, days),
       scales: {
         x: axis({ grid: { display: false }, ticks: { autoSkipPadding: 24 } }),
         y: axis({ min: 0, ticks: { precision: 0, maxTicksLimit: 6 } }),
@@ -69,11 +73,85 @@ function sumOverDays(figure) {
   };
 }
 
+/** The rows of each month, oldest first; of many months a few, the first and the last among them. */
+function byMonth(figure) {
+  const groups = Map.groupBy(records(figure), (each) => each.month);
+  const months = [...groups.keys()].filter((month) => groups.get(month).some((each) => each.count));
+  const step = Math.max(1, (months.length - 1) / (MOST_MONTHS - 1));
+  const chosen = [...new Set(months.map((_, at) => months[Math.round(at * step)]))].filter(Boolean);
+  // The newer, the stronger: an order that every eye sees, and that survives a copier.
+  return chosen.map((month, at) => ({
+    month, rows: groups.get(month), name: timeInWords(month),
+    ink: between("--few", "--pen", chosen.length > 1 ? at / (chosen.length - 1) : 1),
+  }));
+}
+
+/** How many of a month's drawings were read with which confidence, month beside month. */
+function histogram(figure) {
+  const months = byMonth(figure);
+  const first = months[0]?.rows ?? [];
+  return {
+    type: "bar",
+    data: {
+      labels: first.map((each) => `${percent(each.low, 0).replace("%", "")}–${percent(each.high, 0)}`),
+      datasets: months.map(({ rows, name, ink }) => ({
+        label: name, data: rows.map((each) => each.share), backgroundColor: ink, borderRadius: 2,
+        told: rows.map((each) => `${name}: ${percent(each.share)}, ${count(each.count)} drawings`),
+        categoryPercentage: 0.84, barPercentage: 0.94, minBarLength: 1,
+      })),
+    },
+    options: options({
+      legend: true,
+      scales: {
+        x: axis({ grid: { display: false }, title: "Confidence" }),
+        y: axis({ min: 0, ticks: { maxTicksLimit: 6, callback: (share) => percent(share) } }),
+      },
+    }),
+  };
+}
+
+const LEAST_DENSITY = 0.005; // the floor of an axis that has no zero
+const NEAREST_TO_ONE = 0.0003; // where the last bin, which ends at 1, is put
+
+/** Confidence on an axis that gives each further nine the same room. */
+const stretched = (confidence) => -Math.log10(Math.max(1 - confidence, NEAREST_TO_ONE));
+
+function density(figure) {
+  const months = byMonth(figure);
+  const ticks = [0, 0.5, 0.9, 0.99, 0.999];
+  return {
+    type: "line",
+    data: {
+      datasets: months.map(({ rows, name, ink }, at) => ({
+        label: name, borderColor: ink, backgroundColor: ink, borderWidth: at === months.length - 1 ? 3 : 2,
+        data: rows.map((each) => ({
+          x: (stretched(each.low) + stretched(each.high)) / 2, y: Math.max(each.density, LEAST_DENSITY),
+        })),
+        told: rows.map((each) => `${name}: density ${+each.density.toPrecision(3)} between ${percent(each.low)} and ${percent(each.high)}`),
+        pointRadius: 0, pointHoverRadius: 5, cubicInterpolationMode: "monotone",
+      })),
+    },
+    options: options({
+      legend: true,
+      tooltip: { callbacks: { title: () => "", label: (item) => item.dataset.told[item.dataIndex] } },
+      scales: {
+        x: axis({
+          type: "linear", min: 0, max: stretched(1), title: "Confidence", grid: { drawTicks: false, color: color("--rule") },
+          afterBuildTicks: (scale) => { scale.ticks = ticks.map((tick) => ({ value: stretched(tick) })); },
+          ticks: { callback: (_, at) => percent(ticks[at]) },
+        }),
+        y: axis({ type: "logarithmic", min: LEAST_DENSITY, ticks: { maxTicksLimit: 6, callback: (tick) => (Number.isInteger(Math.log10(tick) + 1e-9) || tick >= 1 ? count(tick) : String(tick)) } }),
+      },
+    }),
+  };
+}
+
 start({
   "accuracy-by-month": shareOverMonths,
-  "accuracy-by-digit": (figure) => shareBars(figure, "digit"),
+  "accuracy-by-digit": (figure) => shareBars(figure),
   "accuracy-by-digit-as-pie": sharePie,
-  "confidence-by-month": (figure) => meanPoints(figure, "month", { joined: true }),
-  "confidence-histogram": (figure) => meanPoints(figure, "month", { joined: true }),
   corrections: sumOverDays,
+  "confidence-by-month": (figure) => spreads(figure, "month"),
+  "confidence-histogram-by-month": histogram,
+  "confidence-density-by-month": density,
 });

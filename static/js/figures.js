@@ -302,13 +302,13 @@ export function shareOverDays(figure) {
 }
 
 /** A share for each digit (or another key): bars from zero, each with its interval. */
-export function shareBars(figure, key = "digit") {
+export function shareBars(figure, key = "label") {
   const found = records(figure);
   const ink = found.map((each) => color(each.enough ? "--pen" : "--few"));
   return {
     type: "bar",
     data: {
-      labels: found.map((each) => [String(each[key]), `n ${count(each.n)}`]),
+      labels: found.map((each) => [String(each[key]), each.n ? `n ${count(each.n)}` : "none"]),
       datasets: [{
         label: figure.title, data: found.map((each) => each.share), told: found.map(told),
         intervals: found.map((each) => [each.low, each.high]), whiskerColor: color("--ink"),
@@ -323,27 +323,36 @@ export function shareBars(figure, key = "digit") {
   };
 }
 
-/** A mean over months or for each digit, with its interval: points, since no bar is the measure. */
-export function meanPoints(figure, key, { mean = "mean", joined = false } = {}) {
+/** How something is spread, over months or for each digit: the mean, and where the middle half lies. */
+export function spreads(figure, key) {
   const found = records(figure);
-  const ink = found.map((each) => color(each.enough === false ? "--few" : "--line-3"));
-  const name = (each) => (key === "month" ? timeInWords(each.month) : String(each[key]));
+  const isMonth = key === "month";
+  const name = (each) => (isMonth ? timeInWords(each.month) : String(each[key]));
+  const said = (each) => (each.mean === null
+    ? "no drawings"
+    : `mean ${percent(each.mean, 2)}, half between ${percent(each.low, 2)} and ${percent(each.high, 2)}, of ${count(each.drawings)}`);
   return {
-    type: "line",
+    type: "bar",
     data: {
-      labels: found.map((each) => [name(each), each.n ? `n ${count(each.n)}` : "none"]),
-      datasets: [{
-        label: figure.title, data: found.map((each) => each[mean]),
-        told: found.map((each) => (each[mean] === null ? "nothing counted" : `${percent(each[mean], 2)} of ${count(each.n)} (95%: ${percent(each.low, 2)} to ${percent(each.high, 2)})`)),
-        intervals: found.map((each) => [each.low, each.high]), whiskerColor: ink,
-        values: found.map((each) => (each[mean] === null ? "" : percent(each[mean]))), valueColor: color("--ink"),
-        showLine: joined, borderColor: color("--line-3"), borderWidth: 2.5, spanGaps: false,
-        pointRadius: 5, pointHoverRadius: 7, pointBackgroundColor: ink, pointBorderWidth: 0,
-      }],
+      labels: found.map((each) => [name(each), each.drawings ? `n ${count(each.drawings)}` : "none"]),
+      datasets: [
+        {
+          type: "line", label: "mean", data: found.map((each) => each.mean), told: found.map(said),
+          showLine: isMonth, borderColor: color("--line-3"), borderWidth: 2, spanGaps: false,
+          pointRadius: 5, pointHoverRadius: 7, pointBackgroundColor: color("--line-3"), pointBorderColor: color("--sheet"), pointBorderWidth: 1.5,
+        },
+        {
+          label: "middle half", data: found.map((each) => (each.mean === null ? null : [each.low, each.high])), isSilent: true,
+          backgroundColor: color("--line-3", 0.3), borderRadius: 3, borderSkipped: false, maxBarThickness: 28, minBarLength: 3,
+        },
+      ],
     },
     options: options({
-      marks: key === "month" ? placed(figure.marks, found.map((each) => each.month)) : [],
-      scales: { x: axis({ offset: true, grid: { display: false } }), y: shareAxis({ min: floorOf(found) }) },
+      marks: isMonth ? placed(figure.marks, found.map((each) => each.month)) : [],
+      scales: {
+        x: axis({ offset: true, grid: { display: false } }),
+        y: shareAxis({ min: floorOf(found.map((each) => ({ low: each.mean === null ? null : Math.min(each.mean, each.low) }))) }),
+      },
     }),
   };
 }
