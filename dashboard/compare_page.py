@@ -102,6 +102,7 @@ def compare(request: HttpRequest) -> HttpResponse:
         "which": which,
         "selects": selects_of(which),
         "comparison": found,
+        "sides": [found.first, found.second] if found else [],
         "figures": {made.name: made},
         "json": f"{reverse('dashboard:compare_data', args=['json'])}?{query}",
         "csv": f"{reverse('dashboard:compare_data', args=['csv'])}?{query}",

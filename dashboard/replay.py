@@ -133,15 +133,16 @@ def is_due() -> bool:
 
 
 def rebuild() -> None:
-    """Begin again from the logs. What versions read stays: it cannot have changed."""
+    """Begin again from the logs. What versions read stays: it cannot have changed.
+
+    The counts stay until each month is counted again, so that pages are never empty meanwhile.
+    """
     with transaction.atomic():
         Replay.objects.get_or_create(pk=1)
         Replay.objects.select_for_update().get(pk=1)
-        for derived in (ReplayItem, ReplayCell, ReplayPair, ReplayMonth):
-            derived.objects.all().delete()
-        Replay.objects.filter(pk=1).update(
-            last_event=0, events_seen=0, complete_as="", counts_made=F("counts_made") + 1
-        )
+        touch(ReplayMonth.objects.values_list("month", flat=True))
+        ReplayItem.objects.all().delete()
+        Replay.objects.filter(pk=1).update(last_event=0, events_seen=0, complete_as="")
 
 
 # -- which drawings -----------------------------------------------------------------------------

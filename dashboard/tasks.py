@@ -8,7 +8,30 @@ from django_q.tasks import async_task
 
 from dashboard import clusters
 from dashboard import replay as replays
+from predictions.errors import Declined
 from training.promotion import live_version
+
+COUNT_FOR = 45.0  # seconds; the next job goes on
+CHECK_FOR = 200.0  # seconds; a worker's job may take 300
+
+
+def count() -> dict[str, Any]:
+    """Bring the cube up to date with what was captured and labeled."""
+    from dashboard.counting import catch_up
+
+    at = catch_up(seconds=COUNT_FOR)
+    return {"prediction": at.prediction, "event": at.event}
+
+
+def check() -> dict[str, Any]:
+    """Hold the cube against a recount from nothing and note what was found."""
+    from dashboard.rebuild import check
+
+    try:
+        made = check(seconds=CHECK_FOR)
+    except Declined as declined:
+        return {"declined": str(declined)}
+    return {"months": made.months, "differences": made.differences}
 
 
 def look_after_replay() -> dict[str, Any]:
@@ -34,3 +57,9 @@ def digit_map() -> dict[str, Any]:
     if version is None or not clusters.is_due():
         return {"made": False}
     return {"made": True, "version": version.name, "exit": clusters.make_apart(version)}
+
+
+def recount_replay() -> dict[str, Any]:
+    """Every night: from the logs again, also without what was deleted since."""
+    replays.rebuild()
+    return replay()

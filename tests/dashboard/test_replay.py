@@ -13,7 +13,7 @@ from dashboard import replay, tasks
 from dashboard.models import Replay, ReplayCell, ReplayItem, ReplayPair, ReplayReading
 from labeling.batches import correct, undo_batch
 from labeling.decisions import Verdict
-from labeling.models import Label, LabelEvent
+from labeling.models import Label, LabelEvent, QueueItem
 from predictions.models import Artifact, ModelVersion, Prediction
 from tests.dashboard.audits import NOVEMBER, OCTOBER, SEPTEMBER, audited, label, learn
 from tests.factories import make_ben, make_live, make_prediction, make_version, some_glyph
@@ -258,6 +258,18 @@ def test_a_rebuild_counts_the_same_without_a_forward_pass(
     call_command("replay", rebuild=True)
     assert cells() == before
     assert passes == [2, 2]
+
+
+def test_a_recount_forgets_what_was_deleted(sevens: ModelVersion) -> None:
+    drawn = audited(7)
+    audited(3, at=SEPTEMBER)
+    replay.work()
+    Label.objects.filter(pk=drawn.pk).delete()
+    LabelEvent.objects.filter(prediction=drawn).delete()
+    QueueItem.objects.filter(pk=drawn.pk).delete()
+    drawn.delete()
+    tasks.recount_replay()
+    assert cells() == {("sevens", "2026-09", 3): (0, 1)}
 
 
 def jobs() -> int:
