@@ -10,7 +10,7 @@ from datetime import date, datetime, time
 from django.utils import timezone
 
 from dashboard.axes import DIGITS, UNLABELED, after
-from dashboard.compare import Comparison, Side, of_months, of_versions
+from dashboard.compare import Comparison, Side, of_months, of_versions, sides_of_versions
 from dashboard.difference import Difference, difference
 from dashboard.figure import Share
 from dashboard.filters import Filters
@@ -172,7 +172,7 @@ def same_version(version: str, before: date, month: date) -> Difference | None:
     """How much better one version reads this month's drawings than those of the month before."""
     shares = []
     for each in (before, month):
-        side = of_versions(version, version, Filters(first=each, last=each)).first
+        (side,) = sides_of_versions([version], Filters(first=each, last=each))
         if side.share is None:
             return None
         shares.append(side.share)

@@ -57,8 +57,8 @@ def is_gray(row: list[Any], figure: Figure) -> bool:
 
 
 @register.filter
-def as_percent(share: float | None) -> str:
-    return "–" if share is None or share == "" else percent_in_words(share)
+def as_percent(share: object) -> str:
+    return percent_in_words(share) if isinstance(share, float) else "–"
 
 
 @register.filter
