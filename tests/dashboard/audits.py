@@ -21,9 +21,11 @@ NOVEMBER = datetime(2026, 11, 5, 12, tzinfo=UTC)
 numbers = itertools.count(1)
 
 
-def audited(digit: int | None = 7, *, at: datetime = NOVEMBER, **fields: Any) -> Prediction:
+def audited(
+    digit: int | None = 7, *, at: datetime = NOVEMBER, read: int = 7, **fields: Any
+) -> Prediction:
     """An audited drawing that was labeled so; None is unreadable."""
-    prediction = make_prediction(created_at=at, visitor=uuid.uuid4(), **fields)
+    prediction = make_prediction(digit=read, created_at=at, visitor=uuid.uuid4(), **fields)
     label(prediction, digit)
     Prediction.objects.filter(pk=prediction.pk).update(is_audit=True)
     return prediction

@@ -52,7 +52,7 @@ def month_of_two_versions() -> Report:
     for at in (datetime(2026, 10, 9, 12, tzinfo=UTC), NOVEMBER):
         reader = sevens if at.month == 10 else threes
         for _ in range(30):
-            audited(3, at=at, version=reader, digit=7 if reader == sevens else 3)
+            audited(3, at=at, version=reader, read=7 if reader == sevens else 3)
     Promotion.objects.create(
         kind="promotion", before=sevens, after=threes, made_at=NOVEMBER.replace(day=2)
     )

@@ -59,8 +59,9 @@ def colors(browser: Browser, name: str) -> int:
     return browser.run(
         """
         const canvas = document.querySelector(`[data-chart="${arguments[0]}"]`);
-        const pixels = new Uint32Array(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer);
-        return new Set(pixels).size;
+        const pen = canvas.getContext("2d");
+        const { data } = pen.getImageData(0, 0, canvas.width, canvas.height);
+        return new Set(new Uint32Array(data.buffer)).size;
         """,
         name,
     )
