@@ -31,6 +31,7 @@ SECTIONS = [
     ("Compare", "dashboard:compare"),
     ("Replay", "dashboard:replay"),
     ("Clusters", "dashboard:clusters"),
+    ("Month", "dashboard:months"),
 ]
 EVERYBODY = (
     "headline",

@@ -16,6 +16,7 @@ urlpatterns = [
     re_path(
         r"^dashboard/compare/data\.(?P<form>json|csv)$", compare_page.data, name="compare_data"
     ),
+    path("dashboard/months/", month_page.newest, name="months"),
     re_path(r"^dashboard/months/(?P<name>[0-9]{4}-[0-9]{2})/$", month_page.month, name="month"),
     re_path(
         r"^dashboard/data/(?P<name>[a-z0-9-]{1,60})\.(?P<form>json|csv)$", data.figure, name="data"

@@ -87,7 +87,8 @@ drawn.seek(0)
 drawn.name = "seven.png"
 answer = Client(headers={"host": "localhost"}).post("/api/v1/predictions/", {"image": drawn})
 assert answer.status_code == 201, answer.content
-print(sorted({name.split(".")[0] for name in sys.modules} & {"torch", "torchvision", "onnx", "sklearn"}))
+heavy = {"torch", "torchvision", "onnx", "sklearn"}
+print(sorted({name.split(".")[0] for name in sys.modules} & heavy))
 """
 
 

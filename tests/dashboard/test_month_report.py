@@ -103,6 +103,13 @@ def test_a_month_without_drawings_has_no_report(client: Client, name: str) -> No
     assert client.get(f"/dashboard/months/{name}/").status_code == 404
 
 
+def test_the_newest_month_has_an_address_of_its_own(client: Client) -> None:
+    assert "No drawing is counted yet" in client.get("/dashboard/months/").content.decode()
+    make_history([Month(OCT, 40, 0.9), Month(NOV, 40, 0.9)])
+    catch_up()
+    assert client.get("/dashboard/months/")["Location"] == "/dashboard/months/2026-11/"
+
+
 def test_every_page_of_ours_is_open_to_everybody_and_shows_no_drawing(client: Client) -> None:
     make_history([Month(OCT, 60, 0.9), Month(NOV, 60, 0.95)])
     catch_up()

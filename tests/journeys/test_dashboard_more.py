@@ -70,6 +70,7 @@ def colors(browser: Browser, name: str) -> int:
 @pytest.fixture
 def history(browser: Browser, base_version: ModelVersion) -> list[Prediction]:
     """Three months; what versions read again is the real networks' word on noise."""
+    ModelVersion.objects.live().update(state=ModelVersion.State.RETIRED)
     made = make_history()
     catch_up()
     while not replay.work().is_complete:
