@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import F, Q
 
 from dashboard.axes import after
+from dashboard.cube import position
 from dashboard.filters import ALL, Filters, UnknownFilter, read_digit
 from labeling.models import Stream
 from predictions.models import Prediction, PredictionQuerySet
@@ -79,6 +80,11 @@ def read_key(text: str) -> UUID | None:
         return UUID(text) if text else None
     except ValueError:
         raise UnknownFilter("before", "There is no such page.") from None
+
+
+def check_version(filters: Filters) -> None:
+    if filters.version and position(filters.version).version_id is None:
+        raise UnknownFilter("version", f"There is no version {filters.version!r}.")
 
 
 def cell_page(which: WhichDrawings) -> Page[Prediction]:

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 from dashboard import figures
 from dashboard.choices import selects
 from dashboard.data import single
-from dashboard.drawings import WhichDrawings, cell_page
+from dashboard.drawings import WhichDrawings, cell_page, check_version
 from dashboard.filters import Filters, UnknownFilter
 from dashboard.headline import tiles
 from predictions.access import page_for
@@ -111,6 +111,7 @@ def drawings(request: HttpRequest) -> HttpResponse:
     """The drawings behind one cell, newest first."""
     try:
         which = WhichDrawings.parse(single(request))
+        check_version(which.filters)
     except UnknownFilter as unknown:
         return no_such_view(request, unknown)
     found = cell_page(which)

@@ -93,7 +93,7 @@ function histogram(figure) {
   return {
     type: "bar",
     data: {
-      labels: first.map((each) => `${percent(each.low, 0).replace("%", "")}–${percent(each.high, 0)}`),
+      labels: first.map((each) => String(Math.round(100 * each.low))),
       datasets: months.map(({ rows, name, ink }) => ({
         label: name, data: rows.map((each) => each.share), backgroundColor: ink, borderRadius: 2,
         told: rows.map((each) => `${name}: ${percent(each.share)}, ${count(each.count)} drawings`),
@@ -102,33 +102,39 @@ function histogram(figure) {
     },
     options: options({
       legend: true,
+      tooltip: { callbacks: { title: ([item]) => (item ? `Confidence ${item.label} to ${Number(item.label) + 10}%` : ""), label: (item) => item.dataset.told[item.dataIndex] } },
       scales: {
-        x: axis({ grid: { display: false }, title: "Confidence" }),
-        y: axis({ min: 0, ticks: { maxTicksLimit: 6, callback: (share) => percent(share) } }),
+        x: axis({ grid: { display: false }, title: "Confidence from, in %", ticks: { autoSkip: false } }),
+        y: axis({ min: 0, title: "Of the month’s drawings", ticks: { maxTicksLimit: 6, callback: (share) => percent(share) } }),
       },
     }),
   };
 }
 
-const LEAST_DENSITY = 0.005; // the floor of an axis that has no zero
-const NEAREST_TO_ONE = 0.0003; // where the last bin, which ends at 1, is put
+const SUREST = 0.9999; // where the last bin, which ends at 1, is drawn to end
 
 /** Confidence on an axis that gives each further nine the same room. */
-const stretched = (confidence) => -Math.log10(Math.max(1 - confidence, NEAREST_TO_ONE));
+const stretched = (confidence) => -Math.log10(1 - Math.min(confidence, SUREST));
 
+/** Where a month's drawings lie: the area under each line is all of them. */
 function density(figure) {
   const months = byMonth(figure);
-  const ticks = [0, 0.5, 0.9, 0.99, 0.999];
+  const ticks = [0.5, 0.9, 0.99, 0.999];
+  const height = (each, rows) => {
+    const all = rows.reduce((sum, other) => sum + other.count, 0);
+    return each.count / all / (stretched(each.high) - stretched(each.low));
+  };
   return {
     type: "line",
     data: {
       datasets: months.map(({ rows, name, ink }, at) => ({
-        label: name, borderColor: ink, backgroundColor: ink, borderWidth: at === months.length - 1 ? 3 : 2,
+        label: name, borderColor: ink, backgroundColor: color("--pen", 0.1),
+        borderWidth: at === months.length - 1 ? 3 : 2, fill: at === months.length - 1,
         data: rows.map((each) => ({
-          x: (stretched(each.low) + stretched(each.high)) / 2, y: Math.max(each.density, LEAST_DENSITY),
+          x: (stretched(each.low) + stretched(each.high)) / 2, y: height(each, rows),
         })),
-        told: rows.map((each) => `${name}: density ${+each.density.toPrecision(3)} between ${percent(each.low)} and ${percent(each.high)}`),
-        pointRadius: 0, pointHoverRadius: 5, cubicInterpolationMode: "monotone",
+        told: rows.map((each) => `${name}: ${count(each.count)} drawings between ${percent(each.low)} and ${percent(each.high)}`),
+        pointRadius: 0, pointHoverRadius: 5, pointBackgroundColor: ink, cubicInterpolationMode: "monotone",
       })),
     },
     options: options({
@@ -136,11 +142,11 @@ function density(figure) {
       tooltip: { callbacks: { title: () => "", label: (item) => item.dataset.told[item.dataIndex] } },
       scales: {
         x: axis({
-          type: "linear", min: 0, max: stretched(1), title: "Confidence", grid: { drawTicks: false, color: color("--rule") },
+          type: "linear", min: 0, max: stretched(SUREST), title: "Confidence",
           afterBuildTicks: (scale) => { scale.ticks = ticks.map((tick) => ({ value: stretched(tick) })); },
           ticks: { callback: (_, at) => percent(ticks[at]) },
         }),
-        y: axis({ type: "logarithmic", min: LEAST_DENSITY, ticks: { maxTicksLimit: 6, callback: (tick) => (Number.isInteger(Math.log10(tick) + 1e-9) || tick >= 1 ? count(tick) : String(tick)) } }),
+        y: axis({ min: 0, ticks: { display: false } }),
       },
     }),
   };

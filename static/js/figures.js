@@ -201,7 +201,13 @@ export function options({ scales, marks: list, legend = false, tooltip = {}, ...
     plugins: {
       legend: {
         display: legend, position: "bottom", align: "start",
-        labels: { color: color("--ink-soft"), font: { family: FONT, size: 12 }, boxWidth: 14, boxHeight: 3 },
+        labels: {
+          color: color("--ink-soft"), font: { family: FONT, size: 12 }, boxWidth: 14, boxHeight: 4,
+          generateLabels: (chart) => Chart.defaults.plugins.legend.labels.generateLabels(chart).map((each) => {
+            const set = chart.data.datasets[each.datasetIndex];
+            return { ...each, fillStyle: chart.config.type === "line" ? set.borderColor : set.backgroundColor, lineWidth: 0 };
+          }),
+        },
       },
       marks: { list, line: color("--ink-soft"), ink: color("--ink-soft") },
       tooltip: {
@@ -240,12 +246,32 @@ export function floorOf(found, most = 0.95) {
   return Math.max(0, Math.min(most, Math.floor(Math.min(...lows) * 20 - 0.001) / 20));
 }
 
+/** Gray wherever a line leaves or reaches a point with too few labels. */
+function byEnough(found) {
+  const few = (at) => !found[at].enough;
+  return { borderColor: (part) => (few(part.p0DataIndex) || few(part.p1DataIndex) ? color("--few") : undefined) };
+}
+
+/** The names and counts below bars; the count loses its n where there is no room for it. */
+function namesAndCounts(more = {}) {
+  return axis({
+    offset: true, grid: { display: false },
+    ticks: {
+      autoSkip: false,
+      callback(at) {
+        const [name, n] = this.chart.data.labels[at];
+        return [name, this.chart.width < 460 ? n.replace("n ", "") : n];
+      },
+    },
+    ...more,
+  });
+}
+
 /** A share over months: a line with the interval of each point, gray where labels are few. */
 export function shareOverMonths(figure) {
   const found = records(figure);
   const months = found.map((each) => each.month);
   const ink = found.map((each) => color(each.enough ? "--pen" : "--few"));
-  const firm = found.map((each) => (each.enough ? each.share : null));
   return {
     type: "line",
     data: {
@@ -255,7 +281,7 @@ export function shareOverMonths(figure) {
         intervals: found.map((each) => [each.low, each.high]), whiskerColor: ink,
         values: found.map((each) => (each.share === null ? "" : percent(each.share))), valueColor: color("--ink"),
         borderColor: color("--pen"), borderWidth: 2.5, spanGaps: false,
-        segment: { borderColor: (segment) => (firm[segment.p0DataIndex] === null || firm[segment.p1DataIndex] === null ? color("--few") : undefined) },
+        segment: byEnough(found),
         pointRadius: 5, pointHoverRadius: 7, pointBorderWidth: 2, pointBorderColor: ink,
         pointBackgroundColor: found.map((each) => color(each.enough ? "--pen" : "--sheet")),
       }],
@@ -279,7 +305,7 @@ export function shareOverDays(figure) {
       datasets: [
         {
           label: figure.title, data: found.map((each) => each.share), told: found.map(told),
-          borderColor: color("--pen"), borderWidth: 2, pointRadius: found.length > 60 ? 1.5 : 3, pointHoverRadius: 5,
+          borderColor: color("--pen"), borderWidth: 2, segment: byEnough(found), pointRadius: found.length > 60 ? 1.5 : 3, pointHoverRadius: 5,
           pointBackgroundColor: found.map((each) => color(each.enough ? "--pen" : "--few")), pointBorderWidth: 0,
         },
         { ...band, label: "95 % from", data: found.map((each) => each.low), fill: "+1" },
@@ -318,7 +344,7 @@ export function shareBars(figure, key = "label") {
       }],
     },
     options: options({
-      scales: { x: axis({ grid: { display: false } }), y: shareAxis({ min: 0 }) },
+      scales: { x: namesAndCounts(), y: shareAxis({ min: 0 }) },
     }),
   };
 }
@@ -350,7 +376,7 @@ export function spreads(figure, key) {
     options: options({
       marks: isMonth ? placed(figure.marks, found.map((each) => each.month)) : [],
       scales: {
-        x: axis({ offset: true, grid: { display: false } }),
+        x: isMonth ? axis({ offset: true, grid: { display: false } }) : namesAndCounts(),
         y: shareAxis({ min: floorOf(found.map((each) => ({ low: each.mean === null ? null : Math.min(each.mean, each.low) }))) }),
       },
     }),
