@@ -157,4 +157,5 @@ def replay_cell(found: Mapping[str, Any]) -> Cell:
 GRIDS: dict[str, Callable[[Figure, Mapping[str, str]], Grid]] = {
     "accuracy-by-month-and-digit": months_and_digits,
     "true-by-predicted": truths_and_readings,
+    "replay": versions_and_months,
 }

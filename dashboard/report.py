@@ -266,7 +266,11 @@ def wishes(digits: Sequence[DigitChange], here: Side, unlabeled: int) -> list[Wi
                     f"Drawings of {each.digit}",
                     f"Read right {each.after.value:.1%} of the time"
                     f" (between {each.after.low:.1%} and {each.after.high:.1%})"
-                    + (f"; about {more:,} more audits would tell it to 2 points." if more else "."),
+                    + (
+                        f"; about {more:,} more audits of it would tell that to 2 points."
+                        if more
+                        else "."
+                    ),
                 )
             )
     return found[:NEXT]

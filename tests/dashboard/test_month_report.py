@@ -79,7 +79,7 @@ def test_disputes_and_unlabeled_audits_are_wished_for_first(client: Client) -> N
     Label.objects.filter(pk=waiting.pk).update(state="disputed")
     catch_up()
     wish = report_of(NOV).wishes[0]
-    assert wish.what == "1 disputed labels"
+    assert wish.what == "1 disputed label"
 
 
 def a_digit(digit: int, right: int, n: int) -> DigitChange:
@@ -92,7 +92,7 @@ def test_the_digit_read_worst_is_wished_for_with_how_many_labels_it_takes() -> N
     assert [wish.what for wish in found] == [
         "12 audited drawings of this month", "Audits that show 9", "Drawings of 8",
     ]  # fmt: skip
-    assert "more audits would tell it to 2 points" in found[2].why
+    assert "more audits of it would tell that to 2 points" in found[2].why
     assert labels_for(Share.of(80, 100), 100) > labels_for(Share.of(990, 1000), 1000) == 0
 
 
