@@ -244,8 +244,9 @@ def wishes(digits: Sequence[DigitChange], here: Side, unlabeled: int) -> list[Wi
         )
     disputed = of_queue().disputed
     if disputed:
+        noun = "label" if disputed == 1 else "labels"
         found.append(
-            Wish(f"{disputed:,} disputed labels", "Two people disagree; a reviewer rules.")
+            Wish(f"{disputed:,} disputed {noun}", "Two people disagree; a reviewer rules.")
         )
     few = [each for each in digits if not each.is_enough]
     if few:

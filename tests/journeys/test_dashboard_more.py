@@ -34,12 +34,20 @@ def settle(browser: Browser) -> None:
     )
 
 
+def drawn(browser: Browser) -> None:
+    """Until every chart of the page is."""
+    left = "return document.querySelectorAll('[data-chart]:not([data-drawn])').length"
+    browser.wait(lambda: browser.run(left) == 0, "the charts")
+    settle(browser)
+
+
 def shoot(browser: Browser, name: str) -> None:
     """The page as a person sees it: light, dark, and on a phone."""
     found = []
     for theme in ("light", "dark"):
         browser.theme(theme)
-        settle(browser)
+        browser.driver.refresh()  # what is folded away keeps the colors it was first shown in
+        drawn(browser)
         browser.screenshot(SHOTS / f"{name}-{theme}.png", whole=True)
         found += [f"{theme}: {each}" for each in browser.violations()]
     browser.theme("light")
