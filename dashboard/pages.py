@@ -29,6 +29,10 @@ SEE_DRAWINGS = "labeling.view_label"  # a labeler who saw labels would not judge
 SECTIONS = [
     ("For everybody", "dashboard:everybody"),
     ("Technical", "dashboard:technical"),
+    ("Compare", "dashboard:compare"),
+    ("Replay", "dashboard:replay"),
+    ("Clusters", "dashboard:clusters"),
+    ("Month", "dashboard:months"),
 ]
 EVERYBODY = (
     "headline",
