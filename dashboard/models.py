@@ -1,0 +1,132 @@
+"""Counts derived from predictions and label events; all of them can be computed again."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from dashboard.axes import BINS, DAYS, DIGITS, LABELS
+from dashboard.fields import CountsField
+from dashboard.flow import ACTS
+from predictions.models import ModelVersion
+
+
+class Mark(models.Model):
+    """How far the two logs are counted. One row; it moves with the counts or not at all."""
+
+    prediction = models.BigIntegerField(default=0, help_text="Every key up to it is counted.")
+    event = models.BigIntegerField(default=0, help_text="Labels are counted as they stood then.")
+    changes = models.BigIntegerField(default=0, help_text="How often the counts were written.")
+    moved_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_mark")]
+
+    def __str__(self) -> str:
+        return f"up to prediction {self.prediction} and event {self.event}"
+
+
+class Cell(models.Model):
+    """How many drawings share all of this. What every other table here is a sum of."""
+
+    pk = models.CompositePrimaryKey(
+        "day", "version", "predicted", "label", "bin", "stream", "source", "is_settled", "chance"
+    )
+    day = models.DateField(help_text="It was drawn on, in the configured time zone.")
+    version = models.ForeignKey(
+        ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    predicted = models.PositiveSmallIntegerField()
+    label = models.PositiveSmallIntegerField(help_text="0 to 9, 10 unreadable, 11 none.")
+    bin = models.PositiveSmallIntegerField(help_text="Of confidence: between which EDGES.")
+    stream = models.CharField(
+        max_length=8, blank=True, help_text="audit, or the stream of the label that stands."
+    )
+    source = models.CharField(max_length=6)
+    is_settled = models.BooleanField()
+    chance = models.PositiveIntegerField(help_text="Of being audited, in millionths.")
+    count = models.BigIntegerField()
+    confidence = models.BigIntegerField(help_text="Added up, in millionths.")
+
+    class Meta:
+        # Emptied cells are swept away as soon as they are.
+        indexes = [models.Index(fields=["day"], condition=Q(count=0), name="cell_emptied")]
+
+    def __str__(self) -> str:
+        return f"{self.count} read as {self.predicted} on {self.day}"
+
+
+class MonthSums(models.Model):
+    """One month's cells added up, packed: its size does not grow with the drawings."""
+
+    month = models.DateField(help_text="Its first day.")
+    version = models.ForeignKey(
+        ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    source = models.CharField(max_length=6)
+    stream = models.CharField(max_length=8, blank=True)
+    chance = models.PositiveIntegerField()
+    readings = CountsField(
+        shape=(DIGITS, LABELS, 2), help_text="By predicted, label, and whether it is settled."
+    )
+    days = CountsField(
+        shape=(DAYS, LABELS, 3), help_text="By day and label: drawings, read right, settled."
+    )
+    confidences = CountsField(shape=(DIGITS, BINS), help_text="By predicted and bin.")
+    confidence = CountsField(
+        shape=(DIGITS,), dtype="<i8", help_text="By predicted, added up, in millionths."
+    )
+    judged = CountsField(
+        shape=(DIGITS, BINS, 2), help_text="By predicted and bin: labeled readable, read right."
+    )
+    judged_confidence = CountsField(
+        shape=(DIGITS, BINS), dtype="<i8", help_text="Of the readable, added up, in millionths."
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["stream", "month", "version", "source", "chance"], name="one_sum_of_a_month"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}, {self.stream or 'no stream'}"
+
+
+class MonthFlow(models.Model):
+    """What labelers did in a month, day by day."""
+
+    month = models.DateField(help_text="Its first day.")
+    version = models.ForeignKey(
+        ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    source = models.CharField(max_length=6)
+    stream = models.CharField(max_length=8, blank=True, help_text="They were shown it from.")
+    acts = CountsField(shape=(DAYS, len(ACTS)), help_text="By day and act.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["month", "version", "source", "stream"], name="one_flow_of_a_month"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}, {self.stream or 'no stream'}"
+
+
+class Check(models.Model):
+    """The counts were held against a recount from nothing."""
+
+    made_at = models.DateTimeField(default=timezone.now)
+    months = models.PositiveIntegerField(help_text="How many were looked at.")
+    differences = models.PositiveIntegerField(help_text="Rows that were not what they should be.")
+    seconds = models.FloatField()
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.differences} differences in {self.months} months"
