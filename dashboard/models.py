@@ -130,3 +130,22 @@ class Check(models.Model):
 
     def __str__(self) -> str:
         return f"{self.differences} differences in {self.months} months"
+
+
+class Demo(models.Model):
+    """A made-up history is in this database, and what was there before it. One row."""
+
+    seed = models.BigIntegerField()
+    drawings = models.PositiveIntegerField()
+    digits = models.CharField(max_length=8, help_text="What stood in for drawings.")
+    first = models.DateTimeField()
+    until = models.DateTimeField()
+    made_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+    before = models.JSONField(help_text="What its removal puts back.")
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_demo")]
+
+    def __str__(self) -> str:
+        return f"{self.drawings} drawings, seed {self.seed}"

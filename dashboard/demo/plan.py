@@ -20,10 +20,7 @@ RUNS_AT = (0.36, 0.70)  # of the time, when the two fine-tunes take place
 CLOSED = (0.52, 0.54)  # of the time, when nobody drew: a gap in the curves of days
 QUIET = 0.6  # weekends, in parts of a working day
 GROWTH = 1.6  # how many times as much is drawn at the end as at the beginning
-DRAWINGS_A_VISITOR = 40
-
-# A digit's share of what is drawn: people do not draw all digits equally often.
-SHARES = np.array([9, 12, 11, 11, 9, 9, 9, 12, 9, 9], float) / 100
+DRAWINGS_A_VISITOR = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +113,8 @@ class Visitor:
 
 def visitors(count: int, period: Period, dice: Dice) -> list[Visitor]:
     """Some draw often, most seldom; one of them says wrong things for fun."""
-    shares = np.concatenate([[0.0, 0.0, 0.0], dice.beta(0.8, 1.6, count - 3)])
-    weights = dice.pareto(1.6, count) + 0.3
+    shares = np.concatenate([np.zeros(count // 3), dice.beta(0.8, 1.6, count - count // 3)])
+    weights = dice.lognormal(0, 0.8, count)
     return [
         Visitor(id_from(dice), period.at(float(share)), float(weight), is_prankster=number == 1)
         for number, (share, weight) in enumerate(zip(shares, weights, strict=True))

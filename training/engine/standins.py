@@ -44,6 +44,8 @@ class StandIns:
 
     def drawings(self, count: int, strength: float) -> Iterator[tuple[bytes, int]]:
         """PNGs of dark ink on white paper, each with the digit it is."""
+        if count == 0:
+            return
         taken = self._take(count)
         bent = distort(as_images(taken.glyphs), self.chance, strength)
         glyphs = (bent * 255).round().byte()[:, 0].numpy()
