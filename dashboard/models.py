@@ -22,6 +22,7 @@ class Mark(models.Model):
     event = models.BigIntegerField(default=0, help_text="Labels are counted as they stood then.")
     changes = models.BigIntegerField(default=0, help_text="How often the counts were written.")
     moved_at = models.DateTimeField(default=timezone.now)
+    busy_until = models.DateTimeField(null=True, help_text="Somebody counts; others need not.")
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_mark")]

@@ -41,7 +41,7 @@ def months(filters: Filters, *names: str, stream: str = ALL) -> list[Sum]:
         rows = rows.filter(stream=wanted)
     keys = ("month", "version__name", "source", "stream", "chance")
     return [
-        Sum(*row[:5], dict(zip(names, row[5:], strict=True)))
+        Sum(*row[:5], dict(zip(names, row[5:], strict=True)))  # type: ignore[call-arg]
         for row in rows.order_by("month", "version").values_list(*keys, *names)
     ]
 
