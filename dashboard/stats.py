@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from dashboard import figures
 from dashboard.axes import EDGES, UNLABELED, UNREADABLE
+from dashboard.counting import catch_up
 from dashboard.figure import Figure, cell
 from dashboard.filters import Filters
 from dashboard.models import Cell
@@ -340,6 +341,7 @@ def export_stats(
     progress: Callable[[int], object] = lambda count: None,
 ) -> dict[str, int]:
     """Write every table, every figure of the dashboard and the dictionary; rows by file name."""
+    catch_up()  # the figures say what the tables hold
     number = new_pseudonyms()
     written = {}
     folder.mkdir(parents=True, exist_ok=True)

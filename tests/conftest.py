@@ -16,7 +16,9 @@ from tests.factories import make_live
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> Iterator[None]:
     """The process keeps the serving network and its share of quotas; no test sees another's."""
-    presence.assume(False)  # pages look for it now and then, which would make counts of queries vary
+    presence.assume(
+        False
+    )  # pages look for it now and then, which would make counts of queries vary
     yield
     recognizer.forget()
     quota.forget()

@@ -12,6 +12,7 @@ from django.db import models, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from dashboard.counting import catch_up
 from dashboard.demo import presence
 from dashboard.demo.learning import PREFIX
 from dashboard.demo.plan import PEOPLE
@@ -29,13 +30,21 @@ COUNTS: tuple[type[models.Model], ...] = (Cell, MonthSums, MonthFlow)
 Keys = defaultdict[type[models.Model], set[Any]]
 
 
-@transaction.atomic
 def remove_demo(*, with_later: bool = False) -> dict[str, int]:
     """Leave the database as it was before; how many rows of which kind are gone.
 
     What people drew since was read by the demo's versions and cannot stay without them; it is
     taken along only where that was asked for.
     """
+    removed = take_out(with_later=with_later)
+    presence.forget()
+    catch_up()
+    logger.info("the demo is removed: %s", removed)
+    return removed
+
+
+@transaction.atomic
+def take_out(*, with_later: bool) -> dict[str, int]:
     demo = Demo.objects.select_for_update().first()
     if demo is None:
         raise DemoDeclined("There is no demo here.")
@@ -52,8 +61,6 @@ def remove_demo(*, with_later: bool = False) -> dict[str, int]:
     put_back(demo)
     demo.delete()
     forget_counts()
-    presence.forget()
-    logger.info("the demo is removed: %s", removed)
     return removed
 
 

@@ -17,6 +17,7 @@ from django.contrib.auth.models import Group, User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from dashboard.counting import catch_up
 from dashboard.demo import learning, presence
 from dashboard.demo.history import Hands, History
 from dashboard.demo.opinions import Crowd, Rates
@@ -100,6 +101,8 @@ def seed_demo(
         replace(tuning, replays=digits, seed=seed),
         told,
     ).tell()
+    told.stage("counting")
+    catch_up()
     demo.finished_at = timezone.now()
     demo.save(update_fields=["finished_at"])
     logger.info("a demo of %s drawings was made", drawings)

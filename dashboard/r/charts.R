@@ -81,7 +81,7 @@ share_pie <- function(figure, marks) {
   drawn <- figure$rows[!is.na(figure$rows$share), ]
   ggplot(drawn, aes("", share, fill = digit)) +
     geom_col(width = 1, color = paper) +
-    geom_text(aes(label = digit), position = position_stack(vjust = 0.5), color = "white", size = 4) +
+    geom_text(aes(x = 1.65, label = digit), position = position_stack(vjust = 0.5), color = ink, size = 4) +
     coord_polar("y") +
     scale_fill_manual(values = palette_of_ten, guide = "none") +
     labs(x = NULL, y = NULL, subtitle = "Nobody can tell 96 from 98 here: the bars say the same better.") +
@@ -96,13 +96,18 @@ share_tiles <- function(figure, marks, across, down) {
   rows$shown <- ifelse(!is.na(rows$enough) & rows$enough, rows$share, NA)
   ggplot(rows, aes(.data[[across]], .data[[down]])) +
     geom_tile(aes(fill = shown), color = paper, linewidth = 1) +
-    geom_text(aes(label = whole_percent(share), color = !is.na(shown) & shown > 0.9), size = 3, na.rm = TRUE) +
+    geom_text(aes(label = whole_percent(share), color = !is.na(shown) & shown > (1 + floor_of(rows)) / 2), size = 3, na.rm = TRUE) +
     scale_color_manual(values = c(`TRUE` = ink, `FALSE` = "#ffffff"), guide = "none") +
-    scale_fill_viridis_c(labels = percent, na.value = few, option = "cividis", name = figure$titles[["share"]]) +
+    scale_fill_viridis_c(
+      labels = percent, limits = c(floor_of(rows), 1), na.value = few, option = "cividis",
+      name = figure$titles[["share"]], guide = wide_guide()
+    ) +
     scale_y_discrete(limits = rev) +
     labs(x = NULL, y = figure$titles[[down]], subtitle = "In percent; gray: too few labels to say.") +
     theme(panel.grid = element_blank())
 }
+
+wide_guide <- function() guide_colorbar(barwidth = 14, barheight = 0.6, title.vjust = 1)
 
 reliability <- function(figure, marks) {
   rows <- figure$rows[!is.na(figure$rows$share), ]
@@ -132,7 +137,9 @@ confusion <- function(figure, marks) {
   ggplot(rows, aes(.data[[keys[2]]], .data[[keys[1]]])) +
     geom_tile(aes(fill = wrong), color = paper) +
     geom_text(aes(label = ifelse(.data[[counts]] > 0, .data[[counts]], "")), size = 3, color = ink) +
-    scale_fill_gradient(low = "#fbe9d0", high = "#D55E00", na.value = "#efece3", name = "Read wrong") +
+    scale_fill_gradient(
+      low = "#fbe9d0", high = "#D55E00", na.value = "#efece3", name = "Read wrong", guide = wide_guide()
+    ) +
     scale_y_discrete(limits = rev) +
     labs(x = figure$titles[[keys[2]]], y = figure$titles[[keys[1]]]) +
     theme(panel.grid = element_blank())

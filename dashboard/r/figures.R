@@ -24,9 +24,12 @@ typed <- function(text, unit) {
   if (startsWith(unit, "month")) {
     return(as.Date(ifelse(is.na(text), NA, paste0(text, "-01"))))
   }
-  text <- sub("^'([-=+@\t\r])", "\\1", text) # the apostrophe keeps spreadsheets from running it
+  text <- as_said(text)
   factor(text, levels = unique(text))
 }
+
+# Without the apostrophe that keeps spreadsheets from taking text for a formula.
+as_said <- function(text) sub("^'([-=+@\t\r])", "\\1", text)
 
 read_figures <- function(folder) {
   dictionary <- read_table(folder, "dictionary.csv")
@@ -39,9 +42,9 @@ read_figures <- function(folder) {
     rows <- read_table(folder, file)
     for (key in names(rows)) rows[[key]] <- typed(rows[[key]], units[[key]])
     list(
-      name = name, title = index$title[at], said = index$sentence[at],
-      from = index$sampled_from[at], warning = index$warning[at],
-      rows = rows, units = units, titles = setNames(columns$meaning, columns$column)
+      name = name, title = as_said(index$title[at]), said = as_said(index$sentence[at]),
+      from = as_said(index$sampled_from[at]), warning = as_said(index$warning[at]),
+      rows = rows, units = units, titles = setNames(as_said(columns$meaning), columns$column)
     )
   })
   setNames(figures, index$name)
@@ -52,7 +55,7 @@ read_marks <- function(folder) {
   data.frame(
     at = as.Date(substr(marks$at, 1, 10)),
     month = as.Date(if (nrow(marks)) paste0(marks$month, "-01") else character(0)),
-    title = sub(" went live$", "", marks$title)
+    title = sub(" went live$", "", as_said(marks$title))
   )
 }
 

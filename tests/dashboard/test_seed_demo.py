@@ -52,9 +52,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
 
 def seed(**options: Any) -> str:
     said = StringIO()
-    call_command(
-        "seed_demo", **{"drawings": DRAWINGS, "until": UNTIL, **options}, stdout=said
-    )
+    call_command("seed_demo", **{"drawings": DRAWINGS, "until": UNTIL, **options}, stdout=said)
     return said.getvalue()
 
 
