@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 250  # drawings read and stored together
 FEWEST_VISITORS = 12
-AMBIGUOUS = 0.3  # share of drawings that people read differently, if the network errs too
+AMBIGUOUS = 0.5  # share of drawings that people read differently, if the network errs too
 SPEAKS = 0.3  # share of drawings whose visitor says whether the guess is right
 
 
@@ -220,7 +220,8 @@ class History:
             rows = Prediction.objects.filter(pk__in=some).values_list(
                 "pk", "version_id", "queue_item__score", "queue_item__selection_probability"
             )
-            found.update({key: Fact(*rest) for key, *rest in rows})
+            for key, version_id, score, chance in rows:
+                found[key] = Fact(version_id, score, chance)
         return found
 
 

@@ -80,7 +80,8 @@ def put_back(run: Run, report: GateReport, at: datetime) -> None:
     Epoch.objects.filter(run=run).update(ended_at=F("ended_at") - by)
     Snapshot.objects.filter(pk=run.snapshot_id).update(created_at=F("created_at") - by)
     GateReport.objects.filter(pk=report.pk).update(made_at=F("made_at") - by)
-    version = ModelVersion.objects.get(pk=run.version_id)
+    assert run.version is not None
+    version = run.version
     ModelVersion.objects.filter(pk=version.pk).update(
         created_at=F("created_at") - by, card={**version.card, "demo": marked(at)}
     )

@@ -26,6 +26,7 @@ Vote = int | None  # a digit, or None: unreadable
 
 SLIP = 0.008  # share of answers with a wrong key pressed, taken back at once
 LATE = 0.9  # share of second opinions that anybody gets round to
+RULED = 0.6  # share of disputes a reviewer has got round to
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Crowd:
             return
         third = self.opinion(item, order[2], self.later(second.at, days=0.8), "second")
         yield third
-        if len({first.says, second.says, third.says}) == 3 and self.dice.random() < LATE:
+        if len({first.says, second.says, third.says}) == 3 and self.dice.random() < RULED:
             yield self.ruling(item, self.later(third.at, days=1.5))
 
     def opinion(self, item: Item, who: Person, at: datetime, stream: str) -> Opinion:
@@ -118,7 +119,7 @@ class Crowd:
         if item.truth is None:
             return None if self.dice.random() < 0.9 else item.guess
         if item.guess != item.truth and item.is_ambiguous:
-            return (item.truth, item.truth, item.guess, None)[int(self.dice.integers(4))]
+            return (item.truth, item.guess, None)[int(self.dice.integers(3))]
         if self.dice.random() < who.mistakes:
             return int(self.dice.integers(10))
         return item.truth

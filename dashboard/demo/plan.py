@@ -45,7 +45,7 @@ PEOPLE = (
 )
 LABELERS = tuple(person for person in PEOPLE if person.share)
 # Two weeks in which one labeler took ones for sevens, until somebody noticed.
-MUDDLER, MUDDLED, MUDDLE = "demo-hugo", (0.40, 0.56), 0.5
+MUDDLER, MUDDLED, MUDDLE = "demo-hugo", (0.38, 0.56), 0.8
 
 
 @dataclass(frozen=True, slots=True)
