@@ -130,16 +130,24 @@ def enter_labels(tally: Tally, items: dict[int, Drawn], history: History) -> Non
 @transaction.atomic
 def write(tally: Tally, at: Marks, to: Marks) -> bool:
     """The marks and the counts, or neither."""
-    moved = Mark.objects.filter(pk=1, prediction=at.prediction, event=at.event).update(
-        prediction=to.prediction,
-        event=to.event,
-        changes=F("changes") + 1,
-        moved_at=timezone.now(),
-    )
+    moved = move(at, to)
     if moved:
         store.add(tally)
         logger.debug("counted up to prediction %s and event %s", to.prediction, to.event)
-    return bool(moved)
+    return moved
+
+
+def move(at: Marks, to: Marks) -> bool:
+    """If they are where the caller began, the marks move; they are locked until its end."""
+    here = Mark.objects.filter(pk=1, prediction=at.prediction, event=at.event)
+    return bool(
+        here.update(
+            prediction=to.prediction,
+            event=to.event,
+            changes=F("changes") + 1,
+            moved_at=timezone.now(),
+        )
+    )
 
 
 class Watch:

@@ -20,14 +20,15 @@ def figure(request: HttpRequest, name: str, form: str) -> HttpResponse:
         raise Http404
     try:
         filters = Filters.parse(single(request))
-        etag = figures.etag(name, filters, form)
+        counted = figures.as_of(name, filters)
     except UnknownFilter as unknown:
         said = error_body(unknown.code, str(unknown), {unknown.name: [str(unknown)]})
         return JsonResponse(said, status=400)
+    etag = figures.etag(name, filters, form, counted)
     headers = {"ETag": etag, "Cache-Control": "no-cache"}  # kept, but asked about each time
     if is_known(request, etag):
         return HttpResponse(status=304, headers=headers)
-    made = figures.make(name, filters)
+    made = figures.make(name, filters, counted)
     if form == "csv":
         headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
         return HttpResponse(made.as_csv(), content_type="text/csv; charset=utf-8", headers=headers)

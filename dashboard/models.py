@@ -125,7 +125,8 @@ class Check(models.Model):
     """The counts were held against a recount from nothing."""
 
     made_at = models.DateTimeField(default=timezone.now)
-    months = models.PositiveIntegerField(help_text="How many were looked at.")
+    months = models.PositiveIntegerField(help_text="How many were looked at, the newest first.")
+    of_months = models.PositiveIntegerField()
     differences = models.PositiveIntegerField(help_text="Rows that were not what they should be.")
     seconds = models.FloatField()
 

@@ -12,7 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dashboard.axes import UNLABELED, UNREADABLE
+import numpy as np
+
+from dashboard.axes import DIGITS, LABELS, UNLABELED, UNREADABLE
 from dashboard.fields import Counts
 from dashboard.figure import Share
 
@@ -34,18 +36,17 @@ class Sample:
         self.strata: defaultdict[int, Stratum] = defaultdict(Stratum)
         self.unreadable = self.unsettled = 0
 
-    def add(self, chance: int, readings: Counts, digit: int | None = None) -> None:
-        """Take in readings (predicted, label, settled) of drawings with one chance."""
-        stratum = self.strata[chance]
-        by_label = readings.sum(axis=(0, 2))  # (LABELS,)
-        stratum.drawings += int(by_label.sum())
-        stratum.labeled += int(by_label[:UNLABELED].sum())
+    def add(self, chance: int, by_label: Counts, digit: int | None = None) -> None:
+        """Take in counts (label, [drawings, right, settled]) of drawings with one chance."""
+        drawings, right, settled = by_label.T
         wanted = slice(0, UNREADABLE) if digit is None else slice(digit, digit + 1)
-        stratum.n += int(by_label[wanted].sum())
-        diagonal = readings.sum(axis=2)[:, :UNREADABLE].diagonal()
-        stratum.right += int(diagonal[wanted].sum())
-        self.unreadable += int(by_label[UNREADABLE])
-        self.unsettled += int(readings[:, wanted, 0].sum())
+        stratum = self.strata[chance]
+        stratum.drawings += int(drawings.sum())
+        stratum.labeled += int(drawings[:UNLABELED].sum())
+        stratum.n += int(drawings[wanted].sum())
+        stratum.right += int(right[wanted].sum())
+        self.unreadable += int(drawings[UNREADABLE])
+        self.unsettled += int((drawings - settled)[wanted].sum())
 
     @property
     def n(self) -> int:
@@ -80,6 +81,15 @@ class Sample:
     def is_weighted(self) -> bool:
         told = [chance for chance, stratum in self.strata.items() if stratum.n]
         return len(told) > 1 and 0 not in told
+
+
+def by_label(readings: Counts) -> Counts:
+    """(predicted, label, settled) as (label, [drawings, right, settled])."""
+    counts = np.zeros((LABELS, 3), np.int64)
+    counts[:, 0] = readings.sum(axis=(0, 2))
+    counts[:DIGITS, 1] = readings.sum(axis=2)[:, :DIGITS].diagonal()
+    counts[:, 2] = readings[:, :, 1].sum(axis=0)
+    return counts
 
 
 def together(samples: Iterable[Sample]) -> Sample:

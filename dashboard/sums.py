@@ -4,8 +4,8 @@ with the drawings."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
@@ -58,12 +58,23 @@ def within(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:
     return rows
 
 
-def flows(filters: Filters) -> list[tuple[date, str, Counts]]:
-    """(month, stream, acts by day) of what labelers did."""
+def flows(filters: Filters) -> list[tuple[date, Counts]]:
+    """(month, acts by day) of what labelers did, oldest first."""
     rows = within(MonthFlow.objects.all(), filters)
     if filters.stream not in {"", ALL}:
         rows = rows.filter(stream=filters.stream)
-    return list(rows.order_by("month").values_list("month", "stream", "acts"))
+    return list(rows.order_by("month").values_list("month", "acts"))
+
+
+def unlimited(filters: Filters) -> Filters:
+    """The same over all time."""
+    return replace(filters, first=None, last=None)
+
+
+def days_of(month: date, counts: Counts) -> Iterator[tuple[date, Counts]]:
+    """The days a month has, each with its part of the counts."""
+    for at in range((after(month) - month).days):
+        yield month + timedelta(days=at), counts[at]
 
 
 def is_random(filters: Filters) -> bool:

@@ -12,12 +12,26 @@ from django.conf import settings
 
 from dashboard.cube import position
 from dashboard.figure import Figure
-from dashboard.figures import accuracy
+from dashboard.figures import accuracy, confidence, labels
 from dashboard.filters import Filters, UnknownFilter
 
 Maker = Callable[[Filters], Figure]
 FIGURES: dict[str, Maker] = {
+    "headline": accuracy.headline,
     "accuracy-by-month": accuracy.by_month,
+    "accuracy-by-month-and-digit": accuracy.by_month_and_digit,
+    "accuracy-by-digit": accuracy.by_digit,
+    "accuracy-by-day": accuracy.by_day,
+    "accuracy-of-all-labeled": accuracy.of_all_labeled,
+    "true-by-predicted": accuracy.true_by_predicted,
+    "confidence-histogram-by-month": confidence.histogram,
+    "confidence-density-by-month": confidence.density,
+    "confidence-by-month": confidence.over_months,
+    "confidence-by-digit": confidence.over_digits,
+    "reliability": confidence.reliability,
+    "corrections": labels.corrections,
+    "label-flow": labels.label_flow,
+    "agreement-by-month": labels.agreement,
 }
 # What a figure rests on beside the cube and the ledger; its text changes when the figure may.
 AS_OF: dict[str, Callable[[], str]] = {}
@@ -32,15 +46,15 @@ def as_of(name: str, filters: Filters) -> str:
     return ".".join([*map(str, found.marks), *more])
 
 
-def make(name: str, filters: Filters) -> Figure:
+def make(name: str, filters: Filters, counted: str | None = None) -> Figure:
     """The figure, and what it was counted from: read before it, so never newer than it."""
-    counted = as_of(name, filters)
+    counted = as_of(name, filters) if counted is None else counted
     return replace(FIGURES[name](filters), as_of=counted)
 
 
-def etag(name: str, filters: Filters, form: str) -> str:
+def etag(name: str, filters: Filters, form: str, counted: str) -> str:
     """Changes with the counts, the filters, and the program that makes figures of them."""
-    text = f"{name}?{filters.as_query()}.{form} {as_of(name, filters)} {edition()}"
+    text = f"{name}?{filters.as_query()}.{form} {counted} {edition()}"
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 

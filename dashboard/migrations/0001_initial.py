@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import dashboard.fields
 import django.db.models.deletion
 import django.utils.timezone
@@ -22,7 +24,13 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("made_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("months", models.PositiveIntegerField(help_text="How many were looked at.")),
+                (
+                    "months",
+                    models.PositiveIntegerField(
+                        help_text="How many were looked at, the newest first."
+                    ),
+                ),
+                ("of_months", models.PositiveIntegerField()),
                 (
                     "differences",
                     models.PositiveIntegerField(
