@@ -28,6 +28,7 @@ ENTRIES: list[tuple[str, str, str | None]] = [
     ("Label", "labeling:label", "labeling.label_items"),
     ("Grid", "labeling:grid", "labeling.label_items"),
     ("Review", "labeling:review", "labeling.review_items"),
+    ("Dashboard", "dashboard:everybody", None),
     ("Training", "training:training", "training.view_run"),
     ("Versions", "training:versions", "training.view_run"),
 ]

@@ -25,7 +25,7 @@ def corrections(filters: Filters) -> Figure:
     acts = daily_acts(filters)
     rows, total = [], 0
     for day in days_between(acts):
-        new = int(acts[day][WRONG])
+        new = int(acts.get(day, NO_ACTS)[WRONG])
         total += new
         rows.append([day.isoformat(), new, total])
     last = f" by {max(acts):%B %-d, %Y}" if acts else ""

@@ -17,7 +17,7 @@ from dashboard import figures, r_jobs, r_report
 from dashboard.figure import Column, Figure, share_cells, share_columns
 from dashboard.models import RChart, RReport
 from predictions.models import ModelVersion
-from tests.dashboard.history import make_history
+from tests.dashboard.months import make_history
 from tests.factories import make_ben, make_cy, make_user
 
 needs_r = pytest.mark.skipif(

@@ -17,7 +17,7 @@ from dashboard import figures, stats
 from dashboard.stats import FIGURES, TABLES, export_stats
 from labeling.models import Label
 from predictions.models import ModelVersion, Prediction
-from tests.dashboard.history import make_history
+from tests.dashboard.months import make_history
 from tests.factories import make_prediction, make_version
 from training.models import Promotion
 
