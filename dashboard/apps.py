@@ -19,4 +19,16 @@ class DashboardConfig(AppConfig):
             "schedule_type": "C",  # as cron would
             "cron": "30 4 * * *",
         },
+        {
+            "name": "look after the replay",
+            "func": "dashboard.tasks.look_after_replay",
+            "schedule_type": "I",
+            "minutes": 1,
+        },
+        {
+            "name": "recount the replay",
+            "func": "dashboard.tasks.recount_replay",
+            "schedule_type": "C",
+            "cron": "45 4 * * *",
+        },
     ]

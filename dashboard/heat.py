@@ -125,6 +125,35 @@ def reading_cell(found: Mapping[str, Any], query: Mapping[str, str]) -> Cell:
     return Cell(f"{count:,}", "", said, look, urlencode(there))
 
 
+def versions_and_months(figure: Figure, query: Mapping[str, str]) -> Grid:
+    """Accuracy: a row for each version, a column for each month of drawings."""
+    found = {(each["version"], each["month"]): each for each in records(figure)}
+    months = sorted({month for _, month in found})
+    return Grid(
+        corner="Version",
+        across="Drawings of",
+        heads=[month_in_words(month) for month in months],
+        rows=[
+            Row(version, [replay_cell(found[version, month]) for month in months])
+            for version in dict.fromkeys(version for version, _ in found)
+        ],
+        scale=scale_of_mistakes(),
+    )
+
+
+def replay_cell(found: Mapping[str, Any]) -> Cell:
+    where = f"{found['version']} on {month_in_words(found['month'])}"
+    if found["share"] is None:
+        return Cell("", "", f"{where}: no labels", GAP)
+    low, high = (percent_in_words(found[end]).removesuffix("%") for end in ("low", "high"))
+    return Cell(
+        text=percent_in_words(found["share"]).removesuffix("%"),
+        note=f"{low}–{high}, n {found['n']:,}",
+        title=f"{where}: {share_in_words(found)}{'' if found['enough'] else '; too few to say'}",
+        look=look_of(1 - found["share"]) if found["enough"] else FEW,
+    )
+
+
 GRIDS: dict[str, Callable[[Figure, Mapping[str, str]], Grid]] = {
     "accuracy-by-month-and-digit": months_and_digits,
     "true-by-predicted": truths_and_readings,

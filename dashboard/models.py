@@ -6,13 +6,13 @@ from urllib.parse import parse_qsl
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from dashboard.axes import BINS, DAYS, DIGITS, LABELS
 from dashboard.fields import CountsField
 from dashboard.flow import ACTS
-from predictions.models import ModelVersion
+from predictions.models import ModelVersion, Prediction, is_digit
 
 
 class Mark(models.Model):
@@ -135,6 +135,198 @@ class Check(models.Model):
 
     def __str__(self) -> str:
         return f"{self.differences} differences in {self.months} months"
+
+
+class ReplayItem(models.Model):
+    """An audited drawing with a readable label: what every version is asked to read again."""
+
+    prediction = models.OneToOneField(
+        Prediction, on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
+    month = models.DateField(help_text="The first day of the month it was drawn in.")
+    glyph_digest = models.UUIDField()
+    digit = models.PositiveSmallIntegerField(help_text="Its label, whatever the label's state.")
+    chance = models.FloatField(help_text="The chance it had of being audited.")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["month"], name="replay_item_of_month"),
+            models.Index(fields=["glyph_digest"], name="replay_item_of_glyph"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=is_digit("digit"), name="replay_item_is_a_digit")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.prediction_id} is {self.digit}"
+
+
+class ReplayReading(models.Model):
+    """What a version reads in a glyph. Neither ever changes, so it is read once."""
+
+    version = models.ForeignKey(
+        ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    glyph_digest = models.UUIDField()
+    digit = models.PositiveSmallIntegerField()
+    confidence = models.FloatField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["glyph_digest", "version"], name="one_replay_reading_a_version_a_glyph"
+            ),
+            models.CheckConstraint(condition=is_digit("digit"), name="replay_reading_is_a_digit"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.digit} by {self.version_id}"
+
+
+class ReplayMonth(models.Model):
+    """How often something about a month changed, and how many of the changes are counted."""
+
+    month = models.DateField(primary_key=True)
+    changes = models.PositiveIntegerField(default=0)
+    counted = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}"
+
+
+class ReplayCell(models.Model):
+    """One version over one month's audits that show one digit."""
+
+    version = models.ForeignKey(
+        ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    month = models.DateField()
+    digit = models.PositiveSmallIntegerField()
+    n = models.PositiveIntegerField(help_text="Read, and never learned from.")
+    right = models.PositiveIntegerField()
+    # Drawings had different chances of being audited where the setting changed within a month.
+    weight = models.FloatField(help_text="Sum of 1 / chance over the n.")
+    weight_right = models.FloatField(help_text="The same over those that were read right.")
+    weight_squares = models.FloatField(help_text="Sum of the squares; tells what n is worth.")
+    learned = models.PositiveIntegerField(help_text="Left out: the version learned from them.")
+    unread = models.PositiveIntegerField(help_text="Still to be read.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["month", "version", "digit"], name="one_replay_cell_a_place"
+            ),
+            models.CheckConstraint(condition=is_digit("digit"), name="replay_cell_is_a_digit"),
+            models.CheckConstraint(
+                condition=Q(right__lte=F("n")), name="replay_cell_right_at_most_n"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.right} of {self.n}"
+
+
+class ReplayPair(models.Model):
+    """Two versions over the same audits of one month that show one digit."""
+
+    month = models.DateField()
+    first = models.ForeignKey(
+        ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    second = models.ForeignKey(
+        ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    digit = models.PositiveSmallIntegerField()
+    n = models.PositiveIntegerField(help_text="Read by both, learned from by neither.")
+    better = models.PositiveIntegerField(help_text="The second right, the first wrong.")
+    worse = models.PositiveIntegerField(help_text="The first right, the second wrong.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["first", "second", "month", "digit"], name="one_replay_pair_a_place"
+            ),
+            models.CheckConstraint(
+                condition=Q(first__lt=F("second")), name="replay_pair_older_first"
+            ),
+        ]
+        indexes = [models.Index(fields=["month"], name="replay_pair_of_month")]
+
+    def __str__(self) -> str:
+        return f"{self.better} better, {self.worse} worse of {self.n}"
+
+
+class Replay(models.Model):
+    """How far the replay has come. One row; everything in it is for people and for speed."""
+
+    last_event = models.BigIntegerField(default=0, help_text="Label events taken in up to here.")
+    events_seen = models.PositiveIntegerField(
+        default=0, help_text="Of the last ones, to notice those that were committed late."
+    )
+    complete_as = models.CharField(
+        max_length=60, default="", help_text="What there was when nothing was left to do."
+    )
+    counts_made = models.PositiveBigIntegerField(
+        default=0, help_text="How often a month was counted; equal numbers, equal figures."
+    )
+    readings_done = models.PositiveIntegerField(default=0)
+    readings_wanted = models.PositiveIntegerField(default=0)
+    problems = models.JSONField(default=dict, help_text="Why a version could not be asked.")
+    rung_at = models.DateTimeField(null=True, help_text="A job was asked for and has not begun.")
+    worked_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_replay")]
+
+    def __str__(self) -> str:
+        return f"{self.readings_done} of {self.readings_wanted} readings"
+
+
+class DigitMap(models.Model):
+    """Drawings laid out in two dimensions by what one version's network makes of them."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+")
+    made_at = models.DateTimeField(default=timezone.now)
+    last_event = models.BigIntegerField(help_text="Labels as they stood after this event.")
+    method = models.CharField(max_length=80, help_text="How, in words, with its settings.")
+    audits = models.PositiveIntegerField(help_text="Drawings chosen at random.")
+    others = models.PositiveIntegerField(help_text="Drawings labeled for another reason.")
+    problem = models.TextField(blank=True, help_text="Why there is no map, or empty.")
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.audits + self.others} drawings by {self.version_id}"
+
+
+class MapPoint(models.Model):
+    """Where one drawing lies, with all that a chart shows of it."""
+
+    map = models.ForeignKey(DigitMap, on_delete=models.CASCADE, related_name="points")
+    prediction = models.ForeignKey(
+        Prediction, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    public_id = models.UUIDField()
+    x = models.FloatField()
+    y = models.FloatField()
+    label = models.PositiveSmallIntegerField()
+    read = models.PositiveSmallIntegerField(help_text="By the map's version.")
+    confidence = models.FloatField()
+    is_audit = models.BooleanField()
+    source = models.CharField(max_length=6)
+    day = models.DateField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["map", "prediction"], name="one_map_point_a_drawing"),
+            models.CheckConstraint(
+                condition=is_digit("label") & is_digit("read"), name="map_point_is_of_digits"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label} at {self.x:.2f}, {self.y:.2f}"
 
 
 class Demo(models.Model):

@@ -28,6 +28,9 @@ SEE_DRAWINGS = "labeling.view_label"  # a labeler who saw labels would not judge
 SECTIONS = [
     ("For everybody", "dashboard:everybody"),
     ("Technical", "dashboard:technical"),
+    ("Compare", "dashboard:compare"),
+    ("Replay", "dashboard:replay"),
+    ("Clusters", "dashboard:clusters"),
 ]
 EVERYBODY = (
     "headline",

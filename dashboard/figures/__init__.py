@@ -9,10 +9,11 @@ from functools import cache
 from pathlib import Path
 
 from django.conf import settings
+from django.db.models.expressions import Combinable
 
 from dashboard.cube import position
 from dashboard.figure import Figure
-from dashboard.figures import accuracy, confidence, labels
+from dashboard.figures import accuracy, clusters, confidence, labels, learning, replay
 from dashboard.filters import Filters, UnknownFilter
 
 Maker = Callable[[Filters], Figure]
@@ -32,18 +33,25 @@ FIGURES: dict[str, Maker] = {
     "corrections": labels.corrections,
     "label-flow": labels.label_flow,
     "agreement-by-month": labels.agreement,
+    "replay": replay.matrix,
+    "learning-curve": learning.curve,
+    "clusters": clusters.in_two_dimensions,
 }
-# What a figure rests on beside the cube and the ledger; its text changes when the figure may.
-AS_OF: dict[str, Callable[[], str]] = {}
+# What a figure rests on beside the cube and the ledger, as SQL; it changes when the figure may.
+AS_OF: dict[str, Callable[[], Combinable]] = {
+    "replay": replay.as_of,
+    "learning-curve": learning.as_of,
+    "clusters": clusters.as_of,
+}
 
 
 def as_of(name: str, filters: Filters) -> str:
     """What the figure would be counted from now; equal text, equal figure. One query."""
-    found = position(filters.version)
+    found = position(filters.version, AS_OF[name]() if name in AS_OF else None)
     if filters.version and found.version_id is None:
         raise UnknownFilter("version", f"There is no version {filters.version!r}.")
-    more = [AS_OF[name]()] if name in AS_OF else []
-    return ".".join([*map(str, found.marks), *more])
+    more = [found.more] if name in AS_OF else []
+    return ".".join(map(str, [*found.marks, *more]))
 
 
 def make(name: str, filters: Filters, counted: str | None = None) -> Figure:

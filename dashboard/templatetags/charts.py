@@ -7,9 +7,10 @@ from urllib.parse import parse_qsl
 
 from django import template
 
+from dashboard.compare import points
 from dashboard.figure import Column, Figure
 from dashboard.heat import GRIDS
-from dashboard.words import value_in_words
+from dashboard.words import percent_in_words, value_in_words
 
 register = template.Library()
 
@@ -53,3 +54,20 @@ def is_gray(row: list[Any], figure: Figure) -> bool:
     """Whether a row rests on too few labels."""
     keys = [column.key for column in figure.columns]
     return "enough" in keys and not row[keys.index("enough")]
+
+
+@register.filter
+def as_percent(share: float | None) -> str:
+    return "–" if share is None or share == "" else percent_in_words(share)
+
+
+@register.filter
+def as_hundred(share: float) -> str:
+    """How many of 100 drawings; whole where that says enough."""
+    return percent_in_words(share).removesuffix("%")
+
+
+@register.filter
+def as_points(share: float) -> str:
+    """A difference in points of a hundred, with its sign."""
+    return points(share)

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("dashboard", "0001_initial"),
+        ("dashboard", "0002_replay_and_maps"),
     ]
 
     operations = [

@@ -12,5 +12,5 @@ def make_roles(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("dashboard", "0003_r_report"), ("training", "0002_roles")]
+    dependencies = [("dashboard", "0004_r_report"), ("training", "0002_roles")]
     operations = [migrations.RunPython(make_roles, migrations.RunPython.noop)]

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("dashboard", "0002_demo"),
+        ("dashboard", "0003_demo"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
