@@ -12,12 +12,22 @@ from django.db import models, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from dashboard import replay
 from dashboard.counting import catch_up
 from dashboard.demo import presence
 from dashboard.demo.learning import PREFIX
 from dashboard.demo.plan import PEOPLE
 from dashboard.demo.seeding import DemoDeclined
-from dashboard.models import Cell, Demo, Mark, MonthFlow, MonthSums
+from dashboard.models import (
+    Cell,
+    Demo,
+    DigitMap,
+    Mark,
+    MonthFlow,
+    MonthSums,
+    Replay,
+    RReport,
+)
 from labeling.batches import chunks
 from labeling.models import Intake
 from predictions.models import ModelVersion, Prediction
@@ -61,6 +71,7 @@ def take_out(*, with_later: bool) -> dict[str, int]:
     put_back(demo)
     demo.delete()
     forget_counts()
+    forget_derived(demo)
     return removed
 
 
@@ -167,6 +178,14 @@ def put_back(demo: Demo) -> None:
         Intake.objects.filter(pk=1).delete()
     else:
         Intake.objects.filter(pk=1).update(**before["intake"])
+
+
+def forget_derived(demo: Demo) -> None:
+    """Replays, maps and pictures are made of what is gone; workers make them again."""
+    if Replay.objects.exists():
+        replay.rebuild()
+    DigitMap.objects.filter(made_at__gte=demo.made_at).delete()
+    RReport.objects.filter(asked_at__gte=demo.made_at).delete()
 
 
 def forget_counts() -> None:

@@ -79,6 +79,7 @@ share_bars <- function(figure, marks, key = "digit") {
 
 share_pie <- function(figure, marks) {
   drawn <- figure$rows[!is.na(figure$rows$share), ]
+  drawn$digit <- drawn[[keys_of(figure)[1]]]
   ggplot(drawn, aes("", share, fill = digit)) +
     geom_col(width = 1, color = paper) +
     geom_text(aes(x = 1.65, label = digit), position = position_stack(vjust = 0.5), color = ink, size = 4) +
@@ -93,7 +94,7 @@ share_tiles <- function(figure, marks, across, down) {
   if (is_time(figure, across)) {
     rows[[across]] <- factor(format(rows[[across]], "%b %Y"), unique(format(sort(rows[[across]]), "%b %Y")))
   }
-  rows$shown <- ifelse(!is.na(rows$enough) & rows$enough, rows$share, NA)
+  rows$shown <- ifelse(!is.na(rows$enough) & rows$enough, rows$share, NA_real_)
   ggplot(rows, aes(.data[[across]], .data[[down]])) +
     geom_tile(aes(fill = shown), color = paper, linewidth = 1) +
     geom_text(aes(label = whole_percent(share), color = !is.na(shown) & shown > (1 + floor_of(rows)) / 2), size = 3, na.rm = TRUE) +
@@ -111,11 +112,7 @@ wide_guide <- function() guide_colorbar(barwidth = 14, barheight = 0.6, title.vj
 
 reliability <- function(figure, marks) {
   rows <- figure$rows[!is.na(figure$rows$share), ]
-  across <- setdiff(names(figure$units)[figure$units %in% c("share, 0 to 1", "number")], SHARE)
-  rows$confidence_here <- rowMeans(rows[across[seq_len(min(length(across), 2))]])
-  mean_one <- across[grepl("mean|confidence$", across)]
-  if (length(mean_one)) rows$confidence_here <- rows[[mean_one[1]]]
-  ggplot(rows, aes(confidence_here, share)) +
+  ggplot(rows, aes(mean, share)) +
     geom_abline(slope = 1, intercept = 0, linetype = "dashed", color = soft) +
     geom_linerange(aes(ymin = low, ymax = high, color = enough)) +
     geom_point(aes(color = enough, size = n)) +
@@ -123,17 +120,17 @@ reliability <- function(figure, marks) {
     scale_size_area(max_size = 5, guide = "none") +
     scale_x_continuous(labels = percent, limits = c(0, 1)) +
     share_axis(0) +
-    labs(x = "Confidence", y = figure$titles[["share"]], subtitle = "On the dashed line: as often right as it is sure.")
+    labs(x = figure$titles[["mean"]], y = figure$titles[["share"]], subtitle = "On the dashed line: as often right as it is sure.")
 }
 
 # -- counts ---------------------------------------------------------------------------------------
 
 confusion <- function(figure, marks) {
-  keys <- keys_of(figure)
+  keys <- c("label", "predicted")
   counts <- first_count(figure)
   rows <- figure$rows
   rows$is_right <- as.character(rows[[keys[1]]]) == as.character(rows[[keys[2]]])
-  rows$wrong <- ifelse(rows$is_right | rows[[counts]] == 0, NA, rows[[counts]])
+  rows$wrong <- ifelse(rows$is_right | rows[[counts]] == 0, NA_real_, rows[[counts]])
   ggplot(rows, aes(.data[[keys[2]]], .data[[keys[1]]])) +
     geom_tile(aes(fill = wrong), color = paper) +
     geom_text(aes(label = ifelse(.data[[counts]] > 0, .data[[counts]], "")), size = 3, color = ink) +
@@ -144,6 +141,48 @@ confusion <- function(figure, marks) {
     labs(x = figure$titles[[keys[2]]], y = figure$titles[[keys[1]]]) +
     theme(panel.grid = element_blank())
 }
+
+# Bars between the edges of bins, a panel for each month: edges need not be equally far apart.
+bins_by_month <- function(figure, marks) {
+  rows <- figure$rows
+  height <- intersect(c("density", "share"), names(rows))[1]
+  rows$panel <- factor(format(rows$month, "%B %Y"), unique(format(sort(rows$month), "%B %Y")))
+  ggplot(rows[!is.na(rows[[height]]), ]) +
+    geom_rect(aes(xmin = low, xmax = high, ymin = 0, ymax = .data[[height]]), fill = pen, color = paper, linewidth = 0.2) +
+    facet_wrap(~panel) +
+    scale_x_continuous(labels = percent) +
+    scale_y_continuous(labels = if (height == "share") percent else waiver()) +
+    labs(x = "Confidence", y = figure$titles[[height]])
+}
+
+# The middle half of all values, their median, and their mean.
+spread <- function(figure, marks) {
+  key <- keys_of(figure)[1]
+  rows <- figure$rows[!is.na(figure$rows$median), ]
+  rows$across <- rows[[key]]
+  if (is_time(figure, key)) {
+    rows$across <- factor(format(rows$across, "%b %Y"), unique(format(sort(rows$across), "%b %Y")))
+  }
+  ggplot(rows, aes(across)) +
+    geom_linerange(aes(ymin = low, ymax = high), color = pen, alpha = 0.35, linewidth = 6) +
+    geom_point(aes(y = median, shape = "half below"), color = pen, size = 3.4) +
+    geom_point(aes(y = mean, shape = "mean"), color = ink, size = 2.6) +
+    scale_shape_manual(values = c(`half below` = 16, mean = 4), name = NULL) +
+    scale_y_continuous(labels = percent) +
+    labs(x = figure$titles[[key]], y = "Confidence", subtitle = "The bar holds the middle half of the drawings.")
+}
+
+corrections <- function(figure, marks) {
+  rows <- figure$rows
+  ggplot(rows, aes(day, total)) +
+    geom_area(fill = pen, alpha = 0.15) +
+    geom_line(color = pen, linewidth = 0.8) +
+    geom_col(aes(y = new), fill = "#E69F00", width = 0.9) +
+    scale_x_date(date_labels = "%b %d") +
+    labs(x = NULL, y = figure$titles[["total"]], subtitle = "Orange: new on that day.")
+}
+
+headline <- function(figure, marks) share_bars(figure, marks, "tile")
 
 first_count <- function(figure) names(figure$units)[figure$units == "count"][1]
 
@@ -220,7 +259,13 @@ group_of <- function(figure, keys) {
 # -- which chart ----------------------------------------------------------------------------------
 
 charts <- list(
-  "confusion" = confusion,
+  "headline" = headline,
+  "true-by-predicted" = confusion,
+  "confidence-histogram-by-month" = bins_by_month,
+  "confidence-density-by-month" = bins_by_month,
+  "confidence-by-month" = spread,
+  "confidence-by-digit" = spread,
+  "corrections" = corrections,
   "reliability" = reliability,
   "clusters" = clusters,
   "learning-curve" = learning_curve

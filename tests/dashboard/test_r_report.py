@@ -42,10 +42,14 @@ def made_up() -> list[Figure]:
         mark = {"at": "2026-10-03T10:20:00-04:00", "month": "2026-10", "title": "a-2 went live"}
         return Figure(name, name.title(), columns=columns, rows=rows, marks=[mark], **said)
 
-    month, digit = Column("month", "Month", "month"), Column("digit", "Digit", "digit")
+    month, digit = Column("month", "Month", "month"), Column("label", "Digit", "digit")
     count = Column("count", "Drawings", "count")
     gap = share_cells(0, 0)
-    edge = Column("from", "From", "share")
+    bins = [Column("low", "From", "number"), Column("high", "To", "number")]
+    spread = [
+        Column("drawings", "Drawings", "count"),
+        *(Column(key, key, "share") for key in ("mean", "low", "median", "high")),
+    ]
     return [
         figure("accuracy-by-month", [month, *shares],
                [["2026-09", *share_cells(90, 100)], ["2026-10", *gap],
@@ -56,14 +60,19 @@ def made_up() -> list[Figure]:
                [[d, *share_cells(40 + int(d), 50)] for d in DIGITS]),
         figure("accuracy-by-day", [Column("day", "Day", "day"), *shares],
                [[f"2026-10-{day:02}", *share_cells(40, 40 + day % 5)] for day in range(1, 31)]),
-        figure("confusion", [digit, Column("read", "Read as", "digit"), count],
+        figure("true-by-predicted", [digit, Column("predicted", "Read as", "digit"), count],
                [[a, b, 100 if a == b else (int(a) * int(b)) % 4] for a in DIGITS for b in DIGITS]),
-        figure("confidence-histogram", [month, edge, Column("to", "To", "share"), count],
-               [[m, n / 10, (n + 1) / 10, n * n] for m in months for n in range(10)]),
-        figure("corrections", [month, Column("corrections", "Corrections", "count")],
-               [[m, 5 * n] for n, m in enumerate(months, start=1)]),
-        figure("reliability", [edge, Column("confidence", "Mean confidence", "share"), *shares],
-               [[n / 10, n / 10 + 0.05, *share_cells(n * 5, 50)] for n in range(1, 10)]),
+        figure("confidence-histogram-by-month",
+               [month, *bins, count, Column("share", "Of", "share")],
+               [[m, n / 10, (n + 1) / 10, n * n, n / 45] for m in months for n in range(10)]),
+        figure("confidence-by-digit", [Column("predicted", "Read as", "digit"), *spread],
+               [[d, 50, 0.9, 0.85, 0.92, 0.99] for d in DIGITS]),
+        figure("corrections",
+               [Column("day", "Day", "day"), Column("new", "New", "count"),
+                Column("total", "So far", "count")],
+               [[f"2026-10-{day:02}", day % 3, 2 * day] for day in range(1, 31)]),
+        figure("reliability", [Column("mean", "Mean confidence", "share"), *shares],
+               [[n / 10 + 0.05, *share_cells(n * 5, 50)] for n in range(1, 10)]),
         figure("learning-curve",
                [Column("version", "Version", "version"), Column("labels", "Labels", "count"),
                 *share_columns("Read wrong", "Error")],
@@ -76,6 +85,14 @@ def made_up() -> list[Figure]:
                [[v, m, *share_cells(45, 50)] for v in ("a-1", "a-2") for m in months]),
         figure("new-words", [Column("word", "=Word", "text"), count], [["=1+1", 4], ["two", 7]]),
         figure("nothing-yet", [month, count], []),
+        # Few labels everywhere, and one of everything: what a young installation has.
+        figure("few-by-month-and-digit", [month, digit, *shares],
+               [[m, d, *share_cells(3, 4)] for m in months for d in DIGITS]),
+        figure("one-month", [month, *shares], [["2026-09", *share_cells(3, 4)]]),
+        figure("one-day", [Column("day", "Day", "day"), *shares],
+               [["2026-09-01", *share_cells(3, 4)]]),
+        figure("no-label", [month, *shares], [["2026-09", *gap], ["2026-10", *gap]]),
+        figure("one-count", [month, count], [["2026-09", 3]]),
     ]  # fmt: skip
 
 
@@ -100,7 +117,7 @@ class TestDrawing:
             content = file.read_bytes()
             if file.suffix == ".pdf":
                 assert content.startswith(b"%PDF")
-            elif file.stem != "nothing-yet":
+            elif file.stem not in {"nothing-yet", "no-label"}:
                 assert is_drawn(content), file.name
 
     def test_every_figure_of_the_dashboard_is_drawn(

@@ -68,6 +68,17 @@ def contents() -> dict[str, list[str]]:
     }
 
 
+def drawn() -> list[tuple[Any, ...]]:
+    """What was drawn and said so far, by everything but keys."""
+    fields = ("public_id", "created_at", "digit", "confidence", "is_audit", "glyph_digest")
+    said = ("prediction__public_id", "created_at", "kind", "digit", "labeler__username")
+    return [
+        *Prediction.objects.order_by("pk").values_list(*fields),
+        *LabelEvent.objects.order_by("pk").values_list(*said),
+    ]
+
+
+@pytest.mark.slow
 class TestHistory:
     """One history, looked at from all sides: making it takes some seconds."""
 
@@ -81,6 +92,7 @@ class TestHistory:
         self.check_marks(told)
         self.check_times()
         self.check_runs()
+        self.check_pages()
 
     def check_labels(self) -> None:
         assert Prediction.objects.count() == QueueItem.objects.count() == DRAWINGS
@@ -144,13 +156,16 @@ class TestHistory:
                 drawn = drawn.filter(created_at__lt=following.made_at)
             assert set(drawn.values_list("version", flat=True)) == {line.after_id}
 
-    def test_pages_say_so(self, told: str):
-        page = Client().get("/")
-        assert b"data-demo" in page.content
-        call_command("seed_demo", remove=True, stdout=StringIO())
-        assert b"data-demo" not in Client().get("/").content
+    def check_pages(self) -> None:
+        assert b"data-demo" in Client().get("/").content
+        call_command("rebuild_cube", check=True, verbosity=0, stdout=StringIO())
+        figure = Client().get("/dashboard/data/accuracy-by-month.json").json()
+        assert [row[0] for row in figure["rows"]] == ["2026-09", "2026-10", "2026-11"]
+        assert sum(row[1] for row in figure["rows"]) > DRAWINGS * 0.15
+        assert len(figure["marks"]) == Promotion.objects.count()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 class TestRemoval:
     def test_it_leaves_the_database_as_it_was(self, quick: None):
@@ -164,6 +179,8 @@ class TestRemoval:
         assert contents() == before
         assert live_version() == kept.version
         assert not Demo.objects.exists()
+        assert b"data-demo" not in Client().get("/").content
+        call_command("rebuild_cube", check=True, verbosity=0, stdout=StringIO())
 
     def test_what_people_drew_since_is_taken_along_only_if_asked_for(self, quick: None):
         base = install_base()
@@ -190,9 +207,13 @@ class TestRemoval:
             seed()
         with pytest.raises(CommandError, match="unfinished"):
             seed()
+        first = drawn()
         call_command("seed_demo", remove=True, stdout=StringIO())
         assert contents() == before
         assert live_version() == base
+        with pytest.raises(KeyboardInterrupt):
+            seed()
+        assert drawn() == first  # the same seed, the same history
 
     def test_there_must_be_one(self):
         with pytest.raises(CommandError, match="no demo here"):
