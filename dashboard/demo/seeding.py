@@ -17,6 +17,7 @@ from django.contrib.auth.models import Group, User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from dashboard import replay
 from dashboard.counting import catch_up
 from dashboard.demo import learning, presence
 from dashboard.demo.history import Hands, History
@@ -39,6 +40,7 @@ from training.tuning import Tuning
 
 logger = logging.getLogger(__name__)
 
+REPLAY_FOR = 60.0  # seconds at most
 FEWEST = 300  # drawings; fewer leave a fine-tune too little to learn from
 GOLD_AT, CORRECTED_AT, ACCEPTED_AT, UNDONE_AT = 0.34, 0.58, 0.80, 0.805  # of the time
 GOLD_SHARE = 1 / 150  # of the drawings
@@ -103,6 +105,8 @@ def seed_demo(
     ).tell()
     told.stage("counting")
     catch_up()
+    told.stage("replaying")
+    replay.work(seconds=REPLAY_FOR)  # what is left over a worker does
     demo.finished_at = timezone.now()
     demo.save(update_fields=["finished_at"])
     logger.info("a demo of %s drawings was made", drawings)

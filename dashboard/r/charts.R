@@ -148,10 +148,11 @@ bins_by_month <- function(figure, marks) {
   height <- intersect(c("density", "share"), names(rows))[1]
   rows$panel <- factor(format(rows$month, "%B %Y"), unique(format(sort(rows$month), "%B %Y")))
   ggplot(rows[!is.na(rows[[height]]), ]) +
-    geom_rect(aes(xmin = low, xmax = high, ymin = 0, ymax = .data[[height]]), fill = pen, color = paper, linewidth = 0.2) +
+    # Without an edge of their own, bins of a thousandth would not be seen.
+    geom_rect(aes(xmin = low, xmax = high, ymin = 0, ymax = .data[[height]]), fill = pen, color = pen, linewidth = 0.3) +
     facet_wrap(~panel) +
     scale_x_continuous(labels = percent) +
-    scale_y_continuous(labels = if (height == "share") percent else waiver()) +
+    (if (height == "share") scale_y_continuous(labels = percent) else scale_y_sqrt()) +
     labs(x = "Confidence", y = figure$titles[[height]])
 }
 

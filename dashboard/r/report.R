@@ -33,7 +33,7 @@ save_chart <- function(name, plot) {
 figures <- read_figures(from)
 marks <- read_marks(from)
 for (figure in figures) {
-  is_empty <- nrow(figure$rows) == 0
+  is_empty <- nrow(figure$rows) == 0 || has_share(figure) && all(is.na(figure$rows$share))
   save_chart(figure$name, with_words(if (is_empty) empty_chart() else chart_of(figure, marks), figure))
   if (figure$name == "accuracy-by-digit" && !is_empty) {
     save_chart("accuracy-by-digit-as-pie", with_words(share_pie(figure, marks), figure))

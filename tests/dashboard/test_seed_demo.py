@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 from io import StringIO
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -36,13 +37,14 @@ DRAWINGS = 400
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> None:
     """Runs of seconds, and no MNIST on this machine."""
 
     def nowhere(folder: object) -> object:
         raise NoMnist("There is none here.")
 
     settings.TRAINING_THREADS = 1
+    settings.MNIST_DIR = tmp_path / "nowhere"  # nor does the gate find it
     monkeypatch.setattr("dashboard.demo.seeding.fetch", nowhere)
     monkeypatch.setattr("training.retrain.HEARTBEAT", 3600.0)
     small = replace(learning.TUNING, epochs=2, digits_an_epoch=256, validation=64, batch_size=64)
