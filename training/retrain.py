@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -72,6 +72,23 @@ def ask(
 
 @transaction.atomic
 def ask_with(rule: Rule, *, trigger: str, by: User | None, least: int, seed: int) -> Run:
+    run = queue(rule, trigger=trigger, by=by, least=least, seed=seed)
+    ring(run)
+    logger.info("run %s was asked for by the %s", run.pk, trigger)
+    return run
+
+
+@transaction.atomic
+def queue(
+    rule: Rule,
+    *,
+    trigger: str,
+    by: User | None,
+    least: int,
+    seed: int,
+    tuning: Tuning | None = None,
+) -> Run:
+    """A run that nobody is told of yet: whoever queues it rings, or does the work."""
     if running := Run.objects.active().first():
         raise AlreadyRunning(f"Run {running.pk} is {running.state}; one at a time.")
     choice = choose(rule)
@@ -82,19 +99,17 @@ def ask_with(rule: Rule, *, trigger: str, by: User | None, least: int, seed: int
     snapshot = freeze(choice, rule)
     try:
         with transaction.atomic():
-            run = Run.objects.create(
+            return Run.objects.create(
                 trigger=trigger,
                 asked_by=by,
                 snapshot=snapshot,
                 parent=parent,
                 recipe=recipe_for(snapshot, seed=seed),
                 request_id=trace.current(),
+                recipe=asdict(tuning) if tuning else recipe_for(snapshot, seed=seed),
             )
     except IntegrityError as raced:  # the constraint one_active_run
         raise AlreadyRunning("Another run was asked for at the same moment.") from raced
-    ring(run)
-    logger.info("run %s was asked for by the %s", run.pk, trigger)
-    return run
 
 
 def recipe_for(snapshot: Snapshot, *, seed: int) -> dict[str, Any]:
@@ -137,8 +152,11 @@ def take(run_id: int) -> Run | None:
     return run
 
 
-def execute(run_id: int) -> Run | None:
-    """Work on a run from taking it to its end. Called in a process of its own."""
+def execute(run_id: int, *, watch: Callable[[float], object] = lambda done: None) -> Run | None:
+    """Work on a run from taking it to its end. Called in a process of its own.
+
+    `watch` is told after each epoch which share of them is done.
+    """
     run = take(run_id)
     if run is None:
         return None
@@ -149,7 +167,7 @@ def execute(run_id: int) -> Run | None:
 def carry_out(run: Run) -> Run:
     try:
         with beating(run):
-            version = learn(run)
+            version = learn(run, watch)
             judge_and_promote(run, version)
     except Canceled:
         end(run, Run.State.CANCELED, reason="Canceled.")
@@ -215,7 +233,7 @@ def beating(run: Run) -> Iterator[None]:
         thread.join()
 
 
-def learn(run: Run) -> ModelVersion:
+def learn(run: Run, watch: Callable[[float], object] = lambda done: None) -> ModelVersion:
     """Teach a copy of the parent and register what came of it as a candidate."""
     from predictions.registry import register
     from training.lesson import bundle_of, lesson_of, tuned
@@ -226,6 +244,7 @@ def learn(run: Run) -> ModelVersion:
     for epoch in tuned(lesson):
         keep_epoch(run, epoch.number, epoch.loss, epoch.accuracy, epoch.holdout_accuracy)
         checkpoint(run, lesson.state(), epoch.number / lesson.tuning.epochs)
+        watch(epoch.number / lesson.tuning.epochs)
     with transaction.atomic():
         version = register(bundle_of(run, lesson), parent=run.parent)
         if not own(run).update(version=version, progress=0.95):
