@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from dashboard import counting
 from dashboard.counting import watch as counting
 from dashboard.demo import presence
 from labeling.intake import watch
@@ -26,9 +25,8 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> Iterator[None]:
     """The process keeps the serving network and its share of quotas; no test sees another's."""
-    presence.assume(
-        False
-    )  # pages look for it now and then, which would make counts of queries vary
+    # Pages look for it now and then, which would make counts of queries vary.
+    presence.assume(False)
     yield
     recognizer.forget()
     quota.forget()
@@ -36,7 +34,6 @@ def _nothing_remembered() -> Iterator[None]:
     sightings.forget()
     metrics.rows.forget()
     counting.forget()
-    counting.watch.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -104,9 +104,8 @@ def queue(
                 asked_by=by,
                 snapshot=snapshot,
                 parent=parent,
-                recipe=recipe_for(snapshot, seed=seed),
-                request_id=trace.current(),
                 recipe=asdict(tuning) if tuning else recipe_for(snapshot, seed=seed),
+                request_id=trace.current(),
             )
     except IntegrityError as raced:  # the constraint one_active_run
         raise AlreadyRunning("Another run was asked for at the same moment.") from raced
@@ -161,10 +160,10 @@ def execute(run_id: int, *, watch: Callable[[float], object] = lambda done: None
     if run is None:
         return None
     with trace.within(run.request_id or f"run-{run.pk}"):
-        return carry_out(run)
+        return carry_out(run, watch)
 
 
-def carry_out(run: Run) -> Run:
+def carry_out(run: Run, watch: Callable[[float], object]) -> Run:
     try:
         with beating(run):
             version = learn(run, watch)

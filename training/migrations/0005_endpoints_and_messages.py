@@ -20,7 +20,7 @@ def allow(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("training", "0003_snapshot_holdout"),
+        ("training", "0004_backups_and_request_ids"),
     ]
 
     operations = [

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("predictions", "0003_feedback_by_time"),
+        ("predictions", "0005_tokens_and_kept_answers"),
     ]
 
     operations = [
