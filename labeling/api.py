@@ -237,7 +237,9 @@ class ProgressOutput(serializers.Serializer[Any]):
     streak = serializers.IntegerField(help_text="Days in a row with a label, today's included.")
     gold_answered = serializers.IntegerField()
     gold_right = serializers.IntegerField()
-    left = serializers.IntegerField(help_text="Open items in the queue.")
+    left = serializers.IntegerField(
+        help_text=f"Open items in the queue; {progress.MOST_LEFT} stands for that many or more."
+    )
 
 
 class ProgressView(LabelView):

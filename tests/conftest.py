@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from labeling.intake import watch
 from predictions import metrics, sightings
@@ -11,6 +12,12 @@ from predictions.limits import quota
 from predictions.models import ModelVersion
 from predictions.recognizer import recognizer
 from tests.factories import make_live
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Threads of a live server keep no connection: the test database has to go at the end."""
+    connections.settings["default"]["CONN_MAX_AGE"] = 0
 
 
 @pytest.fixture(autouse=True)
