@@ -55,10 +55,10 @@ def catch_up(
     deadline = time.monotonic() + seconds
     at = marks()
     until = log.bounds(at, patience=patience)
-    if at == until or not claim():
+    if at.covers(until) or not claim():
         return at
     try:
-        while at != until:
+        while not at.covers(until):
             at = step(at, until, helping, progress)
             if time.monotonic() >= deadline or not renew():
                 break
@@ -143,6 +143,7 @@ def write(tally: Tally, at: Marks, to: Marks) -> bool:
 
 def move(at: Marks, to: Marks) -> bool:
     """If they are where the caller began, the marks move; they are locked until its end."""
+    assert to.covers(at), f"marks never go back, from {at} to {to}"
     here = Mark.objects.filter(pk=1, prediction=at.prediction, event=at.event)
     return bool(
         here.update(

@@ -51,6 +51,9 @@ class Marks:
     prediction: int = 0
     event: int = 0
 
+    def covers(self, other: Marks) -> bool:
+        return self.prediction >= other.prediction and self.event >= other.event
+
 
 # -- how far the logs can be read ----------------------------------------------------------------
 
