@@ -5,7 +5,11 @@ from typing import Any
 
 import pytest
 
+<<<<<<< HEAD
 from dashboard import counting
+=======
+from dashboard.counting import watch as counting
+>>>>>>> d1
 from labeling.intake import watch
 from predictions.limits import quota
 from predictions.models import ModelVersion
@@ -20,7 +24,11 @@ def _nothing_remembered() -> Iterator[None]:
     recognizer.forget()
     quota.forget()
     watch.forget()
+<<<<<<< HEAD
     counting.watch.forget()
+=======
+    counting.forget()
+>>>>>>> d1
 
 
 @pytest.fixture(autouse=True)
