@@ -5,11 +5,7 @@ from typing import Any
 
 import pytest
 
-<<<<<<< HEAD
-from dashboard import counting
-=======
 from dashboard.counting import watch as counting
->>>>>>> d1
 from labeling.intake import watch
 from predictions.limits import quota
 from predictions.models import ModelVersion
@@ -24,11 +20,7 @@ def _nothing_remembered() -> Iterator[None]:
     recognizer.forget()
     quota.forget()
     watch.forget()
-<<<<<<< HEAD
-    counting.watch.forget()
-=======
     counting.forget()
->>>>>>> d1
 
 
 @pytest.fixture(autouse=True)
