@@ -29,6 +29,7 @@ SOURCES = {
     Prediction.Source.UPLOAD: "Uploaded",
     Prediction.Source.API: "By a program",
     Prediction.Source.BATCH: "In batches",
+    Prediction.Source.DEMO: "Made up (demo)",
 }
 
 

@@ -32,7 +32,8 @@ PREDICTIONS_AT_ONCE = 50_000
 EVENTS_AT_ONCE = 5_000
 LEASE = timedelta(seconds=30)  # that others leave the work to whoever counts; renewed by each step
 EVERY = 2.0  # seconds between two looks of one process
-A_MOMENT = 0.1  # seconds a request may spend on counting; a step begun is ended
+A_MOMENT = 0.1  # seconds a request may spend on counting; a step begun is ended, so
+A_LITTLE = 0.1  # of a helping is its step
 
 Progress = Callable[[int, int], object]  # predictions and events counted by a step
 
@@ -46,6 +47,7 @@ def catch_up(
     *,
     seconds: float = float("inf"),
     patience: float = log.PATIENCE,
+    helping: float = 1.0,
     progress: Progress = lambda predictions, events: None,
 ) -> Marks:
     """Count what is new, as far as the time allows; how far the counts have come."""
@@ -57,7 +59,7 @@ def catch_up(
         return at
     try:
         while at != until:
-            at = step(at, until, progress)
+            at = step(at, until, helping, progress)
             if time.monotonic() >= deadline or not renew():
                 break
     finally:
@@ -75,14 +77,16 @@ def renew() -> bool:
     return bool(Mark.objects.filter(pk=1).update(busy_until=Now() + LEASE))
 
 
-def step(at: Marks, until: Marks, progress: Progress) -> Marks:
+def step(at: Marks, until: Marks, helping: float, progress: Progress) -> Marks:
     """One helping: events first, so that new predictions enter with the label they have."""
     if at.event < until.event:
-        to = Marks(at.prediction, log.helping(LabelEvent, at.event, until.event, EVENTS_AT_ONCE))
+        most = max(1, int(EVENTS_AT_ONCE * helping))
+        to = Marks(at.prediction, log.helping(LabelEvent, at.event, until.event, most))
         tally, count = of_events(at, to)
         counted = (0, count)
     else:
-        last = log.helping(Prediction, at.prediction, until.prediction, PREDICTIONS_AT_ONCE)
+        most = max(1, int(PREDICTIONS_AT_ONCE * helping))
+        last = log.helping(Prediction, at.prediction, until.prediction, most)
         to = Marks(last, at.event)
         tally, count = of_predictions(at, to)
         counted = (count, 0)
@@ -165,7 +169,7 @@ class Watch:
         if now - self.looked_at < EVERY:
             return
         self.looked_at = now
-        catch_up(seconds=A_MOMENT, patience=A_MOMENT)
+        catch_up(seconds=A_MOMENT, patience=A_MOMENT, helping=A_LITTLE)
 
 
 watch = Watch()

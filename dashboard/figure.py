@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, Literal
 
 from training.engine.evaluate import wilson
@@ -71,7 +71,8 @@ class Figure:
     as_of: str = ""  # what it was counted from; equal marks, equal figures
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        shown = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {**shown, "columns": [asdict(column) for column in self.columns]}
 
     def as_csv(self) -> str:
         file = io.StringIO()

@@ -100,7 +100,7 @@ def truths_and_readings(figure: Figure, query: Mapping[str, str]) -> Grid:
     found = {(each["label"], each["predicted"]): each for each in records(figure)}
     labels = sorted({label for label, _ in found})
     digits = sorted({digit for _, digit in found})
-    said = [f"up to {step:.0%}" for step in STEPS] + [f"over {STEPS[-1]:.0%}"]
+    said = [f"under {step:.0%}" for step in STEPS] + [f"{STEPS[-1]:.0%} or more"]
     shades = [(f"heat-{at}", words) for at, words in enumerate(said)]
     return Grid(
         corner="Is",

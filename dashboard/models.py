@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl
+
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -324,3 +327,90 @@ class MapPoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.label} at {self.x:.2f}, {self.y:.2f}"
+
+
+class Demo(models.Model):
+    """A made-up history is in this database, and what was there before it. One row."""
+
+    seed = models.BigIntegerField()
+    drawings = models.PositiveIntegerField()
+    digits = models.CharField(max_length=8, help_text="What stood in for drawings.")
+    first = models.DateTimeField()
+    until = models.DateTimeField()
+    made_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+    before = models.JSONField(help_text="What its removal puts back.")
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_demo")]
+
+    def __str__(self) -> str:
+        return f"{self.drawings} drawings, seed {self.seed}"
+
+
+class RReport(models.Model):
+    """The dashboard's charts drawn by R: asked for on a page, made by a worker."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    ACTIVE = (State.QUEUED, State.RUNNING)
+
+    state = models.CharField(max_length=7, choices=State, default=State.QUEUED)
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    asked_at = models.DateTimeField(default=timezone.now)
+    changed_at = models.DateTimeField(default=timezone.now)
+    query = models.CharField(max_length=500, blank=True, help_text="The filters, as an address.")
+    progress = models.FloatField(default=0, help_text="0 to 1.")
+    reason = models.TextField(blank=True, help_text="Why it failed, in words.")
+
+    class Meta:
+        ordering = ["-pk"]
+        permissions = [("draw_in_r", "Can have the dashboard drawn in R")]
+        constraints = [
+            models.UniqueConstraint(
+                models.Value(1),
+                condition=Q(state__in=["queued", "running"]),
+                name="one_active_r_report",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"R report {self.pk} ({self.state})"
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in self.ACTIVE
+
+    def filters(self) -> dict[str, str]:
+        return dict(parse_qsl(self.query))
+
+
+class RChart(models.Model):
+    """One picture of a report. Rows, because hosts share nothing but the database."""
+
+    class Kind(models.TextChoices):
+        PNG = "png", "image/png"
+        PDF = "pdf", "application/pdf"
+
+    report = models.ForeignKey(RReport, on_delete=models.CASCADE, related_name="charts")
+    place = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=60)
+    kind = models.CharField(max_length=3, choices=Kind)
+    content = models.BinaryField()
+
+    class Meta:
+        ordering = ["place"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["report", "name", "kind"], name="one_chart_of_a_name_and_kind_a_report"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}.{self.kind}"

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard import figures
 from dashboard.choices import selects
+from dashboard.counting import watch
 from dashboard.data import single
 from dashboard.drawings import WhichDrawings, cell_page, check_version
 from dashboard.filters import Filters, UnknownFilter
@@ -74,6 +75,7 @@ def page(request: HttpRequest, template: str, names: Iterable[str], **more: Any)
     """A page of figures under the filters of its address; an unknown filter is refused by name."""
     try:
         filters = Filters.parse(single(request))
+        watch.count_if_due()
         made = {name: figures.make(name, filters) for name in names}
     except UnknownFilter as unknown:
         return no_such_view(request, unknown)

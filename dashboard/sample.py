@@ -11,12 +11,39 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from dashboard.axes import DIGITS, LABELS, UNLABELED, UNREADABLE
 from dashboard.fields import Counts
 from dashboard.figure import Share
+
+
+class Part(NamedTuple):
+    """Counts of drawings, as a figure asks for them."""
+
+    drawings: int
+    labeled: int  # unreadable ones too
+    n: int  # labeled with a digit, among those asked for
+    right: int
+    unreadable: int
+    unsettled: int
+
+
+def parts(counts: Counts, digit: int | None = None) -> list[Part]:
+    """What each of N tables (N, label, [drawings, right, settled]) adds to a sample."""
+    drawings, right, settled = np.moveaxis(counts, 2, 0)
+    wanted = slice(0, UNREADABLE) if digit is None else slice(digit, digit + 1)
+    columns = (
+        drawings.sum(axis=1),
+        drawings[:, :UNLABELED].sum(axis=1),
+        drawings[:, wanted].sum(axis=1),
+        right[:, wanted].sum(axis=1),
+        drawings[:, UNREADABLE],
+        (drawings - settled)[:, wanted].sum(axis=1),
+    )
+    return [Part._make(row) for row in np.stack(columns, axis=1).tolist()]
 
 
 @dataclass(slots=True)
@@ -36,17 +63,15 @@ class Sample:
         self.strata: defaultdict[int, Stratum] = defaultdict(Stratum)
         self.unreadable = self.unsettled = 0
 
-    def add(self, chance: int, by_label: Counts, digit: int | None = None) -> None:
-        """Take in counts (label, [drawings, right, settled]) of drawings with one chance."""
-        drawings, right, settled = by_label.T
-        wanted = slice(0, UNREADABLE) if digit is None else slice(digit, digit + 1)
+    def add(self, chance: int, part: Part) -> None:
+        """Take in drawings with one chance."""
         stratum = self.strata[chance]
-        stratum.drawings += int(drawings.sum())
-        stratum.labeled += int(drawings[:UNLABELED].sum())
-        stratum.n += int(drawings[wanted].sum())
-        stratum.right += int(right[wanted].sum())
-        self.unreadable += int(drawings[UNREADABLE])
-        self.unsettled += int((drawings - settled)[wanted].sum())
+        stratum.drawings += part.drawings
+        stratum.labeled += part.labeled
+        stratum.n += part.n
+        stratum.right += part.right
+        self.unreadable += part.unreadable
+        self.unsettled += part.unsettled
 
     @property
     def n(self) -> int:
@@ -84,11 +109,11 @@ class Sample:
 
 
 def by_label(readings: Counts) -> Counts:
-    """(predicted, label, settled) as (label, [drawings, right, settled])."""
-    counts = np.zeros((LABELS, 3), np.int64)
-    counts[:, 0] = readings.sum(axis=(0, 2))
-    counts[:DIGITS, 1] = readings.sum(axis=2)[:, :DIGITS].diagonal()
-    counts[:, 2] = readings[:, :, 1].sum(axis=0)
+    """(N, predicted, label, settled) as (N, label, [drawings, right, settled])."""
+    counts = np.zeros((len(readings), LABELS, 3), np.int64)
+    counts[:, :, 0] = readings.sum(axis=(1, 3))
+    counts[:, :DIGITS, 1] = readings.sum(axis=3)[:, :, :DIGITS].diagonal(axis1=1, axis2=2)
+    counts[:, :, 2] = readings[:, :, :, 1].sum(axis=1)
     return counts
 
 

@@ -3,7 +3,7 @@ with the drawings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -71,10 +71,18 @@ def unlimited(filters: Filters) -> Filters:
     return replace(filters, first=None, last=None)
 
 
-def days_of(month: date, counts: Counts) -> Iterator[tuple[date, Counts]]:
-    """The days a month has, each with its part of the counts."""
-    for at in range((after(month) - month).days):
-        yield month + timedelta(days=at), counts[at]
+def totals(rows: Iterable[Sum], name: str) -> dict[tuple[date, int], Counts]:
+    """Added up over versions, sources and streams: by month and chance of being audited."""
+    found: dict[tuple[date, int], Counts] = {}
+    for each in rows:
+        key = each.month, each.chance
+        found[key] = found[key] + each[name] if key in found else each[name]
+    return found
+
+
+def days_of(month: date) -> list[date]:
+    """The days the month has."""
+    return [month + timedelta(days=at) for at in range((after(month) - month).days)]
 
 
 def is_random(filters: Filters) -> bool:

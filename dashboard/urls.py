@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from dashboard import compare_page, data, month_page, pages, replay_pages
+from dashboard import compare_page, data, month_page, pages, r_pages, replay_pages
 
 app_name = "dashboard"
 urlpatterns = [
@@ -20,5 +20,11 @@ urlpatterns = [
     re_path(r"^dashboard/months/(?P<name>[0-9]{4}-[0-9]{2})/$", month_page.month, name="month"),
     re_path(
         r"^dashboard/data/(?P<name>[a-z0-9-]{1,60})\.(?P<form>json|csv)$", data.figure, name="data"
+    ),
+    path("dashboard/r/", r_pages.report, name="r_report"),
+    re_path(
+        r"^dashboard/r/(?P<report_id>[0-9]{1,9})/(?P<name>[a-z0-9-]{1,60})\.(?P<kind>png|pdf)$",
+        r_pages.chart,
+        name="r_chart",
     ),
 ]

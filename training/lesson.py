@@ -22,7 +22,8 @@ from training.engine import calibrate, export
 from training.engine.data import Digits, joined, mnist
 from training.engine.fit import Course, Recipe
 from training.engine.network import Reader
-from training.engine.strokes import strangers
+from training.engine.strokes import strangers, written_digits
+from training.errors import NotEnoughLabels
 from training.mnist import fetch
 from training.models import Run
 from training.tuning import Tuning
@@ -73,7 +74,7 @@ def lesson_of(run: Run) -> Lesson:
     tuning = Tuning(**run.recipe)
     torch.manual_seed(tuning.seed)
     dice = torch.Generator().manual_seed(tuning.seed)
-    replayed = replayed_digits()
+    replayed = replayed_digits() if tuning.replays == "mnist" else written_instead(tuning)
     order = torch.randperm(len(replayed), generator=dice)
     lesson = Lesson(
         tuning,
@@ -94,6 +95,11 @@ def replayed_digits() -> Digits:
     """What the network must not forget: MNIST's training part, fetched if it is not there."""
     fetch(settings.MNIST_DIR)
     return mnist(settings.MNIST_DIR, "train")
+
+
+def written_instead(tuning: Tuning) -> Digits:
+    """As many as an epoch and the temperature need, so that none is seen twice an epoch."""
+    return written_digits(tuning.digits_an_epoch + tuning.validation, seed=tuning.seed + 1)
 
 
 def network_of_parent(run: Run) -> Reader:
@@ -128,7 +134,10 @@ def mixture(new: Digits, replayed: Digits, tuning: Tuning, dice: torch.Generator
 
 def labels_of(run: Run) -> Digits:
     """The snapshot's glyphs with the digits they were frozen with."""
-    rows = run.snapshot.labels.order_by("event_id").values_list("event__prediction__glyph", "digit")
+    labels = run.snapshot.labels.filter(event__prediction__erased_at__isnull=True)
+    rows = labels.order_by("event_id").values_list("event__prediction__glyph", "digit")
+    if not rows:
+        raise NotEnoughLabels("Every drawing of this snapshot has been erased.")
     return digits_from(list(rows))
 
 
@@ -138,7 +147,8 @@ def holdout_of(run: Run) -> Digits:
     rows = []
     for start in range(0, len(frozen), 500):  # databases bound how many keys a query may name
         part = dict(frozen[start : start + 500])
-        glyphs = LabelEvent.objects.filter(pk__in=part).order_by("pk")
+        events = LabelEvent.objects.filter(pk__in=part, prediction__erased_at__isnull=True)
+        glyphs = events.order_by("pk")
         rows += [(png, part[key]) for key, png in glyphs.values_list("pk", "prediction__glyph")]
     return digits_from(rows)
 

@@ -22,6 +22,19 @@ SCHEDULES = [
         "schedule_type": Schedule.CRON,
         "cron": "0 3 * * *",
     },
+    {  # by the training workers: it may take longer than a short job, and one host has the folder
+        "name": "nightly backup",
+        "func": "training.tasks.nightly_backup",
+        "schedule_type": Schedule.CRON,
+        "cron": "15 2 * * *",
+        "cluster": "training",
+    },
+    {
+        "name": "nightly erasure",
+        "func": "training.tasks.nightly_erasure",
+        "schedule_type": Schedule.CRON,
+        "cron": "30 1 * * *",
+    },
 ]
 
 

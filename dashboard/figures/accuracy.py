@@ -15,8 +15,8 @@ from dashboard.difference import difference
 from dashboard.fields import Counts
 from dashboard.figure import ENOUGH, Column, Figure, Share, share_cells, share_columns
 from dashboard.filters import ALL, Filters
-from dashboard.sample import Sample, by_label, sampled_from, together
-from dashboard.sums import Sum, days_of, every_month, is_random, months, promotions
+from dashboard.sample import Part, Sample, by_label, parts, sampled_from, together
+from dashboard.sums import Sum, days_of, every_month, is_random, months, promotions, totals
 from labeling.models import Stream
 
 BIASED = (
@@ -61,10 +61,10 @@ def by_month_and_digit(filters: Filters) -> Figure:
     rows = months(filters, "readings", stream=Stream.AUDIT)
     digits = range(DIGITS) if filters.digit is None else [filters.digit]
     samples: defaultdict[tuple[date, int], Sample] = defaultdict(Sample)
-    for each in rows:
-        counts = by_label(each["readings"])
-        for digit in digits:
-            samples[each.month, digit].add(each.chance, counts, digit)
+    found = totals(rows, "readings")
+    for digit in digits:
+        for (month, chance), part in zip(found, parts_of(found, digit), strict=True):
+            samples[month, digit].add(chance, part)
     whole = monthly_of(rows, filters)
     listed = [(month, digit) for month in every_month(list(whole)) for digit in digits]
     return Figure(
@@ -88,10 +88,10 @@ def by_digit(filters: Filters) -> Figure:
     rows = months(filters, "readings", stream=Stream.AUDIT)
     digits = range(DIGITS) if filters.digit is None else [filters.digit]
     samples = {digit: Sample() for digit in digits}
-    for each in rows:
-        counts = by_label(each["readings"])
-        for digit in digits:
-            samples[digit].add(each.chance, counts, digit)
+    found = totals(rows, "readings")
+    for digit in digits:
+        for (_, chance), part in zip(found, parts_of(found, digit), strict=True):
+            samples[digit].add(chance, part)
     return Figure(
         name="accuracy-by-digit",
         title="Accuracy by digit",
@@ -106,10 +106,11 @@ def by_digit(filters: Filters) -> Figure:
 def by_day(filters: Filters) -> Figure:
     """Accuracy day by day: few labels each, so wide intervals; promotions are marks on it."""
     samples: defaultdict[date, Sample] = defaultdict(Sample)
-    for each in months(filters, "days", stream=Stream.AUDIT):
-        for day, counts in days_of(each.month, each["days"]):
-            if counts.any():
-                samples[day].add(each.chance, counts, filters.digit)
+    rows = months(filters, "days", stream=Stream.AUDIT)
+    for (month, chance), counts in totals(rows, "days").items():
+        for day, part in zip(days_of(month), parts(counts, filters.digit), strict=False):
+            if part.drawings:
+                samples[day].add(chance, part)
     labeled = {day: sample for day, sample in samples.items() if sample.n}
     listed = every_day(labeled)
     return Figure(
@@ -187,9 +188,14 @@ def monthly(filters: Filters) -> defaultdict[date, Sample]:
 
 def monthly_of(rows: Sequence[Sum], filters: Filters) -> defaultdict[date, Sample]:
     samples: defaultdict[date, Sample] = defaultdict(Sample)
-    for each in rows:
-        samples[each.month].add(each.chance, by_label(each["readings"]), filters.digit)
+    found = totals(rows, "readings")
+    for (month, chance), part in zip(found, parts_of(found, filters.digit), strict=True):
+        samples[month].add(chance, part)
     return samples
+
+
+def parts_of(found: Mapping[tuple[date, int], Counts], digit: int | None) -> list[Part]:
+    return parts(by_label(np.stack(list(found.values()))), digit) if found else []
 
 
 def cells_of(sample: Sample) -> list[object]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 
-from dashboard.axes import month_of
+from dashboard.axes import after
 from dashboard.fields import Counts
 from dashboard.figure import Column, Figure, share_cells, share_columns
 from dashboard.filters import Filters
@@ -25,7 +27,7 @@ def corrections(filters: Filters) -> Figure:
     acts = daily_acts(filters)
     rows, total = [], 0
     for day in days_between(acts):
-        new = int(acts.get(day, NO_ACTS)[WRONG])
+        new = acts.get(day, NO_ACTS)[WRONG]
         total += new
         rows.append([day.isoformat(), new, total])
     last = f" by {max(acts):%B %-d, %Y}" if acts else ""
@@ -50,15 +52,19 @@ def label_flow(filters: Filters) -> Figure:
     rows, waiting = [], 0
     for day in days_between({**acts, **drawings}):
         came, row = drawings.get(day, 0), acts.get(day, NO_ACTS)
-        waiting += came - int(row[SETTLED])
-        opinions = int(row[FIRST] + row[AGREES] + row[DIFFERS])
-        rows.append([day.isoformat(), came, int(row[SETTLED]), waiting, opinions,
-                     int(row[RULINGS] + row[CORRECTIONS]), int(row[UNDOS])])  # fmt: skip
+        waiting += came - row[SETTLED]
+        opinions = row[FIRST] + row[AGREES] + row[DIFFERS]
+        rows.append(
+            [
+                day.isoformat(), came, row[SETTLED], waiting, opinions,
+                row[RULINGS] + row[CORRECTIONS], row[UNDOS],
+            ]
+        )  # fmt: skip
     return Figure(
         name="label-flow",
         title="Into the queue and out of it",
         sentence=f"{sum(drawings.values()):,} drawings came in,"
-        f" {sum(int(row[SETTLED]) for row in acts.values()):,} are settled, {waiting:,} are not.",
+        f" {sum(row[SETTLED] for row in acts.values()):,} are settled, {waiting:,} are not.",
         sampled_from=said_by(acts, filters),
         columns=[
             Column("day", "Day", "day"),
@@ -100,46 +106,51 @@ def agreement(filters: Filters) -> Figure:
 
 # -- counts -------------------------------------------------------------------------------------
 
-NO_ACTS = np.zeros(len(ACTS), np.int64)
+NO_ACTS = [0] * len(ACTS)
+Acts = list[int]  # in the order of ACTS
 
 
-def daily_acts(filters: Filters) -> dict[date, Counts]:
+def daily_acts(filters: Filters) -> dict[date, Acts]:
     """Every day with an act, from the beginning: what adds up must not begin in the middle."""
-    found: defaultdict[date, Counts] = defaultdict(lambda: np.zeros(len(ACTS), np.int64))
+    found: dict[date, Counts] = {}
     for month, acts in flows(unlimited(filters)):
-        for day, row in days_of(month, acts):
-            if row.any():
-                found[day] += row
-    return dict(sorted(found.items()))
+        found[month] = found[month] + acts if month in found else acts
+    return {
+        day: row
+        for month, acts in sorted(found.items())
+        for day, row in zip(days_of(month), acts.tolist(), strict=False)
+        if any(row)
+    }
 
 
 def daily_drawings(filters: Filters) -> dict[date, int]:
-    found: defaultdict[date, int] = defaultdict(int)
+    found: dict[date, Counts] = {}
     for each in months(unlimited(filters), "days"):
-        for day, count in days_of(each.month, each["days"][:, :, 0].sum(axis=1)):
-            if count:
-                found[day] += int(count)
-    return found
+        count = each["days"][:, :, 0].sum(axis=1)
+        found[each.month] = found[each.month] + count if each.month in found else count
+    return {
+        day: count
+        for month, counts in found.items()
+        for day, count in zip(days_of(month), counts.tolist(), strict=False)
+        if count
+    }
 
 
-def days_between(days: dict[date, object] | dict[date, Counts]) -> list[date]:
+def days_between(days: Mapping[date, object]) -> list[date]:
     if not days:
         return []
     first, last = min(days), max(days)
     return [first + timedelta(days=at) for at in range((last - first).days + 1)]
 
 
-def within(rows: list[list[object]], filters: Filters) -> list[list[object]]:
+def within(rows: list[list[Any]], filters: Filters) -> list[list[Any]]:
     """Those of the period that is asked for."""
-    kept = []
-    for row in rows:
-        month = month_of(date.fromisoformat(str(row[0])))
-        if (filters.first or month) <= month <= (filters.last or month):
-            kept.append(row)
-    return kept
+    first = filters.first.isoformat() if filters.first else ""
+    last = after(filters.last).isoformat() if filters.last else "9999"
+    return [row for row in rows if first <= row[0] < last]
 
 
-def said_by(acts: dict[date, Counts], filters: Filters) -> str:
-    n = sum(int(row[: ACTS.index("labeled")].sum()) for row in acts.values())
+def said_by(acts: dict[date, Acts], filters: Filters) -> str:
+    n = sum(sum(row[:LABELED]) for row in acts.values())
     ignored = NO_DIGIT if filters.digit is not None else ""
     return f"All {n:,} acts of labelers; nothing was sampled.{ignored}"

@@ -56,9 +56,11 @@ def make_history(
             )
         live = version
         made += make_month(month, version, labeler, chance)
-    ModelVersion.objects.filter(pk=live.pk if live else 0).update(
-        state=ModelVersion.State.LIVE, live_since=timezone.now()
-    )
+    if live is not None:
+        ModelVersion.objects.live().update(state=ModelVersion.State.RETIRED)
+        ModelVersion.objects.filter(pk=live.pk).update(
+            state=ModelVersion.State.LIVE, live_since=timezone.now()
+        )
     return made
 
 

@@ -214,3 +214,18 @@ class TestCounting:
         Mark.objects.update(busy_until=SPRING)  # whoever it was is gone
         catch_up()
         assert stored() == recount()
+
+    def test_a_page_has_a_little_counted_and_not_at_every_look(
+        self, live_version: ModelVersion, monkeypatch: Any
+    ) -> None:
+        monkeypatch.setattr(counting, "PREDICTIONS_AT_ONCE", 20)
+        monkeypatch.setattr(counting, "A_MOMENT", 0)
+        for _ in range(5):
+            make_prediction()
+        counting.watch.count_if_due()
+        assert sum(count for count, _ in stored().values()) == 2
+        counting.watch.count_if_due()
+        assert sum(count for count, _ in stored().values()) == 2
+        counting.watch.forget()
+        counting.watch.count_if_due()
+        assert sum(count for count, _ in stored().values()) == 4

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from config.navigation import entries_for
 from dashboard import figures, pages
-from dashboard.counting import catch_up
+from dashboard.counting import catch_up, watch
 from dashboard.filters import Filters
 from dashboard.heat import GRIDS
 from predictions.models import ModelVersion, Prediction
@@ -174,6 +174,12 @@ def test_the_page_never_reads_the_table_of_predictions(client: Client) -> None:
         client.get("/dashboard/")
     assert len(asked) > 5
     assert not [each for each in asked if '"predictions_prediction"' in each["sql"]]
+
+
+def test_what_is_new_is_counted_when_somebody_looks(client: Client) -> None:
+    watch.forget()
+    make_history([SEPTEMBER])
+    assert "Sep 2026" in client.get("/dashboard/").content.decode()
 
 
 # -- the drawings behind a cell -----------------------------------------------------------------

@@ -39,6 +39,7 @@ def spoil() -> None:
     Cell.objects.filter(predicted=1).update(count=F("count") + 1)
     Cell.objects.filter(predicted=2).delete()
     MonthSums.objects.filter(stream="audit").delete()
+    MonthSums.objects.update(confidences=MonthSums().confidences)
     MonthFlow.objects.update(acts=MonthFlow().acts)
 
 
@@ -50,7 +51,7 @@ def test_nothing_differs_by_itself(counted: None) -> None:
 def test_a_check_finds_what_differs_and_changes_nothing(counted: None) -> None:
     spoil()
     for _ in range(2):
-        with pytest.raises(CommandError, match=r"4 cells, 2 sums and 2 flows|4 cells"):
+        with pytest.raises(CommandError, match="4 cells, 4 sums and 1 flows"):
             call_command("rebuild_cube", check=True, verbosity=0)
 
 
