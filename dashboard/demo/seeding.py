@@ -74,7 +74,7 @@ def seed_demo(
     seed: int,
     until: date,
     force: bool = False,
-    tuning: Tuning = learning.TUNING,
+    tuning: Tuning | None = None,
     told: Told | None = None,
 ) -> Demo:
     """The history, whole; what an interrupted attempt leaves is removed like a whole one."""
@@ -100,7 +100,7 @@ def seed_demo(
             dice=dice,
             tell=told.steps,
         ),
-        replace(tuning, replays=digits, seed=seed),
+        replace(tuning or learning.TUNING, replays=digits, seed=seed),
         told,
     ).tell()
     told.stage("counting")
