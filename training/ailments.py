@@ -43,9 +43,9 @@ def workers() -> Iterator[Finding]:
             yield broken(
                 "no_worker" if worked_at is None else "workers_idle",
                 fault,
-                why="No fine-tuning, no rollback by itself, no nightly backup."
+                why="No fine-tuning and no nightly backup."
                 if cluster == "training"
-                else "The queue does not take in, silent runs are not found, nothing is scheduled.",
+                else "The queue does not take in, and a version that fails is not rolled back.",
                 todo=f"Run `{command}` under a supervisor that starts it again.",
             )
 

@@ -14,7 +14,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -92,8 +92,8 @@ class Writer:
         self.manifest.parts.append(Part(name, written.size, written.digest.hexdigest()))
 
 
-def write(path: Path, manifest: Manifest, fill: Callable[[Writer], object]) -> str:
-    """Make the archive, verified; its SHA-256. Nothing is left under the name where it fails."""
+def write(path: Path, manifest: Manifest, fill: Callable[[Writer], object]) -> Archive:
+    """Make the archive and read it back; where that fails nothing is left under the name."""
     if path.exists():
         raise BackupFailed(f"{path} is there already; a backup never replaces a file.")
     partial = path.with_name(f".{path.name}.partial")
@@ -106,14 +106,14 @@ def write(path: Path, manifest: Manifest, fill: Callable[[Writer], object]) -> s
             pack(file, manifest, fill)
             seal(file)
             os.fsync(file.fileno())
-        sha256 = verified(partial).sha256
+        found = verified(partial)
         os.link(partial, path)  # unlike a rename it never replaces
     except OSError as refused:
         raise BackupFailed(f"{path} cannot be written: {refused.strerror}.") from refused
     finally:
         partial.unlink()
     keep_name(path.parent)
-    return sha256
+    return replace(found, path=path)
 
 
 def pack(file: IO[bytes], manifest: Manifest, fill: Callable[[Writer], object]) -> None:

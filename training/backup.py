@@ -29,7 +29,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from training.archive import Archive, Manifest, Writer, verified, write
+from training.archive import Archive, Manifest, Writer, write
 from training.errors import BackupFailed, BackupRefused
 from training.models import Backup
 
@@ -86,8 +86,7 @@ def write_archive(path: Path, made_at: datetime, progress: Progress) -> Archive:
         migrations=[],
     )
     fill = fill_from_postgresql if connection.vendor == "postgresql" else fill_from_sqlite
-    write(path, manifest, lambda writer: fill(writer, path.parent, progress))
-    return verified(path)
+    return write(path, manifest, lambda writer: fill(writer, path.parent, progress))
 
 
 def release() -> str:

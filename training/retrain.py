@@ -141,7 +141,11 @@ def execute(run_id: int) -> Run | None:
     run = take(run_id)
     if run is None:
         return None
-    trace.begin(run.request_id or f"run-{run.pk}")
+    with trace.within(run.request_id or f"run-{run.pk}"):
+        return carry_out(run)
+
+
+def carry_out(run: Run) -> Run:
     try:
         with beating(run):
             version = learn(run)

@@ -7,7 +7,7 @@ import shutil
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ SHOWN = [
 ]  # fmt: skip
 SECRETS = ["METRICS_TOKEN"]  # whether they are set, and no more
 
+MOMENT = timedelta(minutes=1)
 Row = Sequence[Any]
 
 
@@ -65,6 +66,8 @@ def ago(at: datetime | None) -> str:
     if at is None:
         return "never"
     now = timezone.now()
+    if abs(at - now) < MOMENT:
+        return "now"
     return f"in {timesince(now, at, depth=1)}" if at > now else f"{timesince(at, now, depth=1)} ago"
 
 

@@ -1,7 +1,8 @@
 """Every door of the platform and what it answers to whom, as a table.
 
-`python -m tests.architecture.doors` asks every door again and writes the table; what has changed
-is seen by `git diff`, and is either meant or a hole.
+`python -m tests.architecture.doors` asks every door again and writes the table; with a word behind
+it only the doors that are new or have it in their route. What has changed is seen by `git diff`, and
+is either meant or a hole.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 TABLE = Path(__file__).with_name("doors.txt")
-WRITE = "WRITE_DOORS"  # set in the environment, the test writes the table instead
+WRITE = "WRITE_DOORS"  # in the environment: the test writes the doors with this in their route
 ROLES = ["labeler", "reviewer", "trainer", "analyst", "admin"]
 PEOPLE = ["visitor", "cy", *ROLES]  # Cy has an account and no role
 SCOPES = ["predict", "label", "train", "read"]
@@ -268,5 +269,5 @@ def read() -> Found:
 
 if __name__ == "__main__":
     test = ["tests/architecture/test_door_table.py", "-q", "-k", "answers_as_the_table_says"]
-    command = [sys.executable, "-m", "pytest", *test, *sys.argv[1:]]
-    os.execve(sys.executable, command, {**os.environ, WRITE: "1"})
+    command = [sys.executable, "-m", "pytest", *test]
+    os.execve(sys.executable, command, {**os.environ, WRITE: "".join(sys.argv[1:2]) or "/"})

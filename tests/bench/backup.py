@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,8 @@ from tests.bench.seed import (
 )
 from tests.bench.servers import ROOT, gunicorn, serving
 
-WARM_UP = 2.0  # seconds of labeling before the backup begins
+WARM_UP = 100  # labels before the backup begins
+PATIENCE = 180.0  # seconds to wait for them
 GO_ON = 2.0  # and after it has ended
 
 
@@ -79,9 +81,9 @@ class Diary:
             _, body = page.post("next/", {"count": 1})
             for item in body["items"]:
                 said = answer_to(item)
-                began = time.monotonic()
+                began = time.time()
                 status, _ = page.post("", said)
-                at = time.monotonic()
+                at = time.time()
                 if status == 200:
                     self.acknowledged.append((at, said["request_id"], said["digit"], at - began))
                 else:
@@ -95,12 +97,15 @@ def measure(
     threads = [threading.Thread(target=diary.label, args=(port, each)) for each in people]
     for thread in threads:
         thread.start()
-    time.sleep(WARM_UP)
+    deadline = time.monotonic() + PATIENCE
+    while len(diary.acknowledged) < WARM_UP and time.monotonic() < deadline:
+        time.sleep(0.05)
     with tempfile.TemporaryDirectory(prefix="inkloop-bench-") as folder:
         file = Path(folder) / "under_load.backup"
-        began = time.monotonic()
+        began = time.time()
         made = command(installed.env, "backup", str(file))
-        ended = time.monotonic()
+        ended = time.time()
+        frozen = datetime.fromisoformat(made["made_at"]).timestamp()
         time.sleep(GO_ON)
         diary.is_over.set()
         for thread in threads:
@@ -111,7 +116,7 @@ def measure(
             "mb": round(made["bytes"] / 1e6, 1),
             "rows": sum(made["rows"].values()),
             "refused_requests": diary.failures,
-            **brought_back(options, file, diary, began),
+            **brought_back(options, file, diary, frozen),
             "refused_when_cut": is_refused_when_cut(options, file),
         }
 
@@ -131,7 +136,7 @@ def waits(diary: Diary, began: float, ended: float) -> dict[str, Any]:
 
 
 def brought_back(
-    options: argparse.Namespace, file: Path, diary: Diary, began: float
+    options: argparse.Namespace, file: Path, diary: Diary, frozen: float
 ) -> dict[str, Any]:
     """Restored into a database of its own, and asked for every label that had been answered."""
     with elsewhere(options) as env:
@@ -139,7 +144,7 @@ def brought_back(
         done = command(env, "restore", str(file))
         took = time.monotonic() - started
         there = dict(labels_in(env))
-    due = {key: digit for at, key, digit, _ in diary.acknowledged if at < began}
+    due = {key: digit for at, key, digit, _ in diary.acknowledged if at < frozen}
     lost = [key for key, digit in due.items() if there.get(key) != digit]
     return {
         "restore_s": round(took, 2),

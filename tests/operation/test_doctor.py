@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -448,3 +449,17 @@ def test_what_run_starts_is_sound(installation: Installation) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, "Nothing is wrong.\n"), done.stdout
+
+
+def test_every_code_is_documented_and_none_that_is_gone() -> None:
+    told = (ROOT / "docs" / "operation.md").read_text()
+    sources = [ROOT / app / "ailments.py" for app in ("predictions", "labeling", "training")]
+    text = "".join(path.read_text() for path in [*sources, ROOT / "predictions" / "doctor.py"])
+    text += (ROOT / "config" / "preflight.py").read_text()
+    calls = re.findall(r'(?:attention|broken|say|unsound)\(\s*(?:live, )?"([a-z_]+)"', text)
+    calls += re.findall(
+        r'"(weights_altered|canary_mismatch|clock_skewed|no_worker|workers_idle)"', text
+    )
+    said = set(re.findall(r"`([a-z_]+_[a-z_]+)`", told.split("## Logs")[0]))
+    assert said == set(calls)
+    assert set(FAULTS) - {"inkloop.E002"} <= said

@@ -163,3 +163,11 @@ def test_a_proxy_nobody_counted_and_a_way_around_it_are_written_down_once(
     assert list(Sighting.objects.values_list("kind", "count")) == [("forwarded", 1)]
     client.get("/nothing/")
     assert set(Sighting.objects.values_list("kind", flat=True)) == {"forwarded", "direct"}
+
+
+def test_what_a_job_logs_names_the_job() -> None:
+    from training.cluster import note_start_of_job
+
+    with trace.within(""):
+        note_start_of_job(None, {"id": "4711"})
+        assert trace.current() == "job-4711"

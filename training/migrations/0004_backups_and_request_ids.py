@@ -60,4 +60,5 @@ class Migration(migrations.Migration):
                 max_length=64,
             ),
         ),
+        migrations.RunPython(allow, migrations.RunPython.noop),
     ]
