@@ -1,8 +1,8 @@
 """Every door of the platform and what it answers to whom, as a table.
 
 `python -m tests.architecture.doors` asks every door again and writes the table; with a word behind
-it only the doors that are new or have it in their route. What has changed is seen by `git diff`, and
-is either meant or a hole.
+it only the doors that are new or have it in their route. What has changed is seen by `git diff`,
+and is either meant or a hole.
 """
 
 from __future__ import annotations
