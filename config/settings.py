@@ -73,6 +73,7 @@ SNAPSHOT_GLYPH_COPIES = 1
 TRAINING_THREADS = env.whole("TRAINING_THREADS", default=2, least=1, most=64)
 GATE_BOUNDS: dict[str, Any] = {}
 AUTO_PROMOTE = env.flag("AUTO_PROMOTE", default=True)
+WEBHOOKS_INSIDE = False  # tests alone: plain HTTP, and addresses inside the network
 MNIST_DIR = DATA_DIR / "mnist"  # its four files, unpacked
 CHARTJS_STATIC = "unfold/js/chart/chart.js"  # Chart.js 4 as django-unfold carries it
 

@@ -18,6 +18,7 @@ urlpatterns = [
     path("", include("labeling.urls")),
     path("", include("predictions.urls")),
     path("", include("training.urls")),
+    path("", include("dashboard.urls")),
     path("accounts/", include("config.accounts")),
     path("api/v1/", include("predictions.api_urls")),
     path("api/v1/", include("labeling.api_urls")),

@@ -278,7 +278,7 @@ def item_body(item: queue.Held) -> dict[str, Any]:
         "glyph": "data:image/png;base64," + base64.b64encode(item.glyph).decode(),
         "drawing_url": Prediction(public_id=item.public_id).drawing_url,
         "stream": item.stream,
-        "why": str(Stream(item.stream).label),
+        "why": item.why,
         "guess": item.guess if may_show_guess(item) else None,
     }
 

@@ -331,6 +331,22 @@ class Gold(models.Model):
         return f"{self.prediction_id} is {self.digit}"
 
 
+class Wanted(models.Model):
+    """An item somebody above asked for, so that it is labeled sooner."""
+
+    prediction = models.OneToOneField(
+        Prediction, on_delete=models.CASCADE, primary_key=True, related_name="wanted"
+    )
+    rank = models.FloatField(db_index=True, help_text="Smallest first.")
+    why = models.CharField(max_length=100, help_text="Said to the labeler beside the stream.")
+
+    class Meta:
+        verbose_name_plural = "wanted"
+
+    def __str__(self) -> str:
+        return f"{self.prediction_id} is wanted"
+
+
 class Intake(models.Model):
     """How far the queue has taken in the predictions and the feedback below it. One row."""
 

@@ -21,7 +21,6 @@ from labeling import decisions, progress, queue
 from labeling.erasure import erase_owner
 from labeling.forms import NEXT, SKIP, UNDO, AnswerForm
 from labeling.intake import watch
-from labeling.models import Stream
 from labeling.trust import label_if_trusted
 from predictions import pages as below
 from predictions.access import page_for
@@ -47,7 +46,7 @@ def label(request: HttpRequest) -> HttpResponse:
     context = {
         "held": held,
         "drawing_url": Prediction(public_id=held.public_id).drawing_url if held else "",
-        "why": Stream(held.stream).label if held else "",
+        "why": held.why if held else "",
         "guess": held.guess if held and shows_guess(held) else None,
         "request_id": uuid.uuid4(),
         "progress": progress.of(labeler),

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from django.conf import settings
@@ -103,9 +104,16 @@ def sketch_or_refusal(data: bytes) -> Sketch | Declined:
 
 
 def prediction_of(
-    made: Sketch, reading: Reading, version: ModelVersion, *, owner: Owner, source: str
+    made: Sketch,
+    reading: Reading,
+    version: ModelVersion,
+    *,
+    owner: Owner,
+    source: str,
+    at: datetime | None = None,
 ) -> Prediction:
-    now = timezone.now()
+    """The row as it will be stored; `at` is for a history that is written afterwards."""
+    now = at or timezone.now()
     public_id = uuid.uuid4()
     return Prediction(
         public_id=public_id,

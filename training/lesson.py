@@ -22,7 +22,7 @@ from training.engine import calibrate, export
 from training.engine.data import Digits, joined, mnist
 from training.engine.fit import Course, Recipe
 from training.engine.network import Reader
-from training.engine.strokes import strangers
+from training.engine.strokes import strangers, written_digits
 from training.errors import NotEnoughLabels
 from training.mnist import fetch
 from training.models import Run
@@ -74,7 +74,7 @@ def lesson_of(run: Run) -> Lesson:
     tuning = Tuning(**run.recipe)
     torch.manual_seed(tuning.seed)
     dice = torch.Generator().manual_seed(tuning.seed)
-    replayed = replayed_digits()
+    replayed = replayed_digits() if tuning.replays == "mnist" else written_instead(tuning)
     order = torch.randperm(len(replayed), generator=dice)
     lesson = Lesson(
         tuning,
@@ -95,6 +95,11 @@ def replayed_digits() -> Digits:
     """What the network must not forget: MNIST's training part, fetched if it is not there."""
     fetch(settings.MNIST_DIR)
     return mnist(settings.MNIST_DIR, "train")
+
+
+def written_instead(tuning: Tuning) -> Digits:
+    """As many as an epoch and the temperature need, so that none is seen twice an epoch."""
+    return written_digits(tuning.digits_an_epoch + tuning.validation, seed=tuning.seed + 1)
 
 
 def network_of_parent(run: Run) -> Reader:

@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -37,6 +37,7 @@ from predictions.models import ModelVersion
 from training.errors import AlreadyRunning, NotActive, NotEnoughLabels
 from training.lineage import clean_ancestor
 from training.models import Epoch, Run, RunQuerySet, Snapshot
+from training.outbox import tell_run
 from training.snapshots import Rule, choose, default_rule, freeze
 from training.tuning import Tuning
 
@@ -71,6 +72,23 @@ def ask(
 
 @transaction.atomic
 def ask_with(rule: Rule, *, trigger: str, by: User | None, least: int, seed: int) -> Run:
+    run = queue(rule, trigger=trigger, by=by, least=least, seed=seed)
+    ring(run)
+    logger.info("run %s was asked for by the %s", run.pk, trigger)
+    return run
+
+
+@transaction.atomic
+def queue(
+    rule: Rule,
+    *,
+    trigger: str,
+    by: User | None,
+    least: int,
+    seed: int,
+    tuning: Tuning | None = None,
+) -> Run:
+    """A run that nobody is told of yet: whoever queues it rings, or does the work."""
     if running := Run.objects.active().first():
         raise AlreadyRunning(f"Run {running.pk} is {running.state}; one at a time.")
     choice = choose(rule)
@@ -81,19 +99,16 @@ def ask_with(rule: Rule, *, trigger: str, by: User | None, least: int, seed: int
     snapshot = freeze(choice, rule)
     try:
         with transaction.atomic():
-            run = Run.objects.create(
+            return Run.objects.create(
                 trigger=trigger,
                 asked_by=by,
                 snapshot=snapshot,
                 parent=parent,
-                recipe=recipe_for(snapshot, seed=seed),
+                recipe=asdict(tuning) if tuning else recipe_for(snapshot, seed=seed),
                 request_id=trace.current(),
             )
     except IntegrityError as raced:  # the constraint one_active_run
         raise AlreadyRunning("Another run was asked for at the same moment.") from raced
-    ring(run)
-    logger.info("run %s was asked for by the %s", run.pk, trigger)
-    return run
 
 
 def recipe_for(snapshot: Snapshot, *, seed: int) -> dict[str, Any]:
@@ -136,19 +151,22 @@ def take(run_id: int) -> Run | None:
     return run
 
 
-def execute(run_id: int) -> Run | None:
-    """Work on a run from taking it to its end. Called in a process of its own."""
+def execute(run_id: int, *, watch: Callable[[float], object] = lambda done: None) -> Run | None:
+    """Work on a run from taking it to its end. Called in a process of its own.
+
+    `watch` is told after each epoch which share of them is done.
+    """
     run = take(run_id)
     if run is None:
         return None
     with trace.within(run.request_id or f"run-{run.pk}"):
-        return carry_out(run)
+        return carry_out(run, watch)
 
 
-def carry_out(run: Run) -> Run:
+def carry_out(run: Run, watch: Callable[[float], object]) -> Run:
     try:
         with beating(run):
-            version = learn(run)
+            version = learn(run, watch)
             judge_and_promote(run, version)
     except Canceled:
         end(run, Run.State.CANCELED, reason="Canceled.")
@@ -173,7 +191,10 @@ def end(run: Run, state: str, *, reason: str = "") -> None:
     if state == Run.State.DONE:
         changes["progress"] = 1.0
     say(run, f"Ended {state}. {reason}".strip())
-    ended = own(run).update(reason=reason, **changes)
+    with transaction.atomic():
+        ended = own(run).update(reason=reason, **changes)
+        if ended:
+            tell_run(run, state, reason)
     logger.info("run %s ended %s", run.pk, state if ended else "nothing: it was taken away")
 
 
@@ -211,7 +232,7 @@ def beating(run: Run) -> Iterator[None]:
         thread.join()
 
 
-def learn(run: Run) -> ModelVersion:
+def learn(run: Run, watch: Callable[[float], object] = lambda done: None) -> ModelVersion:
     """Teach a copy of the parent and register what came of it as a candidate."""
     from predictions.registry import register
     from training.lesson import bundle_of, lesson_of, tuned
@@ -222,6 +243,7 @@ def learn(run: Run) -> ModelVersion:
     for epoch in tuned(lesson):
         keep_epoch(run, epoch.number, epoch.loss, epoch.accuracy, epoch.holdout_accuracy)
         checkpoint(run, lesson.state(), epoch.number / lesson.tuning.epochs)
+        watch(epoch.number / lesson.tuning.epochs)
     with transaction.atomic():
         version = register(bundle_of(run, lesson), parent=run.parent)
         if not own(run).update(version=version, progress=0.95):
@@ -280,12 +302,8 @@ def lost(run_id: int, *, process: int) -> list[int]:
 
 def put_back(gone: RunQuerySet, why: str) -> list[int]:
     """Queue these runs again and ring, or give them up after so many attempts."""
-    gone.filter(attempts__gte=MOST_ATTEMPTS).update(
-        state=Run.State.FAILED,
-        ended_at=timezone.now(),
-        checkpoint=None,
-        reason=f"Its process was lost {MOST_ATTEMPTS} times.",
-    )
+    for run in gone.filter(attempts__gte=MOST_ATTEMPTS).defer("checkpoint"):
+        give_up(run)
     found = []
     for run in gone.filter(attempts__lt=MOST_ATTEMPTS).defer("checkpoint"):
         with transaction.atomic():
@@ -296,3 +314,13 @@ def put_back(gone: RunQuerySet, why: str) -> list[int]:
                 found.append(run.pk)
                 logger.warning("run %s %s and goes back to the queue", run.pk, why)
     return found
+
+
+def give_up(run: Run) -> None:
+    reason = f"Its process was lost {MOST_ATTEMPTS} times."
+    with transaction.atomic():
+        ended = own(run).filter(heartbeat_at=run.heartbeat_at)
+        if ended.update(
+            state=Run.State.FAILED, ended_at=timezone.now(), checkpoint=None, reason=reason
+        ):
+            tell_run(run, Run.State.FAILED, reason)

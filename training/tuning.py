@@ -23,3 +23,4 @@ class Tuning:
     distortion: float = 1.0
     validation: int = 4_000  # replayed digits kept apart, to set the temperature
     least_holdout: int = 50  # fewer held-out labels do not choose the epoch
+    replays: str = "mnist"  # or "written": drawn from templates, where MNIST is not to be had

@@ -107,10 +107,19 @@ PARAMETERS: list[tuple[str, str, str]] = [
     ("", "name", "version"),
     ("", "prefix", "token"),
 ]
-PLAIN = {"uidb64": "MQ", "token": "set-password", "content_type_id": "999999", "app_label": "auth"}
+PLAIN = {
+    "uidb64": "MQ", "token": "set-password", "content_type_id": "999999", "app_label": "auth",
+    "form": "json", "kind": "png", "report_id": "1",
+}  # fmt: skip
 OWNED = {"prediction", "batch", "token", "item", "lease"}
 ADMIN_OBJECT = re.compile(r"^admin/(\w+)/(\w+)/.*<(?:path:object_id|id)>")
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+GROUP = re.compile(r"\(\?P<(\w+)>[^()]*\)")  # a parameter where a route is a regular expression
+FIGURES = {  # what the dashboard's names are of, by the beginning of the route
+    "^dashboard/months/": "2026-11",
+    "^dashboard/data/": "accuracy-by-month",
+    "^dashboard/r/": "accuracy-by-month",
+}
 
 
 def kinds_in(route: str) -> list[str]:
@@ -118,7 +127,8 @@ def kinds_in(route: str) -> list[str]:
     return [
         next(kind for start, known, kind in PARAMETERS if known == name and route.startswith(start))
         for name in PARAMETER.findall(route)
-        if any(known == name for _, known, _ in PARAMETERS) and not route.startswith("admin/")
+        if any(known == name for _, known, _ in PARAMETERS)
+        and not route.startswith(("admin/", "^dashboard/"))
     ]
 
 
@@ -139,9 +149,13 @@ def address(door: Door, things: dict[str, Any]) -> str:
     if made := ADMIN_OBJECT.match(door.route):
         return "/" + re.sub(r"<[^>]+>", admin_key(*made.groups()), door.route)
     route = re.sub(r"^(.*)\^\(\?P<app_label>.*$", r"\1auth/", door.route)
+    route = GROUP.sub(r"<\1>", route).strip("^$").replace("\\.", ".")
 
     def value(match: re.Match[str]) -> str:
         name = match.group(1)
+        for start, figure in FIGURES.items():
+            if name == "name" and door.route.startswith(start):
+                return figure
         for start, known, kind in PARAMETERS:
             if known == name and door.route.startswith(start) and name not in PLAIN:
                 return str(things[kind])

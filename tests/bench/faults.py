@@ -92,7 +92,7 @@ class Bench:
         self.dice = random.Random(0)
 
     def start(self) -> None:
-        self.installation.start()
+        self.installation.start(within=PATIENCE)
         os.environ.update(self.installation.environment, DJANGO_SETTINGS_MODULE="config.settings")
         os.environ["LOG_LEVEL"] = "CRITICAL"
         import django
