@@ -113,7 +113,7 @@ def make(version: ModelVersion) -> DigitMap:
 
 def sample() -> list[Label]:
     """Audited drawings first, for they are a fair sample; the newest others up to enough."""
-    rows = Label.objects.readable().select_related("prediction").order_by("-pk")
+    rows = Label.objects.readable().pictured().select_related("prediction").order_by("-pk")
     rows = rows.defer("prediction__glyph", "prediction__probabilities")
     audits = list(rows.audited()[:SAMPLE])
     others = list(rows.filter(prediction__is_audit=False)[: SAMPLE - len(audits)])

@@ -115,7 +115,7 @@ def in_cell(which: WhichDrawings) -> PredictionQuerySet:
     if which.read:
         is_right = Q(label__digit=F("digit"))
         wanted &= is_right if which.read == "right" else ~is_right & Q(label__digit__isnull=False)
-    return Prediction.objects.filter(wanted)
+    return Prediction.objects.pictured().filter(wanted)  # of erased ones there is nothing to show
 
 
 def in_stream(stream: str) -> Q:

@@ -19,7 +19,7 @@ from itertools import combinations
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, Sum
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 from django_q.tasks import async_task
 from numpy.typing import NDArray
@@ -49,6 +49,7 @@ EVENTS_AT_ONCE = 20_000
 LATE_EVENTS = 20_000
 SLICE = 20.0  # seconds of one job, so that others of the cluster get their turn
 RING_LOST = timedelta(minutes=5)  # a job that was asked for and never came
+ERASED_WITHIN = timedelta(days=1)  # before the last work, that are looked for again
 MOST_PAIRED = 30  # versions, the newest, that can be compared on the same drawings
 
 
@@ -72,6 +73,7 @@ def work(seconds: float = SLICE) -> Progress:
     until = time.monotonic() + seconds
     state, _ = Replay.objects.get_or_create(pk=1)
     take_in()
+    leave_out_erased(state)
     signature = signature_now()
     if state.complete_as == signature:
         return Progress(state.readings_done, state.readings_wanted)
@@ -129,7 +131,7 @@ def is_due() -> bool:
     last, seen = events_now(state.last_event)
     if (last, seen) != (state.last_event, state.events_seen):
         return True
-    return state.complete_as != signature_now()
+    return erased_items(state).exists() or state.complete_as != signature_now()
 
 
 def rebuild() -> None:
@@ -177,6 +179,25 @@ def events_in_reach(last_event: int) -> int:
     return LabelEvent.objects.filter(pk__gt=last_event - LATE_EVENTS, pk__lte=last_event).count()
 
 
+def erased_items(state: Replay) -> QuerySet[ReplayItem]:
+    """Items whose drawing has been erased since the last work."""
+    since = state.worked_at - ERASED_WITHIN
+    return ReplayItem.objects.filter(prediction__erased_at__gte=since)
+
+
+def leave_out_erased(state: Replay) -> int:
+    """What was erased can be read by no later version, so none is measured by it; how many left."""
+    digests = dict(erased_items(state).values_list("pk", "glyph_digest"))
+    if not digests:
+        return 0
+    with transaction.atomic():
+        restate(sorted(digests))
+        shown = ReplayItem.objects.filter(glyph_digest=OuterRef("glyph_digest"))
+        readings = ReplayReading.objects.filter(glyph_digest__in=set(digests.values()))
+        readings.filter(~Exists(shown)).delete()
+    return len(digests)
+
+
 def restate(keys: Sequence[int]) -> int:
     """Make the items of these predictions what their labels say now; how many changed."""
     touched: list[date] = []
@@ -200,7 +221,7 @@ def differ(one: ReplayItem, other: ReplayItem) -> bool:
 
 
 def items_by_label(keys: Sequence[int]) -> Iterator[ReplayItem]:
-    labels = Label.objects.audited().readable().filter(pk__in=keys)
+    labels = Label.objects.audited().readable().pictured().filter(pk__in=keys)
     for key, digit, day, digest, chance in labels.values_list(
         "pk",
         "digit",

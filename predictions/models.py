@@ -198,6 +198,9 @@ class Prediction(models.Model):
                 name="prediction_of_visitor",
             ),
             models.Index(fields=["day", "-confidence"], name="prediction_best_of_day"),
+            models.Index(
+                fields=["erased_at"], condition=Q(erased_at__isnull=False), name="prediction_erased"
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=is_digit("digit"), name="prediction_is_a_digit"),

@@ -13,6 +13,7 @@ from dashboard import replay, tasks
 from dashboard.models import Replay, ReplayCell, ReplayItem, ReplayPair, ReplayReading
 from labeling.batches import correct, undo_batch
 from labeling.decisions import Verdict
+from labeling.erasure import erase
 from labeling.models import Label, LabelEvent, QueueItem
 from predictions.models import Artifact, ModelVersion, Prediction
 from tests.dashboard.audits import NOVEMBER, OCTOBER, SEPTEMBER, audited, label, learn
@@ -85,6 +86,26 @@ def test_only_readable_audits_count(
     replay.work()
     assert cells() == {("sevens", "2026-11", 7): (1, 1)}
     assert passes == [1]
+
+
+def test_an_erased_drawing_measures_no_version_any_more(sevens: ModelVersion) -> None:
+    audited(7, at=SEPTEMBER)
+    gone = audited(7, at=SEPTEMBER)
+    replay.work()
+    replay.work()  # the second time finds that nothing is left to do
+    assert not replay.is_due()
+    erase(Prediction.objects.filter(pk=gone.pk))
+    assert replay.is_due()
+    make_version("threes", favorite=3)  # could not read it
+    replay.work()
+    done = replay.work()
+    assert (done.done, done.wanted) == (2, 2)
+    assert cells() == {
+        ("sevens", "2026-09", 7): (1, 1),
+        ("threes", "2026-09", 7): (0, 1),
+    }
+    assert ReplayReading.objects.count() == 2
+    assert not replay.is_due()
 
 
 def test_nothing_new_costs_no_forward_pass(sevens: ModelVersion, passes: list[int]) -> None:

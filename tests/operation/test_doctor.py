@@ -23,6 +23,7 @@ from django.db import connection
 from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule
 
+from dashboard.models import Check
 from labeling.models import Label, LabelEvent
 from predictions import ailments, doctor, sightings
 from predictions.models import (
@@ -236,6 +237,14 @@ def queue_stands(patient: Patient) -> None:
     make_prediction(created_at=timezone.now() - HOUR)
 
 
+def cube_stands(patient: Patient) -> None:
+    make_prediction(created_at=timezone.now() - HOUR)
+
+
+def cube_wrong(patient: Patient) -> None:
+    Check.objects.create(months=3, of_months=3, differences=2, seconds=1)
+
+
 def kept_too_long(patient: Patient) -> None:
     patient.settings.RETENTION_DAYS = 30
     made = make_prediction(visitor=uuid.uuid4(), created_at=timezone.now() - 40 * DAY)
@@ -337,6 +346,8 @@ FAULTS: dict[str, list[Callable[[Patient], None]]] = {
     "no_admin": [admin_gone],
     "labels_differ": [label_by_hand],
     "queue_behind": [queue_stands],
+    "cube_behind": [cube_stands],
+    "cube_differs": [cube_wrong],
     "retention_overdue": [kept_too_long],
     "no_worker": [worker_gone],
     "workers_idle": [worker_idle],
@@ -453,7 +464,9 @@ def test_what_run_starts_is_sound(installation: Installation) -> None:
 
 def test_every_code_is_documented_and_none_that_is_gone() -> None:
     told = (ROOT / "docs" / "operation.md").read_text()
-    sources = [ROOT / app / "ailments.py" for app in ("predictions", "labeling", "training")]
+    sources = [
+        ROOT / app / "ailments.py" for app in ("predictions", "labeling", "training", "dashboard")
+    ]
     text = "".join(path.read_text() for path in [*sources, ROOT / "predictions" / "doctor.py"])
     text += (ROOT / "config" / "preflight.py").read_text()
     calls = re.findall(r'(?:attention|broken|say|unsound)\(\s*(?:live, )?"([a-z_]+)"', text)
