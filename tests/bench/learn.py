@@ -64,6 +64,7 @@ def main() -> int:
     parser.add_argument("--database-url", help="a PostgreSQL server; without it SQLite")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)  # in its own process
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with us
     if options.one:
         print(json.dumps(once(options)))
         return 0
