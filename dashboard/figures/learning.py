@@ -37,13 +37,17 @@ def as_of() -> Combinable:
     # PostgreSQL joins texts alone.
     said = (Cast(each, CharField()) for each in (counts, *newest))
     return Concat(*(part for each in said for part in (each, Value("-"))))
-    newest = [
-        model._default_manager.order_by("-pk").values("pk")[:1]
-        for model in (GateReport, ModelVersion, Promotion)
+    marks = [
+        as_text(Replay.objects.values("counts_made")[:1]),
+        as_text(GateReport.objects.order_by("-pk").values("pk")[:1]),
+        as_text(ModelVersion.objects.order_by("-pk").values("pk")[:1]),
+        as_text(Promotion.objects.order_by("-pk").values("pk")[:1]),
     ]
-    rests_on = [Replay.objects.values("counts_made")[:1], *newest]
-    parts = [Cast(Subquery(each), CharField()) for each in rests_on]
-    return Concat(*(text for part in parts for text in (part, Value("-"))))
+    return Concat(*(part for mark in marks for part in (mark, Value("-"))))
+
+
+def as_text(rows: QuerySet[Any, Any]) -> Combinable:
+    return Cast(Subquery(rows), CharField())
 
 
 def curve(filters: Filters) -> Figure:
