@@ -37,17 +37,15 @@ def as_of() -> Combinable:
     # PostgreSQL joins texts alone.
     said = (Cast(each, CharField()) for each in (counts, *newest))
     return Concat(*(part for each in said for part in (each, Value("-"))))
-    marks = [
-        as_text(Replay.objects.values("counts_made")[:1]),
-        as_text(GateReport.objects.order_by("-pk").values("pk")[:1]),
-        as_text(ModelVersion.objects.order_by("-pk").values("pk")[:1]),
-        as_text(Promotion.objects.order_by("-pk").values("pk")[:1]),
-    ]
-    return Concat(*(part for mark in marks for part in (mark, Value("-"))))
-
-
-def as_text(rows: QuerySet[Any, Any]) -> Combinable:
-    return Cast(Subquery(rows), CharField())
+    rests_on = (
+        Replay.objects.values("counts_made")[:1],
+        *(
+            model.objects.order_by("-pk").values("pk")[:1]
+            for model in (GateReport, ModelVersion, Promotion)
+        ),
+    )
+    parts = (Cast(Subquery(each), CharField()) for each in rests_on)
+    return Concat(*(text for part in parts for text in (part, Value("-"))))
 
 
 def curve(filters: Filters) -> Figure:
