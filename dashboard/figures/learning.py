@@ -37,15 +37,6 @@ def as_of() -> Combinable:
     # PostgreSQL joins texts alone.
     said = (Cast(each, CharField()) for each in (counts, *newest))
     return Concat(*(part for each in said for part in (each, Value("-"))))
-    rests_on = (
-        Replay.objects.values("counts_made")[:1],
-        *(
-            model.objects.order_by("-pk").values("pk")[:1]
-            for model in (GateReport, ModelVersion, Promotion)
-        ),
-    )
-    parts = (Cast(Subquery(each), CharField()) for each in rests_on)
-    return Concat(*(text for part in parts for text in (part, Value("-"))))
 
 
 def curve(filters: Filters) -> Figure:
