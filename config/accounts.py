@@ -10,6 +10,9 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import path, reverse
 from django.views.generic import RedirectView
 
+from predictions.forms import NewPasswordForm, PasswordChangeForm
+from training.system_page import system
+
 public = login_not_required
 
 
@@ -24,13 +27,17 @@ def admin_login(request: HttpRequest) -> HttpResponseRedirect:
 urlpatterns = [
     path("login/", views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", views.LogoutView.as_view(), name="logout"),
-    path("password/", views.PasswordChangeView.as_view(), name="password_change"),
+    path(
+        "password/",
+        views.PasswordChangeView.as_view(form_class=PasswordChangeForm),
+        name="password_change",
+    ),
     path("password/done/", views.PasswordChangeDoneView.as_view(), name="password_change_done"),
     path("reset/", public(views.PasswordResetView.as_view()), name="password_reset"),
     path("reset/sent/", public(views.PasswordResetDoneView.as_view()), name="password_reset_done"),
     path(
         "reset/<uidb64>/<token>/",
-        public(views.PasswordResetConfirmView.as_view()),
+        public(views.PasswordResetConfirmView.as_view(form_class=NewPasswordForm)),
         name="password_reset_confirm",
     ),
     path(
@@ -43,5 +50,6 @@ urlpatterns = [
 # Mounted above the admin's own: one place to log in and one to change a password.
 admin_urlpatterns = [
     path("login/", admin_login),
+    path("system/", system, name="system"),
     path("password_change/", RedirectView.as_view(pattern_name="password_change")),
 ]

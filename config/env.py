@@ -11,10 +11,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.core.exceptions import ImproperlyConfigured
 
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+ASKED: set[str] = set()  # every variable somebody has read: what else looks like one is a slip
 
 
 def text(name: str, default: str = "") -> str:
+    ASKED.add(name)
     return os.environ.get(name, default).strip()
+
+
+def choice(name: str, *, default: str, of: tuple[str, ...]) -> str:
+    given = text(name) or default
+    if given not in of:
+        raise ImproperlyConfigured(f"{name} must be {' or '.join(of)}, not {given!r}.")
+    return given
 
 
 def flag(name: str, *, default: bool) -> bool:
@@ -35,6 +44,14 @@ def whole(name: str, *, default: int, least: int, most: int) -> int:
             f"{name} must be a whole number from {least} to {most}, not {given!r}."
         )
     return int(given)
+
+
+def token(name: str) -> str:
+    """A secret word a program shows at our door; empty where none is set."""
+    given = text(name)
+    if given and (len(given) < 20 or not given.isascii() or " " in given):
+        raise ImproperlyConfigured(f"{name} must be at least 20 characters without blanks.")
+    return given
 
 
 def fraction(name: str, *, default: float) -> float:
@@ -94,6 +111,12 @@ def folder(name: str, *, default: Path) -> Path:
     return path
 
 
+def folder_or_none(name: str) -> Path | None:
+    """An absolute folder that need not be there yet; None where none is named."""
+    given = text(name)
+    return Path(given).expanduser().resolve() if given else None
+
+
 def database(name: str, *, default: Path) -> dict[str, Any]:
     """Django's settings for postgres://user:password@host:port/name, or for SQLite when unset."""
     given = text(name)
@@ -123,8 +146,18 @@ def database(name: str, *, default: Path) -> dict[str, Any]:
         # A pool inside a forked worker hands one socket to two processes; kept connections do not.
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 5, **dict(parse_qsl(parts.query))},
+        "OPTIONS": {"connect_timeout": 5, **UNREACHABLE, **dict(parse_qsl(parts.query))},
     }
+
+
+# A server that is cut off neither refuses nor answers: without these a request would wait for it
+# for a quarter of an hour. Seconds, but for the last, which are milliseconds.
+UNREACHABLE = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 
 def sqlite(path: Path) -> dict[str, Any]:
@@ -178,6 +211,7 @@ def mail(name: str) -> dict[str, Any]:
 
 def secret(name: str, *, kept_in: Path) -> str:
     """The given secret, or one made on the first start and kept in a file only we can read."""
+    ASKED.add(name)
     if name in os.environ:
         given = text(name)
         if len(given) < 50 or len(set(given)) < 8:

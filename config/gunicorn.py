@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from config import env
+from config import counts, env
 from training.lifeline import LIBC, die_with
 
 wsgi_app = "config.wsgi:application"
@@ -27,9 +27,24 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
 forwarded_allow_ips = ""  # settings.py alone decides which proxy is believed
 control_socket_disable = True
 loglevel = env.text("LOG_LEVEL", "info").lower()
+if env.choice("LOG_FORMAT", default="text", of=("text", "json")) == "json":
+    logconfig_dict = {"formatters": {"generic": {"()": "config.logs.JsonLines"}}}
 
 
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # malloc.h
+
+
+def on_starting(server: Any) -> None:
+    """Its processes count together, in files that lie in memory."""
+    counts.make_folder(worker_tmp_dir)
+
+
+def on_exit(server: Any) -> None:
+    counts.remove_folder()
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    counts.forget(worker.pid)
 
 
 def post_fork(server: Any, worker: Any) -> None:

@@ -10,6 +10,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
+from dashboard.demo import presence
 from predictions.recognizer import NoModel, recognizer
 
 
@@ -27,8 +28,10 @@ ENTRIES: list[tuple[str, str, str | None]] = [
     ("Label", "labeling:label", "labeling.label_items"),
     ("Grid", "labeling:grid", "labeling.label_items"),
     ("Review", "labeling:review", "labeling.review_items"),
+    ("Dashboard", "dashboard:everybody", None),
     ("Training", "training:training", "training.view_run"),
     ("Versions", "training:versions", "training.view_run"),
+    ("System", "system", "training.view_system"),
 ]
 
 
@@ -37,6 +40,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     return {
         "navigation": SimpleLazyObject(lambda: entries_for(request)),
         "answering": SimpleLazyObject(answering),
+        "is_demo": SimpleLazyObject(presence.is_here),
     }
 
 

@@ -29,6 +29,16 @@ CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 HTTPS = env.flag("HTTPS", default=PUBLIC)
 PROXY_COUNT = env.whole("PROXY_COUNT", default=0, least=0, most=9)
 
+# -- operation ---------------------------------------------------------------------------------
+LOG_FORMAT = env.choice("LOG_FORMAT", default="text", of=("text", "json"))
+# A line for every request: programs read them, on a terminal they hide the rest.
+ACCESS_LOG = env.flag("ACCESS_LOG", default=LOG_FORMAT == "json")
+METRICS_TOKEN = env.token("METRICS_TOKEN")
+BACKUP_DIR = env.folder_or_none("BACKUP_DIR")
+BACKUP_KEEP = env.whole("BACKUP_KEEP", default=7, least=1, most=1_000)
+# Days after which drawings nobody has labeled lose their picture and their owner; 0 keeps them.
+RETENTION_DAYS = env.whole("RETENTION_DAYS", default=0, least=0, most=36_500)
+
 # -- the product's own choices ---------------------------------------------------------------
 AUDIT_RATE = env.fraction("AUDIT_RATE", default=0.05)  # share of drawings drawn for the audit
 # Requests a minute for each address (or account); 0 means no limit.
@@ -46,6 +56,15 @@ SHOW_GUESSES = env.flag("SHOW_GUESSES", default=False)  # verify mode; audits st
 GOLD_RATE = env.fraction("GOLD_RATE", default=0.05)  # share of items whose answer is known
 SECOND_OPINION_RATE = env.fraction("SECOND_OPINION_RATE", default=0.05)  # by lot
 CONFIDENT = env.fraction("CONFIDENT", default=0.95)  # contradicting such a guess asks a second
+# Tokens of programs: how many days one may live, and which permissions each scope lets through
+# of those its owner's roles grant. Endpoints name the scope they need.
+TOKEN_DAYS = env.whole("TOKEN_DAYS", default=30, least=1, most=366)
+TOKEN_SCOPES: dict[str, list[str]] = {
+    "predict": [],  # drawing takes no permission
+    "label": ["labeling.*"],
+    "train": ["training.*", "predictions.view_modelversion"],
+    "read": ["*.view_*"],
+}
 # Learning: what a run takes, the gate's thresholds that differ from training.gate.Bounds, and who
 # obeys its verdict.
 LABELS_PER_RUN = env.whole("LABELS_PER_RUN", default=500, least=1, most=1_000_000)
@@ -54,6 +73,7 @@ SNAPSHOT_GLYPH_COPIES = 1
 TRAINING_THREADS = env.whole("TRAINING_THREADS", default=2, least=1, most=64)
 GATE_BOUNDS: dict[str, Any] = {}
 AUTO_PROMOTE = env.flag("AUTO_PROMOTE", default=True)
+WEBHOOKS_INSIDE = False  # tests alone: plain HTTP, and addresses inside the network
 MNIST_DIR = DATA_DIR / "mnist"  # its four files, unpacked
 CHARTJS_STATIC = "unfold/js/chart/chart.js"  # Chart.js 4 as django-unfold carries it
 
@@ -80,6 +100,7 @@ INSTALLED_APPS = [
     "csp",
 ]
 MIDDLEWARE = [
+    "predictions.reception.ReceptionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.policy.ContentPolicyMiddleware",
@@ -224,7 +245,7 @@ SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS and PROXY_COUNT else None
@@ -233,10 +254,13 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS and PROXY
 REST_FRAMEWORK = {
     # No endpoint is open by omission: one that does not say who may use it serves nobody.
     "DEFAULT_PERMISSION_CLASSES": ["predictions.access.Nobody"],
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "predictions.authentication.BearerAuthentication",
+        "predictions.authentication.SessionAuthentication",
+    ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["predictions.parsers.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "predictions.schema.Schema",
     "EXCEPTION_HANDLER": "predictions.refusals.as_response",
     "NUM_PROXIES": PROXY_COUNT,
     "DATETIME_FORMAT": "iso-8601",
@@ -252,7 +276,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "predictions.examples.add_examples",
+    ],
     "ENUM_NAME_OVERRIDES": {
+        "LabelEventKind": "labeling.models.LabelEvent.Kind",
+        "PromotionKind": "training.models.Promotion.Kind",
         "RunState": "training.models.Run.State",
         "VersionState": "predictions.models.ModelVersion.State",
     },
@@ -307,12 +337,22 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "text": {"()": "config.logs.TextLines"},
+        "json": {"()": "config.logs.JsonLines"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"without_paths": {"()": "config.logs.WithoutPaths"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO").upper()},
     "loggers": {
         "django.server": {"level": "WARNING"},
+        "django.request": {"filters": ["without_paths"]},
+        "inkloop.access": {"level": "INFO" if ACCESS_LOG else "WARNING"},
         "axes": {"level": "WARNING"},
     },
 }
+
+# Read elsewhere than here; `doctor` takes for a slip what is neither and looks much like one.
+KNOWN_VARIABLES = frozenset(
+    env.ASKED
+    | {"HOST", "PORT", "WEB_PROCESSES", "WEB_THREADS", "SQLITE_SYNCHRONOUS", "INKLOOP_MNIST_DIR"}
+)

@@ -3,10 +3,11 @@ from __future__ import annotations
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from config.accounts import admin_urlpatterns
-from predictions.views import healthz, readyz
+from predictions.schema import schema
+from predictions.views import healthz, metrics, readyz
 
 handler400 = "predictions.refusals.bad_request"
 handler403 = "predictions.refusals.permission_denied"
@@ -17,15 +18,17 @@ urlpatterns = [
     path("", include("labeling.urls")),
     path("", include("predictions.urls")),
     path("", include("training.urls")),
+    path("", include("dashboard.urls")),
     path("accounts/", include("config.accounts")),
     path("api/v1/", include("predictions.api_urls")),
     path("api/v1/", include("labeling.api_urls")),
     path("api/v1/", include("training.runs_api_urls")),
     path("api/v1/", include("training.api_urls")),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema/", schema, name="schema"),
     path("api/", login_not_required(SpectacularSwaggerSplitView.as_view()), name="api_docs"),
     path("admin/", include(admin_urlpatterns)),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
 ]

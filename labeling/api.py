@@ -13,14 +13,14 @@ from rest_framework import serializers
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from labeling import decisions, progress, queue
 from labeling.decisions import Decided, Verdict
 from labeling.intake import watch
 from labeling.models import Label, LabelEvent, Stream
 from labeling.trust import is_trusted, label_if_trusted, labels_to_learn_from
-from predictions.api import ErrorOutput, FeedbackInput, FeedbackOutput, FeedbackView
+from predictions.api import FEEDBACK_SCHEMA, ErrorOutput, FeedbackOutput, FeedbackView
+from predictions.endpoints import Endpoint, Input
 from predictions.models import Feedback, Prediction
 from predictions.visitors import Owner
 
@@ -59,7 +59,7 @@ class OutlookOutput(serializers.Serializer[Any]):
     next_free_in = serializers.FloatField(allow_null=True, help_text="Seconds.")
 
 
-class NextInput(serializers.Serializer[Any]):
+class NextInput(Input):
     count = serializers.IntegerField(default=5, min_value=1, max_value=queue.AT_MOST)
     holding = serializers.ListField(
         child=serializers.UUIDField(),
@@ -74,7 +74,7 @@ class NextOutput(serializers.Serializer[Any]):
     outlook = OutlookOutput(allow_null=True, help_text="When there is nothing to hand out: why.")
 
 
-class VerdictInput(serializers.Serializer[Any]):
+class VerdictInput(Input):
     """A digit from 0 to 9, or null for a drawing nobody can read."""
 
     id = serializers.UUIDField()
@@ -98,18 +98,13 @@ class DecidedOutput(serializers.Serializer[Any]):
     )
 
 
-class LabelView(APIView):
+class LabelView(Endpoint):
+    scope = "label"
     permission_classes = [MayLabel]
 
     @property
     def labeler(self) -> User:
-        assert isinstance(self.request.user, User)  # the permission lets nobody else in
-        return self.request.user
-
-    def read(self, serializer: type[serializers.Serializer[Any]], request: Request) -> Any:
-        given = serializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        return given.validated_data
+        return self.person
 
 
 class NextView(LabelView):
@@ -155,7 +150,7 @@ class UndoOutput(serializers.Serializer[Any]):
     item = ItemOutput(allow_null=True)
 
 
-class UndoInput(serializers.Serializer[Any]):
+class UndoInput(Input):
     request_id = serializers.UUIDField()
     of = serializers.UUIDField(
         required=False, help_text="The request id of the answer; without it, your last one."
@@ -176,7 +171,7 @@ class UndoView(LabelView):
         return Response({"event": undoing.pk, "item": item_body(held) if held else None})
 
 
-class SkipInput(serializers.Serializer[Any]):
+class SkipInput(Input):
     id = serializers.UUIDField()
     token = serializers.UUIDField()
 
@@ -196,7 +191,7 @@ class KeepOutput(serializers.Serializer[Any]):
     kept = serializers.ListField(child=serializers.UUIDField())
 
 
-class KeepInput(serializers.Serializer[Any]):
+class KeepInput(Input):
     tokens = serializers.ListField(child=serializers.UUIDField(), max_length=MOST_TOKENS)
 
 
@@ -212,7 +207,7 @@ class KeepView(LabelView):
         return Response({"kept": queue.keep(self.labeler, said["tokens"])})
 
 
-class ReleaseInput(serializers.Serializer[Any]):
+class ReleaseInput(Input):
     ids = serializers.ListField(child=serializers.UUIDField(), max_length=MOST_TOKENS)
     tokens = serializers.ListField(
         child=serializers.UUIDField(),
@@ -242,7 +237,9 @@ class ProgressOutput(serializers.Serializer[Any]):
     streak = serializers.IntegerField(help_text="Days in a row with a label, today's included.")
     gold_answered = serializers.IntegerField()
     gold_right = serializers.IntegerField()
-    left = serializers.IntegerField(help_text="Open items in the queue.")
+    left = serializers.IntegerField(
+        help_text=f"Open items in the queue; {progress.MOST_LEFT} stands for that many or more."
+    )
 
 
 class ProgressView(LabelView):
@@ -281,7 +278,7 @@ def item_body(item: queue.Held) -> dict[str, Any]:
         "glyph": "data:image/png;base64," + base64.b64encode(item.glyph).decode(),
         "drawing_url": Prediction(public_id=item.public_id).drawing_url,
         "stream": item.stream,
-        "why": str(Stream(item.stream).label),
+        "why": item.why,
         "guess": item.guess if may_show_guess(item) else None,
     }
 
@@ -329,7 +326,7 @@ class TrustedFeedbackView(FeedbackView):
 
     @extend_schema(
         operation_id="predictions_feedback",
-        request=FeedbackInput,
+        request={"application/json": FEEDBACK_SCHEMA},
         responses={200: TrustedFeedbackOutput, "default": ErrorOutput},
     )
     def post(self, request: Request, public_id: UUID) -> Response:

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from labeling import api, export_api, grid_api, review_api
+from labeling import api, export_api, grid_api, labels_api, review_api
 
 app_name = "labeling_api"
 urlpatterns = [
-    path("labels/", api.LabelsView.as_view(), name="labels"),
+    path("labels/", labels_api.LabelsView.as_view(), name="labels"),
+    path("labels/many/", labels_api.ManyView.as_view(), name="many"),
+    path("labels/queue/", labels_api.QueueView.as_view(), name="queue"),
+    path("labels/suspicious/", labels_api.SuspiciousView.as_view(), name="suspicious"),
     path("labels/next/", api.NextView.as_view(), name="next"),
     path("labels/undo/", api.UndoView.as_view(), name="undo"),
     path("labels/skip/", api.SkipView.as_view(), name="skip"),

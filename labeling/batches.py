@@ -8,6 +8,7 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -112,10 +113,10 @@ def close_items(batch: Batch) -> None:
 
 
 @transaction.atomic
-def undo_batch(batch: Batch, *, by: User) -> int:
+def undo_batch(batch: Batch, *, by: User, at: datetime | None = None) -> int:
     """Take a whole batch back exactly; what was decided after it stays decided."""
     taken = Batch.objects.filter(pk=batch.pk, undone_at__isnull=True).update(
-        undone_at=timezone.now(), undone_by=by
+        undone_at=at or timezone.now(), undone_by=by
     )
     if not taken:
         raise AlreadyUndone("This batch was taken back before.")
@@ -125,7 +126,7 @@ def undo_batch(batch: Batch, *, by: User) -> int:
         " SELECT e.prediction_id, 'undo', %s, %s, %s, '', %s, %s, %s, e.id"
         " FROM labeling_labelevent AS e WHERE e.batch_id = %s AND NOT EXISTS"
         " (SELECT 1 FROM labeling_labelevent AS u WHERE u.reverses_id = e.id)",
-        [False, by.pk, adapted_time(), False, False, False, adapted_uuid(batch.pk)],
+        [False, by.pk, adapted_time(at), False, False, False, adapted_uuid(batch.pk)],
     )
     keys = LabelEvent.objects.filter(batch=batch).values_list("prediction_id", flat=True)
     with uncollected():
@@ -215,8 +216,8 @@ def execute(sql: str, params: list[Any]) -> int:
         return int(cursor.rowcount)
 
 
-def adapted_time() -> Any:
-    return connection.ops.adapt_datetimefield_value(timezone.now())
+def adapted_time(at: datetime | None = None) -> Any:
+    return connection.ops.adapt_datetimefield_value(at or timezone.now())
 
 
 def adapted_uuid(value: Any) -> Any:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from labeling import batches
 from labeling.batches import AT_ONCE, adapted_time, adapted_uuid, among_keys, chunks, execute
@@ -88,12 +90,20 @@ def accept_feedback(
 
 @transaction.atomic
 def correct_each(
-    verdicts: Mapping[int, Verdict], *, by: User | None, kind: str, chosen_by: dict[str, Any]
+    verdicts: Mapping[int, Verdict],
+    *,
+    by: User | None,
+    kind: str,
+    chosen_by: dict[str, Any],
+    at: datetime | None = None,
 ) -> Batch:
     """Correct each prediction, by its key, to a verdict of its own."""
     take_in()
+    at = at or timezone.now()
     keys = sorted(verdicts)
-    batch = Batch.objects.create(kind=kind, made_by=by, chosen_by=chosen_by, count=len(keys))
+    batch = Batch.objects.create(
+        kind=kind, made_by=by, made_at=at, chosen_by=chosen_by, count=len(keys)
+    )
     for some in chunks(keys, AT_ONCE):
         batches.locked_items(Prediction.objects.filter(pk__in=some))
         versions = dict(Prediction.objects.filter(pk__in=some).values_list("pk", "version_id"))
@@ -104,6 +114,7 @@ def correct_each(
                 digit=verdicts[key].digit,
                 is_unreadable=verdicts[key].is_unreadable,
                 labeler=by,
+                created_at=at,
                 version_id=versions[key],
                 batch=batch,
             )

@@ -27,6 +27,12 @@ class Gone(Declined):
     code = "changed_meanwhile"
 
 
+class NotShown(Declined):
+    """Something is said about an item that was not shown."""
+
+    code = "not_shown"
+
+
 class EmptySelection(Declined):
     """Nothing is selected; that never means everything."""
 

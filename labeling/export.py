@@ -129,7 +129,7 @@ INDEX_COLUMNS = ["file", "id", "predicted", "actual", "confidence", "model", "dr
 
 def wrong() -> QuerySet[Label]:
     """Settled labels that name another digit than the model did."""
-    return Label.objects.settled().readable().exclude(digit=F("prediction__digit"))
+    return Label.objects.settled().readable().pictured().exclude(digit=F("prediction__digit"))
 
 
 def export_wrong(folder: Path) -> int:

@@ -8,14 +8,15 @@ from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import NotFound
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from labeling import export
 from labeling.models import Label
 from predictions.api import ErrorOutput
+from predictions.endpoints import Endpoint, Query
 from predictions.models import Prediction
 
 
@@ -36,35 +37,29 @@ class FormatIsOurs(BaseContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
-class ExportQuery(serializers.Serializer[Any]):
+class ExportQuery(Query):
     format = serializers.ChoiceField(choices=list(export.FORMATS), default="csv")
     after = serializers.UUIDField(
         required=False, help_text="Go on after this id: the last one a broken download has."
     )
     state = serializers.ChoiceField(choices=Label.State.values, required=False)
     digit = serializers.IntegerField(required=False, min_value=0, max_value=9)
-    is_audit = serializers.BooleanField(required=False, allow_null=True, default=None)
-
-    def validate(self, query: dict[str, Any]) -> dict[str, Any]:
-        if unknown := set(self.initial_data) - set(self.fields):
-            raise serializers.ValidationError(
-                {name: ["There is no such parameter."] for name in sorted(unknown)}
-            )
-        return query
+    is_audit = serializers.BooleanField(required=False)
 
     def validate_after(self, after: Any) -> Any:
         if not Prediction.objects.filter(public_id=after).exists():
-            raise serializers.ValidationError("There is no prediction with this id.")
+            raise NotFound("There is no prediction with this id.")
         return after
 
 
-class ExportView(APIView):
+class ExportView(Endpoint):
+    scope = "label"
+    queries = {"GET": ExportQuery}
     permission_classes = [MayViewLabels]
     content_negotiation_class = FormatIsOurs
 
     @extend_schema(
         operation_id="labels_export",
-        parameters=[ExportQuery],
         responses={
             (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR, "A header and a line a label."),
             (200, "application/x-ndjson"): OpenApiResponse(OpenApiTypes.STR, "An object a line."),
@@ -73,9 +68,7 @@ class ExportView(APIView):
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         """Every label as it stands, streamed; the same columns as `manage.py export_labels`."""
-        query = ExportQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        asked = query.validated_data
+        asked = self.asked
         labels = Label.objects.all()
         for parameter, field in (
             ("state", "state"),

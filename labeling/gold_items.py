@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
+from django.utils import timezone
 
 from labeling.batches import AT_ONCE, chunks, restate_many
 from labeling.bulk import counted
@@ -19,7 +21,9 @@ SURE = 2  # opinions that agree
 
 
 @transaction.atomic
-def add_gold(selection: QuerySet[Prediction], *, by: User | None) -> tuple[int, dict[str, int]]:
+def add_gold(
+    selection: QuerySet[Prediction], *, by: User | None, at: datetime | None = None
+) -> tuple[int, dict[str, int]]:
     """Use settled labels as known answers; how many became gold, and why others did not.
 
     A gold item is answered by everybody, counts as nobody's opinion and is never trained on.
@@ -39,7 +43,8 @@ def add_gold(selection: QuerySet[Prediction], *, by: User | None) -> tuple[int, 
     if not fresh:
         raise EmptySelection("Nothing selected can be gold. " + counted(left))
     Gold.objects.bulk_create(
-        Gold(prediction_id=key, digit=settled[key], added_by=by) for key in fresh
+        Gold(prediction_id=key, digit=settled[key], added_by=by, added_at=at or timezone.now())
+        for key in fresh
     )
     for some in chunks(fresh, AT_ONCE):
         QueueItem.objects.filter(pk__in=some).update(

@@ -11,11 +11,13 @@ from rest_framework.response import Response
 
 from labeling import grid
 from labeling.api import ItemOutput, LabelView, item_body
+from labeling.errors import NotShown
 from labeling.intake import watch
 from predictions.api import ErrorOutput
+from predictions.endpoints import Input
 
 
-class GridInput(serializers.Serializer[Any]):
+class GridInput(Input):
     digit = serializers.IntegerField(min_value=0, max_value=9)
     count = serializers.IntegerField(default=grid.AT_MOST, min_value=1, max_value=grid.AT_MOST)
 
@@ -27,7 +29,7 @@ class GridOutput(serializers.Serializer[Any]):
     items = ItemOutput(many=True)
 
 
-class ConfirmInput(serializers.Serializer[Any]):
+class ConfirmInput(Input):
     digit = serializers.IntegerField(min_value=0, max_value=9)
     token = serializers.UUIDField()
     request_id = serializers.UUIDField(help_text="Yours, and the batch's id; safe to send again.")
@@ -46,7 +48,7 @@ class ConfirmInput(serializers.Serializer[Any]):
 
     def validate(self, said: dict[str, Any]) -> dict[str, Any]:
         if set(said["wrong"]) - set(said["ids"]):
-            raise serializers.ValidationError({"wrong": ["Something here was not shown."]})
+            raise NotShown("Something among the wrong ones was not shown; nothing was changed.")
         return said
 
 

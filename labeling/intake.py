@@ -64,7 +64,8 @@ def take_in(look_back: int = LOOK_FAR_BACK) -> int:
 
 def new_predictions(after: int) -> list[Prediction]:
     return list(
-        Prediction.objects.filter(pk__gt=after)
+        Prediction.objects.pictured()
+        .filter(pk__gt=after)
         .filter(~Exists(QueueItem.objects.filter(prediction=OuterRef("pk"))))
         .only(
             "is_audit", "audit_probability", "probabilities", "digit", "glyph_digest", "user",

@@ -154,7 +154,12 @@ class LabelQuerySet(models.QuerySet["Label"]):
         return self.filter(digit__isnull=False)
 
     def disputed(self) -> Self:
-        return self.filter(state=Label.State.DISPUTED)
+        """Those a reviewer can still rule on: of an erased drawing nobody can say anything."""
+        return self.filter(state=Label.State.DISPUTED).pictured()
+
+    def pictured(self) -> Self:
+        """On drawings that have not been erased: they alone can teach and measure."""
+        return self.filter(prediction__erased_at__isnull=True)
 
     def audited(self) -> Self:
         """Labels on drawings chosen at random, the only unbiased sample there is."""
@@ -324,6 +329,22 @@ class Gold(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prediction_id} is {self.digit}"
+
+
+class Wanted(models.Model):
+    """An item somebody above asked for, so that it is labeled sooner."""
+
+    prediction = models.OneToOneField(
+        Prediction, on_delete=models.CASCADE, primary_key=True, related_name="wanted"
+    )
+    rank = models.FloatField(db_index=True, help_text="Smallest first.")
+    why = models.CharField(max_length=100, help_text="Said to the labeler beside the stream.")
+
+    class Meta:
+        verbose_name_plural = "wanted"
+
+    def __str__(self) -> str:
+        return f"{self.prediction_id} is wanted"
 
 
 class Intake(models.Model):

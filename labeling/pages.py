@@ -15,19 +15,19 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from labeling import decisions, progress, queue
+from labeling.erasure import erase_owner
 from labeling.forms import NEXT, SKIP, UNDO, AnswerForm
 from labeling.intake import watch
-from labeling.models import Stream
 from labeling.trust import label_if_trusted
 from predictions import pages as below
 from predictions.access import page_for
 from predictions.capture import give_feedback
 from predictions.errors import Declined
 from predictions.models import DIGITS, Prediction
-from predictions.visitors import make_owner
+from predictions.visitors import COOKIE, make_owner, owner_of
 
 may_label = page_for("labeling.label_items")
 
@@ -46,7 +46,7 @@ def label(request: HttpRequest) -> HttpResponse:
     context = {
         "held": held,
         "drawing_url": Prediction(public_id=held.public_id).drawing_url if held else "",
-        "why": Stream(held.stream).label if held else "",
+        "why": held.why if held else "",
         "guess": held.guess if held and shows_guess(held) else None,
         "request_id": uuid.uuid4(),
         "progress": progress.of(labeler),
@@ -157,3 +157,17 @@ def keep_feedback(request: HttpRequest, shown: Prediction, digit: int | None) ->
     give_feedback(shown, digit=digit, owner=owner)
     if label_if_trusted(shown, digit, user=request.user, owner=owner):
         messages.success(request, "Saved as a label.")
+
+
+@login_not_required
+@require_POST
+def erase(request: HttpRequest) -> HttpResponse:
+    """Everything the person or browser that asks has drawn; only when they have ticked so."""
+    if request.POST.get("sure") != "yes":
+        messages.warning(request, "Nothing was erased: the box was not ticked.")
+        return redirect("predictions:history")
+    erased = erase_owner(owner_of(request))
+    messages.success(request, f"{erased:,} drawing{'' if erased == 1 else 's'} erased, for good.")
+    response = redirect("predictions:history")
+    response.delete_cookie(COOKIE, samesite="Lax")  # the next drawing is by somebody new
+    return response

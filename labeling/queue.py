@@ -23,13 +23,14 @@ from django.db.models.functions import Now
 
 from labeling import gold
 from labeling.errors import LeaseLost
-from labeling.models import LabelEvent, QueueItem, Skip, Stream
+from labeling.models import LabelEvent, QueueItem, Skip, Stream, Wanted
 from labeling.turns import in_turn
 from predictions.models import Prediction
 
 LEASE = timedelta(minutes=3)
 AT_MOST = 20  # items leased by one call
 SKIPS_BEFORE_REVIEW = 2
+WANTED_SHARE = 0.5  # of what is handed out while something is wanted; the rest follows the mix
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,13 @@ class Held:
     selection_probability: float | None
     is_audit: bool
     token: uuid.UUID
+    wanted: str = ""  # why it is shown sooner than its stream would
+
+    @property
+    def why(self) -> str:
+        """Why it is shown, in words for whoever labels it."""
+        reason = str(Stream(self.stream).label)
+        return f"{reason}; {self.wanted}" if self.wanted else reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +129,7 @@ class Candidate:
     guess: int
     confidence: float
     is_audit: bool
+    wanted: str = ""
 
     def held(self, token: uuid.UUID) -> Held:
         return Held(
@@ -134,6 +143,7 @@ class Candidate:
             self.selection_probability,
             self.is_audit,
             token,
+            self.wanted,
         )
 
 
@@ -159,6 +169,13 @@ NOT_ANSWERED = """AND NOT EXISTS (SELECT 1 FROM labeling_labelevent AS event
       WHERE event.prediction_id = item.prediction_id AND event.labeler_id = %(labeler)s
       AND event.kind = 'label' AND NOT EXISTS (
         SELECT 1 FROM labeling_labelevent AS undo WHERE undo.reverses_id = event.id))"""
+# What is wanted may lie deep in its stream.
+WANTED = """
+  SELECT * FROM (
+    SELECT item.prediction_id, FALSE AS is_gold FROM labeling_wanted AS wish
+    JOIN labeling_queueitem AS item ON item.prediction_id = wish.prediction_id
+    WHERE item.is_open AND (item.leased_until IS NULL OR item.leased_until <= {now})
+    {unseen} ORDER BY wish.rank LIMIT %(reach)s) AS wanted"""
 # What has been decided or kept since the arms were read is seen here, after the lock is taken.
 TAKEABLE = """(arm.is_gold OR (q.is_open AND
   (q.leased_until IS NULL OR q.leased_until <= {now} OR q.holder_id = %(labeler)s)))"""
@@ -173,9 +190,10 @@ OWN = """
 CANDIDATES = """
 SELECT q.prediction_id, q.stream, q.score, q.selection_probability, q.owner_key,
   (q.leased_until > {now} AND q.holder_id = %(labeler)s) AS is_own,
-  arm.is_gold, p.public_id, p.glyph, p.digit, p.confidence, p.is_audit
+  arm.is_gold, p.public_id, p.glyph, p.digit, p.confidence, p.is_audit, wish.why
 FROM ({arms}) AS arm JOIN labeling_queueitem AS q ON q.prediction_id = arm.prediction_id
 JOIN predictions_prediction AS p ON p.id = q.prediction_id
+LEFT JOIN labeling_wanted AS wish ON wish.prediction_id = q.prediction_id
 WHERE {takeable}
 ORDER BY q.rank, q.prediction_id {lock}"""
 # Without a turn of its own a claim would find the head of the queue locked by another, and take
@@ -193,6 +211,7 @@ def candidates_sql(*, with_gold: bool) -> str:
         if stream in {Stream.SECOND, Stream.REVIEW}:
             unseen += NOT_ANSWERED
         arms.append(FREE.format(stream=stream, now=now, unseen=unseen))
+    arms.append(WANTED.format(now=now, unseen=NOT_SKIPPED + NOT_ANSWERED))
     turn, lock = (TURN, "FOR UPDATE OF q SKIP LOCKED") if on_postgresql() else ("", "")
     takeable = TAKEABLE.format(now=now)
     arm = " UNION ALL ".join(arms)
@@ -212,17 +231,18 @@ def candidates(labeler: User, count: int, held: int, *, with_gold: bool = False)
     given = {"labeler": labeler.pk, "reach": count * 2 + held + 4, "turn": TURN_KEY}
     with connection.cursor() as cursor:
         cursor.execute(candidates_sql(with_gold=with_gold), given)
-        return [candidate_from(row) for row in cursor.fetchall()]
+        rows = {row[0]: row for row in cursor.fetchall()}  # a wanted one heads its stream too
+    return [candidate_from(row) for row in rows.values()]
 
 
 def candidate_from(row: tuple) -> Candidate:
     key, stream, score, probability, owner, own, known, public_id, glyph, *rest = row
     if not isinstance(public_id, uuid.UUID):
         public_id = uuid.UUID(public_id)
-    digit, confidence, audit = rest
+    digit, confidence, audit, wanted = rest
     return Candidate(
         key, stream, score, probability, owner, bool(own), bool(known), public_id, bytes(glyph),
-        digit, confidence, bool(audit),
+        digit, confidence, bool(audit), "" if known else wanted or "",
     )  # fmt: skip
 
 
@@ -231,6 +251,7 @@ def choose(
 ) -> list[Candidate]:
     """Own ones first; then streams by the set mix, in order within each, writers spread.
 
+    Half of the time what is wanted comes before the mix, from whichever stream that is open.
     `last` is what the labeler sees just before these, if anything.
     """
     own = [row for row in rows if row.is_own][:count]
@@ -241,6 +262,12 @@ def choose(
     }
     chosen = own
     while len(chosen) < count and any(waiting.values()):
+        wanted = [row for left in waiting.values() for row in left if row.wanted]
+        if wanted and dice.random() < WANTED_SHARE:
+            row = next_of(wanted, chosen[-1:] or last)
+            waiting[row.stream].remove(row)
+            chosen.append(row)
+            continue
         streams = [stream for stream, left in waiting.items() if left]
         weights = [settings.QUEUE_MIX[stream] for stream in streams]
         (stream,) = dice.choices(streams, weights=weights)
@@ -310,6 +337,7 @@ def as_held(row: QueueItem, token: uuid.UUID) -> Held:
         row.selection_probability,
         row.prediction.is_audit,
         token,
+        Wanted.objects.filter(pk=row.pk).values_list("why", flat=True).first() or "",
     )
 
 

@@ -42,7 +42,7 @@ class DisputePage:
 
 def disputes(*, before: UUID | None = None, limit: int = PAGE) -> DisputePage:
     """Items that wait for a ruling, newest first, page by page."""
-    waiting = Prediction.objects.filter(label__state=Label.State.DISPUTED).for_lists()
+    waiting = Prediction.objects.pictured().filter(label__state=Label.State.DISPUTED).for_lists()
     page: Page = page_of(waiting, before=before, limit=limit)
     said = said_about([row.pk for row in page.rows])
     return DisputePage([Dispute(row, said[row.pk]) for row in page.rows], page.next_query)

@@ -22,7 +22,7 @@ class SaidOutput(serializers.Serializer[Any]):
     """One thing somebody said about an item."""
 
     by = serializers.CharField(help_text='A name, or "a visitor".')
-    kind = serializers.ChoiceField(choices=LabelEvent.Kind.values)
+    kind = serializers.ChoiceField(choices=LabelEvent.Kind.choices)
     digit = serializers.IntegerField(allow_null=True, help_text="Null for unreadable.")
     at = serializers.DateTimeField()
     guess_shown = serializers.BooleanField()
@@ -45,18 +45,16 @@ class DisputePageOutput(serializers.Serializer[Any]):
 
 
 class DisputesView(LabelView):
+    queries = {"GET": PageQuery}
     permission_classes = [MayReview]
 
     @extend_schema(
         operation_id="labels_disputes",
-        parameters=[PageQuery],
         responses={200: DisputePageOutput, "default": ErrorOutput},
     )
     def get(self, request: Request) -> Response:
         """Items that wait for a ruling, newest first, with who said what and when."""
-        query = PageQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        page = review.disputes(**query.validated_data)
+        page = review.disputes(**self.asked)
         following = page.next_query and request.build_absolute_uri(f"?{page.next_query}")
         return Response(
             {"results": [dispute_body(each) for each in page.disputes], "next": following or None}

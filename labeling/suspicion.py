@@ -68,6 +68,7 @@ def suspects(limit: int | None = None) -> list[Suspect]:
     rows = list(
         Label.objects.settled()
         .readable()
+        .pictured()
         .filter(prediction__is_audit=False)
         .filter(~Exists(Gold.objects.filter(prediction=OuterRef("pk"))), ~Exists(asked))
         .order_by("pk")

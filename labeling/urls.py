@@ -7,6 +7,7 @@ from labeling import grid_pages, pages, review_pages
 app_name = "labeling"
 urlpatterns = [
     path("label/", pages.label, name="label"),
+    path("predictions/erase/", pages.erase, name="erase"),
     path("label/grid/", grid_pages.grid, name="grid"),
     path("review/", review_pages.review, name="review"),
     path("review/agreement/", review_pages.agreement, name="agreement"),

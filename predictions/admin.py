@@ -13,11 +13,19 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import AdminPasswordChangeForm as UnfoldPasswordChangeForm
+from unfold.forms import UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from predictions.models import Feedback, ModelVersion, Prediction
+from predictions import tokens
+from predictions.forms import EndsTokens
+from predictions.models import Feedback, ModelVersion, Prediction, Token
 from predictions.templatetags.readings import percent
+
+
+class AdminPasswordChangeForm(EndsTokens, UnfoldPasswordChangeForm):
+    pass
+
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -108,7 +116,7 @@ class PredictionAdmin(ReadOnlyAdmin):
     search_help_text = "The id of a prediction"
     fields = [
         "picture", "public_id", "digit", "confidence", "strangeness", "version", "source",
-        "user", "created_at", "is_audit", "audit_probability",
+        "user", "visitor", "created_at", "is_audit", "audit_probability", "erased_at",
     ]  # fmt: skip
     readonly_fields = fields
 
@@ -166,3 +174,31 @@ class FeedbackAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Feedback]:
         return super().get_queryset(request).defer("prediction__glyph", "prediction__probabilities")
+
+
+@admin.register(Token)
+class TokenAdmin(ReadOnlyAdmin):
+    """Whose programs may do what; an admin can end any of it, and make none for others."""
+
+    list_display = ["name", "start", "owner", "scopes", "state", "expires_at", "last_used_at"]
+    list_select_related = ["owner"]
+    list_filter: ClassVar[list[Any]] = ["owner"]
+    ordering = ["-pk"]
+    fields = [
+        "name", "start", "owner", "scopes", "created_at", "expires_at", "revoked_at",
+        "last_used_at", "last_used_from",
+    ]  # fmt: skip
+    readonly_fields = fields
+    actions = ["revoke_selected"]
+
+    @admin.display(description="starts with")
+    def start(self, token: Token) -> str:
+        return f"{tokens.START}_{token.prefix}…"
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("predictions.change_token")
+
+    @admin.action(description="Revoke the selected tokens", permissions=["revoke"])
+    def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Token]) -> None:
+        ended = tokens.revoke(queryset)
+        self.message_user(request, f"{ended} ended. {len(queryset) - ended} were over already.")

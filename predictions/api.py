@@ -14,10 +14,10 @@ from rest_framework import serializers
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from predictions import capture
 from predictions.access import Everybody
+from predictions.endpoints import Endpoint, Input
 from predictions.errors import Declined
 from predictions.images import image_from_data_url
 from predictions.limits import BATCH_BODY_LIMIT, CaptureThrottle, PreviewThrottle
@@ -70,7 +70,9 @@ class PredictionPage(serializers.Serializer[Any]):
 
 
 class BatchInput(serializers.Serializer[Any]):
-    images = serializers.ListField(child=serializers.FileField(), max_length=BATCH_MOST)
+    images = serializers.ListField(
+        child=serializers.FileField(), min_length=1, max_length=BATCH_MOST
+    )
 
 
 class BatchOutput(serializers.Serializer[Any]):
@@ -84,7 +86,19 @@ class FeedbackOutput(serializers.Serializer[Any]):
     correct = serializers.BooleanField()
 
 
-class FeedbackInput(serializers.Serializer[Any]):
+# Either of two, which the generator cannot see in a serializer.
+FEEDBACK_SCHEMA = {
+    "type": "object",
+    "oneOf": [{"required": ["correct"]}, {"required": ["digit"]}],
+    "properties": {
+        "correct": {"const": True},
+        "digit": {"type": ["integer", "null"], "minimum": 0, "maximum": 9},
+    },
+    "example": {"digit": 3},
+}
+
+
+class FeedbackInput(Input):
     """{"correct": true}, {"digit": 3}, or {"digit": null} for a drawing that is no digit."""
 
     correct = serializers.BooleanField(required=False)
@@ -151,16 +165,19 @@ def source_in(request: Request) -> str:
     return said if said in PAGE_SOURCES else Prediction.Source.API
 
 
-class DrawingView(APIView):
+class DrawingView(Endpoint):
     """What the endpoints that take one drawing share."""
 
+    scope = "predict"
     permission_classes = [Everybody]
     parser_classes = [MultiPartParser, StrictJSONParser]
 
 
 class PredictionsView(DrawingView):
-    def get_throttles(self) -> list[Any]:
-        return [CaptureThrottle()] if self.request.method == "POST" else []
+    queries = {"GET": PageQuery}
+
+    def throttles_for(self, request: Request) -> list[Any]:
+        return [CaptureThrottle()] if request.method == "POST" else []
 
     @extend_schema(
         operation_id="predictions_create",
@@ -176,15 +193,12 @@ class PredictionsView(DrawingView):
 
     @extend_schema(
         operation_id="predictions_list",
-        parameters=[PageQuery],
         responses={200: PredictionPage, "default": ErrorOutput},
     )
     def get(self, request: Request) -> Response:
         """Your own predictions, newest first, page by page."""
-        query = PageQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
         own = Prediction.objects.owned_by(owner_of(request)).for_lists()
-        page = page_of(own, **query.validated_data)
+        page = page_of(own, **self.asked)
         following = page.next_query and request.build_absolute_uri(f"?{page.next_query}")
         return Response(
             {"results": [prediction_body(row) for row in page.rows], "next": following or None}
@@ -211,7 +225,8 @@ class BatchThrottle(CaptureThrottle):
         return max(len(request.FILES.getlist("images")), 1)
 
 
-class BatchView(APIView):
+class BatchView(Endpoint):
+    scope = "predict"
     permission_classes = [Everybody]
     parser_classes = [MultiPartParser]
     throttle_classes = [BatchThrottle]
@@ -242,9 +257,10 @@ def batch_item(answer: Prediction | Declined) -> dict[str, Any]:
     return prediction_body(answer)
 
 
-class PredictionView(APIView):
+class PredictionView(Endpoint):
     """Whoever holds the unguessable id may look and say whether it is right."""
 
+    scope = "predict"
     permission_classes = [Everybody]
 
     @extend_schema(
@@ -255,13 +271,14 @@ class PredictionView(APIView):
         return Response(prediction_body(prediction_or_404(public_id)))
 
 
-class FeedbackView(APIView):
+class FeedbackView(Endpoint):
+    scope = "predict"
     permission_classes = [Everybody]
     throttle_classes = [CaptureThrottle]
 
     @extend_schema(
         operation_id="predictions_feedback",
-        request=FeedbackInput,
+        request={"application/json": FEEDBACK_SCHEMA},
         responses={200: FeedbackOutput, "default": ErrorOutput},
     )
     def post(self, request: Request, public_id: UUID) -> Response:

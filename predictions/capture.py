@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import hmac
 import logging
+import os
 import uuid
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from django.conf import settings
@@ -14,6 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 from numpy.typing import NDArray
 
+from predictions import metrics
 from predictions.errors import Declined, ImageRefused, NoInk
 from predictions.glyph import encode_glyph, glyph_digest, glyph_of
 from predictions.images import open_image, thumbnail_png, upright_gray
@@ -23,6 +28,7 @@ from predictions.recognizer import recognizer
 from predictions.visitors import Owner
 
 logger = logging.getLogger(__name__)
+MOST_SKETCHERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ def capture_batch(
     files: Sequence[bytes], *, owner: Owner, source: str
 ) -> list[Prediction | Declined]:
     """Read many drawings in one forward pass and one insert; refusals stand in their places."""
-    sketches = [sketch_or_refusal(data) for data in files]
+    sketches = list(sketchers().map(sketch_or_refusal, files))
     accepted = [made for made in sketches if isinstance(made, Sketch)]
     if not accepted:
         return [refused for refused in sketches if isinstance(refused, Declined)]
@@ -81,6 +87,15 @@ def capture_batch(
     return [next(stored) if isinstance(made, Sketch) else made for made in sketches]
 
 
+@functools.cache
+def sketchers() -> ThreadPoolExecutor:
+    """Threads that decode side by side: decoding lets go of the interpreter's lock.
+
+    One for each core, made with the first batch of a process; each holds one image at a time.
+    """
+    return ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_SKETCHERS), "sketcher")
+
+
 def sketch_or_refusal(data: bytes) -> Sketch | Declined:
     try:
         return sketch(data)
@@ -89,9 +104,16 @@ def sketch_or_refusal(data: bytes) -> Sketch | Declined:
 
 
 def prediction_of(
-    made: Sketch, reading: Reading, version: ModelVersion, *, owner: Owner, source: str
+    made: Sketch,
+    reading: Reading,
+    version: ModelVersion,
+    *,
+    owner: Owner,
+    source: str,
+    at: datetime | None = None,
 ) -> Prediction:
-    now = timezone.now()
+    """The row as it will be stored; `at` is for a history that is written afterwards."""
+    now = at or timezone.now()
     public_id = uuid.uuid4()
     return Prediction(
         public_id=public_id,
@@ -127,6 +149,8 @@ def store(predictions: list[Prediction], sketches: list[Sketch]) -> None:
                 for prediction, made in zip(predictions, sketches, strict=True)
             ]
         )
+    first = predictions[0]  # all of one request: one version, one source
+    metrics.note_predictions(first.version.name, first.source, len(predictions))
 
 
 def give_feedback(prediction: Prediction, *, digit: int | None, owner: Owner) -> Feedback:

@@ -199,16 +199,37 @@ def upright_gray(image: Image.Image) -> Image.Image:
 
 def drawn_part(image: Image.Image) -> Drawn:
     """Return upright_gray's picture without its even surroundings, for a fraction of the time."""
-    if image.has_transparency_data:
+    level = 255
+    gray = _cut_out_of_white(image)
+    if gray is None and image.has_transparency_data:
         gray, _, level = _on_implied_background(image)
-    else:
+    elif gray is None:
         gray = _gray_of_opaque(image)
-        level = 0
     if gray.size == image.size:
         gray, level = _without_even_margin(gray)
     rest = image.width * image.height - gray.width * gray.height
     gray = _turned(gray, exif_orientation(image.info.get("exif")))
     return Drawn(gray, level, rest, max(image.size))
+
+
+def _cut_out_of_white(image: Image.Image) -> Image.Image | None:
+    """Return the colored part of an opaque picture, in gray; None where its corner is not white.
+
+    Cutting before the colors are added up saves half of the time that this takes.
+    """
+    if image.mode not in ("RGB", "RGBA"):
+        return None
+    if image.getpixel((0, 0)) != (255,) * len(image.getbands()):
+        return None
+    part = image.crop(ImageChops.invert(image).getbbox(alpha_only=False))
+    if part.mode == "RGBA" and not _is_opaque(part):
+        return None
+    return part.convert("L")
+
+
+def _is_opaque(image: Image.Image) -> bool:
+    # Inverting and looking for anything left is four times as fast as getextrema.
+    return ImageChops.invert(image.getchannel("A")).getbbox() is None
 
 
 def _without_even_margin(gray: Image.Image) -> tuple[Image.Image, int]:
@@ -345,12 +366,13 @@ def _on_implied_background(image: Image.Image) -> tuple[Image.Image, _Box, int]:
     box = image.getbbox(alpha_only=True)
     if box is None:
         return Image.new("L", image.size, 255), whole, 255
-    # Inverting and looking for anything left is four times as fast as getextrema.
-    if box == whole and ImageChops.invert(image.getchannel("A")).getbbox() is None:
+    if box == whole and _is_opaque(image):
         return image.convert("L"), whole, 255
     image = image.crop(box)
     alpha = image.getchannel("A")
     luma = image.convert("L")
+    if luma.getbbox() is None:  # black ink, as from most canvases; below would do the same
+        return ImageChops.invert(alpha), box, 255
     behind = _implied_level(luma, alpha, whole[2] * whole[3])
     visible = Image.new("L", alpha.size, behind)
     visible.paste(luma, (0, 0), alpha)
@@ -360,11 +382,12 @@ def _on_implied_background(image: Image.Image) -> tuple[Image.Image, _Box, int]:
 def _implied_level(luma: Image.Image, alpha: Image.Image, pixels: int) -> int:
     """The gray behind the visible part of a see-through picture of so many pixels."""
     # Faintly visible pixels have no reliable color: a browser stores it multiplied by alpha.
-    seen = even_sample(alpha.tobytes(), alpha.width)[::3] >= 64
-    levels = np.bincount(even_sample(luma.tobytes(), luma.width)[::3][seen], minlength=256)
-    if not seen.any():
-        levels = np.array(luma.histogram(alpha))
+    seen = even_sample(alpha.tobytes(), alpha.width, thinned=3) >= 64
+    levels = np.bincount(even_sample(luma.tobytes(), luma.width, thinned=3)[seen], minlength=256)
     visible = float(levels.sum())
+    if not visible:
+        levels = np.array(luma.histogram(alpha))
+        visible = float(levels.sum())
     middle = int(np.searchsorted(np.cumsum(levels), visible / 2))
     far = visible - int(levels[max(0, middle - 64) : middle + 65].sum())
     share = float(np.count_nonzero(seen)) / seen.size * luma.width * luma.height / pixels
@@ -373,16 +396,17 @@ def _implied_level(luma: Image.Image, alpha: Image.Image, pixels: int) -> int:
     return 255 if middle < 128 else 0
 
 
-def even_sample(data: bytes, width: int) -> NDArray[np.uint8]:
+def even_sample(data: bytes, width: int, thinned: int = 1) -> NDArray[np.uint8]:
     """Return about a fifth of the pixels of a larger gray picture, or all of a small one.
 
     The sample steps through the rows as one line, by a step that does not divide their width, so
-    that it crosses every row and every column: no straight hair line can hide from it.
+    that it crosses every row and every column: no straight hair line can hide from it. Thinned by
+    a factor, only every so-manyth of these is looked at.
     """
     step = 1
     if len(data) > _SAMPLED:
         step = next((prime for prime in (5, 7, 11) if width % prime), 1)
-    return np.frombuffer(data[::step], np.uint8)
+    return np.frombuffer(data[:: step * thinned], np.uint8)
 
 
 def _guard_size(width: int, height: int) -> None:

@@ -65,12 +65,14 @@ class Quota:
         self._minute = 0
         self._blocks: dict[str, int] = {}  # caller to what is left of its block
         self._last_minute: dict[str, int] = {}  # caller to what it took in the minute before
+        self._shared: dict[str, int] = {}  # caller to what all had left when a block was last taken
 
     def forget(self) -> None:
         with self._lock:
             self._minute = 0
             self._blocks.clear()
             self._last_minute.clear()
+            self._shared.clear()
 
     def take(self, caller: str, limit: int, *, cost: int = 1, now: float | None = None) -> float:
         """Seconds to wait, 0 when the request may go on."""
@@ -81,6 +83,7 @@ class Quota:
                 self._minute = minute
                 self._blocks.clear()
                 self._last_minute.clear()
+                self._shared.clear()
             left = self._blocks.get(caller, 0)
             if left < cost:
                 left += self._take_block(caller, minute, limit, elapsed, cost - left)
@@ -98,8 +101,15 @@ class Quota:
         spare = allowed - taken_in(caller, minute)
         for block in (max(wanted, spare // 8), wanted):
             if take_atomically(caller, minute, block, allowed):
+                self._shared[caller] = max(spare - block, 0)
                 return block
+        self._shared[caller] = 0
         return 0
+
+    def left(self, caller: str) -> int:
+        """About how many more this minute, as far as this process knows without asking."""
+        with self._lock:
+            return self._blocks.get(caller, 0) + self._shared.get(caller, 0)
 
     def _wait(self, limit: int, elapsed: float) -> float:
         return max(1.0, min(SECONDS - elapsed, SECONDS / max(limit, 1)))
@@ -133,14 +143,27 @@ class CallerThrottle(BaseThrottle):
 
     setting: str
     wait_seconds = 0.0
+    caller = ""  # empty where nothing is counted
 
     def allow_request(self, request: Request, view: Any) -> bool:
         limit = getattr(settings, self.setting)
         if not limit:
             return True
-        key = f"{self.setting} {caller_of(request)}"
-        self.wait_seconds = quota.take(key, limit, cost=self.cost_of(request))
+        self.caller = f"{self.setting} {caller_of(request)}"
+        self.wait_seconds = quota.take(self.caller, limit, cost=self.cost_of(request))
         return self.wait_seconds == 0
+
+    def headers(self) -> dict[str, str]:
+        """The limit and what is left of it, so that a program can slow down in time."""
+        if not self.caller:
+            return {}
+        name = self.setting.removesuffix("_PER_MINUTE").lower()
+        limit, left = getattr(settings, self.setting), quota.left(self.caller)
+        until = max(1, round(self.wait_seconds or SECONDS - time.time() % SECONDS))
+        return {
+            "RateLimit-Policy": f'"{name}";q={limit};w={SECONDS}',
+            "RateLimit": f'"{name}";r={left};t={until}',
+        }
 
     def cost_of(self, request: Request) -> int:
         return 1

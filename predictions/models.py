@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
@@ -125,6 +126,10 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
         """With the version's name, without the pictures."""
         return self.select_related("version").defer("glyph", "version__card", "version__canary")
 
+    def pictured(self) -> Self:
+        """Those that still have their glyph: what was erased can teach and measure no more."""
+        return self.filter(erased_at__isnull=True)
+
     def on_day(self, day: datetime.date) -> Self:
         return self.filter(day=day)
 
@@ -138,13 +143,17 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
 
 
 class Prediction(models.Model):
-    """One glyph and what one model version said about it. Written once, never changed."""
+    """One glyph and what one model version said about it.
+
+    Written once, never changed, but for one exception: erasure takes picture, owner and id away.
+    """
 
     class Source(models.TextChoices):
         DRAW = "draw", "drawn on the page"
         UPLOAD = "upload", "uploaded on the page"
         API = "api", "sent by a program"
         BATCH = "batch", "sent by a program in a batch"
+        DEMO = "demo", "made up by seed_demo"
 
     # The primary key orders pages; people and programs only ever see the unguessable one.
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -171,6 +180,9 @@ class Prediction(models.Model):
     audit_probability = models.FloatField(help_text="The chance it had of being audited.")
     created_at = models.DateTimeField(default=timezone.now)
     day = models.DateField(help_text="The day it was made on, in the configured time zone.")
+    erased_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since then it has no picture, no owner and another id."
+    )
 
     objects = PredictionQuerySet.as_manager()
 
@@ -186,6 +198,9 @@ class Prediction(models.Model):
                 name="prediction_of_visitor",
             ),
             models.Index(fields=["day", "-confidence"], name="prediction_best_of_day"),
+            models.Index(
+                fields=["erased_at"], condition=Q(erased_at__isnull=False), name="prediction_erased"
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=is_digit("digit"), name="prediction_is_a_digit"),
@@ -275,6 +290,23 @@ class RequestCount(models.Model):
         return f"{self.caller}: {self.taken}"
 
 
+class Sighting(models.Model):
+    """Requests came otherwise than the settings say; seen by a host."""
+
+    kind = models.CharField(max_length=20)
+    host = models.CharField(max_length=100)
+    count = models.PositiveIntegerField(default=1, help_text="Once an hour a process at most.")
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "host"], name="one_sighting_a_kind_a_host")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} on {self.host}"
+
+
 class WorkerBeat(models.Model):
     """When a cluster of background workers last showed life, and last finished a job."""
 
@@ -290,3 +322,70 @@ class WorkerBeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cluster} on {self.host}"
+
+
+class TokenQuerySet(models.QuerySet["Token"]):
+    def live(self) -> Self:
+        """Neither expired nor revoked, by the database's clock."""
+        return self.filter(revoked_at__isnull=True, expires_at__gt=Now())
+
+
+class Token(models.Model):
+    """What a program shows instead of a login. The secret itself is kept nowhere."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="tokens"
+    )
+    name = models.CharField(max_length=60)
+    prefix = models.CharField(max_length=8, unique=True, help_text="To recognize it by; no secret.")
+    digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the secret.")
+    scopes = models.CharField(max_length=60, help_text="What it may be used for, within the roles.")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, help_text="To the minute.")
+    last_used_from = models.CharField(max_length=45, blank=True, help_text="An address.")
+
+    objects = TokenQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "name"],
+                condition=Q(revoked_at__isnull=True),
+                name="one_unrevoked_token_of_a_name",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} (ink_{self.prefix}…)"
+
+    @property
+    def scope_list(self) -> list[str]:
+        return self.scopes.split()
+
+    @property
+    def state(self) -> str:
+        if self.revoked_at is not None:
+            return "revoked"
+        return "live" if self.expires_at > timezone.now() else "expired"
+
+
+class KeptAnswer(models.Model):
+    """What a request under an idempotency key was answered, to be answered again."""
+
+    caller = models.CharField(max_length=80)
+    key = models.CharField(max_length=100)
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of what was asked for.")
+    status = models.PositiveSmallIntegerField(null=True)
+    body = models.TextField(blank=True)
+    made_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["caller", "key"], name="one_answer_a_caller_a_key")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.status} for {self.caller}"

@@ -15,6 +15,7 @@ from predictions.errors import Declined
 
 GLYPHS_INPUT = "glyphs"
 OUTPUTS = ["probabilities", "strangeness"]
+FEATURES = "features"
 CANARY_TOLERANCE = 1e-4
 
 
@@ -46,6 +47,16 @@ class Network:
         if not (np.isfinite(probabilities).all() and np.isfinite(strangeness).all()):
             raise UnsoundWeights("The network says what is no number.")
         return probabilities, strangeness
+
+    def features(self, glyphs: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What it makes of glyphs, (N, 28, 28), before it says a digit: (N, features)."""
+        if FEATURES not in [given.name for given in self.session.get_outputs()]:
+            raise UnsoundWeights("The network does not give its features.")
+        try:
+            features: NDArray[np.float32] = self.session.run([FEATURES], {GLYPHS_INPUT: glyphs})[0]
+        except Exception as broken:  # ONNX Runtime's exceptions share no base but Exception
+            raise UnsoundWeights(f"The network fails: {type(broken).__name__}.") from broken
+        return features
 
     def read(self, glyphs: NDArray[np.uint8]) -> list[Reading]:
         """What it says about each of the glyphs, (N, 28, 28)."""

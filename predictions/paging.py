@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import Model, QuerySet
 from rest_framework import serializers
 
+from predictions.endpoints import Query
+
 Row = TypeVar("Row", bound=Model)
 PAGE = 50
 PAGE_MOST = 100
 
 
-class PageQuery(serializers.Serializer[Any]):
+class PageQuery(Query):
     before = serializers.UUIDField(
         required=False, help_text="The id of the last row on the page before."
     )
     limit = serializers.IntegerField(
         required=False, min_value=1, max_value=PAGE_MOST, help_text=f"{PAGE} unless told."
     )
-
-    def validate(self, query: dict[str, Any]) -> dict[str, Any]:
-        if unknown := set(self.initial_data) - set(self.fields):
-            raise serializers.ValidationError(
-                {name: ["There is no such parameter."] for name in sorted(unknown)}
-            )
-        return query
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from django.db.models import F
 from django.utils import timezone
 from numpy.typing import NDArray
 
+from predictions import metrics
 from predictions.errors import Declined
 from predictions.models import Artifact, ModelVersion, ServingFault
 from predictions.network import Network, Reading, UnsoundWeights, load
@@ -114,6 +115,8 @@ class Recognizer:
 
     def _serve(self, serving: Serving) -> None:
         if serving is not self._serving:
+            before = self._serving.version.name if self._serving else None
+            metrics.note_serving(serving.version.name, before=before)
             self._serving, self._spare, self._failures = serving, self._serving, 0
             logger.info("model version %s (%s) serves", serving.version.pk, serving.version)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFilesSent
@@ -14,7 +15,12 @@ from rest_framework.response import Response
 
 from predictions.errors import Declined, ImageRefused, NoInk
 
-STATUS_OF = {"no_model": 503, "image_too_large": 413, "image_format": 415}
+STATUS_OF = {
+    "no_model": 503,
+    "image_too_large": 413,
+    "image_format": 415,
+    "idempotency_key_reused": 422,
+}
 CODES = {
     400: "bad_request",
     401: "not_signed_in",
@@ -70,6 +76,8 @@ def api_exception(exception: exceptions.APIException) -> Response:
     if auth_header := getattr(exception, "auth_header", None):
         headers["WWW-Authenticate"] = auth_header
     code = CODES.get(exception.status_code, exception.default_code)
+    if exception.default_code == "csrf":
+        code = "csrf"
     if isinstance(exception, exceptions.ValidationError):
         return Response(validation_body(exception), status=400, headers=headers)
     return Response(
@@ -80,10 +88,22 @@ def api_exception(exception: exceptions.APIException) -> Response:
 def validation_body(exception: exceptions.ValidationError) -> dict[str, Any]:
     detail = exception.detail
     if isinstance(detail, dict):
-        fields = {name: [str(said) for said in as_list(said)] for name, said in detail.items()}
+        fields = dict(flat(detail))
         first = next(iter(fields.items()))
         return error_body("invalid", f"{first[0]}: {first[1][0]}", fields)
     return error_body("invalid", " ".join(str(said) for said in as_list(detail)))
+
+
+def flat(detail: Any, name: str = "") -> Iterator[tuple[str, list[str]]]:
+    """What is wrong with each field; one inside another is named `outer.inner`."""
+    if isinstance(detail, dict):
+        for inner, said in detail.items():
+            yield from flat(said, f"{name}.{inner}" if name else str(inner))
+    elif isinstance(detail, list) and any(isinstance(each, dict) for each in detail):
+        for at, said in enumerate(detail):
+            yield from flat(said, f"{name}.{at}")
+    elif detail:
+        yield name, [str(said) for said in as_list(detail)]
 
 
 def as_list(value: Any) -> list[Any]:

@@ -10,9 +10,11 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from predictions import health
+from predictions import metrics as told
 from predictions.models import Drawing, Prediction
 
-FOR_EVER = "public, max-age=31536000, immutable"
+# Only where it was asked for: what lies in nobody's shared cache can be erased.
+FOR_EVER = "private, max-age=31536000, immutable"
 
 
 @login_not_required
@@ -32,7 +34,7 @@ def drawing(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 
 def picture(png: bytes | memoryview | None) -> HttpResponse:
-    if png is None:
+    if not png:  # there never was one, or it was erased
         raise Http404
     return HttpResponse(bytes(png), content_type="image/png", headers={"Cache-Control": FOR_EVER})
 
@@ -60,3 +62,12 @@ def readyz(request: HttpRequest) -> JsonResponse:
         },
     }
     return JsonResponse(body, status=503 if state == "failed" else 200)
+
+
+@login_not_required
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """For Prometheus; to anybody else there is nothing here."""
+    if not told.may_look(request):
+        raise Http404
+    return HttpResponse(told.exposition(), content_type=told.CONTENT_TYPE)

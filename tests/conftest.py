@@ -4,21 +4,36 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connections
 
+from dashboard.counting import watch as counting
+from dashboard.demo import presence
 from labeling.intake import watch
+from predictions import metrics, sightings
 from predictions.limits import quota
 from predictions.models import ModelVersion
 from predictions.recognizer import recognizer
 from tests.factories import make_live
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Threads of a live server keep no connection: the test database has to go at the end."""
+    connections.settings["default"]["CONN_MAX_AGE"] = 0
+
+
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> Iterator[None]:
     """The process keeps the serving network and its share of quotas; no test sees another's."""
+    # Pages look for it now and then, which would make counts of queries vary.
+    presence.assume(False)
     yield
     recognizer.forget()
     quota.forget()
     watch.forget()
+    sightings.forget()
+    metrics.rows.forget()
+    counting.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -21,6 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, "manage.py"]
+DESCRIPTION = ["spectacular", "--fail-on-warn", "--validate", "--file", os.devnull]
 CODE = ["config", "predictions", "labeling", "training", "dashboard"]
 IS_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 NO_TESTS = 5  # pytest's exit code when nothing was collected
@@ -86,6 +87,7 @@ def check_code(tally: Tally, environment: dict[str, str]) -> None:
         ("Django's checks", [*MANAGE, "check", "--fail-level", "WARNING"], environment),
         ("migrations", [*MANAGE, "makemigrations", "--check", "--dry-run"], environment),
         ("deployment", deploy, production),
+        ("the API's description", [*MANAGE, *DESCRIPTION], environment),
     ]
     for what, argv, settings in checks:
         check(tally, what, argv, settings)
@@ -112,6 +114,7 @@ def run_tests(tally: Tally, environment: dict[str, str], work: Path, arguments: 
     missing = missing_for_browsers()
     if missing:
         tally.note_missing("browser tests", missing)
+    note_r(tally)
     for database, url in databases(tally):
         settings = {**environment, **({"DATABASE_URL": url} if url else {})}
         for what, options in parts(arguments, with_browsers=not missing):
@@ -175,6 +178,17 @@ def missing_for_browsers() -> str:
     if not missing:
         return ""
     return f"{' and '.join(missing)} not found (on Debian: apt install chromium chromium-driver)"
+
+
+def note_r(tally: Tally) -> None:
+    """Charts in R are an extra: only where R was asked for is it a fault that it is missing."""
+    if shutil.which("Rscript"):
+        return
+    why = "no Rscript on the path (on Debian: apt install r-base-core r-cran-ggplot2)"
+    if os.environ.get("WITH_R", "").lower() in {"1", "true"}:
+        tally.note_missing("charts in R", why)
+    else:
+        tally.note("skipped", "charts in R", why=f"{why}; WITH_R=true .ci/run installs it")
 
 
 def databases(tally: Tally) -> Iterator[tuple[str, str]]:

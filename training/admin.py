@@ -10,7 +10,9 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 from unfold.admin import ModelAdmin
 
 from predictions.admin import ReadOnlyAdmin
-from training.models import GateReport, Promotion, Run, Snapshot
+from training import outbox
+from training.forms import EndpointForm
+from training.models import Backup, Endpoint, GateReport, Message, Promotion, Run, Snapshot
 
 
 @admin.register(Snapshot)
@@ -57,6 +59,65 @@ class PromotionAdmin(ReadOnlyAdmin):
     list_select_related = ["before", "after", "by"]
     fields = ["made_at", "kind", "before", "after", "by", "why", "report"]
     readonly_fields = fields
+
+
+@admin.register(Backup)
+class BackupAdmin(ReadOnlyAdmin):
+    list_display = ["started_at", "state", "host", "path", "size", "reason"]
+    list_filter = ["state", "host"]
+    fields = ["state", "path", "host", "started_at", "ended_at", "size", "sha256", "rows", "reason"]
+    readonly_fields = fields
+
+
+@admin.register(Endpoint)
+class EndpointAdmin(ModelAdmin):
+    """Who is told what happens; the secret is shown to whoever may change it."""
+
+    list_display = ["name", "url", "is_active", "rotated_at"]
+    readonly_fields = ["secret", "rotated_at", "created_at"]
+    actions = ["rotate"]
+
+    def get_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> list[str]:
+        shown = ["secret"] if self.has_change_permission(request, obj) else []
+        return ["name", "url", "is_active", *shown, "rotated_at", "created_at"]
+
+    def get_form(self, *args: Any, **kwargs: Any) -> Any:
+        return super().get_form(*args, **{**kwargs, "form": EndpointForm})
+
+    @admin.action(
+        description="Give a new secret (the old one signs for a day)", permissions=["change"]
+    )
+    def rotate(self, request: HttpRequest, endpoints: QuerySet[Endpoint]) -> None:
+        for endpoint in endpoints:
+            outbox.rotate(endpoint)
+        self.message_user(request, f"{len(endpoints)} have a new secret.")
+
+
+@admin.register(Message)
+class MessageAdmin(ReadOnlyAdmin):
+    """The outbox and the log of deliveries."""
+
+    list_display = ["happened_at", "kind", "subject", "receiver", "state", "attempts", "answer"]
+    list_filter = ["state", "kind", "endpoint"]
+    list_select_related = ["endpoint"]
+    fields = [
+        "public_id", "kind", "subject", "data", "endpoint", "state", "attempts", "next_at",
+        "answer", "happened_at", "delivered_at",
+    ]  # fmt: skip
+    readonly_fields = fields
+    actions = ["try_again"]
+
+    @admin.display(description="to", ordering="endpoint__name")
+    def receiver(self, message: Message) -> str:
+        return message.endpoint.name if message.endpoint else "trainers, by mail"
+
+    def has_try_again_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("training.change_endpoint")
+
+    @admin.action(description="Try again what was given up", permissions=["try_again"])
+    def try_again(self, request: HttpRequest, messages: QuerySet[Message]) -> None:
+        again = outbox.try_again(messages)
+        self.message_user(request, f"{again} of {len(messages)} are on their way again.")
 
 
 # -- what django-q2 brings, in the look of the rest -----------------------------------------------

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib.auth.models import User
 from django.db.models import Prefetch
 from django.http import Http404
 from django.shortcuts import get_object_or_404
@@ -15,11 +14,12 @@ from rest_framework import serializers
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from predictions.api import ErrorOutput
+from predictions.endpoints import Endpoint, Input, Query
 from predictions.models import Artifact, ModelVersion
 from training import promotion
+from training.errors import Overtaken
 from training.models import GateReport, Promotion
 
 PAGE = 50
@@ -41,18 +41,7 @@ class MayPromote(BasePermission):
         return request.user.has_perm("training.promote_version")
 
 
-class StrictQuery(serializers.Serializer[Any]):
-    """Query parameters; one that is not named is refused."""
-
-    def validate(self, query: dict[str, Any]) -> dict[str, Any]:
-        if unknown := set(self.initial_data) - set(self.fields):
-            raise serializers.ValidationError(
-                {name: ["There is no such parameter."] for name in sorted(unknown)}
-            )
-        return query
-
-
-class VersionsQuery(StrictQuery):
+class VersionsQuery(Query):
     before = serializers.CharField(
         required=False, max_length=60, help_text="The name of the last version on the page before."
     )
@@ -61,7 +50,19 @@ class VersionsQuery(StrictQuery):
     )
 
 
-class LiveQuery(StrictQuery):
+class PromotionsQuery(Query):
+    before = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**53,
+        help_text="The number of the last promotion on the page before.",
+    )
+    limit = serializers.IntegerField(
+        default=PAGE, min_value=1, max_value=PAGE_MOST, help_text=f"{PAGE} unless told."
+    )
+
+
+class LiveQuery(Query):
     at = serializers.DateTimeField(required=False, help_text="Now unless told.")
 
 
@@ -86,12 +87,18 @@ class FullReportOutput(ReportOutput):
 
 
 class PromotionOutput(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(choices=Promotion.Kind.values)
+    number = serializers.IntegerField(help_text="Counts up; pages go on from it.")
+    kind = serializers.ChoiceField(choices=Promotion.Kind.choices)
     before = serializers.CharField(allow_null=True, help_text="The version that was live.")
     after = serializers.CharField(help_text="The version that is live now.")
     by = serializers.CharField(allow_null=True, help_text="Nobody when it happened by itself.")
     why = serializers.CharField()
     made_at = serializers.DateTimeField()
+
+
+class PromotionPage(serializers.Serializer[Any]):
+    results = PromotionOutput(many=True)
+    next = serializers.URLField(allow_null=True)
 
 
 class VersionOutput(serializers.Serializer[Any]):
@@ -126,7 +133,7 @@ class LiveOutput(serializers.Serializer[Any]):
     name = serializers.CharField()
 
 
-class OverInput(serializers.Serializer[Any]):
+class OverInput(Input):
     why = serializers.CharField(
         required=False,
         allow_blank=True,
@@ -145,26 +152,21 @@ class RollbackInput(OverInput):
     why = serializers.CharField(max_length=WHY_MOST)
 
 
-class VersionView(APIView):
+class VersionView(Endpoint):
+    scope = "train"
     permission_classes = [MayView]
-
-    @property
-    def person(self) -> User:
-        assert isinstance(self.request.user, User)  # the permission lets nobody else in
-        return self.request.user
 
 
 class VersionsView(VersionView):
+    queries = {"GET": VersionsQuery}
+
     @extend_schema(
         operation_id="versions_list",
-        parameters=[VersionsQuery],
         responses={200: VersionPage, "default": ErrorOutput},
     )
     def get(self, request: Request) -> Response:
         """Model versions, newest first, page by page, each with the gate's latest word."""
-        query = VersionsQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        before, limit = query.validated_data.get("before"), query.validated_data["limit"]
+        before, limit = self.asked.get("before"), self.asked["limit"]
         rows = with_reports(figures=False).defer("card", "canary", "parent__card", "parent__canary")
         if before is not None:
             rows = rows.filter(pk__lt=version_or_404(before).pk)
@@ -185,7 +187,8 @@ class OneVersionView(VersionView):
     )
     def get(self, request: Request, name: str) -> Response:
         """One version: card, digests of the weights, the gate's report, its comings and goings."""
-        version = get_object_or_404(with_reports(figures=True).defer("canary"), name=name)
+        found = with_reports(figures=True).defer("canary")
+        version = get_object_or_404(found, pk=version_or_404(name).pk)
         report = latest_report_of(version)
         ledger = (version.promotions.all() | version.demotions.all()).select_related(
             "before", "after", "by"
@@ -241,17 +244,40 @@ class RollbackView(VersionView):
         return Response(promotion_body(done))
 
 
+class PromotionsView(VersionView):
+    queries = {"GET": PromotionsQuery}
+
+    @extend_schema(
+        operation_id="promotions_list", responses={200: PromotionPage, "default": ErrorOutput}
+    )
+    def get(self, request: Request) -> Response:
+        """The ledger: which version took over from which, who did it and why, newest first."""
+        before, limit = self.asked.get("before"), self.asked["limit"]
+        rows = Promotion.objects.select_related("before", "after", "by").defer(
+            *(f"{side}__{field}" for side in ("before", "after") for field in ("card", "canary"))
+        )
+        if before is not None:
+            rows = rows.filter(pk__lt=before)
+        found = list(rows.order_by("-pk")[: limit + 1])
+        following = None
+        if len(found) > limit:
+            rest = urlencode({"before": found[limit - 1].pk, "limit": limit})
+            following = request.build_absolute_uri(f"?{rest}")
+        return Response(
+            {"results": [promotion_body(row) for row in found[:limit]], "next": following}
+        )
+
+
 class LiveView(VersionView):
+    queries = {"GET": LiveQuery}
+
     @extend_schema(
         operation_id="versions_live",
-        parameters=[LiveQuery],
         responses={200: LiveOutput, "default": ErrorOutput},
     )
     def get(self, request: Request) -> Response:
         """Which version was live at a moment."""
-        query = LiveQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        at = query.validated_data.get("at") or timezone.now()
+        at = self.asked.get("at") or timezone.now()
         version = promotion.live_at(at)
         if version is None:
             raise Http404
@@ -259,6 +285,8 @@ class LiveView(VersionView):
 
 
 def version_or_404(name: str) -> ModelVersion:
+    if "\0" in name:  # PostgreSQL cannot even be asked for it
+        raise Http404
     return get_object_or_404(ModelVersion.objects.defer("card", "canary"), name=name)
 
 
@@ -268,7 +296,7 @@ def seen_as_live(said: serializers.Serializer[Any]) -> ModelVersion | None:
         return None
     seen = ModelVersion.objects.filter(name=name).defer("card", "canary").first()
     if seen is None:
-        raise serializers.ValidationError({"over": ["There is no such version."]})
+        raise Overtaken(f"No version is named {name}, so it cannot be the live one.")
     return seen
 
 
@@ -312,6 +340,7 @@ def report_body(report: GateReport) -> dict[str, Any]:
 
 def promotion_body(row: Promotion) -> dict[str, Any]:
     return {
+        "number": row.pk,
         "kind": row.kind,
         "before": row.before and row.before.name,
         "after": row.after.name,

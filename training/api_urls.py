@@ -6,6 +6,7 @@ from training import api
 
 app_name = "training_api"
 urlpatterns = [
+    path("promotions/", api.PromotionsView.as_view(), name="promotions"),
     path("versions/", api.VersionsView.as_view(), name="versions"),
     path("versions/live/", api.LiveView.as_view(), name="live"),
     path("versions/rollback/", api.RollbackView.as_view(), name="rollback"),

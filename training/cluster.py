@@ -23,10 +23,11 @@ from django_q.cluster import Sentinel, get_mp_context
 from django_q.conf import Conf
 from django_q.models import OrmQ
 from django_q.scheduler import scheduler
-from django_q.signals import post_execute_in_worker
+from django_q.signals import post_execute_in_worker, pre_execute
 from django_q.tasks import async_task
 from setproctitle import setproctitle
 
+from predictions import trace
 from predictions.models import WorkerBeat
 from training.lifeline import tie_forks
 
@@ -49,11 +50,17 @@ def note_end_of_job(sender: Any, **kwargs: Any) -> None:
     job_ended_at.value = time.time()
 
 
+def note_start_of_job(sender: Any, task: dict[str, Any], **kwargs: Any) -> None:
+    """What the job logs names the job."""
+    trace.begin(f"job-{task['id']}")
+
+
 def work() -> int:
     """Run the cluster of this process until told to stop; 0 when it ended as told."""
     # Its two lines a job tell an operator nothing; refusals and deaths still come through.
     logging.getLogger("django-q").setLevel(logging.WARNING)
     setproctitle(f"inkloop: work {Conf.CLUSTER_NAME}")
+    pre_execute.connect(note_start_of_job)
     post_execute_in_worker.connect(note_end_of_job)
     tie_forks()
     connections.close_all()  # a fork must not share a database socket

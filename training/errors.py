@@ -55,3 +55,15 @@ class NothingLive(Declined):
     """There is no live version to compare with."""
 
     code = "nothing_live"
+
+
+class BackupFailed(Declined):
+    """The backup could not be made; nothing under its name was left."""
+
+    code = "backup_failed"
+
+
+class BackupRefused(Declined):
+    """The file is no backup that may be restored here."""
+
+    code = "backup_refused"

@@ -64,6 +64,7 @@ def labeled(*, audited: bool) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     rows = (
         Label.objects.settled()
         .readable()
+        .pictured()
         .filter(prediction__is_audit=audited)
         .order_by("pk")
         .values_list("prediction__glyph", "digit")

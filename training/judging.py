@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 from numpy.typing import NDArray
 
@@ -26,6 +27,7 @@ from predictions.recognizer import load_version
 from training.errors import AlreadyLive, NothingLive
 from training.gate import Bounds, Items, Judgement, Kind, Verdict, judge
 from training.models import GateReport, SnapshotLabel
+from training.outbox import tell_verdict
 from training.promotion import live_version
 from training.sides import judges
 from training.snapshots import default_rule
@@ -63,20 +65,22 @@ def judge_version(version: ModelVersion, *, bounds: Bounds | None = None) -> Gat
     items = read_by_both(judged, load_version(version.pk).network, load_version(live.pk).network)
     bounds = bounds or Bounds(**settings.GATE_BOUNDS)
     judgement = judge(items, look=look, bounds=bounds)
-    report = GateReport.objects.create(
-        candidate=version,
-        against=live,
-        verdict=judgement.verdict,
-        labels_needed=judgement.labels_needed,
-        reasons=judgement.reasons,
-        figures={
-            **judgement.figures,
-            "items_digest": digest,
-            "changed": changed(judged, items),
-        },
-        look=look,
-    )
-    note_verdict(version, judgement)
+    with transaction.atomic():
+        report = GateReport.objects.create(
+            candidate=version,
+            against=live,
+            verdict=judgement.verdict,
+            labels_needed=judgement.labels_needed,
+            reasons=judgement.reasons,
+            figures={
+                **judgement.figures,
+                "items_digest": digest,
+                "changed": changed(judged, items),
+            },
+            look=look,
+        )
+        note_verdict(version, judgement)
+        tell_verdict(report)
     logger.info("gate report %s on model version %s: %s", report.pk, version.pk, report.verdict)
     return report
 
@@ -138,6 +142,7 @@ def settled_labels() -> LabelQuerySet:
     return (
         Label.objects.settled()
         .readable()
+        .pictured()
         .filter(prediction__gold__isnull=True)
         .exclude(event__labeler__in=rule.without_labelers)
         .exclude(prediction__visitor__in=rule.without_visitors)

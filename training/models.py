@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import secrets
 import uuid
 from typing import Self
 
@@ -98,6 +99,9 @@ class Run(models.Model):
     process = models.PositiveIntegerField(null=True)
     progress = models.FloatField(default=0, help_text="0 to 1.")
     cancel_asked = models.BooleanField(default=False)
+    request_id = models.CharField(
+        max_length=64, blank=True, help_text="The request or job that asked; its log lines have it."
+    )
     reason = models.TextField(blank=True, help_text="Why it failed or was canceled, in words.")
     log = models.TextField(blank=True)
     checkpoint = models.BinaryField(null=True, help_text="Where a killed attempt is taken up.")
@@ -173,6 +177,80 @@ class GateReport(models.Model):
         return f"{self.candidate} against {self.against}: {self.verdict}"
 
 
+def new_secret() -> str:
+    return secrets.token_urlsafe(32)
+
+
+class Endpoint(models.Model):
+    """Another program's address that is told what happens here, and the secret it knows us by."""
+
+    name = models.CharField(max_length=60, unique=True)
+    url = models.CharField(max_length=500, help_text="https, and no address inside this network.")
+    is_active = models.BooleanField(default=True)
+    secret = models.CharField(max_length=64, default=new_secret, editable=False)
+    former_secret = models.CharField(max_length=64, blank=True, editable=False)
+    rotated_at = models.DateTimeField(
+        null=True, editable=False, help_text="For a day the former secret signs too."
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Message(models.Model):
+    """The outbox: something that happened, on its way to one receiver."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        DELIVERED = "delivered"
+        DEAD = "dead", "given up"
+
+    class Kind(models.TextChoices):
+        RUN = "run.finished", "a run finished"
+        VERDICT = "gate.verdict", "the gate judged"
+        PROMOTED = "version.promoted", "a version went live"
+        ROLLED_BACK = "version.rolled_back", "a version was taken back"
+        UNDONE = "labels.undone", "a batch of labels was taken back"
+        THRESHOLD = "labels.threshold", "enough new labels for a run"
+
+    public_id = models.UUIDField(default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=20, choices=Kind)
+    subject = models.CharField(max_length=100, help_text="What it is about, once a receiver.")
+    data = models.JSONField()
+    endpoint = models.ForeignKey(
+        Endpoint, on_delete=models.CASCADE, null=True, help_text="None: e-mail to trainers."
+    )
+    state = models.CharField(max_length=9, choices=State, default=State.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="Counted before each.")
+    next_at = models.DateTimeField(default=timezone.now)
+    answer = models.CharField(max_length=300, blank=True, help_text="To the last attempt.")
+    happened_at = models.DateTimeField(default=timezone.now)
+    delivered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [
+            models.Index(fields=["next_at"], condition=Q(state="waiting"), name="message_due")
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "subject", "endpoint"], name="told_once_an_endpoint"
+            ),
+            models.UniqueConstraint(
+                fields=["kind", "subject"],
+                condition=Q(endpoint__isnull=True),
+                name="mailed_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.subject}"
+
+
 class Promotion(models.Model):
     """The ledger: what was live before and after, who did it, when and why. Only ever added to."""
 
@@ -197,3 +275,29 @@ class Promotion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.after}"
+
+
+class Backup(models.Model):
+    """One attempt at a backup and what came of it. The file itself is not ours to keep."""
+
+    class State(models.TextChoices):
+        DONE = "done"
+        FAILED = "failed"
+
+    state = models.CharField(max_length=6, choices=State)
+    path = models.CharField(max_length=500)
+    host = models.CharField(max_length=100)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(default=timezone.now)
+    size = models.BigIntegerField(null=True, help_text="Bytes.")
+    sha256 = models.CharField(max_length=64, blank=True, help_text="Of the file.")
+    rows = models.JSONField(default=dict, help_text="How many of each table are in it.")
+    reason = models.TextField(blank=True, help_text="Why it failed, in words.")
+
+    class Meta:
+        ordering = ["-pk"]
+        default_permissions = ("view",)
+        permissions = [("view_system", "Can look at the system page")]
+
+    def __str__(self) -> str:
+        return f"backup of {self.started_at:%Y-%m-%d %H:%M} ({self.state})"

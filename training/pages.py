@@ -221,6 +221,8 @@ def version(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def version_or_404(name: str) -> ModelVersion:
+    if "\0" in name:  # PostgreSQL cannot even be asked for it
+        raise Http404
     found = ModelVersion.objects.filter(name=name).select_related("parent").first()
     if found is None:
         raise Http404

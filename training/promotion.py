@@ -27,6 +27,7 @@ from predictions.recognizer import load_version
 from predictions.registry import check_finite
 from training.errors import AlreadyLive, NeedsReason, NothingBefore, Overtaken
 from training.models import GateReport, Promotion
+from training.outbox import tell_promotion
 
 logger = logging.getLogger(__name__)
 
@@ -151,6 +152,7 @@ def move(
             promotion = Promotion.objects.create(
                 kind=kind, before=before, after=after, by=by, why=why, report=report, made_at=at
             )
+            tell_promotion(promotion)
     except IntegrityError as another:  # nothing was live, and two came to change that
         raise Overtaken("Another version went live at the same moment.") from another
     after.refresh_from_db(fields=["state", "live_since"])

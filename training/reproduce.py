@@ -42,6 +42,11 @@ def reproduce(
     run = run_of(version)
     if run is None:
         raise NotReproducible(how_else(version))
+    if erased := run.snapshot.labels.filter(event__prediction__erased_at__isnull=False).count():
+        raise NotReproducible(
+            f"Of the {run.snapshot.count:,} drawings {version} learned from, {erased:,} have been "
+            "erased since: nothing teaches exactly the same again."
+        )
     run.checkpoint = None  # from the start, wherever an earlier attempt broke off
     registered = Artifact.objects.get(version=version, kind=Artifact.Kind.SAFETENSORS).sha256
     lesson = lesson_of(run)

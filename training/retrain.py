@@ -11,23 +11,33 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import User
-from django.db import DatabaseError, IntegrityError, connection, transaction
-from django.db.models import F, Q, Value
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    transaction,
+)
+from django.db.models import F, Value
 from django.db.models.functions import Concat, Now
 from django.utils import timezone
 from django_q.tasks import async_task
 
+from predictions import trace
 from predictions.models import ModelVersion
 from training.errors import AlreadyRunning, NotActive, NotEnoughLabels
 from training.lineage import clean_ancestor
-from training.models import Epoch, Run, Snapshot
+from training.models import Epoch, Run, RunQuerySet, Snapshot
+from training.outbox import tell_run
 from training.snapshots import Rule, choose, default_rule, freeze
 from training.tuning import Tuning
 
@@ -62,6 +72,23 @@ def ask(
 
 @transaction.atomic
 def ask_with(rule: Rule, *, trigger: str, by: User | None, least: int, seed: int) -> Run:
+    run = queue(rule, trigger=trigger, by=by, least=least, seed=seed)
+    ring(run)
+    logger.info("run %s was asked for by the %s", run.pk, trigger)
+    return run
+
+
+@transaction.atomic
+def queue(
+    rule: Rule,
+    *,
+    trigger: str,
+    by: User | None,
+    least: int,
+    seed: int,
+    tuning: Tuning | None = None,
+) -> Run:
+    """A run that nobody is told of yet: whoever queues it rings, or does the work."""
     if running := Run.objects.active().first():
         raise AlreadyRunning(f"Run {running.pk} is {running.state}; one at a time.")
     choice = choose(rule)
@@ -72,18 +99,16 @@ def ask_with(rule: Rule, *, trigger: str, by: User | None, least: int, seed: int
     snapshot = freeze(choice, rule)
     try:
         with transaction.atomic():
-            run = Run.objects.create(
+            return Run.objects.create(
                 trigger=trigger,
                 asked_by=by,
                 snapshot=snapshot,
                 parent=parent,
-                recipe=recipe_for(snapshot, seed=seed),
+                recipe=asdict(tuning) if tuning else recipe_for(snapshot, seed=seed),
+                request_id=trace.current(),
             )
     except IntegrityError as raced:  # the constraint one_active_run
         raise AlreadyRunning("Another run was asked for at the same moment.") from raced
-    ring(run)
-    logger.info("run %s was asked for by the %s", run.pk, trigger)
-    return run
 
 
 def recipe_for(snapshot: Snapshot, *, seed: int) -> dict[str, Any]:
@@ -126,22 +151,35 @@ def take(run_id: int) -> Run | None:
     return run
 
 
-def execute(run_id: int) -> Run | None:
-    """Work on a run from taking it to its end. Called in a process of its own."""
+def execute(run_id: int, *, watch: Callable[[float], object] = lambda done: None) -> Run | None:
+    """Work on a run from taking it to its end. Called in a process of its own.
+
+    `watch` is told after each epoch which share of them is done.
+    """
     run = take(run_id)
     if run is None:
         return None
+    with trace.within(run.request_id or f"run-{run.pk}"):
+        return carry_out(run, watch)
+
+
+def carry_out(run: Run, watch: Callable[[float], object]) -> Run:
     try:
         with beating(run):
-            version = learn(run)
+            version = learn(run, watch)
             judge_and_promote(run, version)
     except Canceled:
         end(run, Run.State.CANCELED, reason="Canceled.")
+    except (OperationalError, InterfaceError):
+        # The database went away or took no more: no fault of the run, which is taken up again.
+        connection.close()
+        raise
     except Exception as failed:
         # Whatever went wrong is the run's reason; it travels up too, for the log.
         end(run, Run.State.FAILED, reason=f"{type(failed).__name__}: {failed}")
         raise
     else:
+        say(run, f"{time.process_time():.1f} CPU seconds, the gate included.")
         end(run, Run.State.DONE)
     run.refresh_from_db()
     return run
@@ -153,7 +191,10 @@ def end(run: Run, state: str, *, reason: str = "") -> None:
     if state == Run.State.DONE:
         changes["progress"] = 1.0
     say(run, f"Ended {state}. {reason}".strip())
-    ended = own(run).update(reason=reason, **changes)
+    with transaction.atomic():
+        ended = own(run).update(reason=reason, **changes)
+        if ended:
+            tell_run(run, state, reason)
     logger.info("run %s ended %s", run.pk, state if ended else "nothing: it was taken away")
 
 
@@ -191,7 +232,7 @@ def beating(run: Run) -> Iterator[None]:
         thread.join()
 
 
-def learn(run: Run) -> ModelVersion:
+def learn(run: Run, watch: Callable[[float], object] = lambda done: None) -> ModelVersion:
     """Teach a copy of the parent and register what came of it as a candidate."""
     from predictions.registry import register
     from training.lesson import bundle_of, lesson_of, tuned
@@ -202,6 +243,7 @@ def learn(run: Run) -> ModelVersion:
     for epoch in tuned(lesson):
         keep_epoch(run, epoch.number, epoch.loss, epoch.accuracy, epoch.holdout_accuracy)
         checkpoint(run, lesson.state(), epoch.number / lesson.tuning.epochs)
+        watch(epoch.number / lesson.tuning.epochs)
     with transaction.atomic():
         version = register(bundle_of(run, lesson), parent=run.parent)
         if not own(run).update(version=version, progress=0.95):
@@ -241,22 +283,44 @@ def judge_and_promote(run: Run, version: ModelVersion) -> None:
 
 
 def reap() -> list[int]:
-    """Put runs that fell silent back in the queue, or give them up; ring for forgotten ones."""
-    now = timezone.now()
-    silent = Run.objects.filter(state=Run.State.RUNNING, heartbeat_at__lt=Now() - SILENT)
-    silent.filter(Q(attempts__gte=MOST_ATTEMPTS)).update(
-        state=Run.State.FAILED,
-        ended_at=now,
-        checkpoint=None,
-        reason=f"Its process was lost {MOST_ATTEMPTS} times.",
+    """Runs that fell silent go back to the queue, or are given up."""
+    return put_back(
+        Run.objects.filter(state=Run.State.RUNNING, heartbeat_at__lt=Now() - SILENT),
+        "fell silent",
     )
+
+
+def lost(run_id: int, *, process: int) -> list[int]:
+    """The process that worked on it is gone for certain: no need to wait until it is silent."""
+    return put_back(
+        Run.objects.filter(
+            pk=run_id, state=Run.State.RUNNING, host=socket.gethostname(), process=process
+        ),
+        "lost its process",
+    )
+
+
+def put_back(gone: RunQuerySet, why: str) -> list[int]:
+    """Queue these runs again and ring, or give them up after so many attempts."""
+    for run in gone.filter(attempts__gte=MOST_ATTEMPTS).defer("checkpoint"):
+        give_up(run)
     found = []
-    for run in silent.filter(attempts__lt=MOST_ATTEMPTS):
+    for run in gone.filter(attempts__lt=MOST_ATTEMPTS).defer("checkpoint"):
         with transaction.atomic():
             if Run.objects.filter(
                 pk=run.pk, state=Run.State.RUNNING, heartbeat_at=run.heartbeat_at
             ).update(state=Run.State.QUEUED, heartbeat_at=Now()):
                 ring(run)
                 found.append(run.pk)
-                logger.warning("run %s fell silent and goes back to the queue", run.pk)
+                logger.warning("run %s %s and goes back to the queue", run.pk, why)
     return found
+
+
+def give_up(run: Run) -> None:
+    reason = f"Its process was lost {MOST_ATTEMPTS} times."
+    with transaction.atomic():
+        ended = own(run).filter(heartbeat_at=run.heartbeat_at)
+        if ended.update(
+            state=Run.State.FAILED, ended_at=timezone.now(), checkpoint=None, reason=reason
+        ):
+            tell_run(run, Run.State.FAILED, reason)

@@ -6,7 +6,6 @@ import hashlib
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.models import User
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Length
 from django.http import HttpResponseBase
@@ -17,9 +16,9 @@ from rest_framework import serializers
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from predictions.api import ErrorOutput
+from predictions.endpoints import Endpoint, Input
 from predictions.paging import PageQuery, page_of
 from training import retrain
 from training.models import GateReport, Run
@@ -84,7 +83,7 @@ class RunPage(serializers.Serializer[Any]):
     next = serializers.URLField(allow_null=True)
 
 
-class RunInput(serializers.Serializer[Any]):
+class RunInput(Input):
     seed = serializers.IntegerField(default=0, min_value=0, max_value=MOST_SEED)
 
 
@@ -167,19 +166,18 @@ def tag_of(public_id: UUID) -> str | None:
     return state and f'"{hashlib.sha256(repr(state).encode()).hexdigest()[:24]}"'
 
 
-class RunsView(APIView):
+class RunsView(Endpoint):
+    scope = "train"
+    queries = {"GET": PageQuery}
     permission_classes = [MayRun]
 
     @extend_schema(
         operation_id="runs_list",
-        parameters=[PageQuery],
         responses={200: RunPage, "default": ErrorOutput},
     )
     def get(self, request: Request) -> Response:
         """All runs, newest first, page by page."""
-        query = PageQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        page = page_of(runs_for_lists(), **query.validated_data)
+        page = page_of(runs_for_lists(), **self.asked)
         following = page.next_query and request.build_absolute_uri(f"?{page.next_query}")
         return Response(
             {"results": [run_body(run) for run in page.rows], "next": following or None}
@@ -192,16 +190,13 @@ class RunsView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Freeze what there is to learn and queue a run; declined with the numbers otherwise."""
-        given = RunInput(data=request.data)
-        given.is_valid(raise_exception=True)
-        assert isinstance(request.user, User)  # the permission lets nobody else in
-        run = retrain.ask(
-            trigger=Run.Trigger.API, by=request.user, seed=given.validated_data["seed"]
-        )
+        given = self.read(RunInput, request)
+        run = retrain.ask(trigger=Run.Trigger.API, by=self.person, seed=given["seed"])
         return Response(run_detail(run), status=201)
 
 
-class RunView(APIView):
+class RunView(Endpoint):
+    scope = "train"
     permission_classes = [MayRun]
 
     @extend_schema(
@@ -218,7 +213,8 @@ class RunView(APIView):
         return Response(run_detail(run_or_404(public_id)), headers=headers)
 
 
-class RunCancelView(APIView):
+class RunCancelView(Endpoint):
+    scope = "train"
     permission_classes = [MayRun]
 
     @extend_schema(

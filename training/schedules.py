@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
+from django.apps import apps
 from django_q.models import Schedule
 
 FINE_TUNE = "training.tasks.by_schedule"
@@ -20,13 +22,32 @@ SCHEDULES = [
         "schedule_type": Schedule.CRON,
         "cron": "0 3 * * *",
     },
+    {  # by the training workers: it may take longer than a short job, and one host has the folder
+        "name": "nightly backup",
+        "func": "training.tasks.nightly_backup",
+        "schedule_type": Schedule.CRON,
+        "cron": "15 2 * * *",
+        "cluster": "training",
+    },
+    {
+        "name": "nightly erasure",
+        "func": "training.tasks.nightly_erasure",
+        "schedule_type": Schedule.CRON,
+        "cron": "30 1 * * *",
+    },
 ]
+
+
+def schedules() -> list[dict[str, Any]]:
+    """Ours, and those that apps above this one name in their configuration."""
+    of_apps = (getattr(app, "schedules", []) for app in apps.get_app_configs())
+    return [*SCHEDULES, *(schedule for each in of_apps for schedule in each)]
 
 
 def make_schedules() -> int:
     """Add those that are missing; how many."""
     made = 0
-    for schedule in SCHEDULES:
+    for schedule in schedules():
         wanted = Schedule(**schedule, repeats=-1)
         if wanted.schedule_type == Schedule.CRON:  # not at once, as django-q2 would have it
             wanted.next_run = wanted.calculate_next_run()

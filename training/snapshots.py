@@ -102,6 +102,8 @@ def trainable(
 
 def refusal(label: Any, rule: Rule) -> str | None:
     prediction = label.prediction
+    if prediction.erased_at is not None:
+        return "erased"
     if label.is_unreadable:
         return "unreadable"
     if prediction.is_audit:

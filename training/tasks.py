@@ -8,10 +8,11 @@ import sys
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 
 from predictions.errors import Declined
 from training.lifeline import die_with
-from training.models import Run
+from training.models import Message, Run
 
 NICE = 10  # leaves the web server its core
 LONGEST = 3 * 3600  # seconds a run may take; the cluster's own limit lies above it
@@ -23,37 +24,59 @@ def beat() -> None:
 
 def train(run_id: int) -> dict[str, Any]:
     """Work on a run in a process of its own: torch and its memory end with it."""
+    from training import retrain
+
     parent = os.getpid()
 
     def apart() -> None:
         die_with(parent)
         os.nice(NICE)
 
-    done = subprocess.run(  # noqa: S603  (our own command, a number as its argument)
+    with subprocess.Popen(  # noqa: S603  (our own command, a number as its argument)
         [sys.executable, "manage.py", "train_run", str(run_id)],
         cwd=settings.BASE_DIR,
         preexec_fn=apart,
-        timeout=LONGEST,
-        check=False,
-    )
+    ) as process:
+        try:
+            code = process.wait(LONGEST)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            code = process.wait()
+    if code:
+        retrain.lost(run_id, process=process.pid)
     state = Run.objects.values_list("state", flat=True).get(pk=run_id)
-    return {"run": run_id, "state": state, "exit": done.returncode}
+    return {"run": run_id, "state": state, "exit": code}
+
+
+def deliver() -> dict[str, int]:
+    """Tell other programs and people what happened."""
+    from training.outbox import deliver_due
+
+    return deliver_due()
 
 
 def every_minute() -> dict[str, Any]:
     """Look after the queue and the runs; start one when enough was labeled."""
     from labeling.intake import take_in
+    from predictions.idempotency import forget_old_answers
+    from training import outbox
     from training.retrain import reap
+    from training.wishes import tell_labeling
 
     return {
         "serving": watch_serving(),  # first: what goes wrong below must not keep a bad one live
         "taken_in": take_in(),
         "reaped": reap(),
+        "forgotten": forget_old_answers(),
+        "wanted": tell_labeling(),
         "threshold": by_threshold(),
+        "told": outbox.tell_undone_batches(),
+        **outbox.ring_if_due(),
     }
 
 
 def by_threshold() -> dict[str, Any]:
+    from training.outbox import tell
     from training.retrain import ask
     from training.snapshots import new_labels
 
@@ -61,7 +84,11 @@ def by_threshold() -> dict[str, Any]:
     if found < settings.LABELS_PER_RUN:
         return {"labels": found}
     try:
-        return {"labels": found, "run": ask(trigger=Run.Trigger.THRESHOLD).pk}
+        with transaction.atomic():
+            run = ask(trigger=Run.Trigger.THRESHOLD)
+            data = {"labels": found, "needed": settings.LABELS_PER_RUN, "run": str(run.public_id)}
+            tell(Message.Kind.THRESHOLD, f"run {run.pk}", data)
+        return {"labels": found, "run": run.pk}
     except Declined as declined:
         return {"labels": found, "declined": str(declined)}
 
@@ -74,6 +101,22 @@ def by_schedule() -> dict[str, Any]:
         return {"run": ask(trigger=Run.Trigger.SCHEDULE).pk}
     except Declined as declined:
         return {"declined": str(declined)}
+
+
+def nightly_backup() -> dict[str, Any]:
+    """Where BACKUP_DIR names a folder. A failure is a failed job, and stands in a row."""
+    from training import archive, backup
+
+    made = backup.nightly()
+    return archive.summary(made) if made else {"declined": "BACKUP_DIR is not set."}
+
+
+def nightly_erasure() -> dict[str, Any]:
+    """What RETENTION_DAYS says is kept no longer."""
+    from labeling.erasure import erase_unlabeled
+
+    erased = erase_unlabeled()
+    return {"declined": "RETENTION_DAYS is not set."} if erased is None else {"erased": erased}
 
 
 def watch_serving() -> str:

@@ -10,6 +10,7 @@ const REFILL = 10; // fewer than this, and more are asked for
 const SHOWN_BEFORE = 8; // answers kept in sight
 const REMEMBERED = 100; // answers that "u" can take back without asking the server which
 const KEEP_EVERY = 60_000; // ms; a hold lasts three minutes
+const COUNTED = 10_000; // what is left is not counted any further
 const AWAY = 600_000; // ms without a press; then the holds are left to run out, for others
 const PROGRESS_EVERY = 30_000; // ms
 const ASK_AGAIN = 10_000; // ms between two looks at an empty queue
@@ -38,7 +39,7 @@ let items = []; // held by this page, the first on screen
 let done = []; // what was answered here and can be taken back, the last one last
 let waiting = new Map(); // the outbox: request id → entry, in the order it was said
 let saved = Number(find("saved").textContent.replaceAll(",", ""));
-let left = Number(find("left").textContent.replaceAll(",", ""));
+let left = parseInt(find("left").textContent.replaceAll(",", ""), 10);
 let locked = false; // logged out, or not allowed: nothing is sent
 let broken = false; // the last request did not get through
 let quietUntil = 0; // keys before this time were meant for another item
@@ -512,7 +513,7 @@ function act(said, event) {
     entry.digit = said === "unreadable" ? null : Number(said);
     entry.seconds = Math.max(0, (performance.now() - item.shownAt) / 1000);
     entry.guess_shown = item.guess !== null;
-    left = Math.max(0, left - 1);
+    if (left < COUNTED) left = Math.max(0, left - 1);
   }
   done.push({ ...entry, item });
   done = done.slice(-REMEMBERED);
@@ -536,7 +537,7 @@ function undo() {
     last.item.token = null; // the undo brings a new hold
     say({ request_id: uuid(), user, tab, kind: "undo", of: last.request_id, id: last.id });
   }
-  if (last.kind === "label") left += 1;
+  if (last.kind === "label" && left < COUNTED) left += 1;
   items.unshift(last.item);
   unmark(last.request_id);
   tellLast(`Took back ${wordFor(last.digit ?? null)}.`);
@@ -644,7 +645,7 @@ function showTally() {
   page.dataset.waiting = waiting.size;
 }
 
-const showLeft = () => (find("left").textContent = left.toLocaleString("en-US"));
+const showLeft = () => (find("left").textContent = left.toLocaleString("en-US") + (left < COUNTED ? "" : "+"));
 
 function mark(entry, item) {
   const one = done.find((each) => each.request_id === entry.request_id);

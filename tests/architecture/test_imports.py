@@ -78,7 +78,7 @@ call_command("install_base", verbosity=0)
 get_resolver().url_patterns
 from django.core.checks import run_checks
 run_checks()
-import training.cluster, training.tasks
+import dashboard.tasks, training.cluster, training.tasks
 image = Image.new("L", (280, 280), 255)
 ImageDraw.Draw(image).line([(80, 60), (200, 60), (120, 220)], fill=0, width=22)
 drawn = io.BytesIO()
@@ -87,7 +87,8 @@ drawn.seek(0)
 drawn.name = "seven.png"
 answer = Client(headers={"host": "localhost"}).post("/api/v1/predictions/", {"image": drawn})
 assert answer.status_code == 201, answer.content
-print(sorted({name.split(".")[0] for name in sys.modules} & {"torch", "torchvision", "onnx"}))
+heavy = {"torch", "torchvision", "onnx", "sklearn"}
+print(sorted({name.split(".")[0] for name in sys.modules} & heavy))
 """
 
 

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -101,16 +101,20 @@ class Run:
         app = ["tests.bench.broken_claim:application"] if self.options.broken_claim else []
         command = partial(gunicorn_of, app)
         with serving("inkloop", command, ready="/readyz", env=env) as server:
-            began = time.monotonic()
-            self.stop_at = began + self.options.seconds
-            labelers = [Labeler(self, user, session, server.port) for user, session in self.people]
-            threads = [threading.Thread(target=labeler.work) for labeler in labelers]
-            killer = threading.Thread(target=self.kill, args=[server.process.pid], daemon=True)
-            for thread in (*threads, killer):
-                thread.start()
-            for thread in threads:
-                thread.join()
-            self.seconds = time.monotonic() - began
+            self.drive(server.port, lambda: self.kill(server.process.pid))
+
+    def drive(self, port: int, trouble: Callable[[], None]) -> None:
+        """The labelers at work for as long as was asked, while the trouble is made."""
+        began = time.monotonic()
+        self.stop_at = began + self.options.seconds
+        labelers = [Labeler(self, user, session, port) for user, session in self.people]
+        threads = [threading.Thread(target=labeler.work) for labeler in labelers]
+        maker = threading.Thread(target=trouble, daemon=True)
+        for thread in (*threads, maker):
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.seconds = time.monotonic() - began
 
     def kill(self, master: int) -> None:
         """A random web process dies every few seconds without a warning; its master is spared."""

@@ -9,14 +9,18 @@ from typing import Any
 CSRF = "x" * 32  # the cookie and the header have to agree; nothing more is asked of loopback
 LABELS = "/api/v1/labels/"
 
+PROXY_GAVE_UP = {502, 504}  # the host behind it was not reached, or was lost on the way
+
 
 class Unknown(Exception):
     """No answer came: it may have been done or not."""
 
 
 class Page:
-    def __init__(self, port: int, session: str, *, timeout: float = 30.0) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    timeout = 30.0  # seconds
+
+    def __init__(self, port: int, session: str) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=self.timeout)
         self.headers = {
             "Cookie": f"sessionid={session}; csrftoken={CSRF}",
             "X-CSRFToken": CSRF,
@@ -31,4 +35,6 @@ class Page:
         except (OSError, http.client.HTTPException) as broken:
             self.connection.close()
             raise Unknown(str(broken)) from broken
+        if answer.status in PROXY_GAVE_UP:
+            raise Unknown(f"the proxy answered {answer.status}")
         return answer.status, json.loads(content) if content else {}

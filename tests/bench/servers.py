@@ -60,6 +60,7 @@ def serving(
             process.wait(10)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], port: int, path: str) -> None:

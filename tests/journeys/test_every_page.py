@@ -35,6 +35,7 @@ ADMIN = (
     "/admin/predictions/modelversion/",
     "/admin/auth/user/",
     "/admin/auth/user/{user}/change/",
+    "/admin/system/",
 )
 
 

@@ -116,7 +116,7 @@ class Installation:
         extra = {"DATABASE_URL": self.database_url} if self.database_url else {}
         return plain_environment(self.folder, DEBUG="true", PORT=str(self.port), **extra)
 
-    def start(self) -> None:
+    def start(self, *, within: float = 40.0) -> None:
         starts = self.starts
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -128,7 +128,7 @@ class Installation:
                 stderr=log,
                 start_new_session=True,
             )
-        until(lambda: self.starts > starts, within=40, what="the server is ready")
+        until(lambda: self.starts > starts, within=within, what="the server is ready")
 
     def kill(self, number: int = signal.SIGTERM) -> int:
         assert self.process is not None

@@ -38,6 +38,8 @@ from training.gate import (
 )
 
 BOUNDS = Bounds()
+# A live version that errs on one drawing in twenty of hands it does not know.
+A_NEW_HAND = Truth(better=0.04, worse=0.004, both_wrong=0.008)
 ROUNDS = 200
 
 
@@ -171,6 +173,43 @@ class TestTheVerdict:
 def flat(probabilities: np.ndarray) -> np.ndarray:
     """The same order with far less confidence."""
     return (0.5 * probabilities + 0.05).astype(np.float32)
+
+
+class TestFewDrawings:
+    """Too few of each digit to show anything: MNIST's images carry what they can."""
+
+    SOUND = frozenset(range(10))
+
+    def test_a_gain_that_shows_is_promoted_though_no_digit_has_enough_drawings(self):
+        found = judged(A_NEW_HAND, 600)
+        assert found.verdict is Verdict.PROMOTE
+        assert any("too few to show it, MNIST's images do" in said for said in found.reasons)
+
+    def test_what_mnist_carries_stays_a_wish_for_drawings(self):
+        assert max(judged(A_NEW_HAND, 600).figures["wanted_by_digit"]) > 0
+
+    def test_without_a_true_difference_few_drawings_promote_at_most_5_percent(self):
+        assert share_promoted(NO_DIFFERENCE, 300, seed=9) <= 0.05
+
+    def test_a_digit_that_mnist_does_not_speak_for_needs_its_own_drawings(self):
+        compared = compare(one_digit(4, better=0, worse=0, n=50))
+        spoken_for = check_digits(compared, BOUNDS, 0.02, "drawings", elsewhere=self.SOUND)
+        assert spoken_for.state == "passed"
+        silent = check_digits(compared, BOUNDS, 0.02, "drawings", elsewhere=self.SOUND - {4})
+        assert silent.state == "open"
+
+    @pytest.mark.parametrize(("worse", "state"), [(1, "passed"), (2, "open")])
+    def test_one_drawing_of_fifty_speaks_against_nobody_and_two_do(self, worse: int, state: str):
+        compared = compare(one_digit(4, better=0, worse=worse, n=50))
+        digits = check_digits(compared, BOUNDS, 0.02, "drawings", elsewhere=self.SOUND)
+        cells = check_cells(compared, BOUNDS, "drawings", elsewhere=self.SOUND)
+        assert (digits.state, cells.state) == (state, state)
+
+    def test_with_enough_drawings_of_a_digit_mnist_carries_it_no_more(self):
+        compared = compare(one_digit(4, better=20, worse=20, n=400))
+        found = check_digits(compared, BOUNDS, 0.02, "drawings", elsewhere=self.SOUND)
+        assert found.state == "open"
+        assert 4 in found.more_by_digit
 
 
 class TestSmallCounts:

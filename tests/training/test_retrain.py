@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from dataclasses import asdict
 from datetime import timedelta
 from io import StringIO
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import OperationalError
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
@@ -23,7 +26,7 @@ from tests.training.lessons import labeled, make_tiny, visitor_on, visitor_who
 from training import retrain, tasks
 from training.errors import AlreadyRunning, NotActive, NotEnoughLabels
 from training.models import Run, Snapshot
-from training.schedules import SCHEDULES, make_schedules
+from training.schedules import make_schedules, schedules
 from training.sides import Side, steers
 from training.snapshots import Rule, choose, default_rule, freeze, new_labels
 from training.tuning import Tuning
@@ -137,9 +140,9 @@ class TestAsking:
         from django.utils.module_loading import import_string
 
         Schedule.objects.all().delete()
-        assert make_schedules() == len(SCHEDULES)
+        assert make_schedules() == len(schedules()) == Schedule.objects.count()
         assert make_schedules() == 0
-        for schedule in SCHEDULES:
+        for schedule in schedules():
             assert callable(import_string(str(schedule["func"])))
 
     def test_a_dry_run_shows_the_snapshot_and_makes_nothing(self, live_version: ModelVersion):
@@ -180,6 +183,31 @@ class TestReaping:
         run.refresh_from_db()
         assert run.state == Run.State.FAILED
         assert "3 times" in run.reason
+
+    def test_a_run_whose_process_is_gone_for_certain_need_not_fall_silent(
+        self, live_version: ModelVersion
+    ):
+        run = self.running(attempts=1, silent=False)
+        Run.objects.update(host=socket.gethostname(), process=4_000_000)
+        assert retrain.lost(run.pk, process=4_000_001) == []
+        assert retrain.lost(run.pk, process=4_000_000) == [run.pk]
+        assert Run.objects.get().state == Run.State.QUEUED
+
+    def test_a_database_that_goes_away_ends_no_run(
+        self, live_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+    ):
+        run = self.running(attempts=1, silent=False)
+        Run.objects.update(state=Run.State.QUEUED)
+
+        def full(run: Run) -> None:
+            raise OperationalError("database or disk is full")
+
+        monkeypatch.setattr(retrain, "learn", full)
+        monkeypatch.setattr(retrain, "HEARTBEAT", 3600.0)
+        monkeypatch.setattr(retrain, "connection", SimpleNamespace(close=lambda: None))
+        with pytest.raises(OperationalError):
+            retrain.execute(run.pk)
+        assert Run.objects.get().state == Run.State.RUNNING
 
     def test_an_attempt_that_was_given_up_cannot_end_the_run(self, live_version: ModelVersion):
         stale = self.running(attempts=1, silent=True)

@@ -47,6 +47,7 @@ def test_a_program_starts_a_run(trainer: Client, live_version: ModelVersion) -> 
     labeled(4)
     answer = trainer.post(RUNS, {"seed": 3}, content_type="application/json")
     assert answer.status_code == 201, answer.content
+    assert Run.objects.get().request_id == answer["X-Request-ID"]  # its log lines are found by it
     body = answer.json()
     run = Run.objects.get()
     assert body["id"] == str(run.public_id)

@@ -13,6 +13,16 @@ Z95 = 1.959964  # standard deviations that hold 95 % of a normal distribution
 BINS = 15  # of confidence, equally wide
 
 
+def wilson(right: float, n: float) -> tuple[float, float]:
+    """The 95 % interval of a share; honest also near 0 and 1 and for small n."""
+    p, z2 = right / n, Z95**2
+    middle = p + z2 / (2 * n)
+    reach = Z95 * math.sqrt(p * (1 - p) / n + z2 / (4 * n**2))
+    whole = 1 + z2 / n
+    low, high = (middle - reach) / whole, (middle + reach) / whole
+    return min(p, max(0.0, low)), max(p, min(1.0, high))  # rounding must not lose p
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """So many of so many, with Wilson's 95 % interval."""
@@ -26,15 +36,9 @@ class Share:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Honest also near 0 and 1 and for small n, where the usual one is not."""
         if not self.n:
             return 0.0, 1.0
-        p, z2 = self.right / self.n, Z95**2
-        middle = p + z2 / (2 * self.n)
-        reach = Z95 * math.sqrt(p * (1 - p) / self.n + z2 / (4 * self.n**2))
-        whole = 1 + z2 / self.n
-        low, high = (middle - reach) / whole, (middle + reach) / whole
-        return min(p, max(0.0, low)), max(p, min(1.0, high))  # rounding must not lose p
+        return wilson(self.right, self.n)
 
     def as_json(self) -> dict[str, Any]:
         return {"value": self.value, "right": self.right, "n": self.n, "interval": self.interval}

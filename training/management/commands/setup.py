@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
@@ -28,12 +28,26 @@ class Command(BaseCommand):
         "Make an installation ready: tables, model version, schedules, page files, first account."
     )
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        static = parser.add_mutually_exclusive_group()
+        static.add_argument(
+            "--no-static", action="store_true", help="the page files are there, as in an image"
+        )
+        static.add_argument(
+            "--only-static", action="store_true", help="no database yet, as while an image is built"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
+        if not options["no_static"]:
+            self.collect_static()
+        if not options["only_static"]:
+            self.set_up_database()
+
+    def set_up_database(self) -> None:
         self.migrate()
         if not ModelVersion.objects.live().exists():
             call_command("install_base", stdout=self.stdout)
         make_schedules()
-        self.collect_static()
         self.make_first_account()
 
     def migrate(self) -> None:

@@ -1,0 +1,45 @@
+"""The axes of the cube: what each drawing is counted by. Pure; no database."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from datetime import date
+from typing import Final
+
+DIGITS: Final = 10
+# What the label says: a digit, or one of these.
+UNREADABLE: Final = 10
+UNLABELED: Final = 11
+LABELS: Final = 12
+DAYS: Final = 31  # of a month, whether it has them all or not
+
+# Edges of the bins of confidence. A good network is nearly always sure, so they are finer near 1;
+# every tenth is an edge, so that bins can be put together to tenths.
+EDGES: Final = (
+    0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98,
+    0.99, 0.995, 0.999, 1.0,
+)  # fmt: skip
+BINS: Final = len(EDGES) - 1
+MILLION: Final = 1_000_000  # shares are added up as whole millionths: exact, in any order
+
+NO_STREAM: Final = ""  # nobody labeled it yet, or it was corrected outside the queue
+
+
+def bin_of(confidence: float) -> int:
+    """Which bin a confidence falls in; an edge belongs to the bin above it, 1 to the last."""
+    return min(bisect_right(EDGES, confidence), BINS) - 1
+
+
+def millionths(share: float) -> int:
+    """As SQL's FLOOR(share * 1000000 + 0.5) has it, on either database."""
+    return math.floor(share * MILLION + 0.5)
+
+
+def month_of(day: date) -> date:
+    return day.replace(day=1)
+
+
+def after(month: date) -> date:
+    """The first day of the month that follows."""
+    return date(month.year + month.month // 12, month.month % 12 + 1, 1)

@@ -1,0 +1,118 @@
+"""Clusters of digits: where a version's network puts drawings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet, Subquery
+from django.db.models.expressions import Combinable
+from django.utils import timezone
+
+from dashboard.axes import after
+from dashboard.figure import Column, Figure
+from dashboard.filters import ALL, Filters
+from dashboard.models import DigitMap, MapPoint
+from labeling.models import Stream
+
+BIASED = (
+    "Biased: most of these drawings were picked because the model was unsure of them or somebody"
+    " called them wrong, so clusters look more mixed than they are."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Of the map that is shown."""
+
+    version: str
+    method: str
+    made_at: datetime
+
+
+def as_of() -> Combinable:
+    """Every new map has a key of its own."""
+    return Subquery(DigitMap.objects.order_by("-pk").values("pk")[:1])
+
+
+def points(filters: Filters) -> QuerySet[MapPoint]:
+    """The points a view asks for, of the newest map, always in the same order."""
+    maps = DigitMap.objects.filter(problem="").order_by("-pk")
+    if filters.version:
+        maps = maps.filter(version__name=filters.version)
+    rows = MapPoint.objects.filter(map=Subquery(maps.values("pk")[:1])).order_by("pk")
+    if filters.first:
+        rows = rows.filter(day__gte=filters.first)
+    if filters.last:
+        rows = rows.filter(day__lt=after(filters.last))
+    if filters.digit is not None:
+        rows = rows.filter(label=filters.digit)
+    if filters.source:
+        rows = rows.filter(source=filters.source)
+    if filters.stream not in {"", ALL}:
+        rows = rows.filter(is_audit=filters.stream == Stream.AUDIT)
+    return rows
+
+
+def in_two_dimensions(filters: Filters) -> Figure:
+    """Drawings by what the network makes of them, colored by their labels."""
+    values = ("x", "y", "label", "read", "confidence", "day", "is_audit")
+    said = ("map__version__name", "map__method", "map__made_at")
+    told = list(points(filters).values_list(*values, *said))
+    found = Made(*told[0][-3:]) if told else None
+    rows = [row[:-3] for row in told]
+    return Figure(
+        name="clusters",
+        title="Clusters of digits",
+        sentence=in_words(found, [(label, read) for _, _, label, read, *_ in rows]),
+        sampled_from=sampled_from(found, sum(row[-1] for row in rows), len(rows)),
+        warning=BIASED if sum(row[-1] for row in rows) * 2 < len(rows) else "",
+        columns=[
+            Column("x", "Across", "number"),
+            Column("y", "Up", "number"),
+            Column("label", "Label", "digit"),
+            Column("read", "Read as", "digit"),
+            Column("is_right", "Read right", "yesno"),
+            Column("confidence", "Confidence", "share"),
+            Column("day", "Drawn on", "day"),
+            Column("is_audit", "Chosen at random", "yesno"),
+        ],
+        rows=[
+            [round(x, 4), round(y, 4), label, read, label == read, round(sure, 4),
+             day.isoformat(), audit]
+            for x, y, label, read, sure, day, audit in rows
+        ],
+    )  # fmt: skip
+
+
+def in_words(found: Made | None, rows: list[tuple[int, int]]) -> str:
+    if not found:
+        return "No drawing is on a map here; one is made once enough drawings are labeled."
+    mistakes = Counter(tuple(sorted(pair)) for pair in rows if pair[0] != pair[1])
+    said = (
+        f"{len(rows):,} drawings as {found.version} sees them; those that lie together look alike"
+        " to it"
+    )
+    if not mistakes:
+        return f"{said}. It reads all of them right."
+    (one, other), times = mistakes.most_common(1)[0]
+    wrong = sum(mistakes.values())
+    return (
+        f"{said}. It reads {wrong:,} of them wrong, most often {one} and {other} for each other"
+        f" ({times:,})."
+    )
+
+
+def sampled_from(found: Made | None, audits: int, all_of_them: int) -> str:
+    if not found:
+        return "From no drawings yet."
+    others = all_of_them - audits
+    said = [f"From {audits:,} drawings chosen at random"]
+    if others:
+        said.append(f"and {others:,} labeled for another reason")
+    made_on = timezone.localdate(found.made_at)
+    return (
+        f"{' '.join(said)}; {found.method}; labels as they stood on {made_on:%Y-%m-%d}."
+        " Distances between clusters mean little."
+    )

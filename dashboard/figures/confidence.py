@@ -1,0 +1,236 @@
+"""How sure the model is, and whether it may be."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from dashboard.axes import BINS, DIGITS, EDGES, MILLION
+from dashboard.fields import Counts
+from dashboard.figure import Column, Figure, share_cells, share_columns
+from dashboard.figures.accuracy import BIASED
+from dashboard.filters import Filters
+from dashboard.sums import every_month, is_random, months
+from labeling.models import Stream
+
+TENTHS = [round(at / 10, 1) for at in range(11)]
+TENTH_OF_BIN = [TENTHS.index(max(t for t in TENTHS if t <= edge)) for edge in EDGES[:-1]]
+SPREAD = [
+    Column("drawings", "Drawings", "count"),
+    Column("mean", "Mean confidence", "share"),
+    Column("low", "A quarter below", "share"),
+    Column("median", "Half below", "share"),
+    Column("high", "A quarter above", "share"),
+]
+ASKED = "As the model said it, right or wrong; by the digit it read."
+
+
+def histogram(filters: Filters) -> Figure:
+    """How many drawings of each month the model read with which confidence, by tenths."""
+    found, rows = by_month(filters), []
+    for month in every_month(list(found)):
+        counts = np.bincount(TENTH_OF_BIN, found[month], minlength=10)
+        total = int(counts.sum())
+        rows += [
+            [
+                f"{month:%Y-%m}", TENTHS[at], TENTHS[at + 1], int(counts[at]),
+                counts[at] / total if total else None,
+            ]
+            for at in range(10)
+        ]  # fmt: skip
+    return Figure(
+        name="confidence-histogram-by-month",
+        title="Confidence by month, counted",
+        sentence=sure_in_words(found),
+        sampled_from=everything(found.values()),
+        columns=[
+            Column("month", "Month", "month"),
+            Column("low", "Confidence from", "number"),
+            Column("high", "to", "number"),
+            Column("count", "Drawings", "count"),
+            Column("share", "Of the month's drawings", "share"),
+        ],
+        rows=rows,
+    )
+
+
+def density(filters: Filters) -> Figure:
+    """The same as a density, finer where nearly all drawings are."""
+    found, rows = by_month(filters), []
+    for month in every_month(list(found)):
+        total = int(found[month].sum())
+        for at in range(BINS):
+            count, width = int(found[month][at]), EDGES[at + 1] - EDGES[at]
+            rows.append(
+                [
+                    f"{month:%Y-%m}", EDGES[at], EDGES[at + 1], count,
+                    round(count / total / width, 6) if total else None,
+                ]
+            )  # fmt: skip
+    return Figure(
+        name="confidence-density-by-month",
+        title="Confidence by month, as a density",
+        sentence=sure_in_words(found),
+        sampled_from=everything(found.values()),
+        columns=[
+            Column("month", "Month", "month"),
+            Column("low", "Confidence from", "number"),
+            Column("high", "to", "number"),
+            Column("count", "Drawings", "count"),
+            Column("density", "Density", "number"),
+        ],
+        rows=rows,
+    )
+
+
+def over_months(filters: Filters) -> Figure:
+    """How sure the model was, month by month."""
+    counts, totals = monthly(filters)
+    return Figure(
+        name="confidence-by-month",
+        title="Confidence by month",
+        sentence=mean_in_words({f"{month:%B %Y}": (totals[month], counts[month].sum())
+                                for month in counts}),
+        sampled_from=everything(counts.values()),
+        columns=[Column("month", "Month", "month"), *SPREAD],
+        rows=[
+            [f"{month:%Y-%m}", *spread(counts[month], totals[month])]
+            for month in every_month(list(counts))
+        ],
+    )  # fmt: skip
+
+
+def over_digits(filters: Filters) -> Figure:
+    """How sure the model was of each digit it read."""
+    rows = months(filters, "confidences", "confidence")
+    counts = sum((each["confidences"] for each in rows), np.zeros((DIGITS, BINS), np.int64))
+    totals = sum((each["confidence"] for each in rows), np.zeros(DIGITS, np.int64))
+    digits = range(DIGITS) if filters.digit is None else [filters.digit]
+    return Figure(
+        name="confidence-by-digit",
+        title="Confidence by digit",
+        sentence=mean_in_words({str(digit): (totals[digit], counts[digit].sum())
+                                for digit in digits}),
+        sampled_from=everything([counts]),
+        columns=[Column("predicted", "Read as", "digit"), *SPREAD],
+        rows=[[digit, *spread(counts[digit], totals[digit])] for digit in digits],
+    )  # fmt: skip
+
+
+def reliability(filters: Filters) -> Figure:
+    """Of drawings read with a confidence of .9, are nine in ten right?"""
+    rows = months(filters, "judged", "judged_confidence", stream=Stream.AUDIT)
+    counts = sum((each["judged"] for each in rows), np.zeros((DIGITS, BINS, 2), np.int64))
+    totals = sum((each["judged_confidence"] for each in rows), np.zeros((DIGITS, BINS), np.int64))
+    wanted = slice(None) if filters.digit is None else slice(filters.digit, filters.digit + 1)
+    counts, totals = counts[wanted].sum(axis=0), totals[wanted].sum(axis=0)
+    told = []
+    for at in range(BINS):
+        n, right = (int(count) for count in counts[at])
+        mean = int(totals[at]) / MILLION / n if n else None
+        told.append([EDGES[at], EDGES[at + 1], mean, *share_cells(right, n)])
+    n = int(counts[:, 0].sum())
+    chosen = "drawings chosen at random, labeled blind" if is_random(filters) else "labeled ones"
+    return Figure(
+        name="reliability",
+        title="May one believe its confidence?",
+        sentence=calibration_in_words(told, n),
+        sampled_from=f"From {n:,} {chosen}; by the digit the model read.",
+        warning="" if is_random(filters) else BIASED,
+        columns=[
+            Column("from", "Confidence from", "number"),
+            Column("to", "to", "number"),
+            Column("mean", "Mean confidence", "share"),
+            *share_columns(),
+        ],
+        rows=told,
+    )
+
+
+# -- counts -------------------------------------------------------------------------------------
+
+
+def by_month(filters: Filters) -> dict[date, Counts]:
+    """Drawings of each month by bin, (BINS,)."""
+    found: defaultdict[date, Counts] = defaultdict(lambda: np.zeros(BINS, np.int64))
+    for each in months(filters, "confidences"):
+        found[each.month] += of_digit(each["confidences"], filters)
+    return found
+
+
+def monthly(filters: Filters) -> tuple[dict[date, Counts], dict[date, int]]:
+    """By month: drawings by bin, and their confidence added up in millionths."""
+    counts: defaultdict[date, Counts] = defaultdict(lambda: np.zeros(BINS, np.int64))
+    totals: defaultdict[date, int] = defaultdict(int)
+    for each in months(filters, "confidences", "confidence"):
+        counts[each.month] += of_digit(each["confidences"], filters)
+        totals[each.month] += int(of_digit(each["confidence"], filters))
+    return counts, totals
+
+
+def of_digit(counts: Counts, filters: Filters) -> Counts:
+    """Of the digit the model read, where one is asked for."""
+    return counts.sum(axis=0) if filters.digit is None else counts[filters.digit]
+
+
+def spread(counts: Counts, total: int) -> list[Any]:
+    n = int(counts.sum())
+    if not n:
+        return [0, None, None, None, None]
+    return [n, int(total) / MILLION / n, *(quantile(counts, share) for share in (0.25, 0.5, 0.75))]
+
+
+def quantile(counts: Counts, share: float) -> float:
+    """Within its bin as if drawings lay evenly there."""
+    running = np.concatenate([[0], np.cumsum(counts)])
+    return round(float(np.interp(share * running[-1], running, EDGES)), 4)
+
+
+# -- words --------------------------------------------------------------------------------------
+
+
+def everything(counts: Any) -> str:
+    n = int(sum(each.sum() for each in counts))
+    return f"All {n:,} drawings, labeled or not; nothing was sampled. {ASKED}"
+
+
+def sure_in_words(found: dict[date, Counts]) -> str:
+    told = {month: counts for month, counts in found.items() if counts.any()}
+    if not told:
+        return "There are no drawings of this kind yet."
+    sure = slice(EDGES.index(0.9), None)
+    said = [
+        f"{100 * told[month][sure].sum() / told[month].sum():.0f} of 100 drawings in"
+        f" {month:%B %Y} were read with a confidence of .9 or more"
+        for month in sorted({max(told), min(told)}, reverse=True)
+    ]
+    return "; ".join(said) + "."
+
+
+def mean_in_words(means: dict[str, tuple[Any, Any]]) -> str:
+    """`means`: by name, confidence added up in millionths and how many."""
+    told = {name: int(total) / MILLION / int(n) for name, (total, n) in means.items() if n}
+    if not told:
+        return "There are no drawings of this kind yet."
+    most, least = max(told, key=told.__getitem__), min(told, key=told.__getitem__)
+    return (
+        f"Mean confidence was highest for {most}, {told[most]:.3f},"
+        f" and lowest for {least}, {told[least]:.3f}."
+    )
+
+
+def calibration_in_words(rows: Sequence[Sequence[Any]], n: int) -> str:
+    """The mean distance of confidence from accuracy, over the bins."""
+    if not n:
+        return "No drawing of this kind is labeled yet."
+    error = sum(abs(row[2] - row[5]) * row[3] for row in rows if row[3]) / n
+    gap = sum((row[2] - row[5]) * row[3] for row in rows if row[3]) / n
+    way = "surer than it may be" if gap > 0 else "less sure than it may be"
+    return (
+        f"On average confidence is {100 * error:.1f} of 100 away from the share that was right;"
+        f" all in all the model is {100 * abs(gap):.1f} of 100 {way}."
+    )

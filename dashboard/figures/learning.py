@@ -1,0 +1,135 @@
+"""The learning curve: labels a version learned from against its error."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from django.db.models import CharField, IntegerField, OuterRef, QuerySet, Subquery, Value
+from django.db.models.expressions import Combinable
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
+from django.db.models.functions import Cast, Concat
+
+from dashboard.figure import Column, Figure, Share, share_cells, share_columns
+from dashboard.figures.replay import FIELDS, Count, counted, warning
+from dashboard.filters import Filters
+from dashboard.models import Replay
+from predictions.models import ModelVersion
+from training.models import GateReport, Promotion
+
+HOLDOUT = [
+    Column("holdout_n", "Held-out drawings", "count"),
+    Column("holdout_wrong", "Of them read wrong", "count"),
+    Column("holdout_share", "Error on them", "share"),
+    Column("holdout_low", "95 % from", "share"),
+    Column("holdout_high", "95 % to", "share"),
+    Column("holdout_enough", "Enough of them", "yesno"),
+]
+
+
+def as_of() -> Combinable:
+    """Changes with the replay's counts, the gate's reports and the versions."""
+    newest = (
+        Subquery(model.objects.order_by("-pk").values("pk")[:1])
+        for model in (GateReport, ModelVersion, Promotion)
+    )
+    counts = Subquery(Replay.objects.values("counts_made")[:1])
+    # PostgreSQL joins texts alone.
+    said = (Cast(each, CharField()) for each in (counts, *newest))
+    return Concat(*(part for each in said for part in (each, Value("-"))))
+    rests_on = (
+        Replay.objects.values("counts_made")[:1],
+        *(
+            model.objects.order_by("-pk").values("pk")[:1]
+            for model in (GateReport, ModelVersion, Promotion)
+        ),
+    )
+    parts = (Cast(Subquery(each), CharField()) for each in rests_on)
+    return Concat(*(text for part in parts for text in (part, Value("-"))))
+
+
+def curve(filters: Filters) -> Figure:
+    """Error on audited drawings, and on what the gate judged by, over labels learned from."""
+    by_version = over_all_months(filters)
+    rows = []
+    for key, name, state, labels, n, right in versions_of(filters):
+        found = by_version[key]
+        wrong = (n or 0) - (right or 0)
+        rows.append(
+            [
+                name,
+                state,
+                labels or 0,  # trained without labels of ours
+                *share_cells(found.n - found.right, found.n, of=found.error),
+                *share_cells(wrong, n or 0),
+            ]
+        )
+    rows.sort(key=lambda row: row[2])
+    return Figure(
+        name="learning-curve",
+        title="Learning curve",
+        sentence=in_words(rows),
+        sampled_from=(
+            "Error on drawings chosen at random, labeled blind, every version on the same ones"
+            " except those it learned from; beside it, error on the drawings the gate held back"
+            " from learning when it judged the version."
+        ),
+        warning=warning(filters),
+        columns=[
+            Column("version", "Version", "version"),
+            Column("state", "State", "text"),
+            Column("labels", "Labels learned from", "count"),
+            *share_columns("Read wrong", "Error"),
+            *HOLDOUT,
+        ],
+        rows=rows,
+    )
+
+
+def over_all_months(filters: Filters) -> defaultdict[int, Count]:
+    counts, _ = counted(filters)
+    by_version: defaultdict[int, Count] = defaultdict(Count)
+    for (version, _), found in counts.items():
+        by_version[version].add(getattr(found, name) for name in FIELDS)
+    return by_version
+
+
+def versions_of(filters: Filters) -> QuerySet[ModelVersion, tuple[Any, ...]]:
+    """Key, name, state, labels learned from, and how the gate's last comparison went."""
+    drawings = KeyTransform("drawings", "figures")
+    last = (
+        GateReport.objects.filter(candidate=OuterRef("pk"))
+        .order_by("-pk")
+        .annotate(
+            judged=Cast(KeyTextTransform("n", drawings), IntegerField()),
+            right=Cast(KeyTextTransform("right_after", drawings), IntegerField()),
+        )
+    )
+    versions = ModelVersion.objects.annotate(
+        judged=Subquery(last.values("judged")[:1]),
+        judged_right=Subquery(last.values("right")[:1]),
+    )
+    if filters.version:
+        versions = versions.filter(name=filters.version)
+    return versions.order_by("pk").values_list(
+        "pk", "name", "state", "run__snapshot__count", "judged", "judged_right"
+    )
+
+
+def in_words(rows: list[list[Any]]) -> str:
+    told = [row for row in rows if row[3]]
+    if not told:
+        return "No version has read an audited drawing yet."
+    if len(told) == 1 or told[0][2] == told[-1][2]:
+        return f"So far one point: {point(told[-1])}."
+    return f"From {point(told[0])} to {point(told[-1])}."
+
+
+def point(row: list[Any]) -> str:
+    name, _, labels, n, wrong, *_ = row
+    share = Share(*row[5:8])
+    return (
+        f"{name}, which learned from {labels:,} labels and reads {100 * share.value:.1f} of 100"
+        f" drawings wrong (between {100 * share.low:.1f} and {100 * share.high:.1f},"
+        f" {wrong:,} of {n:,})"
+    )

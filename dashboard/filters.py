@@ -1,0 +1,125 @@
+"""Which drawings a view speaks of. Filters live in the address: a link shows the same view."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import Any, Self
+from urllib.parse import urlencode
+
+from labeling.models import Stream
+from predictions.errors import Declined
+from predictions.models import Prediction
+
+ALL = "all"  # every labeled drawing, however it came to be labeled
+SOURCES = tuple(Prediction.Source.values)
+STREAMS = (*Stream.values, ALL)
+LONGEST_NAME = 60  # of a version
+MONTH = re.compile(r"(\d{4})-(\d{2})")
+
+
+class UnknownFilter(Declined):
+    """The address asks for something there is not; names what."""
+
+    code = "invalid"
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Empty means no limit, but for the stream: there each figure says what it takes then."""
+
+    first: date | None = None  # the first day of the first month
+    last: date | None = None  # the first day of the last month, which belongs to it
+    digit: int | None = None  # labeled so; as read, where a figure speaks of drawings without label
+    version: str = ""
+    source: str = ""
+    stream: str = ""
+
+    @classmethod
+    def parse(cls, query: Mapping[str, str]) -> Self:
+        """What an address says; anything it does not know is refused by name."""
+        if unknown := sorted(set(query) - set(READERS)):
+            raise UnknownFilter(unknown[0], f"There is no filter {unknown[0]!r}.")
+        given = {name: READERS[name](name, text) for name, text in query.items() if text}
+        found = cls(**given)
+        if found.first and found.last and found.first > found.last:
+            raise UnknownFilter("last", "The period ends before it begins.")
+        return found
+
+    def as_query(self) -> str:
+        """The same filters as an address has them; equal filters, equal text."""
+        said = {name: text_of(getattr(self, name)) for name in READERS}
+        return urlencode({name: text for name, text in said.items() if text})
+
+    @property
+    def in_words(self) -> str:
+        """For a sentence: empty where nothing is filtered."""
+        said = []
+        if self.first or self.last:
+            said.append(period_in_words(self.first, self.last))
+        if self.digit is not None:
+            said.append(f"digit {self.digit}")
+        said += [text for text in (self.version, self.source, self.stream) if text]
+        return ", ".join(said)
+
+
+def period_in_words(first: date | None, last: date | None) -> str:
+    if first == last and first is not None:
+        return f"{first:%B %Y}"
+    if first is None:
+        return f"until {last:%B %Y}"
+    return f"{first:%B %Y} to {last:%B %Y}" if last else f"since {first:%B %Y}"
+
+
+def text_of(value: Any) -> str:
+    if isinstance(value, date):
+        return f"{value:%Y-%m}"
+    return "" if value is None else str(value)
+
+
+def read_month(name: str, text: str) -> date:
+    found = MONTH.fullmatch(text)
+    try:
+        if found is None:
+            raise ValueError(text)
+        return date(int(found[1]), int(found[2]), 1)
+    except ValueError:
+        raise UnknownFilter(name, f"{name} must be a month such as 2026-09.") from None
+
+
+def read_digit(name: str, text: str) -> int:
+    if len(text) != 1 or text not in "0123456789":
+        raise UnknownFilter(name, f"{name} must be a digit from 0 to 9.")
+    return int(text)
+
+
+def read_version(name: str, text: str) -> str:
+    if len(text) > LONGEST_NAME or not text.isprintable():
+        raise UnknownFilter(name, "There is no such version.")
+    return text
+
+
+def one_of(choices: tuple[str, ...]) -> Callable[[str, str], str]:
+    def read(name: str, text: str) -> str:
+        if text not in choices:
+            raise UnknownFilter(name, f"{name} must be one of {', '.join(choices)}.")
+        return text
+
+    return read
+
+
+READERS: dict[str, Callable[[str, str], Any]] = {
+    "first": read_month,
+    "last": read_month,
+    "digit": read_digit,
+    "version": read_version,
+    "source": one_of(SOURCES),
+    "stream": one_of(STREAMS),
+}
+assert list(READERS) == [field.name for field in fields(Filters)]

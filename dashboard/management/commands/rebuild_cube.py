@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from dashboard.counting import catch_up, marks
+from dashboard.rebuild import every_month, rebuild
+from labeling.models import LabelEvent
+from predictions.errors import Declined
+from predictions.models import Prediction
+
+
+class Command(BaseCommand):
+    help = "Count every prediction and label event from nothing, and mend what differs."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--check", action="store_true", help="only look; fail on differences")
+
+    def handle(self, *, check: bool, verbosity: int, **options: Any) -> None:
+        quiet = True if verbosity < 1 else None  # None: where nobody watches
+        self.count(quiet)
+        total = len(list(every_month())) + 1
+        with tqdm(total=total, unit=" months", disable=quiet) as bar:
+
+            def progress(name: str) -> None:
+                bar.set_postfix_str(name)
+                bar.update()
+
+            try:
+                found = rebuild(mend=not check, progress=progress)
+            except Declined as declined:
+                raise CommandError(str(declined)) from declined
+        said = (
+            f"{found.months:,} months looked at: {found.cells:,} cells, {found.sums:,} sums and "
+            f"{found.flows:,} flows differed from the logs."
+        )
+        if check and len(found):
+            raise CommandError(said)
+        self.stdout.write(self.style.SUCCESS(said))
+
+    def count(self, quiet: bool | None) -> None:
+        """What is not counted yet, first."""
+        at = marks()
+        left = Prediction.objects.filter(pk__gt=at.prediction).count()
+        left += LabelEvent.objects.filter(pk__gt=at.event).count()
+        with tqdm(total=left, unit=" rows", disable=quiet) as bar:
+            catch_up(progress=lambda predictions, events: bar.update(predictions + events))

@@ -1,0 +1,416 @@
+"""Counts derived from predictions and label events; all of them can be computed again."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from dashboard.axes import BINS, DAYS, DIGITS, LABELS
+from dashboard.fields import CountsField
+from dashboard.flow import ACTS
+from predictions.models import ModelVersion, Prediction, is_digit
+
+
+class Mark(models.Model):
+    """How far the two logs are counted. One row; it moves with the counts or not at all."""
+
+    prediction = models.BigIntegerField(default=0, help_text="Every key up to it is counted.")
+    event = models.BigIntegerField(default=0, help_text="Labels are counted as they stood then.")
+    changes = models.BigIntegerField(default=0, help_text="How often the counts were written.")
+    moved_at = models.DateTimeField(default=timezone.now)
+    busy_until = models.DateTimeField(null=True, help_text="Somebody counts; others need not.")
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_mark")]
+
+    def __str__(self) -> str:
+        return f"up to prediction {self.prediction} and event {self.event}"
+
+
+class Cell(models.Model):
+    """How many drawings share all of this. What every other table here is a sum of."""
+
+    pk = models.CompositePrimaryKey(
+        "day", "version", "predicted", "label", "bin", "stream", "source", "is_settled", "chance"
+    )
+    day = models.DateField(help_text="It was drawn on, in the configured time zone.")
+    version = models.ForeignKey(
+        ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    predicted = models.PositiveSmallIntegerField()
+    label = models.PositiveSmallIntegerField(help_text="0 to 9, 10 unreadable, 11 none.")
+    bin = models.PositiveSmallIntegerField(help_text="Of confidence: between which EDGES.")
+    stream = models.CharField(
+        max_length=8, blank=True, help_text="audit, or the stream of the label that stands."
+    )
+    source = models.CharField(max_length=6)
+    is_settled = models.BooleanField()
+    chance = models.PositiveIntegerField(help_text="Of being audited, in millionths.")
+    count = models.BigIntegerField()
+    confidence = models.BigIntegerField(help_text="Added up, in millionths.")
+
+    class Meta:
+        # Emptied cells are swept away as soon as they are.
+        indexes = [models.Index(fields=["day"], condition=Q(count=0), name="cell_emptied")]
+
+    def __str__(self) -> str:
+        return f"{self.count} read as {self.predicted} on {self.day}"
+
+
+class MonthSums(models.Model):
+    """One month's cells added up, packed: its size does not grow with the drawings."""
+
+    month = models.DateField(help_text="Its first day.")
+    version = models.ForeignKey(
+        ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    source = models.CharField(max_length=6)
+    stream = models.CharField(max_length=8, blank=True)
+    chance = models.PositiveIntegerField()
+    readings = CountsField(
+        shape=(DIGITS, LABELS, 2), help_text="By predicted, label, and whether it is settled."
+    )
+    days = CountsField(
+        shape=(DAYS, LABELS, 3), help_text="By day and label: drawings, read right, settled."
+    )
+    confidences = CountsField(shape=(DIGITS, BINS), help_text="By predicted and bin.")
+    confidence = CountsField(
+        shape=(DIGITS,), dtype="<i8", help_text="By predicted, added up, in millionths."
+    )
+    judged = CountsField(
+        shape=(DIGITS, BINS, 2), help_text="By predicted and bin: labeled readable, read right."
+    )
+    judged_confidence = CountsField(
+        shape=(DIGITS, BINS), dtype="<i8", help_text="Of the readable, added up, in millionths."
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["stream", "month", "version", "source", "chance"], name="one_sum_of_a_month"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}, {self.stream or 'no stream'}"
+
+
+class MonthFlow(models.Model):
+    """What labelers did in a month, day by day."""
+
+    month = models.DateField(help_text="Its first day.")
+    version = models.ForeignKey(
+        ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    source = models.CharField(max_length=6)
+    stream = models.CharField(max_length=8, blank=True, help_text="They were shown it from.")
+    acts = CountsField(shape=(DAYS, len(ACTS)), help_text="By day and act.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["month", "version", "source", "stream"], name="one_flow_of_a_month"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}, {self.stream or 'no stream'}"
+
+
+class Check(models.Model):
+    """The counts were held against a recount from nothing."""
+
+    made_at = models.DateTimeField(default=timezone.now)
+    months = models.PositiveIntegerField(help_text="How many were looked at, the newest first.")
+    of_months = models.PositiveIntegerField()
+    differences = models.PositiveIntegerField(help_text="Rows that were not what they should be.")
+    seconds = models.FloatField()
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.differences} differences in {self.months} months"
+
+
+class ReplayItem(models.Model):
+    """An audited drawing with a readable label: what every version is asked to read again."""
+
+    prediction = models.OneToOneField(
+        Prediction, on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
+    month = models.DateField(help_text="The first day of the month it was drawn in.")
+    glyph_digest = models.UUIDField()
+    digit = models.PositiveSmallIntegerField(help_text="Its label, whatever the label's state.")
+    chance = models.FloatField(help_text="The chance it had of being audited.")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["month"], name="replay_item_of_month"),
+            models.Index(fields=["glyph_digest"], name="replay_item_of_glyph"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=is_digit("digit"), name="replay_item_is_a_digit")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.prediction_id} is {self.digit}"
+
+
+class ReplayReading(models.Model):
+    """What a version reads in a glyph. Neither ever changes, so it is read once."""
+
+    version = models.ForeignKey(
+        ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    glyph_digest = models.UUIDField()
+    digit = models.PositiveSmallIntegerField()
+    confidence = models.FloatField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["glyph_digest", "version"], name="one_replay_reading_a_version_a_glyph"
+            ),
+            models.CheckConstraint(condition=is_digit("digit"), name="replay_reading_is_a_digit"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.digit} by {self.version_id}"
+
+
+class ReplayMonth(models.Model):
+    """How often something about a month changed, and how many of the changes are counted."""
+
+    month = models.DateField(primary_key=True)
+    changes = models.PositiveIntegerField(default=0)
+    counted = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}"
+
+
+class ReplayCell(models.Model):
+    """One version over one month's audits that show one digit."""
+
+    version = models.ForeignKey(
+        ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    month = models.DateField()
+    digit = models.PositiveSmallIntegerField()
+    n = models.PositiveIntegerField(help_text="Read, and never learned from.")
+    right = models.PositiveIntegerField()
+    # Drawings had different chances of being audited where the setting changed within a month.
+    weight = models.FloatField(help_text="Sum of 1 / chance over the n.")
+    weight_right = models.FloatField(help_text="The same over those that were read right.")
+    weight_squares = models.FloatField(help_text="Sum of the squares; tells what n is worth.")
+    learned = models.PositiveIntegerField(help_text="Left out: the version learned from them.")
+    unread = models.PositiveIntegerField(help_text="Still to be read.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["month", "version", "digit"], name="one_replay_cell_a_place"
+            ),
+            models.CheckConstraint(condition=is_digit("digit"), name="replay_cell_is_a_digit"),
+            models.CheckConstraint(
+                condition=Q(right__lte=F("n")), name="replay_cell_right_at_most_n"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.right} of {self.n}"
+
+
+class ReplayPair(models.Model):
+    """Two versions over the same audits of one month that show one digit."""
+
+    month = models.DateField()
+    first = models.ForeignKey(
+        ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    second = models.ForeignKey(
+        ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    digit = models.PositiveSmallIntegerField()
+    n = models.PositiveIntegerField(help_text="Read by both, learned from by neither.")
+    better = models.PositiveIntegerField(help_text="The second right, the first wrong.")
+    worse = models.PositiveIntegerField(help_text="The first right, the second wrong.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["first", "second", "month", "digit"], name="one_replay_pair_a_place"
+            ),
+            models.CheckConstraint(
+                condition=Q(first__lt=F("second")), name="replay_pair_older_first"
+            ),
+        ]
+        indexes = [models.Index(fields=["month"], name="replay_pair_of_month")]
+
+    def __str__(self) -> str:
+        return f"{self.better} better, {self.worse} worse of {self.n}"
+
+
+class Replay(models.Model):
+    """How far the replay has come. One row; everything in it is for people and for speed."""
+
+    last_event = models.BigIntegerField(default=0, help_text="Label events taken in up to here.")
+    events_seen = models.PositiveIntegerField(
+        default=0, help_text="Of the last ones, to notice those that were committed late."
+    )
+    complete_as = models.CharField(
+        max_length=60, default="", help_text="What there was when nothing was left to do."
+    )
+    counts_made = models.PositiveBigIntegerField(
+        default=0, help_text="How often a month was counted; equal numbers, equal figures."
+    )
+    readings_done = models.PositiveIntegerField(default=0)
+    readings_wanted = models.PositiveIntegerField(default=0)
+    problems = models.JSONField(default=dict, help_text="Why a version could not be asked.")
+    rung_at = models.DateTimeField(null=True, help_text="A job was asked for and has not begun.")
+    worked_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_replay")]
+
+    def __str__(self) -> str:
+        return f"{self.readings_done} of {self.readings_wanted} readings"
+
+
+class DigitMap(models.Model):
+    """Drawings laid out in two dimensions by what one version's network makes of them."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+")
+    made_at = models.DateTimeField(default=timezone.now)
+    last_event = models.BigIntegerField(help_text="Labels as they stood after this event.")
+    method = models.CharField(max_length=80, help_text="How, in words, with its settings.")
+    audits = models.PositiveIntegerField(help_text="Drawings chosen at random.")
+    others = models.PositiveIntegerField(help_text="Drawings labeled for another reason.")
+    problem = models.TextField(blank=True, help_text="Why there is no map, or empty.")
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.audits + self.others} drawings by {self.version_id}"
+
+
+class MapPoint(models.Model):
+    """Where one drawing lies, with all that a chart shows of it."""
+
+    map = models.ForeignKey(DigitMap, on_delete=models.CASCADE, related_name="points")
+    prediction = models.ForeignKey(
+        Prediction, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    public_id = models.UUIDField()
+    x = models.FloatField()
+    y = models.FloatField()
+    label = models.PositiveSmallIntegerField()
+    read = models.PositiveSmallIntegerField(help_text="By the map's version.")
+    confidence = models.FloatField()
+    is_audit = models.BooleanField()
+    source = models.CharField(max_length=6)
+    day = models.DateField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["map", "prediction"], name="one_map_point_a_drawing"),
+            models.CheckConstraint(
+                condition=is_digit("label") & is_digit("read"), name="map_point_is_of_digits"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label} at {self.x:.2f}, {self.y:.2f}"
+
+
+class Demo(models.Model):
+    """A made-up history is in this database, and what was there before it. One row."""
+
+    seed = models.BigIntegerField()
+    drawings = models.PositiveIntegerField()
+    digits = models.CharField(max_length=8, help_text="What stood in for drawings.")
+    first = models.DateTimeField()
+    until = models.DateTimeField()
+    made_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+    before = models.JSONField(help_text="What its removal puts back.")
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_demo")]
+
+    def __str__(self) -> str:
+        return f"{self.drawings} drawings, seed {self.seed}"
+
+
+class RReport(models.Model):
+    """The dashboard's charts drawn by R: asked for on a page, made by a worker."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    ACTIVE = (State.QUEUED, State.RUNNING)
+
+    state = models.CharField(max_length=7, choices=State, default=State.QUEUED)
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    asked_at = models.DateTimeField(default=timezone.now)
+    changed_at = models.DateTimeField(default=timezone.now)
+    query = models.CharField(max_length=500, blank=True, help_text="The filters, as an address.")
+    progress = models.FloatField(default=0, help_text="0 to 1.")
+    reason = models.TextField(blank=True, help_text="Why it failed, in words.")
+
+    class Meta:
+        ordering = ["-pk"]
+        permissions = [("draw_in_r", "Can have the dashboard drawn in R")]
+        constraints = [
+            models.UniqueConstraint(
+                models.Value(1),
+                condition=Q(state__in=["queued", "running"]),
+                name="one_active_r_report",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"R report {self.pk} ({self.state})"
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in self.ACTIVE
+
+    def filters(self) -> dict[str, str]:
+        return dict(parse_qsl(self.query))
+
+
+class RChart(models.Model):
+    """One picture of a report. Rows, because hosts share nothing but the database."""
+
+    class Kind(models.TextChoices):
+        PNG = "png", "image/png"
+        PDF = "pdf", "application/pdf"
+
+    report = models.ForeignKey(RReport, on_delete=models.CASCADE, related_name="charts")
+    place = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=60)
+    kind = models.CharField(max_length=3, choices=Kind)
+    content = models.BinaryField()
+
+    class Meta:
+        ordering = ["place"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["report", "name", "kind"], name="one_chart_of_a_name_and_kind_a_report"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}.{self.kind}"

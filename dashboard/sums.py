@@ -1,0 +1,114 @@
+"""Reading the cube: every figure is made of one query of packed sums, whose number does not grow
+with the drawings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from dashboard.axes import after
+from dashboard.fields import Counts
+from dashboard.filters import ALL, Filters
+from dashboard.models import MonthFlow, MonthSums
+from labeling.models import Stream
+from training.models import Promotion
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """One month of one version, source, stream and chance of being audited."""
+
+    month: date
+    version: str
+    source: str
+    stream: str
+    chance: int
+    counts: dict[str, Counts]
+
+    def __getitem__(self, name: str) -> Counts:
+        return self.counts[name]
+
+
+def months(filters: Filters, *names: str, stream: str = ALL) -> list[Sum]:
+    """The sums a figure asks for, oldest first; `stream` is what it takes unless told otherwise."""
+    rows = within(MonthSums.objects.all(), filters)
+    if (wanted := filters.stream or stream) != ALL:
+        rows = rows.filter(stream=wanted)
+    keys = ("month", "version__name", "source", "stream", "chance")
+    return [
+        Sum(*row[:5], dict(zip(names, row[5:], strict=True)))  # type: ignore[call-arg]
+        for row in rows.order_by("month", "version").values_list(*keys, *names)
+    ]
+
+
+def within(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:
+    if filters.first:
+        rows = rows.filter(month__gte=filters.first)
+    if filters.last:
+        rows = rows.filter(month__lte=filters.last)
+    if filters.version:
+        rows = rows.filter(version__name=filters.version)
+    if filters.source:
+        rows = rows.filter(source=filters.source)
+    return rows
+
+
+def flows(filters: Filters) -> list[tuple[date, Counts]]:
+    """(month, acts by day) of what labelers did, oldest first."""
+    rows = within(MonthFlow.objects.all(), filters)
+    if filters.stream not in {"", ALL}:
+        rows = rows.filter(stream=filters.stream)
+    return list(rows.order_by("month").values_list("month", "acts"))
+
+
+def unlimited(filters: Filters) -> Filters:
+    """The same over all time."""
+    return replace(filters, first=None, last=None)
+
+
+def totals(rows: Iterable[Sum], name: str) -> dict[tuple[date, int], Counts]:
+    """Added up over versions, sources and streams: by month and chance of being audited."""
+    found: dict[tuple[date, int], Counts] = {}
+    for each in rows:
+        key = each.month, each.chance
+        found[key] = found[key] + each[name] if key in found else each[name]
+    return found
+
+
+def days_of(month: date) -> list[date]:
+    """The days the month has."""
+    return [month + timedelta(days=at) for at in range((after(month) - month).days)]
+
+
+def is_random(filters: Filters) -> bool:
+    """Whether drawings were chosen at random; every figure of accuracy says so or warns."""
+    return filters.stream in {"", Stream.AUDIT}
+
+
+def every_month(found: Sequence[date]) -> Iterator[date]:
+    """From the first to the last, those without a row too: they are gaps."""
+    if not found:
+        return
+    month, last = min(found), max(found)
+    while month <= last:
+        yield month
+        month = after(month)
+
+
+def promotions() -> list[dict[str, str]]:
+    """What went live when: marks on the lines over time."""
+    rows = Promotion.objects.order_by("made_at", "pk").values_list("made_at", "after__name", "kind")
+    return [
+        {
+            "at": timezone.localtime(at).isoformat(),
+            "month": f"{timezone.localtime(at):%Y-%m}",
+            "title": f"{name} went live" if kind == Promotion.Kind.PROMOTION
+            else f"back to {name}",
+        }
+        for at, name, kind in rows
+    ]  # fmt: skip

@@ -1,0 +1,65 @@
+"""What background workers are asked to do, by dotted path. Small dictionaries out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django_q.tasks import async_task
+
+from dashboard import clusters
+from dashboard import replay as replays
+from predictions.errors import Declined
+from training.promotion import live_version
+
+COUNT_FOR = 45.0  # seconds; the next job goes on
+CHECK_FOR = 200.0  # seconds; a worker's job may take 300
+
+
+def count() -> dict[str, Any]:
+    """Bring the cube up to date with what was captured and labeled."""
+    from dashboard.counting import catch_up
+
+    at = catch_up(seconds=COUNT_FOR)
+    return {"prediction": at.prediction, "event": at.event}
+
+
+def check() -> dict[str, Any]:
+    """Hold the cube against a recount from nothing and note what was found."""
+    from dashboard.rebuild import check
+
+    try:
+        made = check(seconds=CHECK_FOR)
+    except Declined as declined:
+        return {"declined": str(declined)}
+    return {"months": made.months, "differences": made.differences}
+
+
+def look_after_replay() -> dict[str, Any]:
+    """Every minute: ask for the jobs that would find something to do."""
+    due = {"replay": replays.is_due() and replays.ring(), "map": clusters.is_due()}
+    if due["map"]:
+        async_task("dashboard.tasks.digit_map", task_name="digit map")
+    return due
+
+
+def replay() -> dict[str, Any]:
+    """A slice of the replay; it asks for the next one while something is left."""
+    replays.answer_bell()
+    progress = replays.work()
+    if not progress.is_complete:
+        replays.ring()
+    return {"done": progress.done, "wanted": progress.wanted}
+
+
+def digit_map() -> dict[str, Any]:
+    """A map by the live version, unless another job made it meanwhile."""
+    version = live_version()
+    if version is None or not clusters.is_due():
+        return {"made": False}
+    return {"made": True, "version": version.name, "exit": clusters.make_apart(version)}
+
+
+def recount_replay() -> dict[str, Any]:
+    """Every night: from the logs again, also without what was deleted since."""
+    replays.rebuild()
+    return replay()

@@ -1,0 +1,73 @@
+"""How a figure stands on a page."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+from django import template
+
+from dashboard.compare import points
+from dashboard.figure import Column, Figure
+from dashboard.heat import GRIDS
+from dashboard.words import percent_in_words, value_in_words
+
+register = template.Library()
+
+
+@register.inclusion_tag("dashboard/_figure.html", takes_context=True)
+def figure(context: template.Context, name: str, **options: Any) -> dict[str, Any]:
+    """One of the page's figures: its words, its chart or heat map, its table, and its files.
+
+    Options: `wide` is as wide as the page, `high` stands beside two others, `tall` has a higher
+    chart, `beside` names a second chart of the same figure, `hint` says how to read it.
+    """
+    if name not in context["figures"]:
+        return {}
+    found: Figure = context["figures"][name]
+    return {
+        "figure": found,
+        "query": context["query"],
+        "grid": GRIDS[name](found, dict(parse_qsl(context["query"]))) if name in GRIDS else None,
+        "sees_drawings": context["sees_drawings"],
+        **options,
+    }
+
+
+@register.filter
+def day_in_words(time: str) -> str:
+    """The day of a moment in ISO's form."""
+    return value_in_words(time[:10], Column("at", "", "day"))
+
+
+@register.filter
+def cells(row: list[Any], figure: Figure) -> list[tuple[str, bool]]:
+    """A row's cells in words, and whether each is a number."""
+    return [
+        (value_in_words(value, column), column.kind in {"count", "share", "number"})
+        for value, column in zip(row, figure.columns, strict=True)
+    ]
+
+
+@register.filter
+def is_gray(row: list[Any], figure: Figure) -> bool:
+    """Whether a row rests on too few labels."""
+    keys = [column.key for column in figure.columns]
+    return "enough" in keys and not row[keys.index("enough")]
+
+
+@register.filter
+def as_percent(share: object) -> str:
+    return percent_in_words(share) if isinstance(share, float) else "–"
+
+
+@register.filter
+def as_hundred(share: float) -> str:
+    """How many of 100 drawings; whole where that says enough."""
+    return percent_in_words(share).removesuffix("%")
+
+
+@register.filter
+def as_points(share: float) -> str:
+    """A difference in points of a hundred, with its sign."""
+    return points(share)

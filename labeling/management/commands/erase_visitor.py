@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from labeling.erasure import erase_owner
+from predictions.models import Feedback, Prediction
+from predictions.visitors import Owner
+
+
+class Command(BaseCommand):
+    help = (
+        "Erase everything one visitor or one account drew, for good: pictures, owner and "
+        "addresses. What was read and labeled stays, to be counted. Without --yes it only says "
+        "how much that is. Exit code 0 when done or told, 1 when nobody of that name is known."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        whose = parser.add_mutually_exclusive_group(required=True)
+        whose.add_argument(
+            "visitor", nargs="?", type=uuid.UUID, help="as the admin's list of predictions has it"
+        )
+        whose.add_argument("--user", help="the name of an account")
+        whose.add_argument("--prediction", type=uuid.UUID, help="the id of any drawing of theirs")
+        parser.add_argument("--yes", action="store_true", help="it cannot be undone")
+        parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+
+    def handle(self, *args: Any, yes: bool, **options: Any) -> None:
+        owner = owner_named(options)
+        count = Prediction.objects.owned_by(owner).pictured().count()
+        erased = erase_owner(owner) if yes else 0
+        if options["json"]:
+            self.stdout.write(json.dumps({"drawings": count, "erased": erased}))
+        elif yes:
+            self.stdout.write(self.style.SUCCESS(f"{erased:,} drawings erased."))
+        else:
+            self.stdout.write(f"{count:,} drawings would be erased, for good. Say so with --yes.")
+
+
+def owner_named(options: dict[str, Any]) -> Owner:
+    if options["user"]:
+        user = User.objects.filter(username=options["user"]).first()
+        if user is None:
+            raise CommandError(f"There is no account {options['user']!r}.")
+        return Owner(user_id=user.pk)
+    visitor = options["visitor"]
+    if options["prediction"]:
+        drawn = Prediction.objects.filter(public_id=options["prediction"]).first()
+        if drawn is None or (drawn.user_id is None and drawn.visitor is None):
+            raise CommandError("There is no such drawing, or nobody owns it.")
+        if drawn.user_id is not None:
+            return Owner(user_id=drawn.user_id)
+        visitor = drawn.visitor
+    known = (
+        Prediction.objects.filter(visitor=visitor).exists()
+        or Feedback.objects.filter(visitor=visitor).exists()
+    )
+    if not known:
+        raise CommandError(f"No drawing and no feedback is from the visitor {visitor}.")
+    return Owner(visitor=visitor)

@@ -1,0 +1,119 @@
+"""Examples for the API's description: a word means one thing, so it has one example everywhere."""
+
+from __future__ import annotations
+
+import base64
+import io
+from functools import cache
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+ID = "8f0c2f5e-6d1b-4a39-9f6e-2b7c1d4e5a60"
+TIME = "2026-11-21T12:00:00Z"
+
+
+@cache
+def seven() -> str:
+    """A seven as a data URL, for whoever tries the first request from the documentation."""
+    image = Image.new("L", (56, 56), 255)
+    ImageDraw.Draw(image).line([(14, 12), (42, 12), (26, 46)], fill=0, width=5, joint="curve")
+    file = io.BytesIO()
+    image.save(file, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+WORDS: dict[str, Any] = {
+    "digit": 7,
+    "guess": 7,
+    "predicted": 7,
+    "confidence": 0.9993,
+    "probabilities": [0.0, 0.0001, 0.0, 0.0002, 0.0, 0.0, 0.0, 0.9993, 0.0001, 0.0003],
+    "strangeness": 0.01,
+    "model": "base-1",
+    "version": "base-2",
+    "parent": "base-1",
+    "before": "base-1",
+    "after": "base-2",
+    "against": "base-1",
+    "name": "base-1",
+    "glyph": "data:image/png;base64,iVBORw0KGgo=",
+    "glyph_url": f"/glyphs/{ID}.png",
+    "drawing_url": f"/drawings/{ID}.png",
+    "next": f"https://digits.example.org/api/v1/predictions/?before={ID}&limit=50",
+    "code": "invalid",
+    "message": "digit: A valid integer is required.",
+    "fields": {"digit": ["A valid integer is required."]},
+    "why": "It reads sevens better.",
+    "reasons": ["12 read better, 1 worse."],
+    "labeled_by": "ada",
+    "by": "ada",
+    "one": "ada",
+    "other": "bea",
+    "labeler": "ada",
+    "asked_by": "dee",
+    "over": "base-1",
+    "seconds": 1.4,
+    "correct": True,
+    "progress": 0.5,
+    "seed": 0,
+}
+
+
+def add_examples(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """A whole example for every body that is sent or answered."""
+    schemas = result["components"]["schemas"]
+    for schema in schemas.values():
+        if schema.get("type") == "object" and schema.get("properties"):
+            schema["example"] = example_of(schema, schemas)
+    return result
+
+
+def example_of(schema: dict[str, Any], schemas: dict[str, Any], name: str = "") -> Any:
+    if reference := reference_in(schema):
+        return example_of(schemas[reference.rpartition("/")[2]], schemas, name)
+    if schema.get("properties"):
+        return {
+            each: example_of(inner, schemas, each) for each, inner in schema["properties"].items()
+        }
+    kind = schema.get("type")
+    kind = kind[0] if isinstance(kind, list) else kind
+    if name == "image":
+        return seven()
+    if name in WORDS and fits(WORDS[name], kind):
+        return WORDS[name]
+    if "enum" in schema:
+        return schema["enum"][0]
+    return plain_example(schema, schemas, kind)
+
+
+def reference_in(schema: dict[str, Any]) -> str | None:
+    parts = [schema, *schema.get("allOf", []), *schema.get("oneOf", [])]
+    return next((part["$ref"] for part in parts if "$ref" in part), None)
+
+
+KINDS: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+}
+
+
+def fits(value: Any, kind: str | None) -> bool:
+    return isinstance(value, bool) == (kind == "boolean") and isinstance(
+        value, KINDS.get(kind or "", ())
+    )
+
+
+def plain_example(schema: dict[str, Any], schemas: dict[str, Any], kind: str | None) -> Any:
+    """By the kind alone."""
+    if kind == "string":
+        return {"uuid": ID, "date-time": TIME}.get(schema.get("format", ""), "text")
+    if kind == "array":
+        return [example_of(schema["items"], schemas)]
+    if kind in {"integer", "number"}:
+        return schema.get("minimum", 1) or 1
+    return {"boolean": False, "object": {}}.get(kind or "")

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from predictions.errors import Declined
+from predictions.tokens import make_token
+
+
+class Command(BaseCommand):
+    help = (
+        "Make a token with which a program works for an account, and print it once. "
+        "It allows what its scopes say, and never more than the account's roles."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        scopes = list(settings.TOKEN_SCOPES)
+        parser.add_argument("account", help="whose token it is: a user name")
+        parser.add_argument("--name", required=True, help="what will use it, such as 'lab robot'")
+        parser.add_argument(
+            "--scope",
+            action="append",
+            required=True,
+            choices=scopes,
+            dest="scopes",
+            help="what it may be used for; give it several times for several",
+        )
+        parser.add_argument(
+            "--days",
+            type=int,
+            default=settings.TOKEN_DAYS,
+            help=f"how long it lives, {settings.TOKEN_DAYS} at most",
+        )
+        parser.add_argument("--json", action="store_true", help="print an object for a program")
+
+    def handle(
+        self,
+        *,
+        account: str,
+        name: str,
+        scopes: list[str],
+        days: int,
+        json: bool,
+        **options: Any,
+    ) -> None:
+        owner = User.objects.filter(username=account).first()
+        if owner is None:
+            raise CommandError(f"There is no account {account!r}.")
+        try:
+            token, secret = make_token(owner, name=name, scopes=scopes, days=days)
+        except Declined as declined:
+            raise CommandError(str(declined)) from declined
+        if json:
+            ends = token.expires_at.isoformat()
+            self.stdout.write(as_json(token=secret, prefix=token.prefix, expires_at=ends))
+            return
+        self.stderr.write(
+            f"{token.name} may {' and '.join(token.scope_list)} for {owner} until "
+            f"{token.expires_at:%Y-%m-%d}. It is shown this once:"
+        )
+        self.stdout.write(secret)
+
+
+def as_json(**values: str) -> str:
+    return json.dumps(values)

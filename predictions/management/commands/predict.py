@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from predictions import capture
+from predictions.errors import Declined
+from predictions.images import MAX_BYTES
+from predictions.models import Prediction
+from predictions.network import Reading
+from predictions.recognizer import NoModel, recognizer
+from predictions.visitors import Owner
+
+AT_ONCE = 64  # images decoded, read and stored together
+IMAGES = {".png", ".jpg", ".jpeg", ".webp"}
+COLUMNS = ["file", "digit", "confidence", "strangeness", "model", "id", "refused"]
+SOME_REFUSED = 2  # exit code
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What is said of one file: a reading, or why there is none."""
+
+    file: str
+    digit: int | None = None
+    confidence: float | None = None
+    strangeness: float | None = None
+    model: str = ""
+    id: str = ""  # of the stored prediction
+    refused: str = ""
+
+    def cells(self) -> list[Any]:
+        values = [getattr(self, column) for column in COLUMNS]
+        return [
+            "" if value is None else f"{value:.4f}" if isinstance(value, float) else value
+            for value in values
+        ]
+
+
+class Command(BaseCommand):
+    help = (
+        "Read images of digits with the live version: files, or folders with all images in them. "
+        "Nothing is stored unless --store is given. Exit code 0: all were read; 2: some were "
+        "refused, and the table says why; 1: nothing could be done."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("paths", nargs="+", type=Path, help="images, or folders of images")
+        parser.add_argument("--store", action="store_true", help="keep them, as if drawn here")
+        parser.add_argument("--owner", help="with --store: the account they belong to")
+        kinds = parser.add_mutually_exclusive_group()
+        kinds.add_argument("--csv", action="store_true", help="comma separated values")
+        kinds.add_argument("--json", action="store_true", help="one object a line, for programs")
+
+    def handle(self, *, paths: list[Path], **options: Any) -> None:
+        owner = self.owner(options["owner"], stores=options["store"])
+        files = list(self.files(paths))
+        if not files:
+            raise CommandError(f"No image was found ({', '.join(sorted(IMAGES))}).")
+        read = stored if options["store"] else unstored
+        lines = read(self.progress(files), owner)
+        kind = "csv" if options["csv"] else "json" if options["json"] else "table"
+        try:
+            refused = self.write(lines, kind)
+        except NoModel as none:
+            raise CommandError(str(none)) from none
+        if refused:
+            self.stderr.write(f"{refused:,} of {len(files):,} images were refused.")
+            sys.exit(SOME_REFUSED)
+
+    def owner(self, name: str | None, *, stores: bool) -> Owner:
+        if name is None:
+            return Owner()
+        if not stores:
+            raise CommandError("--owner says whose they are; it needs --store.")
+        user = User.objects.filter(username=name).first()
+        if user is None:
+            raise CommandError(f"There is no account {name}.")
+        return Owner(user_id=user.pk)
+
+    def files(self, paths: Iterable[Path]) -> Iterator[Path]:
+        """The files that were named, and the images in the folders that were named."""
+        for path in paths:
+            if path.is_dir():
+                yield from sorted(each for each in path.rglob("*") if each.suffix.lower() in IMAGES)
+            elif path.is_file():
+                yield path
+            else:
+                raise CommandError(f"There is no file or folder {path}.")
+
+    def progress(self, files: list[Path]) -> Iterable[Path]:
+        is_long = len(files) > AT_ONCE
+        return tqdm(files, unit=" images", disable=not is_long or not sys.stderr.isatty())
+
+    def write(self, lines: Iterable[Line], kind: str) -> int:
+        """Print the lines as they come; how many were refused."""
+        refused = 0
+        writer = csv.writer(self.stdout, lineterminator="\n")
+        if kind == "csv":
+            writer.writerow(COLUMNS)
+        for line in lines:
+            refused += bool(line.refused)
+            if kind == "csv":
+                writer.writerow(line.cells())
+            elif kind == "json":
+                self.stdout.write(json.dumps({name: getattr(line, name) for name in COLUMNS}))
+            else:
+                self.stdout.write(in_words(line))
+        return refused
+
+
+def in_words(line: Line) -> str:
+    if line.refused:
+        return f"{line.file}  refused: {line.refused}"
+    assert line.strangeness is not None
+    doubt = "  (probably not a digit)" if line.strangeness >= 0.5 else ""
+    stored_as = f"  {line.id}" if line.id else ""
+    return f"{line.file}  {line.digit}  {line.confidence:.1%}{doubt}{stored_as}"
+
+
+def unstored(files: Iterable[Path], owner: Owner) -> Iterator[Line]:
+    """Read and forget; one forward pass for each chunk."""
+    for chunk in in_chunks(files):
+        sketches = [capture.sketch_or_refusal(content_of(file)) for file in chunk]
+        glyphs = [made.glyph for made in sketches if isinstance(made, capture.Sketch)]
+        answer = recognizer.read(np.stack(glyphs)) if glyphs else None
+        readings = iter(answer.readings if answer else ())
+        for file, made in zip(chunk, sketches, strict=True):
+            if isinstance(made, Declined):
+                yield Line(str(file), refused=str(made))
+            else:
+                assert answer is not None
+                yield line_of(file, next(readings), answer.version.name)
+
+
+def stored(files: Iterable[Path], owner: Owner) -> Iterator[Line]:
+    """Read and keep, as the API's batches are kept; one insert for each chunk."""
+    for chunk in in_chunks(files):
+        made = capture.capture_batch(
+            [content_of(file) for file in chunk], owner=owner, source=Prediction.Source.BATCH
+        )
+        for file, each in zip(chunk, made, strict=True):
+            if isinstance(each, Declined):
+                yield Line(str(file), refused=str(each))
+            else:
+                yield Line(
+                    str(file), each.digit, each.confidence, each.strangeness,
+                    each.version.name, str(each.public_id),
+                )  # fmt: skip
+
+
+def in_chunks(files: Iterable[Path]) -> Iterator[list[Path]]:
+    rest = iter(files)
+    while chunk := list(islice(rest, AT_ONCE)):
+        yield chunk
+
+
+def content_of(file: Path) -> bytes:
+    """No more of a file than it takes to refuse it."""
+    with file.open("rb") as opened:
+        return opened.read(MAX_BYTES + 1)
+
+
+def line_of(file: Path, reading: Reading, model: str) -> Line:
+    return Line(str(file), reading.digit, reading.confidence, reading.strangeness, model)

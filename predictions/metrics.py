@@ -1,0 +1,155 @@
+"""What Prometheus is told: counts of this web server's processes, and figures read from rows.
+
+Requests and predictions are counted where they happen: a row a request would cost more than the
+request. Several processes of one server add up in shared files (prometheus_client's multiprocess
+mode; config/counts.py makes their folder), and hosts are added up by Prometheus, which asks each.
+What the database knows (queue, labels, runs, workers) is read from it when asked, so that every
+host says the same; there take the maximum over hosts, not the sum.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.http import HttpRequest
+from django.utils.module_loading import autodiscover_modules
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+logger = logging.getLogger(__name__)
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+KEPT_FOR = 10.0  # seconds figures from rows are good for: several askers cost as much as one
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+counted = CollectorRegistry()
+requests = Counter("inkloop_requests", "Requests answered.", ["route", "status"], registry=counted)
+latency = Histogram(
+    "inkloop_request_seconds",
+    "From the first line of a request to the first of its answer.",
+    ["route"],
+    buckets=SECONDS,
+    registry=counted,
+)
+predictions = Counter(
+    "inkloop_predictions", "Predictions stored.", ["version", "source"], registry=counted
+)
+serving = Gauge(
+    "inkloop_serving",
+    "1 for the model version that answers in the process.",
+    ["version"],
+    multiprocess_mode="liveall",
+    registry=counted,
+)
+
+
+def note_request(route: str, status: int, seconds: float) -> None:
+    requests.labels(route, f"{status // 100}xx").inc()
+    latency.labels(route).observe(seconds)
+
+
+def note_predictions(version: str, source: str, count: int) -> None:
+    predictions.labels(version, source).inc(count)
+
+
+def note_serving(version: str, *, before: str | None) -> None:
+    if before is not None and before != version:
+        serving.labels(before).set(0)
+    serving.labels(version).set(1)
+
+
+# -- figures from rows ----------------------------------------------------------------------------
+
+Reader = Callable[[], Iterable[Metric]]
+readers: list[Reader] = []
+
+
+def reads(reader: Reader) -> Reader:
+    """Mark a function of an app's module `gauges` that reads figures from rows."""
+    readers.append(reader)
+    return reader
+
+
+def gauge(name: str, text: str, labels: Iterable[str] = ()) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"inkloop_{name}", text, labels=list(labels))
+
+
+class Rows(Collector):
+    """Everything the readers read; without a database that alone is said."""
+
+    def collect(self) -> Iterator[Metric]:
+        answers = gauge("database_answers", "1 when the database was asked and answered.")
+        try:
+            yield from [metric for reader in readers for metric in reader()]
+        except DatabaseError as refused:
+            logger.warning("no figures from rows: %s", refused)
+            answers.add_metric([], 0)
+        else:
+            answers.add_metric([], 1)
+        yield answers
+
+
+class Remembered:
+    """Figures from rows, read by one asker at a time and good for a few seconds."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._text = b""
+        self._read_at = float("-inf")
+
+    def text(self) -> bytes:
+        with self._lock:
+            if time.monotonic() - self._read_at >= KEPT_FOR:
+                autodiscover_modules("gauges")
+                registry = CollectorRegistry(auto_describe=False)
+                registry.register(Rows())
+                self._text = generate_latest(registry)
+                self._read_at = time.monotonic()
+            return self._text
+
+    def forget(self) -> None:
+        self._read_at = float("-inf")
+
+
+rows = Remembered()
+
+
+def exposition() -> bytes:
+    """All of it in Prometheus's text format."""
+    registry = counted
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry) + rows.text()
+
+
+# -- who may see it -------------------------------------------------------------------------------
+
+FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
+
+
+def may_look(request: HttpRequest) -> bool:
+    """Whoever shows the token; where none is set, only a caller on this machine itself.
+
+    What came through a proxy is not from this machine, even where the proxy stands on it and
+    nobody has counted it.
+    """
+    if settings.METRICS_TOKEN:
+        kind, _, shown = request.headers.get("Authorization", "").partition(" ")
+        return kind == "Bearer" and hmac.compare_digest(
+            shown.encode(errors="replace"), settings.METRICS_TOKEN.encode()
+        )
+    meta: dict[str, Any] = request.META
+    if any(name in meta for name in FORWARDED):
+        return False
+    return meta.get("REMOTE_ADDR") in {"127.0.0.1", "::1", ""}

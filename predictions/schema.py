@@ -1,0 +1,59 @@
+"""How the API describes itself: what the generator cannot see in our endpoints."""
+
+from __future__ import annotations
+
+import functools
+import json
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import conditional_page, require_safe
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
+
+from predictions.access import Everybody
+
+SAFE = {"GET", "HEAD", "OPTIONS"}
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "minLength": 8, "maxLength": 100, "pattern": "^[!-~]{8,100}$"},
+    OpenApiParameter.HEADER,
+    description="Sent again within a day, the same request is answered as it was, not repeated.",
+)
+
+
+class Schema(AutoSchema):
+    def get_auth(self) -> list[dict[str, Any]]:
+        """What is open to everybody needs no credentials, and takes them."""
+        found: list[dict[str, Any]] = super().get_auth()
+        if any(isinstance(each, Everybody) for each in self.view.get_permissions()):
+            found = [{}, *[each for each in found if each]]
+        return found
+
+    def get_override_parameters(self) -> list[Any]:
+        queries = getattr(self.view, "queries", {})
+        found = [queries[self.method]] if self.method in queries else []
+        return found if self.method in SAFE else [*found, IDEMPOTENCY_KEY]
+
+
+@functools.cache
+def described() -> bytes:
+    """The description, made once a process: making it takes most of a second."""
+    from drf_spectacular.generators import SchemaGenerator  # it imports this module
+
+    generator: Any = SchemaGenerator
+    schema = generator(api_version="v1").get_schema(request=None, public=True)
+    return json.dumps(schema, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+@login_not_required
+@require_safe
+@conditional_page
+def schema(request: HttpRequest) -> HttpResponse:
+    """OpenAPI 3.1 as JSON; unchanged, it is answered with 304."""
+    return HttpResponse(
+        described(),
+        content_type="application/vnd.oai.openapi+json",
+        headers={"Cache-Control": "public, no-cache"},
+    )

@@ -1,0 +1,55 @@
+"""Which request, job or run the process is at: one id from the proxy to the last line of a log."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import uuid
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+from django.conf import settings
+from django.http import HttpRequest
+
+HEADER = "X-Request-ID"
+WELL_FORMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
+UNROUTED, STATIC = "unrouted", "static"
+
+_current: ContextVar[str] = ContextVar("request_id", default="")
+
+
+def current() -> str:
+    """The id of what is being done; empty outside requests, jobs and runs."""
+    return _current.get()
+
+
+@contextlib.contextmanager
+def within(request_id: str) -> Iterator[None]:
+    """Whatever is logged in this block belongs to the request or run of this id."""
+    token = _current.set(request_id)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def begin(request_id: str) -> None:
+    """From now on, in a process that does one thing after another and says so each time."""
+    _current.set(request_id)
+
+
+def id_for(request: HttpRequest) -> str:
+    """The id a proxy of ours gave, where it can do no harm; else a new one."""
+    given = request.headers.get(HEADER, "")
+    if settings.PROXY_COUNT and WELL_FORMED.fullmatch(given):
+        return given
+    return uuid.uuid4().hex
+
+
+def route_of(request: HttpRequest) -> str:
+    """The name of what was asked for, without what stands in the address: that may be a secret."""
+    match = request.resolver_match
+    if match is None:
+        is_static = request.path_info.startswith(settings.STATIC_URL)
+        return STATIC if is_static else UNROUTED
+    return match.view_name or match.route

@@ -1,0 +1,36 @@
+// Two months or two versions side by side: bars from zero, each with its interval.
+
+const shared = document.querySelector("[data-figures]").dataset.figures;
+const { start, axis, color, count, options, records, shareAxis, told } = await import(shared);
+
+function sideBySide(figure) {
+  const found = records(figure);
+  const sides = [...new Set(found.map((each) => each.side))];
+  const parts = [...new Set(found.map((each) => each.part))];
+  const inks = ["--line-2", "--pen"];
+  return {
+    type: "bar",
+    data: {
+      labels: parts,
+      datasets: sides.map((side, at) => {
+        const rows = parts.map((part) => found.find((each) => each.side === side && each.part === part));
+        return {
+          label: side,
+          data: rows.map((each) => each?.share ?? null),
+          told: rows.map((each) => (each ? `${side}, ${each.part}: ${told(each)}` : "")),
+          intervals: rows.map((each) => (each && each.share !== null ? [each.low, each.high] : null)),
+          whiskerColor: color("--ink"),
+          backgroundColor: rows.map((each) => color(each?.enough ? inks[at] : "--few")), inLegend: color(inks[at]),
+          borderColor: color(inks[at]), borderWidth: 1.5,
+          borderRadius: 3, maxBarThickness: 40, categoryPercentage: 0.75, barPercentage: 0.9,
+        };
+      }),
+    },
+    options: options({
+      legend: true,
+      scales: { x: axis({ grid: { display: false } }), y: shareAxis({ min: 0 }) },
+    }),
+  };
+}
+
+start({ compare: sideBySide });

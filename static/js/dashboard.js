@@ -1,0 +1,163 @@
+// The dashboard for everybody: which chart belongs to which figure.
+
+const shared = document.querySelector("[data-figures]").dataset.figures;
+const {
+  start, axis, between, color, count, options, percent, placed, records, shareAxis, shareBars,
+  shareOverMonths, spreads, timeInWords, told,
+} = await import(shared);
+
+const MOST_MONTHS = 6; // told apart at a glance; of more, these are shown, evenly spaced
+
+/** Ten shares as slices: a digit's name stands on its slice, so no color has to be told apart. */
+function sharePie(figure) {
+  const found = records(figure);
+  const shade = (each, at) => (each.enough ? between("--pen", "--line-3", (at % 5) / 5 + (at >= 5 ? 0.1 : 0)) : color("--few"));
+  return {
+    type: "pie",
+    data: {
+      labels: found.map((each) => String(each.label)),
+      datasets: [{
+        data: found.map((each) => each.share), told: found.map((each) => `${each.label}: ${told(each)}`),
+        backgroundColor: found.map(shade), borderColor: color("--sheet"), borderWidth: 2,
+      }],
+    },
+    options: options({
+      layout: { padding: 6 }, interaction: { mode: "nearest", intersect: true },
+      tooltip: { callbacks: { title: () => "", label: (item) => item.dataset.told[item.dataIndex] } },
+    }),
+    plugins: [sliceNames],
+  };
+}
+
+const sliceNames = {
+  id: "sliceNames",
+  afterDatasetsDraw(chart) {
+    const pen = chart.ctx;
+    pen.save();
+    pen.font = "600 14px Inter, system-ui, sans-serif";
+    pen.fillStyle = color("--on-pen");
+    pen.textAlign = "center";
+    pen.textBaseline = "middle";
+    chart.getDatasetMeta(0).data.forEach((slice, at) => {
+      if (!slice.circumference) return;
+      const angle = (slice.startAngle + slice.endAngle) / 2;
+      const reach = slice.outerRadius * 0.76;
+      pen.fillText(chart.data.labels[at], slice.x + Math.cos(angle) * reach, slice.y + Math.sin(angle) * reach);
+    });
+    pen.restore();
+  },
+};
+
+/** What adds up over days, as the area it fills. */
+function sumOverDays(figure) {
+  const found = records(figure);
+  const days = found.map((each) => each.day);
+  return {
+    type: "line",
+    data: {
+      labels: days.map(timeInWords),
+      datasets: [{
+        label: figure.title, data: found.map((each) => each.total), stepped: true,
+        told: found.map((each) => `${count(each.total)} so far, ${count(each.new)} on this day`),
+        borderColor: color("--line-2"), borderWidth: 2.5, backgroundColor: color("--line-2", 0.15), fill: true,
+        pointRadius: 0, pointHoverRadius: 5, pointBackgroundColor: color("--line-2"),
+      }],
+    },
+    options: options({
+      marks: placed(figure.marks, days),
+      scales: {
+        x: axis({ grid: { display: false }, ticks: { autoSkipPadding: 24 } }),
+        y: axis({ min: 0, ticks: { precision: 0, maxTicksLimit: 6 } }),
+      },
+    }),
+  };
+}
+
+/** The rows of each month, oldest first; of many months a few, the first and the last among them. */
+function byMonth(figure) {
+  const groups = Map.groupBy(records(figure), (each) => each.month);
+  const months = [...groups.keys()].filter((month) => groups.get(month).some((each) => each.count));
+  const step = Math.max(1, (months.length - 1) / (MOST_MONTHS - 1));
+  const chosen = [...new Set(months.map((_, at) => months[Math.round(at * step)]))].filter(Boolean);
+  // The newer, the stronger: an order that every eye sees, and that survives a copier.
+  return chosen.map((month, at) => ({
+    month, rows: groups.get(month), name: timeInWords(month),
+    ink: between("--few", "--pen", chosen.length > 1 ? at / (chosen.length - 1) : 1),
+  }));
+}
+
+/** How many of a month's drawings were read with which confidence, month beside month. */
+function histogram(figure) {
+  const months = byMonth(figure);
+  const first = months[0]?.rows ?? [];
+  return {
+    type: "bar",
+    data: {
+      labels: first.map((each) => String(Math.round(100 * each.low))),
+      datasets: months.map(({ rows, name, ink }) => ({
+        label: name, data: rows.map((each) => each.share), backgroundColor: ink, borderRadius: 2,
+        told: rows.map((each) => `${name}: ${percent(each.share)}, ${count(each.count)} drawings`),
+        categoryPercentage: 0.84, barPercentage: 0.94, minBarLength: 1,
+      })),
+    },
+    options: options({
+      legend: true,
+      tooltip: { callbacks: { title: ([item]) => (item ? `Confidence ${item.label} to ${Number(item.label) + 10}%` : ""), label: (item) => item.dataset.told[item.dataIndex] } },
+      scales: {
+        x: axis({ grid: { display: false }, title: "Confidence from, in %", ticks: { autoSkip: false } }),
+        y: axis({ min: 0, title: "Of the month’s drawings", ticks: { maxTicksLimit: 6, callback: (share) => percent(share) } }),
+      },
+    }),
+  };
+}
+
+const SUREST = 0.9999; // where the last bin, which ends at 1, is drawn to end
+
+/** Confidence on an axis that gives each further nine the same room. */
+const stretched = (confidence) => -Math.log10(1 - Math.min(confidence, SUREST));
+
+/** Where a month's drawings lie: the area under each line is all of them. */
+function density(figure) {
+  const months = byMonth(figure);
+  const ticks = [0.5, 0.9, 0.99, 0.999];
+  const height = (each, rows) => {
+    const all = rows.reduce((sum, other) => sum + other.count, 0);
+    return each.count / all / (stretched(each.high) - stretched(each.low));
+  };
+  return {
+    type: "line",
+    data: {
+      datasets: months.map(({ rows, name, ink }, at) => ({
+        label: name, borderColor: ink, backgroundColor: color("--pen", 0.1),
+        borderWidth: at === months.length - 1 ? 3 : 2, fill: at === months.length - 1,
+        data: rows.map((each) => ({
+          x: (stretched(each.low) + stretched(each.high)) / 2, y: height(each, rows),
+        })),
+        told: rows.map((each) => `${name}: ${count(each.count)} drawings between ${percent(each.low)} and ${percent(each.high)}`),
+        pointRadius: 0, pointHoverRadius: 5, pointBackgroundColor: ink, cubicInterpolationMode: "monotone",
+      })),
+    },
+    options: options({
+      legend: true,
+      tooltip: { callbacks: { title: () => "", label: (item) => item.dataset.told[item.dataIndex] } },
+      scales: {
+        x: axis({
+          type: "linear", min: 0, max: stretched(SUREST), title: "Confidence",
+          afterBuildTicks: (scale) => { scale.ticks = ticks.map((tick) => ({ value: stretched(tick) })); },
+          ticks: { callback: (_, at) => percent(ticks[at]) },
+        }),
+        y: axis({ min: 0, ticks: { display: false } }),
+      },
+    }),
+  };
+}
+
+start({
+  "accuracy-by-month": shareOverMonths,
+  "accuracy-by-digit": (figure) => shareBars(figure),
+  "accuracy-by-digit-as-pie": sharePie,
+  corrections: sumOverDays,
+  "confidence-by-month": (figure) => spreads(figure, "month"),
+  "confidence-histogram-by-month": histogram,
+  "confidence-density-by-month": density,
+});

@@ -1,0 +1,281 @@
+"""The dashboard in a real browser: every chart drawn, links kept, cells followed, by key too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, Permission, User
+from selenium.webdriver.common.keys import Keys
+
+from dashboard import pages
+from dashboard.counting import catch_up
+from dashboard.heat import GRIDS
+from predictions.models import Prediction
+from tests.dashboard.history import BETTER_AND_BETTER, Month, make_history
+from tests.journeys.browser import DESKTOP, PHONE, Browser
+from tests.journeys.conftest import SHOTS
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+SECTIONS = {"/dashboard/": pages.EVERYBODY, "/dashboard/technical/": pages.TECHNICAL}
+EMPTY_HERE = {"agreement-by-month"}  # one labeler contradicts nobody
+LEAST_INK = 0.004  # share of a canvas's pixels that are drawn
+LEAST_COLORS = 3
+
+# Of every chart: how much of it is drawn, and in how many colors. Points are read from the pixels
+# themselves, since a canvas element is there whether anything was drawn on it or not.
+PIXELS = """
+const sample = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
+return JSON.stringify([...document.querySelectorAll("canvas[data-chart]")].map((canvas) => {
+  const {width, height} = canvas;
+  if (canvas.hidden || !width || !height) return {name: canvas.dataset.chart, ink: 0, colors: 0};
+  Object.assign(sample.canvas, {width, height});
+  sample.drawImage(canvas, 0, 0);
+  const data = sample.getImageData(0, 0, width, height).data;
+  const colors = new Set();
+  let ink = 0;
+  for (let at = 0; at < data.length; at += 4) {
+    if (data[at + 3] < 128) continue;
+    ink += 1;
+    colors.add((data[at] >> 4) << 8 | (data[at + 1] >> 4) << 4 | data[at + 2] >> 4);
+  }
+  return {name: canvas.dataset.chart, ink: ink / (width * height), colors: colors.size};
+}));
+"""
+
+
+@pytest.fixture
+def history(browser: Browser) -> list[Prediction]:
+    made = make_history(BETTER_AND_BETTER)
+    catch_up(patience=0)
+    return made
+
+
+@pytest.fixture
+def analyst(browser: Browser, log_in: Callable[..., User]) -> User:
+    """The roles of the migrations are gone once a test has emptied the tables."""
+    ann = log_in("ann")
+    role, _ = Group.objects.get_or_create(name="analyst")
+    role.permissions.add(Permission.objects.get(codename="view_label"))
+    ann.groups.add(role)
+    return ann
+
+
+def pixels(browser: Browser) -> dict[str, dict[str, Any]]:
+    return {each["name"]: each for each in json.loads(browser.run(PIXELS))}
+
+
+def not_drawn(browser: Browser, names: tuple[str, ...]) -> list[str]:
+    """Which of these figures' charts are not there, in pixels."""
+    found = pixels(browser)
+    wanted = set(names) - {"headline"} - set(GRIDS) - EMPTY_HERE
+    return [
+        name
+        for name in wanted
+        if name not in found
+        or found[name]["ink"] < LEAST_INK
+        or found[name]["colors"] < LEAST_COLORS
+    ]
+
+
+def whole(browser: Browser, width: int, *, touch: bool = False) -> None:
+    """A screen as high as the page, so that one picture holds it and nothing is drawn anew."""
+    height = browser.run("return document.documentElement.scrollHeight")
+    browser.window(width, height, touch=touch)
+    settle(browser)
+
+
+def settle(browser: Browser) -> None:
+    browser.driver.execute_async_script(
+        "const done = arguments[0];"
+        "requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(done), 300))"
+    )
+
+
+def wait_until_drawn(browser: Browser, path: str) -> None:
+    names = SECTIONS[path.split("?")[0]]
+    browser.wait(lambda: not not_drawn(browser, names), f"the charts of {path}")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("path", list(SECTIONS), ids=["everybody", "technical"])
+def test_every_chart_is_drawn(
+    browser: Browser, history: list[Prediction], analyst: User, path: str, theme: str
+) -> None:
+    name = path.strip("/").replace("/", "-")
+    found: dict[str, Any] = {}
+    for screen, (width, height) in {"wide": DESKTOP, "phone": PHONE}.items():
+        is_phone = screen == "phone"
+        browser.theme(theme)
+        browser.window(width, height, touch=is_phone)
+        browser.open(path)
+        wait_until_drawn(browser, path)
+        assert browser.overflow() == 0, f"{path} is wider than the {screen} screen"
+        found[screen] = browser.violations()
+        whole(browser, width, touch=is_phone)
+        browser.screenshot(SHOTS / f"{name}-{screen}-{theme}.png")
+        assert not_drawn(browser, SECTIONS[path]) == []
+    assert found == {"wide": [], "phone": []}
+
+
+def test_heat_maps_have_the_colors_of_their_numbers(
+    browser: Browser, history: list[Prediction]
+) -> None:
+    browser.open("/dashboard/")
+    for name in GRIDS:
+        shades = browser.run(
+            "return [...document.querySelectorAll(arguments[0])].map("
+            "  cell => [cell.className, getComputedStyle(cell).backgroundColor])",
+            f"#{name} tbody td",
+        )
+        assert len({shade for _, shade in shades}) >= 3
+        by_look: dict[str, set[str]] = {}
+        for look, shade in shades:
+            by_look.setdefault(look, set()).add(shade)
+        assert all(len(found) == 1 for found in by_look.values())
+
+
+def test_charts_are_drawn_anew_in_the_other_theme(
+    browser: Browser, history: list[Prediction]
+) -> None:
+    browser.open("/dashboard/")
+    wait_until_drawn(browser, "/dashboard/")
+    ink = (
+        "const canvas = document.querySelector('[data-chart=accuracy-by-digit]');"
+        "return Chart.getChart(canvas).data.datasets[0].backgroundColor[0]"
+    )
+    light = browser.run(ink)
+    browser.find("[data-theme-toggle]").click()
+    browser.wait(lambda: browser.run(ink) != light, "bars in the dark theme's color")
+    assert not_drawn(browser, pages.EVERYBODY) == []
+
+
+def test_a_link_reproduces_a_view(browser: Browser, history: list[Prediction]) -> None:
+    browser.open("/dashboard/")
+    browser.run("document.querySelector('[name=first]').value = '2026-11'")
+    browser.run("document.querySelector('[name=digit]').value = '3'")
+    browser.follow(".filters [type=submit]")
+    assert browser.path() == "/dashboard/?first=2026-11&digit=3"
+    address, said = browser.path(), browser.text("#accuracy-by-month-said")
+    assert "November 2026" in said
+    assert "September" not in said
+    browser.open("/dashboard/")
+    browser.open(address)
+    assert browser.text("#accuracy-by-month-said") == said
+    assert browser.find("[name=digit]").get_attribute("value") == "3"
+    wait_until_drawn(browser, address)
+    months = "return Chart.getChart(document.querySelector('[data-chart]')).data.labels.length"
+    assert browser.run(months) == 1  # the chart shows what the words say
+
+
+def test_a_cell_of_the_heat_map_leads_to_its_drawings(
+    browser: Browser, history: list[Prediction], analyst: User
+) -> None:
+    browser.open("/dashboard/")
+    cell = "#true-by-predicted td:not(.same) a"
+    count = int(browser.text(cell))
+    said = browser.find(cell).get_attribute("aria-label")
+    browser.follow(cell)
+    assert len(browser.all(".cell-drawings li")) == count
+    assert browser.text("h1").startswith("Drawings of ")
+    assert f"read as {browser.text('h1')[-1]}" in said
+    browser.screenshot(SHOTS / "dashboard-drawings.png")
+    assert browser.violations() == []
+    browser.follow(".cell-drawings a")
+    assert browser.text("h1").startswith("Read as ")
+
+
+def test_a_heat_map_is_walked_by_arrows(
+    browser: Browser, history: list[Prediction], analyst: User
+) -> None:
+    browser.open("/dashboard/")
+    wait_until_drawn(browser, "/dashboard/")
+    browser.tab_to("#accuracy-by-month-and-digit tbody a", most=60)
+    assert browser.focus().startswith("Sep 2026, digit 0")
+    browser.press(Keys.ARROW_RIGHT)
+    browser.press(Keys.ARROW_DOWN)
+    assert browser.focus().startswith("Oct 2026, digit 1")
+    assert "Oct 2026, digit 1" in browser.text("#accuracy-by-month-and-digit [data-told-here]")
+    browser.press(Keys.ENTER)
+    browser.wait_for(".cell-drawings")
+    assert browser.path() == "/dashboard/drawings/?first=2026-10&last=2026-10&label=1"
+
+
+def test_charts_follow_the_data(
+    browser: Browser, history: list[Prediction], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser.open("/dashboard/")
+    wait_until_drawn(browser, "/dashboard/")
+    browser.run("window.same = true")  # gone if the page is loaded again
+    browser.find("#accuracy-by-month summary").click()
+    make_history([Month(date(2026, 12, 1), 60, 0.9, version="tuned-2")], labeler=lia())
+    catch_up(patience=0)
+    labels = "return Chart.getChart(document.querySelector('[data-chart]')).data.labels.map(String)"
+    browser.wait(lambda: "Dec 2026" in str(browser.run(labels)), "December", seconds=40)
+    assert "Dec 2026" in browser.text("#accuracy-by-month tbody")  # still open
+    assert "December 2026" in browser.text("[data-part=tiles]")
+    assert browser.run("return window.same")
+
+
+def lia() -> User:
+    return User.objects.get(username="lia")
+
+
+def test_a_chart_is_handed_out_as_a_picture(browser: Browser, history: list[Prediction]) -> None:
+    browser.open("/dashboard/")
+    wait_until_drawn(browser, "/dashboard/")
+    browser.run(
+        "window.handed = [];"
+        "HTMLAnchorElement.prototype.click = function () {"
+        "  createImageBitmap(window.lastBlob).then(image =>"
+        "    window.handed.push([this.download, image.width, image.height]));"
+        "};"
+        "const make = URL.createObjectURL;"
+        "URL.createObjectURL = (blob) => { window.lastBlob = blob; return make(blob); }"
+    )
+    for at, name in enumerate(("accuracy-by-month", "true-by-predicted")):
+        browser.run(f"document.querySelector('#{name} [data-png]').click()")
+        browser.wait(
+            lambda wanted=at + 1: browser.run("return handed.length") == wanted, f"{name}.png"
+        )
+    handed = browser.run("return handed")
+    assert [each[0] for each in handed] == ["accuracy-by-month.png", "true-by-predicted.png"]
+    assert all(width > 700 and height > 500 for _, width, height in handed)
+
+
+def test_on_paper_the_page_is_light_and_without_its_controls(
+    browser: Browser, history: list[Prediction]
+) -> None:
+    browser.theme("dark")
+    browser.open("/dashboard/")
+    wait_until_drawn(browser, "/dashboard/")
+    browser.run("dispatchEvent(new Event('beforeprint'))")
+    browser.cdp("Emulation.setEmulatedMedia", media="print", features=[])
+    paper = browser.run("return getComputedStyle(document.body).backgroundColor")
+    shown = browser.run(
+        "return [...document.querySelectorAll('.filters, .fig-foot, .top')]"
+        "  .filter(each => each.checkVisibility()).length"
+    )
+    settle(browser)
+    whole(browser, 1000)
+    browser.screenshot(SHOTS / "dashboard-paper.png")
+    browser.cdp("Emulation.setEmulatedMedia", media="", features=[])
+    browser.run("dispatchEvent(new Event('afterprint'))")
+    assert paper == "rgb(255, 255, 255)"
+    assert shown == 0
+
+
+def test_without_javascript_words_tables_and_filters_are_there(
+    browser: Browser, history: list[Prediction]
+) -> None:
+    browser.scripts(enabled=False)
+    browser.open("/dashboard/")
+    assert "Of 100 drawings in November 2026" in browser.find("[data-part=tiles]").text
+    browser.find("#accuracy-by-month summary").click()
+    assert "Nov 2026" in browser.find("#accuracy-by-month tbody").text
+    browser.find("[name=digit]").send_keys("3")
+    browser.follow(".filters [type=submit]")
+    assert browser.path() == "/dashboard/?digit=3"

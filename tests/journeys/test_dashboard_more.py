@@ -1,0 +1,198 @@
+"""Replay, clusters, compare and the month's sheet in a real browser."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+from datetime import date
+
+import numpy as np
+import pytest
+from django.contrib.auth.models import Group, Permission, User
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+
+from dashboard import clusters, replay
+from dashboard.counting import catch_up
+from dashboard.models import MapPoint
+from predictions.glyph import encode_glyph, glyph_digest, glyph_of
+from predictions.models import ModelVersion, Prediction
+from tests.dashboard.history import Month, make_history
+from tests.factories import canvas
+from tests.journeys.browser import Browser
+from tests.journeys.conftest import SHOTS
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def settle(browser: Browser) -> None:
+    """Until the page is painted as it is now, charts resized."""
+    browser.driver.execute_async_script(
+        "const done = arguments[0];"
+        "requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(done), 250))"
+    )
+
+
+def drawn(browser: Browser) -> None:
+    """Until every chart of the page is."""
+    left = "return document.querySelectorAll('[data-chart]:not([data-drawn])').length"
+    browser.wait(lambda: browser.run(left) == 0, "the charts")
+    settle(browser)
+
+
+def shoot(browser: Browser, name: str) -> None:
+    """The page as a person sees it: light, dark, and on a phone."""
+    found = []
+    for theme in ("light", "dark"):
+        browser.theme(theme)
+        drawn(browser)
+        browser.screenshot(SHOTS / f"{name}-{theme}.png", whole=True)
+        found += [f"{theme}: {each}" for each in browser.violations()]
+    browser.theme("light")
+    browser.phone()
+    settle(browser)
+    browser.screenshot(SHOTS / f"{name}-phone.png", whole=True)
+    found += [f"phone: {each}" for each in browser.violations()]
+    wide = browser.overflow()
+    browser.window(1280, 860)
+    settle(browser)
+    assert found == []
+    assert wide == 0, f"{name} is {wide} pixels wider than a phone"
+
+
+def colors(browser: Browser, name: str) -> int:
+    """How many different colors the chart's canvas shows: one that was never drawn shows one."""
+    return browser.run(
+        """
+        const canvas = document.querySelector(`[data-chart="${arguments[0]}"]`);
+        const pen = canvas.getContext("2d");
+        const { data } = pen.getImageData(0, 0, canvas.width, canvas.height);
+        return new Set(new Uint32Array(data.buffer)).size;
+        """,
+        name,
+    )
+
+
+@pytest.fixture
+def history(browser: Browser, base_version: ModelVersion) -> list[Prediction]:
+    """Three months; what versions read again is the real networks' word on noise."""
+    ModelVersion.objects.live().update(state=ModelVersion.State.RETIRED)
+    made = make_history()
+    catch_up()
+    while not replay.work().is_complete:
+        pass
+    replay.work()
+    return made
+
+
+def test_the_replay_is_read_down_and_along(browser: Browser, history: list[Prediction]) -> None:
+    browser.open("/dashboard/replay/")
+    browser.wait_for("[data-chart=learning-curve][data-drawn]")
+    assert "Down a column" in browser.text("main")
+    assert "Along a row" in browser.text("main")
+    cells = browser.all("#replay .heat tbody td")
+    assert len(cells) == ModelVersion.objects.count() * 3
+    assert re.search(r"\d+(\.\d)?\s*\d+(\.\d)?–\d+(\.\d)?, n \d+", cells[0].text)
+    assert colors(browser, "learning-curve") > 3
+    shoot(browser, "replay")
+
+
+def test_two_months_are_compared_and_the_link_shows_the_same(
+    browser: Browser, history: list[Prediction]
+) -> None:
+    browser.open("/dashboard/compare/")
+    browser.wait_for("[data-chart=compare][data-drawn]")
+    said = browser.text(".verdict-line")
+    assert "more than chance" in said
+    assert colors(browser, "compare") > 3
+    shoot(browser, "compare")
+    browser.open("/dashboard/compare/?by=months&one=2026-09&other=2026-11")
+    assert browser.text(".verdict-line") == said
+    browser.open("/dashboard/compare/?by=versions")
+    browser.wait_for("[data-chart=compare][data-drawn]")
+    shoot(browser, "compare-versions")
+
+
+def test_a_months_report_prints_to_one_sheet(browser: Browser, history: list[Prediction]) -> None:
+    browser.open("/dashboard/months/2026-11/")
+    assert "What to label next" in browser.text("main")
+    shoot(browser, "month")
+    printed = browser.cdp("Page.printToPDF", preferCSSPageSize=True, printBackground=True)
+    content = base64.b64decode(printed["data"])
+    (SHOTS / "month.pdf").write_bytes(content)
+    assert len(re.findall(rb"/Type\s*/Page\b", content)) == 1
+
+
+def written(number: int) -> np.ndarray:
+    """Leaning ones, wide zeros and sevens, no two alike."""
+    off, kind = number % 17, number % 3
+    one = [(120 + 2 * off, 50), (140 - off, 230)]
+    zero = [(140, 50), (80 + off, 140), (140, 230), (210 - off, 140), (140, 50)]
+    seven = [(70 + off, 60), (200 - off, 60 + off // 3), (120 + off, 230)]
+    return glyph_of(canvas([zero, one, seven][kind]))
+
+
+@pytest.fixture
+def mapped(browser: Browser, base_version: ModelVersion) -> None:
+    """A map of 60 drawings."""
+    made = make_history([Month(date(2026, 11, 1), 60, 1.0, version=base_version.name)])
+    for number, prediction in enumerate(made):
+        glyph = written(number)
+        prediction.glyph = encode_glyph(glyph)
+        prediction.glyph_digest = glyph_digest(glyph)[:32]
+        prediction.label.digit = (0, 1, 7)[number % 3]
+        prediction.label.save()
+    Prediction.objects.bulk_update(made, ["glyph", "glyph_digest"])
+    clusters.make(base_version)
+
+
+def analyst(log_in: Callable[..., User]) -> None:
+    """The roles of the migrations are gone once a test has emptied the tables."""
+    ann = log_in("ann")
+    role, _ = Group.objects.get_or_create(name="analyst")
+    role.permissions.add(*Permission.objects.filter(codename__in=["view_label"]))
+    ann.groups.add(role)
+
+
+def test_a_point_of_the_map_shows_its_drawing_and_leads_to_it(
+    browser: Browser, mapped: None, log_in: Callable[..., User]
+) -> None:
+    analyst(log_in)
+    browser.open("/dashboard/clusters/")
+    canvas_ = browser.wait_for("[data-chart=clusters][data-drawn]")
+    assert colors(browser, "clusters") > 10
+    browser.run("arguments[0].scrollIntoView({block: 'center'})", canvas_)
+    x, y = browser.run(
+        "const point = Chart.getChart(arguments[0]).getDatasetMeta(0).data[0];"
+        "return [point.x - arguments[0].clientWidth / 2, point.y - arguments[0].clientHeight / 2];",
+        canvas_,
+    )
+    ActionChains(browser.driver).move_to_element_with_offset(canvas_, int(x), int(y)).perform()
+    browser.wait(lambda: browser.find("[data-map-peek]").is_displayed(), "the drawing to show")
+    browser.wait(
+        lambda: browser.run(
+            "return document.querySelector('[data-map-peek] img').naturalWidth > 0"
+        ),
+        "the drawing to load",
+    )
+    browser.screenshot(SHOTS / "clusters-peek.png")
+    shoot(browser, "clusters")
+    browser.tab_to("[data-chart=clusters]")
+    browser.press(Keys.ARROW_RIGHT)
+    browser.wait_for_text("[data-map-said]", "drawn on")
+    browser.press(Keys.ENTER)
+    browser.wait(lambda: browser.path().startswith("/predictions/"), "the drawing's page")
+    opened = browser.path().split("/")[2]
+    assert MapPoint.objects.filter(public_id=opened).exists()
+
+
+def test_a_stranger_sees_the_map_without_pictures(browser: Browser, mapped: None) -> None:
+    browser.open("/dashboard/clusters/")
+    browser.wait_for("[data-chart=clusters][data-drawn]")
+    browser.tab_to("[data-chart=clusters]")
+    browser.press(Keys.ARROW_RIGHT)
+    browser.wait_for_text("[data-map-said]", "drawn on")
+    assert not browser.find("[data-map-peek]").is_displayed()
+    browser.press(Keys.ENTER)
+    assert browser.path() == "/dashboard/clusters/"

@@ -1,0 +1,227 @@
+"""manage.py backup and restore: whole, proved, refused where anything is wrong."""
+
+from __future__ import annotations
+
+import json
+import random
+import stat
+import uuid
+import zipfile
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
+
+from labeling import queue
+from labeling.decisions import Verdict, decide
+from labeling.intake import take_in
+from labeling.models import Label
+from predictions.models import ModelVersion, Prediction
+from tests.factories import make_ada, make_live, make_prediction
+from training import archive, backup
+from training.models import Backup
+from training.tasks import nightly_backup
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+
+def command(name: str, *arguments: Any, **options: Any) -> Any:
+    said = StringIO()
+    call_command(name, *arguments, json=True, verbosity=0, stdout=said, **options)
+    return json.loads(said.getvalue())
+
+
+def fill(count: int = 3) -> User:
+    """Some drawings, all labeled by Ada."""
+    make_live()
+    ada = make_ada()
+    for digit in range(count):
+        make_prediction(digit=digit)
+    take_in()
+    for _ in range(count):
+        (held,) = queue.claim(ada)
+        decide(held.public_id, Verdict(3), labeler=ada, token=held.token, request_id=uuid.uuid4())
+    return ada
+
+
+def lose_everything() -> None:
+    call_command("flush", interactive=False, verbosity=0)
+
+
+def test_what_was_lost_comes_back_and_is_proved_equal(tmp_path: Path) -> None:
+    fill()
+    before = sorted(Prediction.objects.values_list("public_id", "digit"))
+    file = tmp_path / "kept.backup"
+    made = command("backup", file)
+    assert made["rows"]["labeling_label"] == 3
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600  # it holds accounts
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.backup"]
+    lose_everything()
+    done = command("restore", file, sha256=made["sha256"])
+    assert done["equal"]
+    assert sorted(Prediction.objects.values_list("public_id", "digit")) == before
+    assert Label.objects.filter(digit=3).count() == 3
+    assert User.objects.get(username="ada").has_perm("labeling.label_items")
+    assert make_prediction().pk > max(label.pk for label in Label.objects.all())  # goes on behind
+
+
+def test_a_backup_signs_nobody_in(tmp_path: Path) -> None:
+    fill(1)
+    until = timezone.now() + timedelta(days=1)
+    Session.objects.create(session_key="CANARYSESSION", session_data="x", expire_date=until)
+    command("backup", tmp_path / "kept.backup")
+    with zipfile.ZipFile(tmp_path / "kept.backup") as packed:
+        parts = b"".join(packed.read(name) for name in packed.namelist())
+    assert b"CANARYSESSION" not in parts
+    assert Session.objects.count() == 1
+
+
+def test_a_database_in_use_is_replaced_only_by_force(tmp_path: Path) -> None:
+    fill(1)
+    file = tmp_path / "kept.backup"
+    command("backup", file)
+    later = make_prediction()
+    with pytest.raises(CommandError, match=r"not empty.*--force"):
+        command("restore", file)
+    assert Prediction.objects.filter(pk=later.pk).exists()
+    assert command("restore", file, force=True)["equal"]
+    assert not Prediction.objects.filter(pk=later.pk).exists()
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    fill(2)
+    file = tmp_path / "kept.backup"
+    command("backup", file)
+    return file
+
+
+def refusal_of(file: Path, **options: Any) -> str:
+    """What is said; and nothing was touched."""
+    before = Prediction.objects.count()
+    with pytest.raises(CommandError) as refused:
+        command("restore", file, force=True, **options)
+    assert Prediction.objects.count() == before
+    return str(refused.value)
+
+
+def test_a_truncated_backup_is_refused_wherever_it_ends(made: Path) -> None:
+    whole = made.read_bytes()
+    for length in [0, 1, 100, len(whole) // 2, len(whole) - 80, len(whole) - 1]:
+        made.write_bytes(whole[:length])
+        assert "its end is missing" in refusal_of(made) or length == len(whole) - 1
+    made.write_bytes(whole + b"more")
+    refusal_of(made)
+
+
+def test_a_backup_with_one_bit_changed_is_refused_wherever_it_is(made: Path) -> None:
+    whole = bytearray(made.read_bytes())
+    dice = random.Random(7)
+    for at in [
+        0,
+        len(whole) - 1,
+        len(whole) - 40,
+        *(dice.randrange(len(whole)) for _ in range(30)),
+    ]:
+        changed = whole.copy()
+        changed[at] ^= 1 << dice.randrange(8)
+        made.write_bytes(changed)
+        assert "restored" not in refusal_of(made).lower()
+
+
+def test_another_whole_backup_than_the_one_meant_is_refused(made: Path) -> None:
+    assert "not the one that was meant" in refusal_of(made, sha256="0" * 64)
+
+
+def resealed(made: Path, **changed: Any) -> Path:
+    """The same parts under another manifest, made as carefully as an archive is."""
+    found = archive.verified(made)
+    manifest = archive.Manifest(
+        **{
+            "database": connection.vendor,
+            "made_at": found.manifest.made_at,
+            "release": "9.9",
+            "migrations": found.manifest.migrations,
+            **changed,
+        }
+    )
+    other = made.with_name("other.backup")
+    archive.write(other, manifest, lambda writer: None)
+    return other
+
+
+def test_a_backup_of_another_database_or_a_newer_release_is_refused(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "was taken from oracle" in refusal_of(resealed(made, database="oracle"))
+    made.with_name("other.backup").unlink()
+    newer = [["labeling", "0999_not_yet"]]
+    assert "another release" in refusal_of(resealed(made, migrations=newer))
+    made.with_name("other.backup").unlink()
+    monkeypatch.setattr(archive, "read_manifest", lambda packed, path: None)
+    monkeypatch.setattr(archive, "check_parts", lambda packed, manifest, path: None)
+    manifest = archive.Manifest(connection.vendor, "", "9.9", [], format=2)
+    archive.write(made.with_name("other.backup"), manifest, lambda writer: None)
+    monkeypatch.undo()
+    assert "has format 2" in refusal_of(made.with_name("other.backup"))
+
+
+def test_no_backup_replaces_a_file_and_a_failure_is_noted(made: Path) -> None:
+    content = made.read_bytes()
+    with pytest.raises(CommandError, match="there already"):
+        command("backup", made)
+    assert made.read_bytes() == content
+    with pytest.raises(CommandError, match="cannot be written"):
+        command("backup", made.parent / "nowhere" / "kept.backup")
+    states = list(Backup.objects.values_list("state", flat=True))
+    assert states == ["failed", "failed", "done"]
+
+
+def test_what_cannot_be_read_back_equal_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(1)
+    really = archive.Digesting.write
+
+    def lies(self: archive.Digesting, content: bytes) -> int:
+        written = really(self, content)
+        self.digest.update(b"?")
+        return written
+
+    monkeypatch.setattr(archive.Digesting, "write", lies)
+    with pytest.raises(CommandError, match="its digest differs"):
+        command("backup", tmp_path / "kept.backup")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_night_one_is_made_and_the_oldest_goes(tmp_path: Path, settings: Any) -> None:
+    make_live()
+    assert nightly_backup() == {"declined": "BACKUP_DIR is not set."}
+    settings.BACKUP_DIR, settings.BACKUP_KEEP = tmp_path / "nightly", 2
+    for day in (1, 2, 3):
+        name = f"{backup.PREFIX}2026010{day}T020000Z{backup.SUFFIX}"
+        settings.BACKUP_DIR.mkdir(exist_ok=True)
+        (settings.BACKUP_DIR / name).write_text("old")
+    (settings.BACKUP_DIR / "mine.backup").write_text("not ours to delete")
+    done = nightly_backup()
+    kept = sorted(path.name for path in settings.BACKUP_DIR.iterdir())
+    assert kept[0] == "inkloop-20260103T020000Z.backup"
+    assert kept[1:] == [Path(done["file"]).name, "mine.backup"]
+    assert Backup.objects.get().state == Backup.State.DONE
+
+
+def test_weights_that_are_not_what_their_digest_says_are_told(made: Path) -> None:
+    command("restore", made, force=True)
+    live = ModelVersion.objects.live().get()
+    live.artifacts.update(sha256="0" * 64)
+    made.unlink()
+    command("backup", made)
+    with pytest.raises(CommandError, match="toy-live"):
+        command("restore", made, force=True)

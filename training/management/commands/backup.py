@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from predictions.errors import Declined
+from training import archive, backup
+
+
+class Command(BaseCommand):
+    help = (
+        "Write everything of value to one file, while people work on. The file is read back and "
+        "compared before it gets its name. Keep the secret (SECRET_KEY, or DATA_DIR/secret_key) "
+        "beside it: it is not in it. Exit code 0 when the backup is there and sound, else 1."
+    )
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path, help="a file that is not there yet")
+        parser.add_argument("--json", action="store_true", help="print what was made as JSON")
+
+    def handle(self, *args: Any, file: Path, verbosity: int, **options: Any) -> None:
+        with tqdm(unit=" tables", disable=True if verbosity < 1 else None) as bar:
+
+            def show(table: str) -> None:
+                bar.set_description(table)
+                bar.update()
+
+            try:
+                made = backup.make(file, progress=show)
+            except Declined as declined:
+                raise CommandError(str(declined)) from declined
+        if options["json"]:
+            self.stdout.write(json.dumps(archive.summary(made)))
+            return
+        rows = sum(made.manifest.rows.values())
+        size = made.path.stat().st_size / 1e6
+        self.stdout.write(self.style.SUCCESS(f"{made.path}: {rows:,} rows, {size:,.1f} MB."))
+        self.stdout.write(f"SHA-256 {made.sha256}")

@@ -1,0 +1,135 @@
+"""Telling another program over HTTPS: signed, and never an address inside this network.
+
+The name is resolved once, every address it has is checked, and the connection goes to the address
+that was checked: a name that answers differently a moment later changes nothing. Redirects are
+not followed, no proxy is asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.client
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+from django.conf import settings
+
+PATIENCE = 5.0  # seconds for a connection, and for each piece of the answer
+READ = 512  # bytes of the answer that are kept for whoever looks into it
+SIGNATURE = "Inkloop-Signature"
+# A translator inside the network would carry these to IPv4 addresses nobody checked.
+TRANSLATED = [ipaddress.ip_network(each) for each in ("64:ff9b::/96", "64:ff9b:1::/48")]
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Refused(Exception):
+    """The address may not be asked, or did not take the message; in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    text: str
+
+
+def sign(secrets: Sequence[str], body: bytes, *, at: int) -> str:
+    """`t=<seconds since 1970>,v1=<hex>`: HMAC-SHA256 of "t.body", one `v1` a secret."""
+    signed = f"{at}.".encode() + body
+    marks = [hmac.new(each.encode(), signed, hashlib.sha256).hexdigest() for each in secrets]
+    return ",".join([f"t={at}", *(f"v1={mark}" for mark in marks)])
+
+
+def post(url: str, body: bytes, *, secrets: Sequence[str], headers: dict[str, str]) -> Answer:
+    """Send a signed message; anything but a 2xx is refused."""
+    parts = checked(url)
+    connection = Straight(parts, safe_address(parts))
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    sent = {
+        "Content-Type": "application/json",
+        "User-Agent": "Inkloop",
+        SIGNATURE: sign(secrets, body, at=int(time.time())),
+        **headers,
+    }
+    try:
+        connection.request("POST", path, body, sent)
+        answer = connection.getresponse()
+        text = answer.read(READ).decode(errors="replace")
+    except (OSError, http.client.HTTPException) as broken:
+        raise Refused(f"{type(broken).__name__}: {broken}") from broken
+    finally:
+        connection.close()
+    if 300 <= answer.status < 400:
+        raise Refused(f"{answer.status}: redirects are not followed")
+    if not 200 <= answer.status < 300:
+        raise Refused(f"{answer.status} {text}")
+    return Answer(answer.status, text)
+
+
+def checked(url: str) -> SplitResult:
+    """An address as such: https, a host, nobody's password in it."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as broken:
+        raise Refused("This is no web address.") from broken
+    schemes = {"https", "http"} if settings.WEBHOOKS_INSIDE else {"https"}
+    if parts.scheme not in schemes or not parts.hostname or port == 0:
+        raise Refused("It has to begin with https:// and a host.")
+    if parts.username is not None or parts.password is not None:
+        raise Refused("It must not hold a name or a password.")
+    return parts
+
+
+def safe_address(parts: SplitResult) -> tuple[str, int]:
+    """An address of this host, once all of them are known to lie outside this network."""
+    assert parts.hostname is not None
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as unknown:
+        raise Refused(f"{parts.hostname} has no address: {unknown}") from unknown
+    addresses = [str(entry[4][0]) for entry in found]
+    if not settings.WEBHOOKS_INSIDE:
+        for address in addresses:
+            if is_inside(address):
+                raise Refused(f"{parts.hostname} leads to {address}, inside the network")
+    return addresses[0], port
+
+
+def is_inside(address: str) -> bool:
+    """Whether it is anything but an address of the open Internet, also behind another's form."""
+    ip: Address = ipaddress.ip_address(address.split("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        if any(ip in network for network in TRANSLATED):
+            return True
+        carried = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
+        if any(each is not None and is_inside(str(each)) for each in carried):
+            return True
+        if ip.ipv4_mapped is not None:
+            return False
+    return not ip.is_global or ip.is_multicast or ip.is_reserved
+
+
+class Straight(http.client.HTTPConnection):
+    """A connection to an address that was checked, under the name that was asked for."""
+
+    def __init__(self, parts: SplitResult, address: tuple[str, int]) -> None:
+        super().__init__(str(parts.hostname), parts.port, timeout=PATIENCE)
+        self.address = address
+        self.is_encrypted = parts.scheme == "https"
+        if parts.port is None:
+            self.port = address[1]
+        self.default_port = 443 if self.is_encrypted else 80
+
+    def connect(self) -> None:
+        self.sock = socket.create_connection(self.address, PATIENCE)
+        if self.is_encrypted:
+            context = ssl.create_default_context()
+            self.sock = context.wrap_socket(self.sock, server_hostname=self.host)

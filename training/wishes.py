@@ -1,0 +1,52 @@
+"""What the gate still lacks, told to whoever labels, through rows that labeling reads."""
+
+from __future__ import annotations
+
+from labeling import wishes
+from labeling.models import QueueItem
+from predictions.models import Prediction
+from training.models import GateReport
+from training.promotion import live_version
+from training.sides import judges
+
+MOST = 500  # open items wanted at a time
+LOOKED_AT = 20_000  # of the newest open ones
+WHY = "the gate asked for it: it judges, it never teaches"
+
+
+def tell_labeling() -> int:
+    """Audits and drawings by people who judge are wanted, digits that lack drawings first.
+
+    The last verdict that concerns the live version decides, until the next one.
+    """
+    live = live_version()
+    report = GateReport.objects.order_by("-pk").first()
+    if live is None or report is None or live.pk not in {report.against_id, report.candidate_id}:
+        return wishes.want([], why=WHY)
+    by_digit = report.figures.get("wanted_by_digit", [])
+    lacking = {digit for digit, wanted in enumerate(by_digit) if wanted}
+    if not (lacking or report.labels_needed):
+        return wishes.want([], why=WHY)
+    return wishes.want(that_judge(lacking), why=WHY)
+
+
+def that_judge(lacking: set[int]) -> list[int]:
+    """Open items that may judge, those whose guess is a lacking digit first, the oldest first."""
+    rows = (
+        QueueItem.objects.filter(is_open=True)
+        .order_by("-pk")
+        .values_list(
+            "pk",
+            "digit",
+            "prediction__is_audit",
+            "prediction__user_id",
+            "prediction__visitor",
+            "glyph_digest",
+        )[:LOOKED_AT]
+    )
+    found = [
+        (digit not in lacking, key)
+        for key, digit, is_audit, user, visitor, glyph in rows
+        if is_audit or judges(Prediction(user_id=user, visitor=visitor, glyph_digest=glyph))
+    ]
+    return [key for _, key in sorted(found)[:MOST]]
