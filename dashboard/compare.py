@@ -24,6 +24,7 @@ from dashboard.figures.replay import FIELDS, Count
 from dashboard.filters import Filters
 from dashboard.models import ReplayCell, ReplayPair
 from dashboard.sample import Sample, sampled_from
+from dashboard.sample import parts as counted_parts
 from dashboard.sums import months
 from labeling.models import Stream
 from training.gate import Pairs
@@ -209,7 +210,8 @@ def side_of_month(month: date, counts: list[tuple[int, Any]], digit: int | None)
     """`counts` are (chance, by day and label: drawings, read right, settled)."""
     sample = Sample()
     for chance, days in counts:
-        sample.add(chance, days.sum(axis=0), digit)
+        (added,) = counted_parts(days.sum(axis=0, keepdims=True), digit)
+        sample.add(chance, added)
     total = sum(days for _, days in counts)
     parts: list[Part] = []
     if counts and digit is None:

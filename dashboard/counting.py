@@ -20,11 +20,11 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from dashboard import log, store
+from dashboard.flow import stands_after
 from dashboard.log import History, Marks, local_day
 from dashboard.models import Mark
 from dashboard.tally import Drawn, Tally
 from labeling.models import LabelEvent
-from labeling.standing import standing
 from predictions.models import Prediction
 
 logger = logging.getLogger(__name__)
@@ -55,10 +55,10 @@ def catch_up(
     deadline = time.monotonic() + seconds
     at = marks()
     until = log.bounds(at, patience=patience)
-    if at == until or not claim():
+    if at.covers(until) or not claim():
         return at
     try:
-        while at != until:
+        while not at.covers(until):
             at = step(at, until, helping, progress)
             if time.monotonic() >= deadline or not renew():
                 break
@@ -100,12 +100,12 @@ def of_events(at: Marks, to: Marks) -> tuple[Tally, int]:
     """What the events between two marks change, and how many they are."""
     keys = log.items_of(at.event, to.event)
     items, history = log.drawn(keys), log.told(keys, until=to.event)
-    tally, count = Tally(), 0
+    tally, count, zone = Tally(), 0, timezone.get_current_timezone()
     for key, events in history.items():
         before = [event for event in events if event.pk <= at.event]
-        was = stands = standing(before)
+        was = stands = stands_after(before)
         for event in events[len(before) :]:
-            day = local_day(event.created_at)
+            day = local_day(event.created_at, zone)
             stands = tally.note_flow(items[key], day, event, before, stands)
             before.append(event)
             count += 1
@@ -128,7 +128,7 @@ def of_predictions(at: Marks, to: Marks) -> tuple[Tally, int]:
 def enter_labels(tally: Tally, items: dict[int, Drawn], history: History) -> None:
     """Move those with a label away from those without."""
     for key, events in history.items():
-        tally.move(items[key], None, standing(events), events)
+        tally.move(items[key], None, stands_after(events), events)
 
 
 @transaction.atomic
@@ -143,6 +143,7 @@ def write(tally: Tally, at: Marks, to: Marks) -> bool:
 
 def move(at: Marks, to: Marks) -> bool:
     """If they are where the caller began, the marks move; they are locked until its end."""
+    assert to.covers(at), f"marks never go back, from {at} to {to}"
     here = Mark.objects.filter(pk=1, prediction=at.prediction, event=at.event)
     return bool(
         here.update(

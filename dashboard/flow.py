@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from labeling.standing import Standing, standing, unreversed, vote_of
+from labeling.standing import Past, Said, Standing, standing, unreversed, vote_of
 
 ACTS: Final = (
     "first",  # an opinion on an item nobody else had spoken about
@@ -42,6 +44,23 @@ class Told(NamedTuple):
     created_at: datetime
 
 
+def stands_after(events: Sequence[Said]) -> Standing | None:
+    """The rule of `standing`; remembered for the one opinion that most items have."""
+    if len(events) != 1:
+        return standing(events) if events else None
+    (only,) = events
+    found = stands_alone(only.kind, only.digit, only.is_unreadable, only.wants_second, only.is_gold)
+    return found and replace(found, event_id=only.pk)
+
+
+@cache
+def stands_alone(
+    kind: str, digit: int | None, is_unreadable: bool, wants_second: bool, is_gold: bool
+) -> Standing | None:
+    past = Past(0, kind, digit, is_unreadable, None, None, wants_second, is_gold, None, 0, None)
+    return standing([past])
+
+
 def act_of(event: Told, before: Sequence[Told]) -> str:
     """What kind of act it was, given all that was said about the item before."""
     if event.is_gold:
@@ -52,7 +71,7 @@ def act_of(event: Told, before: Sequence[Told]) -> str:
         return "first"
     speaker = (event.labeler_id, event.visitor)
     others = [each for each in unreversed(before) if (each.labeler_id, each.visitor) != speaker]
-    stood = standing(others)
+    stood = stands_after(others)
     if stood is None:
         return "first"
     return "agrees" if vote_of(event) == (stood.digit, stood.is_unreadable) else "differs"

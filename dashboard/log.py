@@ -15,7 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
 from django.db import connection
@@ -32,7 +32,6 @@ from django.db.models import (
     When,
 )
 from django.db.models.functions import Cast, Floor
-from django.utils import timezone
 
 from dashboard.axes import BINS, EDGES, MILLION, NO_STREAM, UNLABELED, millionths
 from dashboard.flow import Told
@@ -51,6 +50,9 @@ class Marks:
 
     prediction: int = 0
     event: int = 0
+
+    def covers(self, other: Marks) -> bool:
+        return self.prediction >= other.prediction and self.event >= other.event
 
 
 # -- how far the logs can be read ----------------------------------------------------------------
@@ -166,6 +168,6 @@ def histories(sql: str, given: list[Any]) -> History:
     return found
 
 
-def local_day(at: datetime) -> date:
-    """In the configured time zone; SQLite's times come without one, in UTC."""
-    return timezone.localtime(at.replace(tzinfo=at.tzinfo or UTC)).date()
+def local_day(at: datetime, zone: tzinfo) -> date:
+    """SQLite's times come without a zone, in UTC."""
+    return at.replace(tzinfo=at.tzinfo or UTC).astimezone(zone).date()

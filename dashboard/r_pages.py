@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from dashboard import r_jobs, r_report
 from dashboard.filters import Filters, UnknownFilter
 from dashboard.models import RChart, RReport
+from dashboard.pages import no_such_view
 from predictions.access import page_for
 from predictions.errors import Declined
 
@@ -42,8 +43,8 @@ def ask(request: HttpRequest) -> HttpResponse:
     try:
         query = Filters.parse(request.GET.dict()).as_query()
         r_jobs.ask(by=request.user, query=query)
-    except UnknownFilter:
-        raise
+    except UnknownFilter as unknown:
+        return no_such_view(request, unknown)
     except Declined as declined:
         messages.warning(request, str(declined))
     return redirect("dashboard:r_report")

@@ -175,7 +175,7 @@ def replace_month(month: date, due: Tally, at: Marks) -> None:
 def look_at_flow(found: Found, *, mend: bool) -> None:
     def look(at: Marks) -> None:
         due = recount_flow(at)
-        flows = {key: {"acts": acts} for key, acts in due.flows.items()}
+        flows = {key: {"acts": np.array(acts)} for key, acts in due.flows.items()}
         found.flows += count_differing(
             flows, store.packed(MonthFlow.objects.all(), FlowKey, ("acts",))
         )
@@ -193,7 +193,8 @@ def recount_flow(at: Marks) -> Tally:
         to = Marks(0, log.helping(LabelEvent, here.event, at.event, EVENTS_AT_ONCE))
         some, _ = counting.of_events(here, to)
         for key, acts in some.flows.items():
-            due.flows[key] = due.flows[key] + acts if key in due.flows else acts
+            known = due.flows.get(key)
+            due.flows[key] = (np.array(acts) + known).tolist() if known else acts
         here = to
         renew()
     return due

@@ -7,6 +7,7 @@ from datetime import date
 from itertools import islice
 from typing import Any
 
+import numpy as np
 from django.db import connection
 from django.db.models import Model, QuerySet
 
@@ -31,7 +32,7 @@ def add(tally: Tally) -> None:
     add_cells(changed)
     sums = sums_of(changed)
     add_packed(MonthSums, SumKey, {key: dict(vars(each)) for key, each in sums.items()}, SUM_FIELDS)
-    flows = {key: {"acts": acts} for key, acts in tally.flows.items()}
+    flows = {key: {"acts": np.array(acts)} for key, acts in tally.flows.items()}
     add_packed(MonthFlow, FlowKey, flows, ("acts",))
 
 

@@ -21,11 +21,12 @@ from dashboard.axes import (
     millionths,
     month_of,
 )
-from dashboard.fields import Counts
-from dashboard.flow import ACTS, Told, act_of, changes
-from labeling.standing import Standing, standing
+from dashboard.flow import ACTS, Told, act_of, changes, stands_after
+from labeling.standing import Standing
 
 AUDIT = "audit"
+AT_ACT = {act: at for at, act in enumerate(ACTS)}
+FIRST_CHANGE = AT_ACT["labeled"]
 
 
 class Key(NamedTuple):
@@ -88,7 +89,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.cells: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0])
-        self.flows: dict[FlowKey, Counts] = {}
+        self.flows: dict[FlowKey, list[list[int]]] = {}  # by day and act
 
     def add(self, key: Key, count: int, confidence: int) -> None:
         cell = self.cells[key]
@@ -109,13 +110,14 @@ class Tally:
         self, drawn: Drawn, day: date, event: Told, before: Sequence[Told], was: Standing | None
     ) -> Standing | None:
         """Count what one event did; what stands after it."""
-        stands = standing([*before, event])
+        stands = stands_after([*before, event])
         key = FlowKey(month_of(day), drawn.version_id, drawn.source, event.stream)
         if key not in self.flows:
-            self.flows[key] = np.zeros((DAYS, len(ACTS)), np.int64)
+            self.flows[key] = [[0] * len(ACTS) for _ in range(DAYS)]
         row = self.flows[key][day.day - 1]
-        row[ACTS.index(act_of(event, before))] += 1
-        row[-3:] += changes(was, stands, drawn.predicted)
+        row[AT_ACT[act_of(event, before)]] += 1
+        for at, change in enumerate(changes(was, stands, drawn.predicted), FIRST_CHANGE):
+            row[at] += change
         return stands
 
     @property

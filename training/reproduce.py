@@ -60,7 +60,9 @@ def how_else(version: ModelVersion) -> str:
     """No run made it; what its card says of how it was made."""
     if "recipe" not in version.card:
         return f"No run made {version}, and its card holds no recipe."
+    threads = version.card.get("made_with", {}).get("threads")  # other sums, other last digits
     command = f"manage.py train_base --seed {version.card.get('seed', 0)} --into FOLDER"
+    command += f" --threads {threads}" if threads else ""
     return (
         f"No run made {version}: it was trained from nothing. "
         f"`{command}` does that again with the recipe of this release; compare the digest it "

@@ -20,7 +20,8 @@ class Tuning:
     small_rate: float = 4e-4
     memory: float = 0.99  # of the running average that is kept
     smoothing: float = 0.03
-    distortion: float = 1.0
+    distortion: float = 0.4  # full distortion unlearned what undistorted images look like
+    parent_share: float = 0.3  # of the weights in the end: what was known stays nearer
     validation: int = 4_000  # replayed digits kept apart, to set the temperature
     least_holdout: int = 50  # fewer held-out labels do not choose the epoch
     replays: str = "mnist"  # or "written": drawn from templates, where MNIST is not to be had

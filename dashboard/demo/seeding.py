@@ -32,6 +32,7 @@ from labeling.intake import take_in
 from labeling.models import Batch, Gold, Intake, Label
 from predictions.errors import Declined
 from predictions.models import Prediction
+from training import outbox
 from training.errors import NotEnoughLabels
 from training.mnist import NoMnist, fetch
 from training.models import GateReport
@@ -74,16 +75,29 @@ def seed_demo(
     seed: int,
     until: date,
     force: bool = False,
-    tuning: Tuning = learning.TUNING,
+    tuning: Tuning | None = None,
     told: Told | None = None,
 ) -> Demo:
     """The history, whole; what an interrupted attempt leaves is removed like a whole one."""
     check(drawings, force=force)
     told = told or Told()
-    zone = ZoneInfo(settings.TIME_ZONE)
-    period = period_until(until, zone)
+    period = period_until(until, ZoneInfo(settings.TIME_ZONE))
     told.stage("getting digits")
     digits, hands = hands_for(drawings, seed)
+    with outbox.muted():
+        return make(drawings, seed, period, digits, hands, tuning or learning.TUNING, told)
+
+
+def make(
+    drawings: int,
+    seed: int,
+    period: Period,
+    digits: str,
+    hands: Hands,
+    tuning: Tuning,
+    told: Told,
+) -> Demo:
+    zone = ZoneInfo(settings.TIME_ZONE)
     demo = begin(drawings, seed, digits, period)
     presence.forget()
     dice = np.random.default_rng(seed)
@@ -168,9 +182,7 @@ def make_people(period: Period) -> dict[str, User]:
     """Accounts nobody can sign in to: their passwords are unusable."""
     people = {}
     for person in PEOPLE:
-        user = User(
-            username=person.name, email=f"{person.name}@example.invalid", date_joined=period.first
-        )
+        user = User(username=person.name, date_joined=period.first)  # no address: no mail
         user.set_unusable_password()
         user.save()
         user.groups.add(Group.objects.get(name=person.role))

@@ -30,11 +30,22 @@ HOLDOUT = [
 def as_of() -> Combinable:
     """Changes with the replay's counts, the gate's reports and the versions."""
     newest = (
-        Subquery(model.objects.order_by("-pk").values("pk")[:1], output_field=CharField())
+        Subquery(model.objects.order_by("-pk").values("pk")[:1])
         for model in (GateReport, ModelVersion, Promotion)
     )
-    counts = Subquery(Replay.objects.values("counts_made")[:1], output_field=CharField())
-    return Concat(*(part for each in (counts, *newest) for part in (each, Value("-"))))
+    counts = Subquery(Replay.objects.values("counts_made")[:1])
+    # PostgreSQL joins texts alone.
+    said = (Cast(each, CharField()) for each in (counts, *newest))
+    return Concat(*(part for each in said for part in (each, Value("-"))))
+    rests_on = (
+        Replay.objects.values("counts_made")[:1],
+        *(
+            model.objects.order_by("-pk").values("pk")[:1]
+            for model in (GateReport, ModelVersion, Promotion)
+        ),
+    )
+    parts = (Cast(Subquery(each), CharField()) for each in rests_on)
+    return Concat(*(text for part in parts for text in (part, Value("-"))))
 
 
 def curve(filters: Filters) -> Figure:

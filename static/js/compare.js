@@ -20,8 +20,7 @@ function sideBySide(figure) {
           told: rows.map((each) => (each ? `${side}, ${each.part}: ${told(each)}` : "")),
           intervals: rows.map((each) => (each && each.share !== null ? [each.low, each.high] : null)),
           whiskerColor: color("--ink"),
-          // Without a bar it is the legend that asks.
-          backgroundColor: ({ dataIndex }) => color(dataIndex === undefined || rows[dataIndex]?.enough ? inks[at] : "--few"),
+          backgroundColor: rows.map((each) => color(each?.enough ? inks[at] : "--few")), inLegend: color(inks[at]),
           borderColor: color(inks[at]), borderWidth: 1.5,
           borderRadius: 3, maxBarThickness: 40, categoryPercentage: 0.75, barPercentage: 0.9,
         };

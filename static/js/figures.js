@@ -205,7 +205,7 @@ export function options({ scales, marks: list, legend = false, tooltip = {}, ...
           color: color("--ink-soft"), font: { family: FONT, size: 12 }, boxWidth: 14, boxHeight: 4,
           generateLabels: (chart) => Chart.defaults.plugins.legend.labels.generateLabels(chart).map((each) => {
             const set = chart.data.datasets[each.datasetIndex];
-            return { ...each, fillStyle: chart.config.type === "line" ? set.borderColor : set.backgroundColor, lineWidth: 0 };
+            return { ...each, fillStyle: set.inLegend ?? (chart.config.type === "line" ? set.borderColor : set.backgroundColor), lineWidth: 0 };
           }),
         },
       },

@@ -21,7 +21,7 @@ function learningCurve(figure) {
         each[`${prefix}share`], each[`${prefix}low`], each[`${prefix}high`],
       )),
       intervals: rows.map((each) => [each[`${prefix}low`], each[`${prefix}high`]]), whiskerColor: look,
-      borderColor: color(ink), borderWidth: 2, borderDash: dash, showLine: true,
+      borderColor: color(ink), borderWidth: 2, borderDash: dash, showLine: true, inLegend: color(ink),
       pointRadius: 5, pointHoverRadius: 7, pointBorderWidth: 2, pointBorderColor: look,
       pointBackgroundColor: rows.map((each, at) => (each[`${prefix}enough`] ? look[at] : color("--sheet"))),
       pointStyle: dash.length ? "rectRot" : "circle",

@@ -83,11 +83,14 @@ def test_every_route_stands_in_the_table():
 
 def test_every_door_answers_as_the_table_says(house: House):
     clients = {caller: house.client(caller) for caller in CALLERS}
-    found = {door: doors.ask_all(house, door, clients) for door in doors.doors()}
-    if os.environ.get(doors.WRITE):
-        doors.TABLE.write_text(doors.written(found))
-    assert "500" not in {cell for cells in found.values() for cell in cells}
     table = doors.read()
+    wanted = os.environ.get(doors.WRITE, "")
+    chosen = [door for door in doors.doors() if wanted in f"/{door.route}" or door not in table]
+    found = {door: doors.ask_all(house, door, clients) for door in chosen}
+    if wanted:
+        table = {door: table.get(door, []) for door in doors.doors()} | found
+        doors.TABLE.write_text(doors.written(table))
+    assert "500" not in {cell for cells in found.values() for cell in cells}
     differences = {
         (door, caller, told, said)
         for door, cells in found.items()
@@ -95,7 +98,7 @@ def test_every_door_answers_as_the_table_says(house: House):
         if told != said
     }
     assert not differences
-    assert set(found) == set(table)
+    assert set(doors.doors()) == set(table)
 
 
 def test_outside_the_api_a_token_is_nothing(house: House):

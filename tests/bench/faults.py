@@ -58,6 +58,7 @@ def main() -> int:
     parser.add_argument("--postgresql", type=Path, help="where pg_ctl and initdb are")
     options = parser.parse_args()
     folder = mnist.required(DATA / "mnist")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with us
     with contextlib.ExitStack() as at_end:
         bench = Bench(at_end, options.postgresql)
         shutil.copytree(folder, bench.installation.folder / "mnist")

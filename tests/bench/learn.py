@@ -51,7 +51,7 @@ CAPTURED = 0.5  # of the writers
 UNSEEN_RENDERINGS = 5  # of each unseen drawing: sizes, places and pens anew
 LABELERS = 2  # some items want a second opinion, of somebody else
 POLL = 0.5  # seconds
-WAIT = 1_800  # seconds for a run, however busy the machine
+WAIT = 3_600  # seconds for a run, however busy the machine
 SEVEN, ONE = 7, 1
 
 
@@ -61,9 +61,11 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--start", type=Path, nargs="+", default=[SHIPPED], help="folders")
     parser.add_argument("--poison", action="store_true", help="half of the sevens are called ones")
+    parser.add_argument("--threads", type=int, default=2, help="one is faster on a busy machine")
     parser.add_argument("--database-url", help="a PostgreSQL server; without it SQLite")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)  # in its own process
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with us
     if options.one:
         print(json.dumps(once(options)))
         return 0
@@ -78,7 +80,7 @@ def apart(options: argparse.Namespace, start: Path, seed: int) -> dict[str, Any]
     """One loop in a process of its own, since a process has one database."""
     command = [
         sys.executable, "-m", "tests.bench.learn", "--one", "--strokes", str(options.strokes),
-        "--start", str(start), "--seeds", str(seed),
+        "--start", str(start), "--seeds", str(seed), "--threads", str(options.threads),
         *(["--poison"] if options.poison else []),
         *(["--database-url", options.database_url] if options.database_url else []),
     ]  # fmt: skip
@@ -100,7 +102,7 @@ def once(options: argparse.Namespace) -> dict[str, Any]:
         shutil.copytree(DATA / "mnist", folder)
         exam = Exam(folder, unseen)
         before = exam.errors_of(version)
-        env = {**installed.env, "TRAINING_THREADS": "2"}
+        env = {**installed.env, "TRAINING_THREADS": str(options.threads)}
         with serving("inkloop", gunicorn, ready="/readyz", env=env) as server:
             meant = capture(server.port, seen, seed)
             if options.poison:

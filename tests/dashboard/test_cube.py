@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from dashboard import counting, store
 from dashboard.counting import catch_up, marks
+from dashboard.log import Marks
 from dashboard.models import Cell, Mark
 from dashboard.tally import Tally
 from labeling import decisions, queue
@@ -204,6 +205,26 @@ class TestCounting:
         tally, _ = counting.of_predictions(at, to)
         catch_up()
         assert not counting.write(tally, at, to)
+        assert stored() == recount()
+
+    def test_marks_that_another_moved_further_do_not_go_back(
+        self, live_version: ModelVersion, monkeypatch: Any
+    ) -> None:
+        """Somebody is overtaken in the middle of a step by one who looked later."""
+        make_prediction()
+        bounds, work_out = counting.log.bounds, counting.of_predictions
+
+        def overtaken(at: Marks, to: Marks) -> Any:
+            monkeypatch.setattr(counting, "of_predictions", work_out)
+            make_prediction()
+            with monkeypatch.context() as patch:
+                patch.setattr(counting, "claim", lambda: True)
+                catch_up()
+            return work_out(at, to)
+
+        monkeypatch.setattr(counting, "of_predictions", overtaken)
+        catch_up()
+        assert marks() == bounds(Marks())
         assert stored() == recount()
 
     def test_who_finds_another_counting_leaves_it_to_them(self, live_version: ModelVersion) -> None:

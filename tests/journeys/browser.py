@@ -73,6 +73,7 @@ class Browser:
         service = Service(shutil.which("chromedriver"), log_output=subprocess.DEVNULL)
         self.driver = Chrome(options=options, service=service)
         self.driver.set_page_load_timeout(20)
+        self.driver.set_script_timeout(90)  # axe on a long page, on a busy machine
         self.base = ""
 
     def quit(self) -> None:

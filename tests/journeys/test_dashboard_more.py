@@ -46,7 +46,6 @@ def shoot(browser: Browser, name: str) -> None:
     found = []
     for theme in ("light", "dark"):
         browser.theme(theme)
-        browser.driver.refresh()  # what is folded away keeps the colors it was first shown in
         drawn(browser)
         browser.screenshot(SHOTS / f"{name}-{theme}.png", whole=True)
         found += [f"{theme}: {each}" for each in browser.violations()]

@@ -173,7 +173,7 @@ class TestConfirming:
     def test_only_what_was_shown_can_be_wrong(self, ada: Door):
         make_item()
         answer = confirm(ada, grid(ada), wrong=[str(uuid.uuid4())])
-        assert answer.status_code == 400
+        assert answer.status_code == 409
         assert not LabelEvent.objects.exists()
 
     def test_a_lot_calls_for_a_second_opinion_here_too(self, ada: Door, settings: Any):

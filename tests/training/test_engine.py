@@ -209,14 +209,23 @@ def test_the_engine_imports_neither_django_nor_what_needs_it() -> None:
                     assert name in allowed or name.startswith("training.engine"), name
 
 
-def test_the_last_epochs_are_calm_and_the_rate_falls_to_nothing_twice(ten: Digits) -> None:
-    recipe = replace(TINY, epochs=5, calm=2, batch_size=10)  # one step an epoch
+def test_distortion_falls_from_strong_to_calm_and_the_rate_to_nothing(ten: Digits) -> None:
+    recipe = replace(TINY, epochs=5, calm=0.4, batch_size=10)  # one step an epoch
     course = base.new_course(ten, recipe)
     strengths, rates = [], []
     for _ in range(recipe.epochs):
         strengths.append(course.distortion)
         rates.append(course.schedules[0].get_last_lr()[0] / recipe.rate)
         next(course.epochs())
-    assert strengths == [1.0, 1.0, 1.0, 0.4, 0.4]
-    assert rates == pytest.approx([1.0, 1.0, 0.5, 0.2, 0.1])
+    assert strengths == pytest.approx([1.0, 0.85, 0.7, 0.55, 0.4])
+    assert rates == pytest.approx([1.0, 1.0, 0.75, 0.5, 0.25])
     assert course.schedules[0].get_last_lr()[0] == 0
+
+
+def test_a_course_distorts_equally_throughout_unless_told_otherwise(ten: Digits) -> None:
+    course = base.new_course(ten, replace(TINY, epochs=3, batch_size=10, distortion=0.5))
+    strengths = []
+    for _ in range(3):
+        strengths.append(course.distortion)
+        next(course.epochs())
+    assert strengths == [0.5, 0.5, 0.5]

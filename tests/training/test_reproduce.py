@@ -22,7 +22,7 @@ from training.sides import Side
 
 def test_a_version_no_run_made_says_how_it_is_made_instead(db: None) -> None:
     base = install_base()
-    with pytest.raises(CommandError, match=r"train_base --seed 0 --into") as refused:
+    with pytest.raises(CommandError, match=r"--seed 0 --into FOLDER --threads 1") as refused:
         call_command("reproduce", base.name)
     weights = Artifact.objects.get(version=base, kind="safetensors")
     assert weights.sha256 in str(refused.value)

@@ -28,13 +28,11 @@ class Recipe:
     batch_size: int = 256
     rate: float = 0.06  # of the kernels; each step turns them by about this much
     small_rate: float = 3e-3  # of norms, biases and the last layers
-    warm_up: float = 0.1  # share of all steps; the rates then fall in a straight line
+    warm_up: float = 0.1  # share of all steps in which the rates rise; then they fall
     smoothing: float = 0.03  # share of the target spread over all digits
     memory: float = 0.998  # of the running average that is kept in the end
-    distortion: float = 1.0
-    calm: int = 0  # of the epochs, the last, are spent nearer to what people really draw
-    calm_distortion: float = 0.4
-    calm_rate: float = 0.2  # share of the rates that the calm epochs begin with
+    distortion: float = 1.0  # of the first epoch
+    calm: float = 1.0  # share of it that is left in the last, nearer to what people really draw
     stranger_weight: float = 0.1  # of the loss of telling digits from anything else
     written: int = 24_000  # digits drawn from templates of handwriting
     strangers: int = 8_000  # drawings that are no digits
@@ -81,9 +79,9 @@ class Course:
 
     @property
     def distortion(self) -> float:
-        """How strongly the epoch under way distorts."""
-        calm = self.epochs_done >= self.recipe.epochs - self.recipe.calm
-        return self.recipe.calm_distortion if calm else self.recipe.distortion
+        """How strongly the epoch under way distorts: from strong to calm in a straight line."""
+        done = self.epochs_done / max(1, self.recipe.epochs - 1)
+        return self.recipe.distortion * (1 + (self.recipe.calm - 1) * done)
 
     def epochs(self, each_step: Callable[[], object] = lambda: None) -> Iterator[Epoch]:
         """Go on to the end of the recipe, yielding each epoch; the caller decides what to log."""
@@ -188,14 +186,11 @@ def mixed_precision(device: torch.device) -> torch.autocast:
 
 
 def _rates(recipe: Recipe, steps_an_epoch: int) -> Callable[[int], float]:
-    """The share of the full rates at each step: up, down in a straight line, once more if calm."""
-    loud = steps_an_epoch * (recipe.epochs - recipe.calm)
-    calm = steps_an_epoch * recipe.calm
-    rise = max(1, math.ceil(loud * recipe.warm_up))
+    """The share of the full rates at each step: up, then down to nothing, in straight lines."""
+    steps = steps_an_epoch * recipe.epochs
+    rise = max(1, math.ceil(steps * recipe.warm_up))
 
     def share(step: int) -> float:
-        if step >= loud:
-            return recipe.calm_rate * max(0.0, 1 - (step - loud) / max(1, calm))
-        return min((step + 1) / rise, (loud - step) / max(1, loud - rise))
+        return max(0.0, min((step + 1) / rise, (steps - step) / max(1, steps - rise)))
 
     return share

@@ -46,7 +46,8 @@ class Command(BaseCommand):
 
         if options["threads"]:
             torch.set_num_threads(options["threads"])
-        if options["name"] and ModelVersion.objects.filter(name=options["name"]).exists():
+        registers = options["into"] is None
+        if registers and ModelVersion.objects.filter(name=options["name"]).exists():
             raise CommandError(f"There is already a version {options['name']}.")
         recipe = replace(base.QUICK if options["quick"] else base.FULL, seed=options["seed"])
         if options["epochs"]:
@@ -61,6 +62,7 @@ class Command(BaseCommand):
         checkpoint = settings.DATA_DIR / "checkpoints" / f"{base.digest_of(recipe)}.pt"
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
         steps = len(sides.train) // recipe.batch_size
+        begun, computed = time.monotonic(), time.process_time()
         with tqdm(total=steps * recipe.epochs, unit="step", disable=None) as bar:
             for epoch in base.followed(course, checkpoint, bar.update):
                 bar.update(steps * epoch.number - bar.n)  # also what an earlier process did
@@ -69,6 +71,10 @@ class Command(BaseCommand):
                     f"epoch {epoch.number:2d} of {recipe.epochs}: loss {epoch.loss:.4f}, "
                     f"accuracy {epoch.accuracy:.4f} while learning, {validated:.4f} held out"
                 )
+        self.stdout.write(
+            f"Learned in {(time.monotonic() - begun) / 60:.1f} minutes, "
+            f"{(time.process_time() - computed) / 60:.1f} of CPU time."
+        )
         made = base.made_of(course.result, sides, recipe, name)
         if options["into"] is not None:
             base.write(made, options["into"])

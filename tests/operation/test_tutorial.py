@@ -1,0 +1,117 @@
+"""docs/tutorial.md, executed word for word in a fresh copy."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.repository import committed
+from tests.operation.installation import (
+    ROOT,
+    database_url,
+    free_port,
+    plain_environment,
+    scratch_name,
+    until,
+)
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("serving")]
+BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.M | re.S)
+STARTS = "./run\n"
+
+
+def blocks() -> list[str]:
+    return BLOCK.findall((ROOT / "docs/tutorial.md").read_text())
+
+
+@dataclass
+class Newcomer:
+    """Somebody with a fresh copy and two terminals."""
+
+    folder: Path
+    environment: dict[str, str]
+    port: int
+    server: subprocess.Popen[bytes] | None = None
+
+    def serve(self) -> None:
+        with (self.folder.parent / "log").open("wb") as log:
+            self.server = subprocess.Popen(
+                ["./run"], cwd=self.folder, env=self.environment, stdout=log, stderr=log,
+                stdin=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+        until(lambda: "Inkloop is ready" in self.log, within=120, what="Inkloop is ready")
+
+    @property
+    def log(self) -> str:
+        return (self.folder.parent / "log").read_text()
+
+    def type(self, words: list[str]) -> str:
+        """The blocks in one shell, as one types them one after the other; what was printed."""
+        script = "".join(words).replace(":8000", f":{self.port}")
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script], cwd=self.folder, env=self.environment,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+        return done.stdout
+
+    def leave(self) -> None:
+        if self.server is not None:
+            self.server.send_signal(signal.SIGTERM)
+            self.server.wait(40)
+
+
+@pytest.fixture
+def newcomer(tmp_path: Path) -> Iterator[Newcomer]:
+    if not shutil.which("curl"):
+        pytest.skip("curl is not installed")
+    folder = tmp_path / "inkloop"
+    for path in committed():
+        copy = folder / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, copy)
+    (folder / ".venv").symlink_to(installed())
+    port = free_port()
+    with database_url(scratch_name()) as url:
+        named = {"DATABASE_URL": url} if url else {}
+        environment = plain_environment(tmp_path / "data", PORT=str(port), **named)
+        environment["PYTHONPATH"] = ""
+        one = Newcomer(folder, environment, port)
+        yield one
+        one.leave()
+
+
+def installed() -> Path:
+    """What the newcomer's ./run would make; installing it once more shows nothing new."""
+    if sys.prefix == sys.base_prefix:
+        pytest.skip("these tests do not run in a virtual environment, as ./run makes one")
+    return Path(sys.prefix)
+
+
+def test_the_tutorial_does_what_it_says(newcomer: Newcomer) -> None:
+    start, *rest = blocks()
+    assert start == STARTS
+    newcomer.serve()
+    assert "password  " in newcomer.log
+    said = newcomer.type(rest)
+
+    first, after = (json.loads(line) for line in re.findall(r"^\{\"id\".*$", said, re.M))
+    run = json.loads((newcomer.folder / "run.json").read_text().splitlines()[-1])
+    assert (first["digit"], first["model"]) == (7, "base-1")
+    assert (run["state"], run["verdict"]) == ("done", "more")
+    assert after["model"] == run["version"] != "base-1"
+    assert len(re.findall(r"^docs/tutorial/\d-\d\.png  \d  ", said, re.M)) == 60
+    assert "labels would be learned from" in said
+    assert "Verdict: " in said
+    assert "the gate does not say promote" in said
+    assert f"{run['version']} is live; before it was base-1." in said
+    assert f"base-1 is live again; {run['version']} was taken back." in said
