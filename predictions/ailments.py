@@ -18,7 +18,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core import checks
 from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 from django.db.models import Q
 from django.utils import timezone
 
@@ -197,17 +197,18 @@ def database_answers() -> Iterator[Finding]:
             todo="Start the server, or mend DATABASE_URL; then run `manage.py doctor` again.",
         )
         return
-    executor = MigrationExecutor(connection)
-    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    loader = MigrationLoader(connection)
+    # Not a plan: that takes everything before the last applied one for applied too.
+    missing = sorted(loader.graph.nodes.keys() - loader.applied_migrations.keys())
     if missing:
-        names = ", ".join(f"{migration.app_label} {migration.name}" for migration, _ in missing[:5])
+        names = ", ".join(f"{app} {name}" for app, name in missing[:5])
         yield broken(
             "migrations_missing",
             f"{len(missing)} migrations are not applied: {names}{', …' * (len(missing) > 5)}.",
             why="This release asks for tables or columns that are not there.",
             todo="Run `manage.py setup` once, on one host, before it serves.",
         )
-    unknown = executor.loader.applied_migrations.keys() - executor.loader.graph.nodes.keys()
+    unknown = loader.applied_migrations.keys() - loader.graph.nodes.keys()
     if unknown and not missing:
         app, name = sorted(unknown)[0]
         yield attention(

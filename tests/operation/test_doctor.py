@@ -166,6 +166,11 @@ def tables_behind(patient: Patient) -> None:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'labeling' AND name LIKE '0004%'")
 
 
+def tables_never_made(patient: Patient) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'training'")
+
+
 def tables_ahead(patient: Patient) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
@@ -332,7 +337,7 @@ FAULTS: dict[str, list[Callable[[Patient], None]]] = {
     "origin_insecure": [origin_in_the_clear],
     "mail_printed": [mail_nowhere],
     "inkloop.E002": [debug_in_public],
-    "migrations_missing": [tables_behind],
+    "migrations_missing": [tables_behind, tables_never_made],
     "release_too_old": [tables_ahead],
     "clock_skewed": [clock_of_host],
     "sqlite_on_network": [files_over_nfs],
