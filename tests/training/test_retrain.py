@@ -199,7 +199,7 @@ class TestReaping:
         run = self.running(attempts=1, silent=False)
         Run.objects.update(state=Run.State.QUEUED)
 
-        def full(run: Run) -> None:
+        def full(run: Run, watch: object) -> None:
             raise OperationalError("database or disk is full")
 
         monkeypatch.setattr(retrain, "learn", full)
@@ -284,7 +284,7 @@ class TestLearning:
         self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch
     ):
         run = self.ask()
-        monkeypatch.setattr(retrain, "learn", lambda run: 1 / 0)
+        monkeypatch.setattr(retrain, "learn", lambda run, watch: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             retrain.execute(run.pk)
         run.refresh_from_db()
