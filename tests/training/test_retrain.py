@@ -223,7 +223,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Tuning:
 
 
 @pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 class TestLearning:
     def ask(self) -> Run:
         install_base()
