@@ -29,7 +29,7 @@ from labeling.decisions import Verdict
 from labeling.errors import EmptySelection
 from labeling.gold_items import add_gold, surest
 from labeling.intake import take_in
-from labeling.models import Batch, Gold, Intake, Label
+from labeling.models import Batch, Gold, Intake, Label, LabelEvent
 from predictions.errors import Declined
 from predictions.models import Prediction
 from training import outbox
@@ -230,12 +230,10 @@ class Story:
     def correct_muddle(self, at: datetime) -> None:
         """Somebody noticed that one labeler took ones for sevens, and corrects them at once."""
         low, high = (self.history.period.at(share) for share in MUDDLED)
-        muddled = Label.objects.filter(
-            digit=7,
-            event__labeler=self.people[MUDDLER],
-            event__created_at__range=(low, high),
-        ).values_list("pk", flat=True)
-        keys = [key for key in muddled if self.history.truths.get(key) == 1]
+        muddled = LabelEvent.objects.filter(
+            digit=7, labeler=self.people[MUDDLER], created_at__range=(low, high), is_gold=False
+        ).values_list("prediction", flat=True)
+        keys = sorted({key for key in muddled if self.history.truths.get(key) == 1})
         if not keys:
             return
         bulk.correct_each(

@@ -1,12 +1,14 @@
 """The README's pictures, made with the real application: python -m tests.journeys.screenshots URL
 
 URL is a running installation, for instance http://127.0.0.1:8000. A few drawings are made in it.
+With `dashboard` behind the URL: the dashboard's pictures, of an installation with seed_demo's data.
 """
 
 from __future__ import annotations
 
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from tests.journeys.browser import Browser, Point, missing
@@ -85,7 +87,29 @@ def draw_page(browser: Browser, strokes: Strokes, name: str, *, kind: str = "mou
     browser.screenshot(FOLDER / name)
 
 
-def main(url: str) -> None:
+def dashboard_page(browser: Browser, path: str, name: str) -> None:
+    """A page once all its charts are drawn, from its top."""
+    browser.open(path)
+    if browser.run("return document.querySelectorAll('canvas[data-chart]').length"):
+        browser.wait_for("canvas[data-drawn]")
+    time.sleep(2)  # charts come into being one after the other, and move while they do
+    browser.run("scrollTo(0, 0)")
+    browser.screenshot(FOLDER / name)
+
+
+def dashboard(browser: Browser) -> None:
+    browser.theme("light")
+    browser.window(1280, 1700)
+    for page in ("technical", "replay", "compare"):
+        dashboard_page(browser, f"/dashboard/{page}/", f"dashboard-{page}.png")
+    dashboard_page(browser, "/dashboard/", "dashboard.png")
+    browser.theme("dark")
+    dashboard_page(browser, "/dashboard/", "dashboard-dark.png")
+    browser.phone(scale=2)
+    dashboard_page(browser, "/dashboard/", "dashboard-phone-dark.png")
+
+
+def main(url: str, what: str = "drawing") -> None:
     if reason := missing():
         sys.exit(reason)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
@@ -93,6 +117,9 @@ def main(url: str) -> None:
         try:
             browser.forget(url)
             browser.cdp("Emulation.setScrollbarsHidden", hidden=True)
+            if what == "dashboard":
+                dashboard(browser)
+                return
             browser.window(1200, 780)
             draw_page(browser, SEVEN, "draw.png")
             drawings = (FOUR, "4"), (NOT_A_DIGIT, "none"), (ZERO, "0"), (TWO, "2"), (THREE, "3")
