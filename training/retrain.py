@@ -34,8 +34,8 @@ from django_q.tasks import async_task
 
 from predictions import trace
 from predictions.models import ModelVersion
-from training.errors import AlreadyRunning, NotActive, NotEnoughLabels
-from training.lineage import clean_ancestor
+from training.errors import AlreadyRunning, NotActive, NotEnoughLabels, NotWithdrawn
+from training.lineage import Source, clean_ancestor
 from training.models import Epoch, Run, RunQuerySet, Snapshot
 from training.outbox import tell_run
 from training.snapshots import Rule, choose, default_rule, freeze
@@ -68,6 +68,16 @@ def ask(
     """Freeze what there is to learn, queue a run and ring the bell; or decline with a number."""
     rule = default_rule(without_labelers=without_labelers, without_visitors=without_visitors)
     return ask_with(rule, trigger=trigger, by=by, least=least, seed=seed)
+
+
+def readmit(source: Source, *, trigger: str, by: User | None = None, least: int) -> Run:
+    """Start a run that learns from withdrawn people again; later ones do so too."""
+    withdrawn = default_rule()
+    is_out = {*source.labelers} & {*withdrawn.without_labelers}
+    if not is_out and not {*source.visitors} & {*withdrawn.without_visitors}:
+        raise NotWithdrawn("Nobody was withdrawn who could be let in again.")
+    rule = default_rule(again_labelers=source.labelers, again_visitors=source.visitors)
+    return ask_with(rule, trigger=trigger, by=by, least=least, seed=0)
 
 
 @transaction.atomic
