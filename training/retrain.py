@@ -312,25 +312,30 @@ def lost(run_id: int, *, process: int) -> list[int]:
 
 def put_back(gone: RunQuerySet, why: str) -> list[int]:
     """Queue these runs again and ring, or give them up after so many attempts."""
-    for run in gone.filter(attempts__gte=MOST_ATTEMPTS).defer("checkpoint"):
-        give_up(run)
     found = []
-    for run in gone.filter(attempts__lt=MOST_ATTEMPTS).defer("checkpoint"):
-        with transaction.atomic():
-            if Run.objects.filter(
-                pk=run.pk, state=Run.State.RUNNING, heartbeat_at=run.heartbeat_at
-            ).update(state=Run.State.QUEUED, heartbeat_at=Now()):
-                ring(run)
-                found.append(run.pk)
-                logger.warning("run %s %s and goes back to the queue", run.pk, why)
+    for run in gone.defer("checkpoint"):
+        # The premise again, whole; the heartbeat itself is no key: SQLite compares it as text,
+        # and the database writes it with fewer digits than we would.
+        still = gone.filter(pk=run.pk, attempts=run.attempts)
+        if run.attempts >= MOST_ATTEMPTS:
+            give_up(run, still)
+        elif requeue(run, still):
+            found.append(run.pk)
+            logger.warning("run %s %s and goes back to the queue", run.pk, why)
     return found
 
 
-def give_up(run: Run) -> None:
+@transaction.atomic
+def requeue(run: Run, still: RunQuerySet) -> bool:
+    done = bool(still.update(state=Run.State.QUEUED, heartbeat_at=Now()))
+    if done:
+        ring(run)
+    return done
+
+
+@transaction.atomic
+def give_up(run: Run, still: RunQuerySet) -> None:
     reason = f"Its process was lost {MOST_ATTEMPTS} times."
-    with transaction.atomic():
-        ended = own(run).filter(heartbeat_at=run.heartbeat_at)
-        if ended.update(
-            state=Run.State.FAILED, ended_at=timezone.now(), checkpoint=None, reason=reason
-        ):
-            tell_run(run, Run.State.FAILED, reason)
+    changes: dict[str, Any] = {"state": Run.State.FAILED, "ended_at": timezone.now()}
+    if still.update(reason=reason, checkpoint=None, **changes):
+        tell_run(run, Run.State.FAILED, reason)
