@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.db import connection
 
 from predictions.models import ModelVersion
 from predictions.registry import BASE_DIR, install_base
@@ -55,7 +57,24 @@ def browser(
     chromium.screenshot(SHOTS / f"{request.node.name}.png")
     complaints = chromium.log()
     chromium.forget(live_server.url)
+    wait_for_requests_under_way()
     assert not complaints, "\n".join(complaints)
+
+
+def wait_for_requests_under_way() -> None:
+    """A page may have asked once more as it was left; its answer must not meet the emptying."""
+    if connection.vendor != "postgresql":
+        return
+    deadline = time.monotonic() + 10
+    with connection.cursor() as cursor:
+        while time.monotonic() < deadline:
+            cursor.execute(
+                "SELECT COUNT(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            if cursor.fetchone() == (0,):
+                return
+            time.sleep(0.05)
 
 
 @pytest.fixture
