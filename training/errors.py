@@ -21,6 +21,12 @@ class NotActive(Declined):
     code = "not_active"
 
 
+class NotWithdrawn(Declined):
+    """Whoever is to be let in again never was left out."""
+
+    code = "not_withdrawn"
+
+
 class NotReproducible(Declined):
     """Nothing here says how the version was made."""
 

@@ -84,8 +84,8 @@ class Lesson:
 def lesson_of(run: Run) -> Lesson:
     """Everything a run needs, the same each time it is made; taken up where it was left."""
     torch.set_num_threads(settings.TRAINING_THREADS)
-    # A recipe from before there was a share kept nothing of the parent, and is repeated so.
-    tuning = Tuning(**{"parent_share": 0.0, **run.recipe})
+    # A recipe from before there were these shares had none of them, and is repeated so.
+    tuning = Tuning(**{"parent_share": 0.0, "written_share": 0.0, **run.recipe})
     torch.manual_seed(tuning.seed)
     dice = torch.Generator().manual_seed(tuning.seed)
     replayed = replayed_digits() if tuning.replays == "mnist" else written_instead(tuning)
@@ -139,14 +139,17 @@ def recipe_of(tuning: Tuning) -> Recipe:
 
 
 def mixture(new: Digits, replayed: Digits, tuning: Tuning, dice: torch.Generator) -> Digits:
-    """One epoch: the new labels repeated up to their share, strangers, and replay for the rest."""
+    """One epoch: the new labels repeated up to their share, and all that the base learned from."""
     repeats = min(
         tuning.repeats, max(1, round(tuning.new_share * tuning.digits_an_epoch / len(new)))
     )
-    odd = strangers(round(tuning.stranger_share * tuning.digits_an_epoch), seed=tuning.seed)
-    rest = max(tuning.digits_an_epoch - repeats * len(new) - len(odd), len(new))
+    drawn = strangers(round(tuning.stranger_share * tuning.digits_an_epoch), seed=tuning.seed)
+    written = round(tuning.written_share * tuning.digits_an_epoch)
+    if written:
+        drawn = joined([drawn, written_digits(written, seed=tuning.seed)])
+    rest = max(tuning.digits_an_epoch - repeats * len(new) - len(drawn), len(new))
     replay = replayed[torch.randperm(len(replayed), generator=dice)[:rest]]
-    return joined([*[new] * repeats, odd, replay])
+    return joined([*[new] * repeats, drawn, replay])
 
 
 def labels_of(run: Run) -> Digits:

@@ -34,8 +34,8 @@ from django_q.tasks import async_task
 
 from predictions import trace
 from predictions.models import ModelVersion
-from training.errors import AlreadyRunning, NotActive, NotEnoughLabels
-from training.lineage import clean_ancestor
+from training.errors import AlreadyRunning, NotActive, NotEnoughLabels, NotWithdrawn
+from training.lineage import Source, clean_ancestor
 from training.models import Epoch, Run, RunQuerySet, Snapshot
 from training.outbox import tell_run
 from training.snapshots import Rule, choose, default_rule, freeze
@@ -68,6 +68,16 @@ def ask(
     """Freeze what there is to learn, queue a run and ring the bell; or decline with a number."""
     rule = default_rule(without_labelers=without_labelers, without_visitors=without_visitors)
     return ask_with(rule, trigger=trigger, by=by, least=least, seed=seed)
+
+
+def readmit(source: Source, *, trigger: str, by: User | None = None, least: int) -> Run:
+    """Start a run that learns from withdrawn people again; later ones do so too."""
+    withdrawn = default_rule()
+    is_out = {*source.labelers} & {*withdrawn.without_labelers}
+    if not is_out and not {*source.visitors} & {*withdrawn.without_visitors}:
+        raise NotWithdrawn("Nobody was withdrawn who could be let in again.")
+    rule = default_rule(again_labelers=source.labelers, again_visitors=source.visitors)
+    return ask_with(rule, trigger=trigger, by=by, least=least, seed=0)
 
 
 @transaction.atomic
@@ -302,25 +312,30 @@ def lost(run_id: int, *, process: int) -> list[int]:
 
 def put_back(gone: RunQuerySet, why: str) -> list[int]:
     """Queue these runs again and ring, or give them up after so many attempts."""
-    for run in gone.filter(attempts__gte=MOST_ATTEMPTS).defer("checkpoint"):
-        give_up(run)
     found = []
-    for run in gone.filter(attempts__lt=MOST_ATTEMPTS).defer("checkpoint"):
-        with transaction.atomic():
-            if Run.objects.filter(
-                pk=run.pk, state=Run.State.RUNNING, heartbeat_at=run.heartbeat_at
-            ).update(state=Run.State.QUEUED, heartbeat_at=Now()):
-                ring(run)
-                found.append(run.pk)
-                logger.warning("run %s %s and goes back to the queue", run.pk, why)
+    for run in gone.defer("checkpoint"):
+        # The premise again, whole; the heartbeat itself is no key: SQLite compares it as text,
+        # and the database writes it with fewer digits than we would.
+        still = gone.filter(pk=run.pk, attempts=run.attempts)
+        if run.attempts >= MOST_ATTEMPTS:
+            give_up(run, still)
+        elif requeue(run, still):
+            found.append(run.pk)
+            logger.warning("run %s %s and goes back to the queue", run.pk, why)
     return found
 
 
-def give_up(run: Run) -> None:
+@transaction.atomic
+def requeue(run: Run, still: RunQuerySet) -> bool:
+    done = bool(still.update(state=Run.State.QUEUED, heartbeat_at=Now()))
+    if done:
+        ring(run)
+    return done
+
+
+@transaction.atomic
+def give_up(run: Run, still: RunQuerySet) -> None:
     reason = f"Its process was lost {MOST_ATTEMPTS} times."
-    with transaction.atomic():
-        ended = own(run).filter(heartbeat_at=run.heartbeat_at)
-        if ended.update(
-            state=Run.State.FAILED, ended_at=timezone.now(), checkpoint=None, reason=reason
-        ):
-            tell_run(run, Run.State.FAILED, reason)
+    changes: dict[str, Any] = {"state": Run.State.FAILED, "ended_at": timezone.now()}
+    if still.update(reason=reason, checkpoint=None, **changes):
+        tell_run(run, Run.State.FAILED, reason)

@@ -57,15 +57,21 @@ class Choice:
 
 
 def default_rule(
-    *, without_labelers: Iterable[int] = (), without_visitors: Iterable[str] = ()
+    *,
+    without_labelers: Iterable[int] = (),
+    without_visitors: Iterable[str] = (),
+    again_labelers: Iterable[int] = (),
+    again_visitors: Iterable[str] = (),
 ) -> Rule:
-    """The rule as it is set; whoever the last snapshot left out stays out."""
+    """The rule as it is set; whoever the last snapshot left out stays out, unless let in again."""
     last = Snapshot.objects.values_list("rule", flat=True).first() or {}
+    labelers = {*without_labelers, *last.get("without_labelers", ())} - {*again_labelers}
+    visitors = {*without_visitors, *last.get("without_visitors", ())} - {*again_visitors}
     return Rule(
         settings.SNAPSHOT_SOURCE_SHARE,
         settings.SNAPSHOT_GLYPH_COPIES,
-        tuple(sorted({*without_labelers, *last.get("without_labelers", ())})),
-        tuple(sorted({*without_visitors, *last.get("without_visitors", ())})),
+        tuple(sorted(labelers)),
+        tuple(sorted(visitors)),
     )
 
 

@@ -12,8 +12,9 @@ class Tuning:
     seed: int = 0
     epochs: int = 6
     digits_an_epoch: int = 8_000
-    new_share: float = 0.5  # of an epoch; each new label at most `repeats` times
+    new_share: float = 0.3  # of an epoch; each new label at most `repeats` times
     repeats: int = 8
+    written_share: float = 0.2  # of an epoch: digits drawn from templates of handwriting
     stranger_share: float = 0.08  # of an epoch: drawings that are no digits
     batch_size: int = 128
     rate: float = 0.004  # of the kernels; a tenth of what the base was taught with
@@ -21,7 +22,7 @@ class Tuning:
     memory: float = 0.99  # of the running average that is kept
     smoothing: float = 0.03
     distortion: float = 0.4  # full distortion unlearned what undistorted images look like
-    parent_share: float = 0.3  # of the weights in the end: what was known stays nearer
+    parent_share: float = 0.5  # of the weights in the end: what was known stays nearer
     validation: int = 4_000  # replayed digits kept apart, to set the temperature
     least_holdout: int = 50  # fewer held-out labels do not choose the epoch
     replays: str = "mnist"  # or "written": drawn from templates, where MNIST is not to be had

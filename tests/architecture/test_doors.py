@@ -16,7 +16,9 @@ from predictions.access import Nobody
 
 # Pages for whoever is signed in, of any role; Django's middleware sees to it. Any page that asks
 # for more says so on its view.
-SIGNED_IN = {"login", "logout", "password_change", "password_change_done"}
+SIGNED_IN = {
+    "login", "logout", "password_change", "password_change_done", "tokens", "revoke_token",
+}  # fmt: skip
 ADMIN = "admin/"  # has a permission for each of its pages by itself
 
 

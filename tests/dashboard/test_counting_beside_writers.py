@@ -18,7 +18,7 @@ from predictions.visitors import Owner
 from tests.dashboard.recount import check, recount, stored
 from tests.factories import make_live, make_prediction, make_user
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
 def in_threads(*works: Callable[[], None]) -> list[BaseException]:

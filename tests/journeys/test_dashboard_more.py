@@ -14,11 +14,10 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from dashboard import clusters, replay
-from dashboard.counting import catch_up
 from dashboard.models import MapPoint
 from predictions.glyph import encode_glyph, glyph_digest, glyph_of
 from predictions.models import ModelVersion, Prediction
-from tests.dashboard.history import Month, make_history
+from tests.dashboard.history import Month, count_everything, make_history
 from tests.factories import canvas
 from tests.journeys.browser import Browser
 from tests.journeys.conftest import SHOTS
@@ -79,7 +78,7 @@ def history(browser: Browser, base_version: ModelVersion) -> list[Prediction]:
     """Three months; what versions read again is the real networks' word on noise."""
     ModelVersion.objects.live().update(state=ModelVersion.State.RETIRED)
     made = make_history()
-    catch_up()
+    count_everything()
     while not replay.work().is_complete:
         pass
     replay.work()

@@ -198,7 +198,7 @@ def run_together(*acts: Callable[[], None]) -> list[Exception]:
     return failures
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_corrections_and_decisions_at_once_leave_what_their_events_say():
     people = [make_user(f"labeler{at}") for at in range(3)]
     ben, bea = make_user("ben"), make_user("bea")

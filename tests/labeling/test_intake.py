@@ -55,7 +55,7 @@ class TestTakingIn:
         assert QueueItem.objects.count() == 8
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_processes_that_look_at_the_same_moment_take_each_in_once():
     for _ in range(30):
         make_prediction()

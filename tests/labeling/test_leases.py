@@ -197,7 +197,7 @@ class TestSkipping:
         assert place(made) == (True, Stream.AUDIT)
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 class TestRaces:
     def race(self, *acts: Any) -> list[Any]:
         """Let all go at the same moment; what each returned or raised."""

@@ -65,7 +65,7 @@ class TestOrder:
         assert back.prediction_id == in_order[0]
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_eight_labelers_together_are_served_the_heads_of_the_streams():
     in_order = {"unsure": fill(60), "audit": fill(60, is_audit=True)}
     people = [make_user(f"labeler{at}") for at in range(8)]

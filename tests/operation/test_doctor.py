@@ -20,6 +20,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule
 
@@ -162,8 +163,7 @@ def debug_in_public(patient: Patient) -> None:
 
 
 def tables_behind(patient: Patient) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM django_migrations WHERE app = 'labeling' AND name LIKE '0004%'")
+    MigrationRecorder(connection).migration_qs.filter(app="labeling").latest("name").delete()
 
 
 def tables_never_made(patient: Patient) -> None:

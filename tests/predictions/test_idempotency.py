@@ -106,7 +106,7 @@ class TestKeys:
             assert again["Idempotent-Replayed"] == "true"
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_sent_twice_at_once_it_is_made_once(live_version: ModelVersion):
     ada, key, answers = make_ada(), new_key(), []
     barrier = threading.Barrier(4)

@@ -52,7 +52,7 @@ class TestQuota:
                 quota.take("ada", 1000, now=NOON)
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_threads_racing_for_one_limit_do_not_pass_it():
     processes = [Quota() for _ in range(4)]
     allowed: list[int] = []

@@ -164,6 +164,20 @@ def test_whoever_was_withdrawn_stays_out_of_later_runs(
     assert choice.left_out == {"withdrawn labeler": 2}
 
 
+def test_whoever_was_withdrawn_is_let_in_again_on_request_alone(
+    live_version: ModelVersion, ada: User
+) -> None:
+    labeled(4)
+    labeled(3, by=Owner(user_id=ada.pk))
+    again = ["withdraw", "--labeler", "ada", "--readmit", "--least", "1"]
+    with pytest.raises(CommandError, match="Nobody was withdrawn"):
+        call_command(*again, stdout=StringIO())
+    fine_tuned("toy-2", without_labelers=[ada.pk])
+    run = Run.objects.get(public_id=told(*again)["run"]["id"])
+    assert run.snapshot.count == 2
+    assert sorted(label.digit for label in choose(default_rule()).labels) == [3, 4]
+
+
 def test_a_visitor_is_withdrawn_with_what_they_drew_and_what_they_said(
     live_version: ModelVersion,
 ) -> None:

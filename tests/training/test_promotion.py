@@ -464,7 +464,7 @@ def at_once(*acts: Callable[[], Any]) -> list[Any]:
     return found
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 class TestRaces:
     def test_of_promotions_over_the_same_version_exactly_one_wins(self):
         live = make_live("v0")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db import OperationalError
+from django.db.models.functions import Now
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
@@ -184,11 +185,20 @@ class TestReaping:
         assert run.state == Run.State.FAILED
         assert "3 times" in run.reason
 
+    def test_a_heartbeat_of_the_databases_own_clock_falls_silent_too(
+        self, live_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+    ):
+        run = self.running(attempts=1, silent=False)
+        Run.objects.update(heartbeat_at=Now())
+        monkeypatch.setattr(retrain, "SILENT", timedelta(seconds=-1))
+        assert retrain.reap() == [run.pk]
+
     def test_a_run_whose_process_is_gone_for_certain_need_not_fall_silent(
         self, live_version: ModelVersion
     ):
         run = self.running(attempts=1, silent=False)
-        Run.objects.update(host=socket.gethostname(), process=4_000_000)
+        # As the run itself shows life: by the database's clock, in the database's digits.
+        Run.objects.update(host=socket.gethostname(), process=4_000_000, heartbeat_at=Now())
         assert retrain.lost(run.pk, process=4_000_001) == []
         assert retrain.lost(run.pk, process=4_000_000) == [run.pk]
         assert Run.objects.get().state == Run.State.QUEUED
@@ -223,7 +233,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Tuning:
 
 
 @pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 class TestLearning:
     def ask(self) -> Run:
         install_base()

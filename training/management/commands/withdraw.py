@@ -17,7 +17,8 @@ class Command(BaseCommand):
     help = (
         "Show which versions learned from a labeler or a visitor. With --retrain, start a run "
         "that leaves them out, beginning at the nearest version that never learned from them; "
-        "later runs leave them out too. Nothing is deleted. Ends with 1 when the labeler or "
+        "later runs leave them out too. With --readmit, start a run that learns from them again. "
+        "Nothing is deleted. Ends with 1 when the labeler or "
         "visitor is unknown, or the run is declined."
     )
 
@@ -25,7 +26,9 @@ class Command(BaseCommand):
         who = parser.add_mutually_exclusive_group(required=True)
         who.add_argument("--labeler", metavar="NAME", help="what they decided")
         who.add_argument("--visitor", type=UUID, help="what they drew and what they said")
-        parser.add_argument("--retrain", action="store_true", help="Start the run without them.")
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--retrain", action="store_true", help="Start the run without them.")
+        how.add_argument("--readmit", action="store_true", help="Start a run with them again.")
         parser.add_argument("--least", type=int, default=retrain.LEAST_LABELS)
         parser.add_argument("--json", action="store_true", help="one line for programs")
 
@@ -42,8 +45,8 @@ class Command(BaseCommand):
         }
         if not options["json"]:
             self.tell(told)
-        if options["retrain"]:
-            run = self.retrain(source, least=options["least"])
+        if options["retrain"] or options["readmit"]:
+            run = self.retrain(source, least=options["least"], again=options["readmit"])
             told["run"] = {"id": str(run.public_id), "parent": run.parent.name}
         if options["json"]:
             self.stdout.write(json.dumps(told))
@@ -62,14 +65,18 @@ class Command(BaseCommand):
             how = f"{each['labels']} labels" if each["labels"] else f"through {each['through']}"
             self.stdout.write(f"  {each['version']} ({each['state']}): {how}")
 
-    def retrain(self, source: Source, *, least: int) -> Run:
+    def retrain(self, source: Source, *, least: int, again: bool) -> Run:
+        trigger = Run.Trigger.COMMAND
         try:
-            run = retrain.ask(
-                trigger=Run.Trigger.COMMAND,
-                least=least,
-                without_labelers=source.labelers,
-                without_visitors=source.visitors,
-            )
+            if again:
+                run = retrain.readmit(source, trigger=trigger, least=least)
+            else:
+                run = retrain.ask(
+                    trigger=trigger,
+                    least=least,
+                    without_labelers=source.labelers,
+                    without_visitors=source.visitors,
+                )
         except Declined as declined:
             raise CommandError(str(declined)) from declined
         self.stderr.write(
