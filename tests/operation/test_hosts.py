@@ -12,7 +12,7 @@ import pytest
 from tests.bench import hosts
 from tests.operation.installation import ROOT, database_url, scratch_name
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("serving")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hosts")]
 
 
 def test_hosts_share_nothing_but_the_database_and_lose_nothing() -> None:

@@ -24,7 +24,7 @@ from tests.operation.installation import (
     until,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("serving")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("tutorial")]
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.M | re.S)
 STARTS = "./run\n"
 
