@@ -33,6 +33,7 @@ from tests.bench.servers import gunicorn, serving
 LEASE = 180.0  # seconds
 TRY_AGAIN = 0.05  # seconds between two attempts at what got no answer
 SETTLE_WITHIN = 30.0  # seconds for the last unanswered operations after the end
+TROUBLE_ENDS_WITHIN = 90.0  # seconds after the labelers have stopped
 NO_LONGER_HELD = 409
 
 
@@ -115,6 +116,7 @@ class Run:
         for thread in threads:
             thread.join()
         self.seconds = time.monotonic() - began
+        maker.join(TROUBLE_ENDS_WITHIN)
 
     def kill(self, master: int) -> None:
         """A random web process dies every few seconds without a warning; its master is spared."""
@@ -196,8 +198,8 @@ class Labeler:
             t0 = time.monotonic()
             try:
                 status, body = self.page.post(path, args)
-            except Unknown:
-                self.note(op, args, t0, "unknown", {})
+            except Unknown as broken:
+                self.note(op, args, t0, "unknown", {"why": str(broken)})
                 if time.monotonic() > give_up_at:
                     return {}
                 time.sleep(TRY_AGAIN)

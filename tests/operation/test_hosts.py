@@ -25,7 +25,7 @@ def test_hosts_share_nothing_but_the_database_and_lose_nothing() -> None:
         told = subprocess.run(
             [
                 sys.executable, "-m", "tests.bench.hosts", "--database-url", url,
-                "--labelers", "8", "--seconds", "30", "--cut-after", "4", "--cut-for", "6",
+                "--labelers", "8", "--seconds", "40", "--cut-after", "4", "--cut-for", "6",
                 "--round", "1", "--predictions", "2000",
             ],
             cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False,
