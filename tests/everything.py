@@ -130,7 +130,7 @@ def parts(arguments: list[str], *, with_browsers: bool) -> Iterator[tuple[str, l
     # empty the whole database come last.
     yield "tests", ["-m", "not browser", "-n", "2", "--dist", "loadgroup"]
     if with_browsers:
-        yield "browser tests", ["-m", "browser"]
+        yield "browser tests", ["-m", "browser", "-n", "2"]
 
 
 def run_pytest(

@@ -114,6 +114,17 @@ class Browser:
             {"name": "prefers-reduced-motion", "value": "reduce"},
         ]
         self.cdp("Emulation.setEmulatedMedia", features=features)
+        self.settle()
+
+    def settle(self) -> None:
+        """Until what moves has come to rest: axe would measure colors halfway."""
+        self.driver.execute_async_script(
+            "const done = arguments[arguments.length - 1];"
+            "requestAnimationFrame(() => requestAnimationFrame(() =>"
+            "  Promise.allSettled(document.getAnimations()"
+            "    .filter(each => each.effect.getComputedTiming().endTime < Infinity)"
+            "    .map(each => each.finished)).then(() => done())))"
+        )
 
     def scripts(self, *, enabled: bool) -> None:
         self.cdp("Emulation.setScriptExecutionDisabled", value=not enabled)
