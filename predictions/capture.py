@@ -19,9 +19,10 @@ from django.utils import timezone
 from numpy.typing import NDArray
 
 from predictions import metrics
+from predictions.drawn import upright_gray
 from predictions.errors import Declined, ImageRefused, NoInk
 from predictions.glyph import encode_glyph, glyph_digest, glyph_of
-from predictions.images import open_image, thumbnail_png, upright_gray
+from predictions.images import open_image, thumbnail_png
 from predictions.models import Drawing, Feedback, ModelVersion, Prediction
 from predictions.network import Reading
 from predictions.recognizer import recognizer

@@ -18,15 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 from PIL.PngImagePlugin import PngImageFile
 
+from predictions.drawn import Drawn, drawn_part, even_sample, upright_gray
 from predictions.errors import NoInk
-from predictions.images import (
-    PNG_SIGNATURE,
-    Drawn,
-    drawn_part,
-    even_sample,
-    gray_png,
-    upright_gray,
-)
+from predictions.images import PNG_SIGNATURE, gray_png
 
 SIDE: Final = 28
 BOX: Final = 20
