@@ -97,6 +97,18 @@ def sketchers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_SKETCHERS), "sketcher")
 
 
+def glyphs_of(files: Sequence[bytes]) -> list[NDArray[np.uint8] | Declined]:
+    """What the network would see of each; refusals stand in their places."""
+    return list(sketchers().map(glyph_or_refusal, files))
+
+
+def glyph_or_refusal(data: bytes) -> NDArray[np.uint8] | Declined:
+    try:
+        return glyph_of(open_image(data))
+    except (ImageRefused, NoInk) as refused:
+        return refused
+
+
 def sketch_or_refusal(data: bytes) -> Sketch | Declined:
     try:
         return sketch(data)

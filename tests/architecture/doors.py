@@ -208,6 +208,12 @@ BODIES: dict[str, Body] = {
     "api/v1/labels/suspicious/": lambda things: {"limit": 1},
     "api/v1/versions/<str:name>/promote/": lambda things: {"why": "It reads better."},
     "api/v1/versions/rollback/": lambda things: {"why": "It does not."},
+    **{
+        f"api/v1/label-studio/{path}": lambda things: {
+            "tasks": [], "label_config": "", "action": "ANNOTATION_CREATED",
+        }
+        for path in ("predict", "predict/", "webhook", "webhook/")
+    },
     "": lambda things: {"image": image()},
     "predictions/<uuid:public_id>/": lambda things: {"said": "right"},
     "accounts/tokens/": lambda things: {"name": "new", "scopes": ["read"], "days": 1},
