@@ -29,7 +29,7 @@ from training import judging, retrain, tasks
 from training.errors import AlreadyRunning, NotActive, NotEnoughLabels
 from training.models import GateReport, Run, Snapshot
 from training.schedules import make_schedules, schedules
-from training.sides import Side, steers
+from training.sides import Side, judges, steers
 from training.snapshots import Rule, choose, default_rule, freeze, new_labels
 from training.tuning import Tuning
 
@@ -342,7 +342,7 @@ class TestLearning:
 
         monkeypatch.setattr(judging, "probabilities", slow)
         monkeypatch.setattr("training.promotion.promote_if_earned", lambda report: 1 / 0)
-        labeled(3, side=Side.HOLDOUT)
+        labeled(3, visitor=visitor_who(judges))
         done = retrain.execute(run.pk)
         assert done is not None
         assert done.state == Run.State.CANCELED
