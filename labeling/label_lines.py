@@ -15,18 +15,13 @@ from labeling import bulk
 from labeling.batches import AT_ONCE
 from labeling.decisions import Verdict
 from labeling.errors import EmptySelection
+from labeling.formats.rows import BadFile
 from labeling.models import Batch, Label
 from predictions.errors import Declined
 from predictions.models import Prediction
 
 TRUE, FALSE = {"true", "1", "yes"}, {"false", "0", "no", ""}
 DIGITS = [str(digit) for digit in range(10)]
-
-
-class BadFile(Declined):
-    """The file is not what it is said to be."""
-
-    code = "bad_file"
 
 
 class BadLine(Declined):
