@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -24,7 +24,7 @@ from labeling import arrivals
 from labeling.batches import locked_items, restate_many
 from labeling.bulk import append_verdicts
 from labeling.decisions import Verdict
-from labeling.formats import Found, Items, Refused
+from labeling.formats import Found, Items, Limits, Refused, read_file
 from labeling.intake import enqueue, take_in
 from labeling.models import Batch, Label, QueueItem
 from predictions import capture
@@ -34,6 +34,8 @@ from predictions.models import Prediction
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 256  # images read and stored together
+UPLOAD_MOST = 1_000  # images of a file that comes through a page or the API
+NARROW = Limits(members=3 * UPLOAD_MOST, bytes=256 << 20)
 MOST_TOLD = 10_000  # refusals kept word for word; more are counted
 Key = TypeVar("Key", int, UUID)  # of a prediction that is here, or the digest of a glyph
 
@@ -95,12 +97,16 @@ def take_in_images(
     return work.report
 
 
-def at_most(items: Items, most: int, *, else_say: str) -> Items:
-    """The same items, or a refusal once there are more."""
-    for count, item in enumerate(items):
-        if count == most:
-            raise TooMany(f"That is more than {most:,} images. {else_say}")
-        yield item
+def take_in_upload(name: str, file: BinaryIO, *, by: User, dry_run: bool = False) -> Report:
+    """A file as small as can be done while somebody waits; it is counted before it is begun."""
+    for count, _ in enumerate(read_file(name, file, limits=NARROW), start=1):
+        if count > UPLOAD_MOST:
+            raise TooMany(
+                f"The file holds more than the {UPLOAD_MOST:,} images that are taken in at once. "
+                "On the server, manage.py import_digits takes in any number."
+            )
+    items = read_file(name, file, limits=NARROW)
+    return take_in_images(items, by=by, source=name, dry_run=dry_run)
 
 
 Said = list[tuple[Found, Key]]  # items, and what each of them is about

@@ -14,10 +14,20 @@ from pathlib import Path
 from typing import BinaryIO, Final, TextIO
 
 from labeling.formats import by_digit, idx, label_studio, npz, pixel_lines
-from labeling.formats.archive import MOST_MEMBERS, Archive
+from labeling.formats.archive import WIDE, Archive, Limits
 from labeling.formats.rows import BadFile, Found, Items, Labeled, Refused
 
-__all__ = ["WRITERS", "BadFile", "Found", "Items", "Labeled", "Refused", "read_file", "read_paths"]
+__all__ = [
+    "WRITERS",
+    "BadFile",
+    "Found",
+    "Items",
+    "Labeled",
+    "Limits",
+    "Refused",
+    "read_file",
+    "read_paths",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +85,14 @@ def read_path(path: Path) -> Items:
 
 
 def read_file(
-    name: str,
-    file: BinaryIO,
-    *,
-    labels: Path | None = None,
-    most_members: int = MOST_MEMBERS,
+    name: str, file: BinaryIO, *, labels: Path | None = None, limits: Limits = WIDE
 ) -> Items:
     """All images in one file; `labels` may lie beside an IDX file of images."""
     file.seek(0)
     start = file.read(512)
     file.seek(0)
     if start.startswith(ZIP):
-        yield from read_zip(name, Archive(file, most_members=most_members))
+        yield from read_zip(name, Archive(file, limits))
     elif start.startswith((IDX, GZIPPED)):
         yield from read_idx(name, file, labels)
     elif start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):

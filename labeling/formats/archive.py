@@ -14,8 +14,6 @@ from typing import IO, Any, BinaryIO, Final, NamedTuple
 from labeling.formats.rows import BadFile
 
 PIECE: Final = 1 << 20  # bytes handed on together
-MOST_MEMBERS: Final = 2_000_000
-MOST_BYTES: Final = 8 << 30  # unpacked, of all members together
 DIRECTORY_BYTES: Final = 300  # of a member's entry in the directory, generously
 
 # What the zip and deflate readers raise on broken files.
@@ -83,6 +81,16 @@ def pieces_of(file: BinaryIO) -> Iterator[bytes]:
 # -- in -------------------------------------------------------------------------------------------
 
 
+class Limits(NamedTuple):
+    """How much of an archive is looked at."""
+
+    members: int
+    bytes: int  # unpacked, of all members together
+
+
+WIDE: Final = Limits(members=2_000_000, bytes=8 << 30)
+
+
 class UnsafeMember(Exception):
     """A member that is left alone, and why."""
 
@@ -90,15 +98,13 @@ class UnsafeMember(Exception):
 class Archive:
     """A zip from anywhere. Nothing in it is written to a disk, and no size in it is believed."""
 
-    def __init__(
-        self, file: BinaryIO, *, most_members: int = MOST_MEMBERS, most_bytes: int = MOST_BYTES
-    ) -> None:
-        check_directory(file, most_members)
+    def __init__(self, file: BinaryIO, limits: Limits = WIDE) -> None:
+        check_directory(file, limits.members)
         try:
             self._zip = zipfile.ZipFile(file)
         except BROKEN as broken:
             raise BadFile("The zip is damaged and cannot be read.") from broken
-        self.left = most_bytes
+        self.left = limits.bytes
 
     @property
     def names(self) -> list[str]:
