@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from labeling import asks
+from labeling import arrivals, asks
 from labeling.decisions import Verdict, label_of, place_of
 from labeling.errors import AlreadyUndone, EmptySelection
 from labeling.intake import take_in
@@ -133,6 +133,7 @@ def undo_batch(batch: Batch, *, by: User, at: datetime | None = None) -> int:
         for some in chunks(keys.order_by("prediction_id").iterator(AT_ONCE), AT_ONCE):
             restate_many(some)
     asks.take_back(batch)
+    arrivals.put_aside(batch)
     logger.info("batch %s was taken back: %s labels", batch.pk, undone)
     return undone
 

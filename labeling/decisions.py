@@ -42,6 +42,10 @@ class Verdict:
     def is_unreadable(self) -> bool:
         return self.digit is None
 
+    @property
+    def value(self) -> str:
+        return "unreadable" if self.digit is None else str(self.digit)
+
 
 @dataclass(frozen=True, slots=True)
 class Decided:

@@ -315,6 +315,19 @@ class Ask(models.Model):
         return f"another look at {self.prediction_id}"
 
 
+class Arrival(models.Model):
+    """A prediction that an import brought, and where in the file it stood."""
+
+    prediction = models.OneToOneField(
+        Prediction, on_delete=models.CASCADE, primary_key=True, related_name="arrival"
+    )
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="arrivals")
+    name = models.CharField(max_length=200, help_text="Its file, or its place in one.")
+
+    def __str__(self) -> str:
+        return f"{self.prediction_id} from {self.name}"
+
+
 class Gold(models.Model):
     """An item whose answer is known; woven in to see how well labelers read."""
 

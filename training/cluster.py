@@ -30,6 +30,7 @@ from setproctitle import setproctitle
 from predictions import trace
 from predictions.models import WorkerBeat
 from training.lifeline import tie_forks
+from training.pace import Every
 
 logger = logging.getLogger(__name__)
 
@@ -73,21 +74,6 @@ def work() -> int:
     guard.join()
     ended = guard.exitcode or 0
     return ended if ended >= 0 else 128 - ended
-
-
-class Every:
-    """True at most once in so many seconds; at once the first time."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.due_at = float("-inf")
-
-    def __call__(self) -> bool:
-        now = time.monotonic()
-        if now < self.due_at:
-            return False
-        self.due_at = now + self.seconds
-        return True
 
 
 class Guard(Sentinel):

@@ -7,7 +7,7 @@ import hashlib
 import logging
 import struct
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,8 +24,10 @@ from predictions.glyph import decode_glyph
 from predictions.models import ModelVersion, Prediction
 from predictions.network import Network
 from predictions.recognizer import load_version
+from training.checks import Bounds
+from training.comparison import Items, Kind
 from training.errors import AlreadyLive, NothingLive
-from training.gate import Bounds, Items, Judgement, Kind, Verdict, judge
+from training.gate import Judgement, Verdict, judge
 from training.models import GateReport, SnapshotLabel
 from training.outbox import tell_verdict
 from training.promotion import live_version
@@ -52,8 +54,16 @@ class Judged:
     ids: tuple[uuid.UUID, ...] = ()  # of the drawings, in the same order
 
 
-def judge_version(version: ModelVersion, *, bounds: Bounds | None = None) -> GateReport:
-    """Compare a version with the live one on everything neither has learned from, and keep it."""
+def judge_version(
+    version: ModelVersion,
+    *,
+    bounds: Bounds | None = None,
+    each_pass: Callable[[], object] = lambda: None,
+) -> GateReport:
+    """Compare a version with the live one on everything neither has learned from, and keep it.
+
+    `each_pass` is called before each batch that is read; it may raise to stop.
+    """
     live = live_version()
     if live is None:
         raise NothingLive("No version is live that it could be compared with.")
@@ -62,7 +72,8 @@ def judge_version(version: ModelVersion, *, bounds: Bounds | None = None) -> Gat
     judged = list(collect([version, live]))
     digest = digest_of(judged)
     look = look_at(digest, version, live)
-    items = read_by_both(judged, load_version(version.pk).network, load_version(live.pk).network)
+    candidate = load_version(version.pk).network
+    items = read_by_both(judged, candidate, load_version(live.pk).network, each_pass)
     bounds = bounds or Bounds(**settings.GATE_BOUNDS)
     judgement = judge(items, look=look, bounds=bounds)
     with transaction.atomic():
@@ -247,23 +258,33 @@ def idx(path: Path) -> NDArray[np.uint8]:
 # -- what both say ------------------------------------------------------------------------------
 
 
-def read_by_both(judged: Iterable[Judged], candidate: Network, live: Network) -> list[Items]:
+def read_by_both(
+    judged: Iterable[Judged],
+    candidate: Network,
+    live: Network,
+    each_pass: Callable[[], object] = lambda: None,
+) -> list[Items]:
     return [
         Items(
             each.name,
             each.kind,
             each.labels,
-            probabilities(candidate, each.glyphs),
-            probabilities(live, each.glyphs),
+            probabilities(candidate, each.glyphs, each_pass),
+            probabilities(live, each.glyphs, each_pass),
         )
         for each in judged
     ]
 
 
-def probabilities(network: Network, glyphs: NDArray[np.uint8]) -> NDArray[np.float32]:
+def probabilities(
+    network: Network, glyphs: NDArray[np.uint8], each_pass: Callable[[], object] = lambda: None
+) -> NDArray[np.float32]:
     """(N, 10), in passes that do not take all memory at once."""
-    parts = [network.run(glyphs[at : at + BATCH])[0] for at in range(0, len(glyphs), BATCH)]
-    return np.concatenate([np.zeros((0, 10), np.float32), *parts])
+    parts = [np.zeros((0, 10), np.float32)]
+    for at in range(0, len(glyphs), BATCH):
+        each_pass()
+        parts.append(network.run(glyphs[at : at + BATCH])[0])
+    return np.concatenate(parts)
 
 
 def changed(judged: Sequence[Judged], items: Sequence[Items]) -> dict[str, list[dict[str, Any]]]:

@@ -6,7 +6,7 @@ Runs in the training process alone; this is where the database and torch meet.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -180,9 +180,9 @@ def digits_from(rows: list[Any]) -> Digits:
     return Digits(torch.from_numpy(stacked)[:, None], labels)
 
 
-def tuned(lesson: Lesson) -> Iterator[TunedEpoch]:
+def tuned(lesson: Lesson, each_step: Callable[[], object] = lambda: None) -> Iterator[TunedEpoch]:
     """Go on to the end, keeping the weights of the epoch that reads the holdout best."""
-    for epoch in lesson.course.epochs():
+    for epoch in lesson.course.epochs(each_step):
         accuracy = accuracy_on(lesson.course.result, lesson.holdout)
         # Too few held-out drawings choose by luck: then the last epoch stands.
         chooses = accuracy is not None and len(lesson.holdout) >= lesson.tuning.least_holdout

@@ -152,7 +152,9 @@ def cancel(request: HttpRequest, public_id: UUID) -> HttpResponse:
     except Declined as declined:
         messages.warning(request, str(declined))
     else:
-        messages.success(request, f"Run {asked.pk} is canceled, at its next epoch at the latest.")
+        messages.success(
+            request, f"Run {asked.pk} is canceled; work that goes on stops in a moment."
+        )
     return redirect("training:training")
 
 

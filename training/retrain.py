@@ -38,6 +38,7 @@ from training.errors import AlreadyRunning, NotActive, NotEnoughLabels, NotWithd
 from training.lineage import Source, clean_ancestor
 from training.models import Epoch, Run, RunQuerySet, Snapshot
 from training.outbox import tell_run
+from training.pace import Every
 from training.snapshots import Rule, choose, default_rule, freeze
 from training.tuning import Tuning
 
@@ -48,6 +49,8 @@ logger = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 3
 HEARTBEAT = 5.0  # seconds
+SHOW_EVERY = 1.0  # seconds between two looks at the row while a batch follows the other
+LEARNED, REGISTERED = 0.9, 0.95  # progress once the last epoch is done, and before the gate
 SILENT = timedelta(seconds=60)  # without a heartbeat a run is taken for dead
 LEAST_LABELS = 20  # fewer teach nothing
 
@@ -164,7 +167,7 @@ def take(run_id: int) -> Run | None:
 def execute(run_id: int, *, watch: Callable[[float], object] = lambda done: None) -> Run | None:
     """Work on a run from taking it to its end. Called in a process of its own.
 
-    `watch` is told after each epoch which share of them is done.
+    `watch` is told about once a second, and after each epoch, which share of them is done.
     """
     run = take(run_id)
     if run is None:
@@ -219,6 +222,11 @@ def own(run: Run) -> Any:
     return Run.objects.filter(pk=run.pk, state=Run.State.RUNNING, attempts=run.attempts)
 
 
+def wanted(run: Run) -> Any:
+    """The same, as long as nobody asked it to stop."""
+    return own(run).filter(cancel_asked=False)
+
+
 @contextmanager
 def beating(run: Run) -> Iterator[None]:
     """Show life every few seconds from a thread, however long a step takes."""
@@ -228,7 +236,7 @@ def beating(run: Run) -> Iterator[None]:
         while not stop.wait(HEARTBEAT):
             try:
                 own(run).update(heartbeat_at=Now())
-            except DatabaseError as lost:  # a database that restarts is no reason to stop
+            except (DatabaseError, InterfaceError) as lost:  # a restart is no reason to stop
                 logger.warning("run %s could not show life: %s", run.pk, lost)
                 connection.close()
         connection.close()
@@ -250,13 +258,20 @@ def learn(run: Run, watch: Callable[[float], object] = lambda done: None) -> Mod
     if run.version is not None:  # an earlier attempt came this far
         return run.version
     lesson = lesson_of(run)
-    for epoch in tuned(lesson):
+    is_time = Every(SHOW_EVERY)
+
+    def each_step() -> None:
+        if is_time():
+            show(run, LEARNED * lesson.course.done)
+            watch(lesson.course.done)
+
+    for epoch in tuned(lesson, each_step):
         keep_epoch(run, epoch.number, epoch.loss, epoch.accuracy, epoch.holdout_accuracy)
-        checkpoint(run, lesson.state(), epoch.number / lesson.tuning.epochs)
-        watch(epoch.number / lesson.tuning.epochs)
+        checkpoint(run, lesson.state(), lesson.course.done)
+        watch(lesson.course.done)
     with transaction.atomic():
         version = register(bundle_of(run, lesson), parent=run.parent)
-        if not own(run).update(version=version, progress=0.95):
+        if not wanted(run).update(version=version, progress=REGISTERED):
             raise Canceled  # and the version goes with the transaction
     say(run, f"Registered {version}; the gate compares it with the live version.")
     return version
@@ -272,21 +287,37 @@ def keep_epoch(run: Run, number: int, loss: float, accuracy: float, holdout: flo
     say(run, f"Epoch {number}: loss {loss:.4f}, {accuracy:.2%} while learning{held_out}.")
 
 
-def checkpoint(run: Run, state: bytes, progress: float) -> None:
+def checkpoint(run: Run, state: bytes, done: float) -> None:
     """Put the work aside where another attempt finds it; notice here that we should stop."""
-    if (
-        not own(run)
-        .filter(cancel_asked=False)
-        .update(checkpoint=state, progress=0.9 * progress, heartbeat_at=Now())
-    ):
+    if not wanted(run).update(checkpoint=state, progress=LEARNED * done, heartbeat_at=Now()):
         raise Canceled
 
 
+def show(run: Run, progress: float) -> None:
+    """Let the row say how far the work is; notice here that we should stop."""
+    try:
+        goes_on = wanted(run).update(progress=progress, heartbeat_at=Now())
+    except (DatabaseError, InterfaceError) as lost:  # a restart is no reason to stop
+        logger.warning("run %s could not show its progress: %s", run.pk, lost)
+        connection.close()
+    else:
+        if not goes_on:
+            raise Canceled
+
+
 def judge_and_promote(run: Run, version: ModelVersion) -> None:
+    """Nothing is promoted by a run that was to stop, however late that was said."""
     from training.judging import judge_version
     from training.promotion import promote_if_earned
 
-    report = judge_version(version)
+    is_time = Every(SHOW_EVERY)
+
+    def each_pass() -> None:
+        if is_time():
+            show(run, REGISTERED)
+
+    report = judge_version(version, each_pass=each_pass)
+    show(run, REGISTERED)
     say(run, f"The gate: {report.get_verdict_display()}. {' '.join(report.reasons[:1])}")
     if promote_if_earned(report):
         say(run, f"{version} is live.")

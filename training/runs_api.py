@@ -223,7 +223,7 @@ class RunCancelView(Endpoint):
         responses={200: RunDetailOutput, "default": ErrorOutput},
     )
     def post(self, request: Request, public_id: UUID) -> Response:
-        """Stop a run: at once while it waits, at its next epoch while it works."""
+        """Stop a run: at once while it waits, within about a second while it works."""
         run = run_or_404(public_id)
         retrain.cancel(run)
         return Response(run_detail(run_or_404(public_id)))

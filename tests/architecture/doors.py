@@ -180,6 +180,11 @@ def image() -> SimpleUploadedFile:
     return SimpleUploadedFile("seven.png", png())
 
 
+def line_of_pixels() -> SimpleUploadedFile:
+    values = [255 if at in range(300, 308) else 0 for at in range(784)]
+    return SimpleUploadedFile("x.csv", ",".join(map(str, [7, *values])).encode())
+
+
 def answer_to(things: dict[str, Any]) -> dict[str, Any]:
     held = {"id": things["item"], "token": things["lease"]}
     return {**held, "digit": 7, "request_id": str(uuid.uuid4())}
@@ -206,6 +211,8 @@ BODIES: dict[str, Body] = {
         "digit": 7, "token": things["lease"], "ids": [things["item"]],
         "request_id": str(uuid.uuid4()),
     },
+    "api/v1/labels/import/": lambda things: {"file": line_of_pixels()},
+    "admin/labeling/batch/import/": lambda things: {"file": line_of_pixels()},
     "api/v1/labels/suspicious/": lambda things: {"limit": 1},
     "api/v1/versions/<str:name>/promote/": lambda things: {"why": "It reads better."},
     "api/v1/versions/rollback/": lambda things: {"why": "It does not."},

@@ -125,9 +125,22 @@ def test_a_trainer_starts_a_run_watches_it_promotes_and_takes_it_back(
             shoot(browser, "training-running")
 
     monkeypatch.setattr(retrain, "checkpoint", watch)
+    within: list[str] = []
+    show = retrain.show
+
+    def glance(run: Run, progress: float) -> None:
+        """Within the first epoch, look at the bar before going on."""
+        show(run, progress)
+        if not run.epochs.exists() and progress > 0:
+            browser.wait_for_text("[data-percent]", f"{100 * progress:.1f}%")
+            within.append(browser.find("[data-progress]").get_attribute("value"))
+
+    monkeypatch.setattr(retrain, "show", glance)
+    monkeypatch.setattr(retrain, "SHOW_EVERY", 0.0)
     done = retrain.execute(run.pk)
     assert done is not None
     assert done.version is not None
+    assert len(set(within)) > 1
     assert watched == [(1, 1), (2, 2), (3, 3)]
     browser.wait_for_text("#run-title", "is done")
     browser.wait_for("[data-verdict]")

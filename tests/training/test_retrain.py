@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.db.models.functions import Now
+from django.test import Client
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
@@ -24,11 +25,11 @@ from predictions.registry import install_base
 from predictions.visitors import Owner
 from tests.factories import make_prediction, make_user
 from tests.training.lessons import labeled, make_tiny, visitor_on, visitor_who
-from training import retrain, tasks
+from training import judging, retrain, tasks
 from training.errors import AlreadyRunning, NotActive, NotEnoughLabels
-from training.models import Run, Snapshot
+from training.models import GateReport, Run, Snapshot
 from training.schedules import make_schedules, schedules
-from training.sides import Side, steers
+from training.sides import Side, judges, steers
 from training.snapshots import Rule, choose, default_rule, freeze, new_labels
 from training.tuning import Tuning
 
@@ -279,16 +280,92 @@ class TestLearning:
         assert [epoch.number for epoch in tuned(resumed)] == [2]
         assert bundle_of(run, resumed).weights == bundle_of(run, whole).weights
 
-    def test_a_canceled_run_stops_at_its_next_epoch(
+    def test_progress_is_seen_batch_by_batch(
+        self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch, client: Client
+    ):
+        monkeypatch.setattr(retrain, "judge_and_promote", lambda run, version: None)
+        monkeypatch.setattr(retrain, "SHOW_EVERY", 0.0)
+        run = self.ask()
+        client.force_login(make_user("ben", role="trainer"))
+        seen: list[tuple[int, float]] = []
+
+        def look(done: float) -> None:
+            shown = client.get(f"/api/v1/runs/{run.public_id}/").json()
+            seen.append((len(shown["epochs"]), shown["progress"]))
+
+        retrain.execute(run.pk, watch=look)
+        batches = tiny.digits_an_epoch // tiny.batch_size
+        steps = [progress for _, progress in seen]
+        assert [epochs for epochs, _ in seen].count(0) == batches
+        assert steps == sorted(steps)
+        assert len(set(steps)) == tiny.epochs * batches
+        assert steps[-1] == retrain.LEARNED
+
+    def test_an_unhurried_row_is_written_once_a_second_at_most(
         self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch
     ):
+        monkeypatch.setattr(retrain, "judge_and_promote", lambda run, version: None)
+        monkeypatch.setattr(retrain, "SHOW_EVERY", 3_600.0)
+        shown: list[float] = []
+        monkeypatch.setattr(retrain, "show", lambda run, progress: shown.append(progress))
+        retrain.execute(self.ask().pk)
+        assert len(shown) == 1
+
+    def test_a_run_that_is_canceled_stops_at_its_next_batch(
+        self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch, client: Client
+    ):
+        monkeypatch.setattr(retrain, "SHOW_EVERY", 0.0)
         run = self.ask()
-        Run.objects.filter(pk=run.pk).update(cancel_asked=True)
+        client.force_login(make_user("ben", role="trainer"))
+        steps: list[float] = []
+
+        def press(done: float) -> None:
+            steps.append(done)
+            client.post(f"/training/runs/{run.public_id}/cancel/")
+
+        done = retrain.execute(run.pk, watch=press)
+        assert done is not None
+        assert (done.state, done.epochs.count(), done.version) == (Run.State.CANCELED, 0, None)
+        assert len(steps) == 1
+
+    def test_a_run_that_is_canceled_while_the_gate_reads_promotes_nothing(
+        self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(retrain, "SHOW_EVERY", 0.0)
+        run = self.ask()
+        live = ModelVersion.objects.live().get()
+        read = judging.probabilities
+
+        def slow(network: Any, glyphs: Any, each_pass: Any) -> Any:
+            retrain.cancel(run)
+            return read(network, glyphs, each_pass)
+
+        monkeypatch.setattr(judging, "probabilities", slow)
+        monkeypatch.setattr("training.promotion.promote_if_earned", lambda report: 1 / 0)
+        labeled(3, visitor=visitor_who(judges))
         done = retrain.execute(run.pk)
         assert done is not None
         assert done.state == Run.State.CANCELED
-        assert done.epochs.count() == 1
-        assert done.version is None
+        assert not GateReport.objects.exists()
+        assert ModelVersion.objects.live().get() == live
+
+    def test_a_database_that_is_away_for_a_moment_does_not_end_the_epoch(
+        self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(retrain, "judge_and_promote", lambda run, version: None)
+        monkeypatch.setattr(retrain, "SHOW_EVERY", 0.0)
+        run = self.ask()
+        wanted, away = retrain.wanted, [OperationalError("away"), InterfaceError("closed")]
+
+        def at_times(run: Run) -> Any:
+            if away:
+                raise away.pop()
+            return wanted(run)
+
+        monkeypatch.setattr(retrain, "wanted", at_times)
+        done = retrain.execute(run.pk)
+        assert done is not None
+        assert (done.state, done.attempts, away) == (Run.State.DONE, 1, [])
 
     def test_a_run_that_breaks_keeps_its_reason(
         self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch

@@ -71,6 +71,12 @@ class Course:
         self.average = AveragedModel(network, avg_fn=_remembering(recipe.memory), use_buffers=True)
         self.chance = torch.Generator().manual_seed(recipe.seed)
         self.epochs_done = 0
+        self.epoch_share = 0.0  # done of the epoch under way
+
+    @property
+    def done(self) -> float:
+        """The share of the recipe that is behind us, batch by batch."""
+        return min(1.0, (self.epochs_done + self.epoch_share) / self.recipe.epochs)
 
     @property
     def result(self) -> Reader:
@@ -104,8 +110,10 @@ class Course:
             right += (answer.logits.argmax(1) == labels).sum().item()
             known += (labels != STRANGER).sum().item()
             seen += len(batch)
+            self.epoch_share = seen / len(self.digits)
             each_step()
         self.epochs_done += 1
+        self.epoch_share = 0.0
         return Epoch(self.epochs_done, loss_sum / seen, right / max(known, 1))
 
     def _loss(self, answer: Answer, labels: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ STATES = {
 @register.filter
 def run_in_words(run: Run) -> str:
     if run.is_active and run.cancel_asked:
-        return "stops at its next epoch"
+        return "is stopping"
     return STATES[Run.State(run.state)]
 
 

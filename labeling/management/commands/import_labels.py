@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from labeling import imports
+from labeling import label_lines
 from predictions.errors import Declined
 
 SHOWN = 20  # refused lines spelled out
@@ -25,19 +25,19 @@ class Command(BaseCommand):
         file_format = options["format"] or ("csv" if file.suffix == ".csv" else "ndjson")
         try:
             with file.open(encoding="utf-8-sig", newline="") as content:
-                plan = imports.plan(content, file_format=file_format)
+                plan = label_lines.plan(content, file_format=file_format)
             self.tell(plan)
             if not yes:
                 self.stdout.write("Nothing was changed; say --yes to do it.")
                 return
-            batch = imports.carry_out(plan, by=account(by), source=file.name)
+            batch = label_lines.carry_out(plan, by=account(by), source=file.name)
         except (OSError, UnicodeDecodeError) as unreadable:
             raise CommandError(f"{file} cannot be read: {unreadable}") from unreadable
         except Declined as declined:
             raise CommandError(str(declined)) from declined
         self.stdout.write(self.style.SUCCESS(f"{batch.count:,} labels, batch {batch.pk}."))
 
-    def tell(self, plan: imports.Plan) -> None:
+    def tell(self, plan: label_lines.Plan) -> None:
         for number, why in plan.refused[:SHOWN]:
             self.stderr.write(f"line {number}: {why}")
         if len(plan.refused) > SHOWN:
