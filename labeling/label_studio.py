@@ -12,6 +12,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from drf_spectacular.utils import extend_schema
@@ -75,14 +76,25 @@ def said_by(event: Mapping[str, Any]) -> tuple[Prediction, Verdict]:
         question = question_in(str(part(event, "project").get("label_config", "")))
     except UnusableConfig as unusable:
         raise PassedOver(str(unusable)) from None
-    picture = part(part(event, "task"), "data").get(question.image)
-    public_id = prediction_at(picture) if isinstance(picture, str) else None
+    public_id = prediction_in(part(part(event, "task"), "data"), question)
     prediction = public_id and Prediction.objects.filter(public_id=public_id).first()
     if not prediction:
         raise PassedOver("The task's picture is no prediction here.")
     if prediction.is_audit:
         raise PassedOver("The drawing is audited, so it is labeled blind, here.")
     return prediction, verdict_in(annotation.get("result"), question)
+
+
+def prediction_in(data: Mapping[str, Any], question: Question) -> UUID | None:
+    """Which prediction a task is about: its picture's address names it, or, as in our own export,
+    its field `id`."""
+    picture, public_id = data.get(question.image), data.get("id")
+    if isinstance(picture, str) and (named := prediction_at(picture)):
+        return named
+    try:
+        return UUID(public_id) if isinstance(public_id, str) else None
+    except ValueError:
+        return None
 
 
 def verdict_in(result: object, question: Question) -> Verdict:

@@ -47,7 +47,7 @@ def histogram(filters: Filters) -> Figure:
 
 
 def density(filters: Filters) -> Figure:
-    """The same as a density, finer where nearly all drawings are."""
+    """Confidence in each month as a density, finer where nearly all drawings are."""
     found, rows = by_month(filters), []
     for month in every_month(list(found)):
         total = int(found[month].sum())

@@ -119,6 +119,7 @@ FIGURES = {  # what the dashboard's names are of, by the beginning of the route
     "^dashboard/months/": "2026-11",
     "^dashboard/data/": "accuracy-by-month",
     "^dashboard/r/": "accuracy-by-month",
+    "api/v1/figures/": "accuracy-by-month",
 }
 
 
@@ -128,7 +129,7 @@ def kinds_in(route: str) -> list[str]:
         next(kind for start, known, kind in PARAMETERS if known == name and route.startswith(start))
         for name in PARAMETER.findall(route)
         if any(known == name for _, known, _ in PARAMETERS)
-        and not route.startswith(("admin/", "^dashboard/"))
+        and not route.startswith(("admin/", "^dashboard/", "api/v1/figures/"))
     ]
 
 

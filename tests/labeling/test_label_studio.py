@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from labeling.batches import undo_batch
+from labeling.export import with_glyphs
+from labeling.formats import label_studio
 from labeling.models import Batch, Label, LabelEvent
 from predictions import metrics
 from predictions.models import Prediction
@@ -92,6 +95,15 @@ def test_the_same_event_sent_again_adds_nothing(bens: Client, drawn: Prediction)
     answer = post_json(bens, WEBHOOK, event(drawn, "3"))
     assert answer.json()["status"] == "already_so"
     assert LabelEvent.objects.count() == 1
+
+
+def test_a_task_of_our_own_export_names_its_prediction(bens: Client, drawn: Prediction):
+    post_json(bens, WEBHOOK, event(drawn, "5"))
+    (task,) = json.loads(b"".join(label_studio.write(with_glyphs())))
+    sent = event(task["data"]["image"], "3")
+    sent["task"]["data"] = task["data"]
+    assert post_json(bens, WEBHOOK, sent).json()["status"] == "labeled"
+    assert Label.objects.get().digit == 3
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
