@@ -65,7 +65,7 @@ TOKEN_SCOPES: dict[str, list[str]] = {
     "train": ["training.*", "predictions.view_modelversion"],
     "read": ["*.view_*"],
 }
-# Learning: what a run takes, the gate's thresholds that differ from training.gate.Bounds, and who
+# Learning: what a run takes, the gate's thresholds that differ from training.checks.Bounds, and who
 # obeys its verdict.
 LABELS_PER_RUN = env.whole("LABELS_PER_RUN", default=500, least=1, most=1_000_000)
 SNAPSHOT_SOURCE_SHARE = env.fraction("SNAPSHOT_SOURCE_SHARE", default=0.2)
@@ -276,6 +276,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "PREPROCESSING_HOOKS": ["predictions.schema.one_spelling"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "predictions.examples.add_examples",

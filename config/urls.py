@@ -24,6 +24,7 @@ urlpatterns = [
     path("api/v1/", include("labeling.api_urls")),
     path("api/v1/", include("training.runs_api_urls")),
     path("api/v1/", include("training.api_urls")),
+    path("api/v1/", include("dashboard.api_urls")),
     path("api/schema/", schema, name="schema"),
     path("api/", login_not_required(SpectacularSwaggerSplitView.as_view()), name="api_docs"),
     path("admin/", include(admin_urlpatterns)),

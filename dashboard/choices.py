@@ -30,6 +30,7 @@ SOURCES = {
     Prediction.Source.API: "By a program",
     Prediction.Source.BATCH: "In batches",
     Prediction.Source.DEMO: "Made up (demo)",
+    Prediction.Source.IMPORT: "Imported",
 }
 
 

@@ -27,7 +27,7 @@ from dashboard.sample import Sample, sampled_from
 from dashboard.sample import parts as counted_parts
 from dashboard.sums import months
 from labeling.models import Stream
-from training.gate import Pairs
+from training.comparison import Pairs
 
 LEVEL = 0.05  # of the test whether the parts of a span differ at all
 LEAST_EXPECTED = 1.0  # of a table's counts; below it that test means nothing

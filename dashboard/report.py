@@ -20,7 +20,7 @@ from dashboard.sums import flows, months
 from labeling.models import Stream
 from labeling.overview import of_queue
 from predictions.models import ModelVersion
-from training.gate import holm
+from training.comparison import holm
 from training.models import Promotion
 
 LEVEL = 0.05

@@ -8,9 +8,10 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import path
 from django.utils.html import format_html
 
-from labeling import bulk_admin, filters, gold_items
+from labeling import bulk_admin, export, filters, gold_items, import_admin
 from labeling.batches import undo_batch
 from labeling.bulk import counted
 from labeling.models import Batch, Gold, Label, LabelEvent
@@ -84,7 +85,12 @@ class LabelAdmin(OfPredictionAdmin):
     list_select_related = ["prediction", "event__labeler"]
     fields = ["thumbnail", "value", "state", "opinions", "event"]
     readonly_fields = fields
+    list_before_template = "admin/labeling/export_links.html"
     actions = ["use_as_gold"]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        context = {"formats": list(export.FORMATS), **(extra_context or {})}
+        return super().changelist_view(request, context)
 
     def has_make_gold_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(bulk_admin.GOLD)
@@ -122,15 +128,23 @@ class LabelEventAdmin(OfPredictionAdmin):
 
     @admin.display(description="said")
     def said(self, event: LabelEvent) -> str:
-        return "" if event.kind == LabelEvent.Kind.UNDO else event.value
+        return "" if event.is_reversal else event.value
 
 
 @admin.register(Batch)
 class BatchAdmin(ReadOnlyAdmin):
     list_display = ["made_at", "kind", "count", "made_by", "chosen_by", "undone_at", "undone_by"]
     list_select_related = ["made_by", "undone_by"]
+    list_before_template = "admin/labeling/import_link.html"
     ordering = ["-made_at"]
     actions = ["undo"]
+
+    def get_urls(self) -> list[Any]:
+        page = self.admin_site.admin_view(self.import_page)
+        return [path("import/", page, name="labeling_batch_import"), *super().get_urls()]
+
+    def import_page(self, request: HttpRequest) -> HttpResponse:
+        return import_admin.page(self, request)
 
     def has_undo_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(bulk_admin.CORRECT)

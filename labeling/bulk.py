@@ -105,23 +105,29 @@ def correct_each(
         kind=kind, made_by=by, made_at=at, chosen_by=chosen_by, count=len(keys)
     )
     for some in chunks(keys, AT_ONCE):
-        batches.locked_items(Prediction.objects.filter(pk__in=some))
-        versions = dict(Prediction.objects.filter(pk__in=some).values_list("pk", "version_id"))
-        LabelEvent.objects.bulk_create(
-            LabelEvent(
-                prediction_id=key,
-                kind=LabelEvent.Kind.CORRECT,
-                digit=verdicts[key].digit,
-                is_unreadable=verdicts[key].is_unreadable,
-                labeler=by,
-                created_at=at,
-                version_id=versions[key],
-                batch=batch,
-            )
-            for key in some
-        )
+        append_verdicts({key: verdicts[key] for key in some}, batch=batch, at=at)
     finish(batch, nothing="There is nothing to correct.")
     return batch
+
+
+def append_verdicts(verdicts: Mapping[int, Verdict], *, batch: Batch, at: datetime) -> None:
+    """The events of a batch; what they lead to is for the caller to write."""
+    chosen = Prediction.objects.filter(pk__in=list(verdicts))
+    batches.locked_items(chosen)
+    versions = dict(chosen.values_list("pk", "version_id"))
+    LabelEvent.objects.bulk_create(
+        LabelEvent(
+            prediction_id=key,
+            kind=LabelEvent.Kind.CORRECT,
+            digit=verdict.digit,
+            is_unreadable=verdict.is_unreadable,
+            labeler_id=batch.made_by_id,
+            created_at=at,
+            version_id=versions[key],
+            batch=batch,
+        )
+        for key, verdict in sorted(verdicts.items())
+    )
 
 
 def finish(batch: Batch, *, nothing: str) -> None:

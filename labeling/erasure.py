@@ -19,7 +19,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from labeling.models import Gold, LabelEvent, QueueItem
+from labeling.models import Arrival, Gold, LabelEvent, QueueItem
 from predictions.erasure import erase_pictures, forget_speaker
 from predictions.models import Prediction
 from predictions.visitors import Owner
@@ -74,6 +74,7 @@ def erase(chosen: QuerySet[Prediction], *, seconds: float = float("inf")) -> int
 def erase_some(keys: list[int]) -> int:
     QueueItem.objects.filter(pk__in=keys).delete()
     Gold.objects.filter(pk__in=keys).delete()
+    Arrival.objects.filter(pk__in=keys).delete()  # a file's name may name somebody
     events = LabelEvent.objects.filter(prediction__in=keys, visitor__isnull=False)
     for visitor in set(events.values_list("visitor", flat=True)):
         events.filter(visitor=visitor).update(visitor=uuid.uuid4())

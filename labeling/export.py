@@ -1,7 +1,8 @@
-"""Labels out: rows for spreadsheets and programs, and the wrong predictions as a folder.
+"""Labels out: rows for spreadsheets and programs, or with their glyphs for whoever trains on them.
 
-Rows are read page by page along the primary key, so memory stays flat, no cursor waits for a slow
-reader, and a broken download goes on after the last id it has.
+Rows are read page by page along the primary key, so memory stays flat and no cursor waits for a
+slow reader. A broken download of rows goes on after the last id it has; one of glyphs is an
+archive, which has to be begun again.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ from uuid import UUID
 
 from django.db.models import F, QuerySet
 
-from labeling.models import Label
+from labeling.formats import WRITERS as GLYPH_WRITERS
+from labeling.formats import Labeled
+from labeling.models import Label, LabelQuerySet
 from predictions.models import Prediction
 
 AT_ONCE = 5_000  # labels read by one query
-FORMATS = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
+GLYPHS_AT_ONCE = 1_000  # of some 800 bytes
+ROWS = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
+FORMATS = {**ROWS, **{name: writer.media_type for name, writer in GLYPH_WRITERS.items()}}
 # Where each column comes from.
 COLUMNS = {
     "id": "prediction__public_id",
@@ -42,7 +47,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would ru
 
 
 def rows(
-    labels: QuerySet[Label] | None = None, *, after: UUID | None = None
+    labels: LabelQuerySet | None = None, *, after: UUID | None = None
 ) -> Iterator[dict[str, Any]]:
     """Every label as it stands, in the order of its prediction, from after the one named."""
     labels = Label.objects.all() if labels is None else labels
@@ -88,6 +93,46 @@ WRITERS: dict[str, Callable[[Iterable[dict[str, Any]]], Iterator[str]]] = {
 }
 
 
+def in_format(
+    name: str, labels: LabelQuerySet | None = None, *, after: UUID | None = None
+) -> Iterator[bytes]:
+    """A whole export in pieces: of all these labels as rows, of settled ones with their glyphs."""
+    if name in GLYPH_WRITERS:
+        return GLYPH_WRITERS[name].write(with_glyphs(labels))
+    return (page.encode() for page in WRITERS[name](rows(labels, after=after)))
+
+
+def file_name(name: str) -> str:
+    suffix = GLYPH_WRITERS[name].suffix if name in GLYPH_WRITERS else name
+    return f"labels.{suffix}"
+
+
+GLYPH_COLUMNS = {
+    "id": "prediction__public_id",
+    "digit": "digit",
+    "glyph": "prediction__glyph",
+    "predicted": "prediction__digit",
+    "confidence": "prediction__confidence",
+    "model": "prediction__version__name",
+    "drawn_at": "prediction__created_at",
+    "labeled_at": "event__created_at",
+}
+
+
+def with_glyphs(labels: LabelQuerySet | None = None) -> Iterator[Labeled]:
+    """Every settled label with the glyph it is about, in the order of its prediction."""
+    chosen = (Label.objects.all() if labels is None else labels).settled().pictured()
+    columns = [GLYPH_COLUMNS[name] for name in Labeled._fields]
+    last = 0
+    while page := list(
+        chosen.filter(pk__gt=last).order_by("pk").values_list("pk", *columns)[:GLYPHS_AT_ONCE]
+    ):
+        for _, *values in page:
+            label = Labeled._make(values)
+            yield label._replace(glyph=bytes(label.glyph))  # PostgreSQL's are views of memory
+        last = page[-1][0]
+
+
 def in_pages(header: str, lines: Iterable[str], size: int = 64 * 1024) -> Iterator[str]:
     """The same text in pieces of some 64 kB, so that each write is worth its while."""
     page, length = [header], len(header)
@@ -127,7 +172,7 @@ INDEX = "incorrect predictions.csv"
 INDEX_COLUMNS = ["file", "id", "predicted", "actual", "confidence", "model", "drawn_at"]
 
 
-def wrong() -> QuerySet[Label]:
+def wrong() -> LabelQuerySet:
     """Settled labels that name another digit than the model did."""
     return Label.objects.settled().readable().pictured().exclude(digit=F("prediction__digit"))
 

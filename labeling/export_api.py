@@ -1,4 +1,4 @@
-"""/api/v1/labels/export/: labels as a download that can be gone on with."""
+"""/api/v1/labels/export/: labels as a download, with their glyphs where that is asked for."""
 
 from __future__ import annotations
 
@@ -38,18 +38,34 @@ class FormatIsOurs(BaseContentNegotiation):
 
 
 class ExportQuery(Query):
-    format = serializers.ChoiceField(choices=list(export.FORMATS), default="csv")
+    format = serializers.ChoiceField(
+        choices=list(export.FORMATS),
+        default="csv",
+        help_text="csv and ndjson are rows; the others hold settled labels with their glyphs.",
+    )
     after = serializers.UUIDField(
         required=False, help_text="Go on after this id: the last one a broken download has."
     )
     state = serializers.ChoiceField(choices=Label.State.values, required=False)
     digit = serializers.IntegerField(required=False, min_value=0, max_value=9)
     is_audit = serializers.BooleanField(required=False)
+    wrong = serializers.BooleanField(
+        default=False, help_text="Only settled labels that name another digit than the model did."
+    )
 
     def validate_after(self, after: Any) -> Any:
         if not Prediction.objects.filter(public_id=after).exists():
             raise NotFound("There is no prediction with this id.")
         return after
+
+    def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """What an archive cannot do is refused, not passed over."""
+        if asked["format"] not in export.ROWS:
+            if "after" in asked:
+                raise serializers.ValidationError({"after": ["Only rows can be gone on with."]})
+            if asked.get("state", Label.State.SETTLED) != Label.State.SETTLED:
+                raise serializers.ValidationError({"state": ["Glyphs come with settled labels."]})
+        return asked
 
 
 class ExportView(Endpoint):
@@ -63,13 +79,17 @@ class ExportView(Endpoint):
         responses={
             (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR, "A header and a line a label."),
             (200, "application/x-ndjson"): OpenApiResponse(OpenApiTypes.STR, "An object a line."),
+            (200, "application/json"): OpenApiResponse(OpenApiTypes.STR, "Label Studio's tasks."),
+            (200, "application/zip"): OpenApiResponse(
+                OpenApiTypes.BINARY, "npz, MNIST's IDX files, or images in folders by digit."
+            ),
             "default": ErrorOutput,
         },
     )
     def get(self, request: Request) -> StreamingHttpResponse:
-        """Every label as it stands, streamed; the same columns as `manage.py export_labels`."""
+        """Every label as it stands, streamed; the same files as `manage.py export_labels`."""
         asked = self.asked
-        labels = Label.objects.all()
+        labels = export.wrong() if asked["wrong"] else Label.objects.all()
         for parameter, field in (
             ("state", "state"),
             ("digit", "digit"),
@@ -78,9 +98,8 @@ class ExportView(Endpoint):
             if asked.get(parameter) is not None:
                 labels = labels.filter(**{field: asked[parameter]})
         kind = asked["format"]
-        pages = export.WRITERS[kind](export.rows(labels, after=asked.get("after")))
         return StreamingHttpResponse(
-            (page.encode() for page in pages),
+            export.in_format(kind, labels, after=asked.get("after")),
             content_type=export.FORMATS[kind],
-            headers={"Content-Disposition": f'attachment; filename="labels.{kind}"'},
+            headers={"Content-Disposition": f'attachment; filename="{export.file_name(kind)}"'},
         )

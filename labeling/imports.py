@@ -1,138 +1,297 @@
-"""Labels in, from the files `export` writes: a prediction's id with a digit or "unreadable"."""
+"""Images in, with or without labels, as one batch that can be taken back.
+
+Each page is a transaction of its own: a bad image, or a power cut, costs no good one. Whatever
+came in before is part of the batch, and the same import begun again passes over it, because a
+glyph that is here already is not stored twice. A label for such a glyph counts where nobody has
+said anything yet; what people decided is left alone.
+"""
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from itertools import islice
+from typing import BinaryIO, TypeVar
 from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
 
-from labeling import bulk
-from labeling.batches import AT_ONCE
+from labeling import arrivals
+from labeling.batches import locked_items, restate_many
+from labeling.bulk import append_verdicts
 from labeling.decisions import Verdict
-from labeling.errors import EmptySelection
-from labeling.models import Batch, Label
+from labeling.formats import Found, Items, Limits, Refused, read_file, readable
+from labeling.intake import enqueue, take_in
+from labeling.models import Batch, Label, QueueItem
+from predictions import capture
+from predictions.capture import Sketch
 from predictions.errors import Declined
 from predictions.models import Prediction
 
-TRUE, FALSE = {"true", "1", "yes"}, {"false", "0", "no", ""}
-DIGITS = [str(digit) for digit in range(10)]
+logger = logging.getLogger(__name__)
+AT_ONCE = 128  # images read and stored together; each has at most 2 MB
+UPLOAD_MOST = 1_000  # images of a file that comes through a page or the API
+NARROW = Limits(members=3 * UPLOAD_MOST, bytes=256 << 20)
+MOST_TOLD = 10_000  # refusals kept word for word; more are counted
+Key = TypeVar("Key", int, UUID)  # of a prediction that is here, or the digest of a glyph
 
 
-class BadFile(Declined):
-    """The file is not what it is said to be."""
+class TooMany(Declined):
+    """More than this door takes at once."""
 
-    code = "bad_file"
-
-
-class BadLine(Declined):
-    """This line does not say what some prediction is."""
-
-    code = "bad_line"
+    code = "too_many"
 
 
 @dataclass(slots=True)
-class Plan:
-    """What an import would do, before anything is done."""
+class Report:
+    """What an import did, or would do."""
 
-    verdicts: dict[int, Verdict] = field(default_factory=dict)  # by the prediction's key
-    already_so: int = 0
-    refused: list[tuple[int, str]] = field(default_factory=list)  # line number, why
+    batch: Batch | None = None  # None where nothing came of it
+    taken: int = 0  # images that are new here
+    labeled: int = 0  # labels that stand by it, also on images that were here
+    already: int = 0  # images that were here as they are said to be
+    refused: int = 0
+    refusals: list[Refused] = field(default_factory=list)
 
+    def refuse(self, name: str, why: str) -> None:
+        self.refused += 1
+        if len(self.refusals) < MOST_TOLD:
+            self.refusals.append(Refused(readable(name), readable(why)))
 
-def plan(file: TextIO, *, file_format: str) -> Plan:
-    """Read a file and look up what it speaks of; changes nothing."""
-    made = Plan()
-    lines: dict[UUID, tuple[int, Verdict]] = {}
-    for number, row in read(file, file_format):
-        try:
-            public_id, verdict = said_by(row)
-            if public_id in lines:
-                raise BadLine(f"the id is on line {lines[public_id][0]} too")
-            lines[public_id] = (number, verdict)
-        except BadLine as refused:
-            made.refused.append((number, str(refused)))
-    for some in chunks_of(list(lines)):
-        place(some, lines, made)
-    made.refused.sort()
-    return made
+    def __str__(self) -> str:
+        return (
+            f"{self.taken:,} images taken in, {self.labeled:,} labels, "
+            f"{self.already:,} here already, {self.refused:,} refused."
+        )
 
-
-def read(file: TextIO, file_format: str) -> Iterator[tuple[int, Any]]:
-    """The rows of a file with their line numbers."""
-    if file_format == "csv":
-        reader = csv.DictReader(file)
-        if not {"id", "digit"} <= set(reader.fieldnames or []):
-            raise BadFile("The first line must name the columns id and digit.")
-        for row in reader:
-            yield reader.line_num, row
-    else:
-        for number, text in enumerate(file, start=1):
-            if text.strip():
-                yield number, row_of_json(text)
+    def as_json(self) -> dict[str, object]:
+        return {
+            "batch": self.batch and str(self.batch.pk),
+            "taken": self.taken,
+            "labeled": self.labeled,
+            "already": self.already,
+            "refused": self.refused,
+            "refusals": [{"name": each.name, "why": each.why} for each in self.refusals],
+        }
 
 
-def row_of_json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None  # refused below, with its line number
+def take_in_images(
+    items: Items,
+    *,
+    by: User | None,
+    source: str,
+    dry_run: bool = False,
+    progress: Callable[[int], object] = lambda count: None,
+) -> Report:
+    """Take in what a file holds; `source` says in words where it came from."""
+    take_in()  # what was captured is in the queue, where equal glyphs are found
+    work = Trial() if dry_run else Import(by, source)
+    while items_of_page := list(islice(items, AT_ONCE)):
+        work.take(items_of_page)
+        progress(len(items_of_page))
+    work.end()
+    return work.report
 
 
-def said_by(row: Any) -> tuple[UUID, Verdict]:
-    if not isinstance(row, Mapping):
-        raise BadLine("the line is no object")
-    try:
-        public_id = UUID(str(row.get("id", "")))
-    except ValueError:
-        raise BadLine("the id is no id of a prediction") from None
-    return public_id, verdict_of(row.get("digit"), row.get("is_unreadable"))
+def take_in_upload(name: str, file: BinaryIO, *, by: User, dry_run: bool = False) -> Report:
+    """A file as small as can be done while somebody waits; it is counted before it is begun."""
+    for count, _ in enumerate(read_file(name, file, limits=NARROW), start=1):
+        if count > UPLOAD_MOST:
+            raise TooMany(
+                f"The file holds more than the {UPLOAD_MOST:,} images that are taken in at once. "
+                "On the server, manage.py import_digits takes in any number."
+            )
+    items = read_file(name, file, limits=NARROW)
+    return take_in_images(items, by=by, source=name, dry_run=dry_run)
 
 
-def verdict_of(digit: Any, unreadable: Any) -> Verdict:
-    said = "" if digit is None else str(digit).strip()
-    is_unreadable = flag_of(unreadable)
-    if said == "" and is_unreadable:
-        return Verdict(None)
-    if said in DIGITS and not is_unreadable and not isinstance(digit, bool):
-        return Verdict(int(said))
-    raise BadLine("it must say a digit from 0 to 9, or that it is unreadable, and not both")
+Said = list[tuple[Found, Key]]  # items, and what each of them is about
 
 
-def flag_of(said: Any) -> bool:
-    text = "" if said is None else str(said).strip().lower()
-    if text not in TRUE | FALSE:
-        raise BadLine("is_unreadable must be true or false")
-    return text in TRUE
+@dataclass(slots=True)
+class Page:
+    """Items sorted by what their glyphs are here."""
+
+    new: dict[UUID, tuple[Found, Sketch]] = field(default_factory=dict)  # by digest
+    again: Said[UUID] = field(default_factory=list)  # a glyph that an earlier item brings
+    known: Said[int] = field(default_factory=list)
+
+    @property
+    def founds(self) -> list[Found]:
+        return [found for found, _ in self.new.values()]
+
+    @property
+    def sketches(self) -> list[Sketch]:
+        return [sketch for _, sketch in self.new.values()]
+
+    def verdicts(self) -> dict[UUID, Verdict]:
+        """Labels that come with new glyphs."""
+        return {
+            digest: found.verdict
+            for digest, (found, _) in self.new.items()
+            if found.verdict is not None
+        }
 
 
-def chunks_of(public_ids: list[UUID]) -> Iterator[list[UUID]]:
-    for at in range(0, len(public_ids), AT_ONCE):
-        yield public_ids[at : at + AT_ONCE]
+class Trial:
+    """An import that changes nothing, and says what a real one would do."""
+
+    def __init__(self) -> None:
+        self.report = Report()
+        self.seen: dict[UUID, Verdict | None] = {}  # what earlier pages would have brought
+
+    def take(self, items: Sequence[Found | Refused]) -> None:
+        page = self.sort(items)
+        self.write(page, self.labels_on_new(page))
+
+    def write(self, page: Page, labels: dict[UUID, Verdict]) -> None:
+        self.seen |= {digest: labels.get(digest) for digest in [*page.new, *labels]}
+        self.report.labeled += len(self.labels_on_known(page.known))
+
+    def end(self) -> None:
+        """Nothing is left to do."""
+
+    def sort(self, items: Sequence[Found | Refused]) -> Page:
+        """Look at each picture, and at what of it is here; refusals are told on."""
+        page = Page(known=self.named(items))
+        made = self.sketched(items)
+        here = keys_of_glyphs({sketch.digest for _, sketch in made})
+        for found, sketch in made:
+            digest = sketch.digest
+            if digest in here:
+                page.known.append((found, here[digest]))
+            elif digest in page.new or digest in self.seen:
+                page.again.append((found, digest))
+            else:
+                page.new[digest] = found, sketch
+        return page
+
+    def named(self, items: Sequence[Found | Refused]) -> Said[int]:
+        """Items about predictions that they name by their ids."""
+        wanted = [item.prediction for item in items if isinstance(item, Found) and item.prediction]
+        rows = Prediction.objects.pictured().filter(public_id__in=wanted)
+        keys = dict(rows.values_list("public_id", "pk"))
+        said = []
+        for item in items:
+            if isinstance(item, Refused):
+                self.report.refuse(item.name, item.why)
+            elif item.prediction in keys:
+                said.append((item, keys[item.prediction]))
+            elif item.prediction is not None:
+                self.report.refuse(item.name, "there is no prediction of this id here")
+        return said
+
+    def sketched(self, items: Sequence[Found | Refused]) -> list[tuple[Found, Sketch]]:
+        pictures = [
+            (item, item.picture)
+            for item in items
+            if isinstance(item, Found) and item.picture is not None
+        ]
+        sketches = capture.sketch_all(picture for _, picture in pictures)
+        made = []
+        for (found, _), sketch in zip(pictures, sketches, strict=True):
+            if isinstance(sketch, Sketch):
+                made.append((found, sketch))
+            else:
+                self.report.refuse(found.name, str(sketch))
+        return made
+
+    def labels_on_new(self, page: Page) -> dict[UUID, Verdict]:
+        """What becomes of glyphs that come in now, or came in before with this import."""
+        labels = page.verdicts()
+        labels |= self.weigh(page.again, {**self.seen, **labels})
+        self.report.taken += len(page.new)
+        self.report.labeled += len(labels)
+        return labels
+
+    def labels_on_known(self, said: Said[int]) -> dict[int, Verdict]:
+        """What becomes of predictions that were here; audits are labeled blind, by people."""
+        keys = [key for _, key in said]
+        labels = Label.objects.filter(pk__in=keys).values_list("pk", "digit")
+        blind = Prediction.objects.filter(pk__in=keys, is_audit=True, label=None)
+        audits = set(blind.values_list("pk", flat=True))
+        may: Said[int] = []
+        for found, key in said:
+            if key in audits and found.verdict is not None:
+                self.report.refuse(found.name, "it is here as an audit, which is labeled blind")
+            else:
+                may.append((found, key))
+        return self.weigh(may, {key: Verdict(digit) for key, digit in labels})
+
+    def weigh(self, said: Said[Key], stands: Mapping[Key, Verdict | None]) -> dict[Key, Verdict]:
+        """The labels that these items add to what stands; who contradicts it is told so."""
+        added: dict[Key, Verdict] = {}
+        for found, key in said:
+            label = added.get(key) or stands.get(key)
+            if found.verdict is None or found.verdict == label:
+                self.report.already += 1
+            elif label is None:
+                added[key] = found.verdict
+            else:
+                self.report.refuse(found.name, f"it is here already, labeled {label.value}")
+        return added
 
 
-def place(public_ids: list[UUID], lines: Mapping[UUID, tuple[int, Verdict]], made: Plan) -> None:
-    """Sort some ids into what changes, what stands so already, and what is not there."""
-    keys = dict(Prediction.objects.filter(public_id__in=public_ids).values_list("public_id", "pk"))
-    settled = dict(Label.objects.settled().filter(pk__in=keys.values()).values_list("pk", "digit"))
-    for public_id in public_ids:
-        number, verdict = lines[public_id]
-        key = keys.get(public_id)
-        if key is None:
-            made.refused.append((number, "there is no prediction with this id"))
-        elif key in settled and settled[key] == verdict.digit:
-            made.already_so += 1
-        else:
-            made.verdicts[key] = verdict
+class Import(Trial):
+    """An import on its way; its batch is made with the first thing that comes of it."""
+
+    def __init__(self, by: User | None, source: str) -> None:
+        super().__init__()
+        self.by, self.source = by, source
+
+    def write(self, page: Page, labels: dict[UUID, Verdict]) -> None:
+        predictions = capture.read_imported(page.sketches)
+        if predictions or page.known:
+            self.store(page, predictions, labels)
+
+    @transaction.atomic
+    def store(self, page: Page, predictions: list[Prediction], labels: dict[UUID, Verdict]) -> None:
+        if predictions:
+            capture.store(predictions, page.sketches)
+            enqueue(predictions)
+        known = sorted({key for _, key in page.known})
+        locked_items(Prediction.objects.filter(pk__in=known))
+        on_known = self.labels_on_known(page.known)
+        self.report.labeled += len(on_known)
+        brought = {row.glyph_digest: row.pk for row in predictions}
+        verdicts = {brought[digest]: verdict for digest, verdict in labels.items()} | on_known
+        aside = arrivals.aside(known)
+        if not (brought or verdicts or aside):
+            return
+        batch = self.batch()
+        names = [readable(found.name) for found in page.founds]
+        arrivals.note(dict(zip(brought.values(), names, strict=True)), batch=batch)
+        arrivals.bring_back(aside, batch=batch)
+        append_verdicts(verdicts, batch=batch, at=timezone.now())
+        restate_many(sorted({*verdicts, *aside}))
+        touched = len({*brought.values(), *verdicts, *aside})
+        Batch.objects.filter(pk=batch.pk).update(count=F("count") + touched)
+
+    def batch(self) -> Batch:
+        if self.report.batch is None:
+            self.report.batch = Batch.objects.create(
+                kind=Batch.Kind.IMPORT, made_by=self.by, chosen_by={"file": self.source}
+            )
+        return self.report.batch
+
+    def end(self) -> None:
+        """Keep with the batch what did not come in."""
+        batch, report = self.report.batch, self.report
+        if batch is None:
+            return
+        batch.refresh_from_db()
+        batch.chosen_by |= {"refused": report.refused, "here already": report.already}
+        batch.save(update_fields=["chosen_by"])
+        logger.info(
+            "batch %s brought %s images and %s labels", batch.pk, report.taken, report.labeled
+        )
 
 
-def carry_out(made: Plan, *, by: User | None, source: str) -> Batch:
-    """Make the labels of a plan stand, as one batch that can be taken back."""
-    if not made.verdicts:
-        raise EmptySelection("The file changes nothing.")
-    chosen_by = {"file": source, "refused": len(made.refused), "already so": made.already_so}
-    return bulk.correct_each(made.verdicts, by=by, kind=Batch.Kind.IMPORT, chosen_by=chosen_by)
+def keys_of_glyphs(digests: set[UUID]) -> dict[UUID, int]:
+    """The first prediction here that has each of these glyphs, where there is one."""
+    rows = QueueItem.objects.filter(glyph_digest__in=digests).order_by("-pk")
+    return dict(rows.values_list("glyph_digest", "pk"))

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from predictions import api
+from predictions import api, label_studio
+from predictions.label_studio import both_spellings
 
 app_name = "predictions_api"
 urlpatterns = [
@@ -10,4 +11,9 @@ urlpatterns = [
     path("predictions/preview/", api.PreviewView.as_view(), name="preview"),
     path("predictions/batch/", api.BatchView.as_view(), name="batch"),
     path("predictions/<uuid:public_id>/", api.PredictionView.as_view(), name="prediction"),
+    *both_spellings("label-studio", label_studio.RootView.as_view(), "label_studio"),
+    *both_spellings("label-studio/health", label_studio.HealthView.as_view(), "ls_health"),
+    *both_spellings("label-studio/setup", label_studio.SetupView.as_view(), "ls_setup"),
+    *both_spellings("label-studio/versions", label_studio.VersionsView.as_view(), "ls_versions"),
+    *both_spellings("label-studio/predict", label_studio.PredictView.as_view(), "ls_predict"),
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -25,14 +27,40 @@ class BearerAuthentication(authentication.BaseAuthentication):
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        found = holder_of(secret.strip())
-        if found is None:
-            raise AuthenticationFailed("The token is unknown, expired or revoked.")
-        note_use(found[1], request)
-        return found
+        return holder(secret.strip(), request)
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="Inkloop"'
+
+
+class PasswordAuthentication(authentication.BaseAuthentication):
+    """A token in the place of a password, for programs that know no other way to show one.
+
+    Whose token it is says the token; the user name beside it says nothing.
+    """
+
+    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
+        scheme, _, told = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "basic":
+            return None
+        try:
+            _, colon, secret = base64.b64decode(told, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeError):
+            colon = ""
+        if not colon:
+            raise AuthenticationFailed("The user name and password cannot be read.")
+        return holder(secret, request)
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Basic realm="Inkloop"'
+
+
+def holder(secret: str, request: Request) -> tuple[Any, Any]:
+    found = holder_of(secret)
+    if found is None:
+        raise AuthenticationFailed("The token is unknown, expired or revoked.")
+    note_use(found[1], request)
+    return found
 
 
 class SessionAuthentication(authentication.SessionAuthentication):
@@ -54,6 +82,18 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
             "type": "http",
             "scheme": "bearer",
             "description": "A token made on the page *API tokens* or by `manage.py create_token`.",
+        }
+
+
+class PasswordScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = PasswordAuthentication
+    name = "tokenAsPassword"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {
+            "type": "http",
+            "scheme": "basic",
+            "description": "Any user name, and a token for the password.",
         }
 
 

@@ -7,7 +7,7 @@ import hmac
 import logging
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,11 +17,13 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from numpy.typing import NDArray
+from PIL import Image
 
 from predictions import metrics
+from predictions.drawn import upright_gray
 from predictions.errors import Declined, ImageRefused, NoInk
-from predictions.glyph import encode_glyph, glyph_digest, glyph_of
-from predictions.images import open_image, thumbnail_png, upright_gray
+from predictions.glyph import encode_glyph, glyph_digest, glyph_of, ready_glyph
+from predictions.images import PNG_SIGNATURE, open_image, thumbnail_png
 from predictions.models import Drawing, Feedback, ModelVersion, Prediction
 from predictions.network import Reading
 from predictions.recognizer import recognizer
@@ -29,6 +31,7 @@ from predictions.visitors import Owner
 
 logger = logging.getLogger(__name__)
 MOST_SKETCHERS = 4
+Picture = bytes | NDArray[np.uint8]  # an image file, or gray pixels (height, width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,11 @@ class Sketch:
 
     glyph: NDArray[np.uint8]  # (28, 28)
     drawing_png: bytes
+
+    @property
+    def digest(self) -> uuid.UUID:
+        """What two equal glyphs have in common."""
+        return uuid.UUID(glyph_digest(self.glyph)[:32])
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +104,68 @@ def sketchers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_SKETCHERS), "sketcher")
 
 
+def glyphs_of(files: Sequence[bytes]) -> list[NDArray[np.uint8] | Declined]:
+    """What the network would see of each; refusals stand in their places."""
+    return list(sketchers().map(glyph_or_refusal, files))
+
+
+def glyph_or_refusal(data: bytes) -> NDArray[np.uint8] | Declined:
+    try:
+        return glyph_of(open_image(data))
+    except (ImageRefused, NoInk) as refused:
+        return refused
+
+
 def sketch_or_refusal(data: bytes) -> Sketch | Declined:
     try:
         return sketch(data)
     except (ImageRefused, NoInk) as refused:
         return refused
+
+
+# -- pictures that were made elsewhere ------------------------------------------------------------
+
+
+def sketch_all(pictures: Iterable[Picture]) -> list[Sketch | Declined]:
+    """Sketch pictures of a collection side by side; refusals stand in their places."""
+    return list(sketchers().map(ready_or_refusal, pictures))
+
+
+def ready_or_refusal(picture: Picture) -> Sketch | Declined:
+    try:
+        return sketch_ready(picture)
+    except (ImageRefused, NoInk) as refused:
+        return refused
+
+
+def sketch_ready(picture: Picture) -> Sketch:
+    """As `sketch` does, but what is a glyph already keeps every pixel it has.
+
+    A JPEG or a WebP never is one: compression has changed its pixels.
+    """
+    if isinstance(picture, bytes):
+        gray, is_exact = upright_gray(open_image(picture)), picture.startswith(PNG_SIGNATURE)
+    else:
+        gray, is_exact = Image.fromarray(picture), True
+    ready = ready_glyph(gray) if is_exact else None
+    return Sketch(glyph_of(gray) if ready is None else ready, thumbnail_png(gray))
+
+
+def read_imported(sketches: Sequence[Sketch]) -> list[Prediction]:
+    """The rows to `store`: nobody here drew them, and none is chosen for the audit."""
+    if not sketches:
+        return []
+    answer = recognizer.read(np.stack([made.glyph for made in sketches]))
+    return [
+        prediction_of(
+            made, reading, answer.version, owner=Owner(), source=Prediction.Source.IMPORT,
+            in_audit=False,
+        )
+        for made, reading in zip(sketches, answer.readings, strict=True)
+    ]  # fmt: skip
+
+
+# -- rows -----------------------------------------------------------------------------------------
 
 
 def prediction_of(
@@ -111,8 +176,12 @@ def prediction_of(
     owner: Owner,
     source: str,
     at: datetime | None = None,
+    in_audit: bool = True,
 ) -> Prediction:
-    """The row as it will be stored; `at` is for a history that is written afterwards."""
+    """The row as it will be stored; `at` is for a history that is written afterwards.
+
+    The audit is a sample of what people draw here: what else comes in has no part in it.
+    """
     now = at or timezone.now()
     public_id = uuid.uuid4()
     return Prediction(
@@ -123,12 +192,12 @@ def prediction_of(
         probabilities=reading.probabilities.tolist(),
         strangeness=min(max(reading.strangeness, 0.0), 1.0),
         glyph=encode_glyph(made.glyph),
-        glyph_digest=uuid.UUID(glyph_digest(made.glyph)[:32]),
+        glyph_digest=made.digest,
         source=source,
         user_id=owner.user_id,
         visitor=owner.visitor,
-        is_audit=is_drawn_for_audit(public_id),
-        audit_probability=settings.AUDIT_RATE,
+        is_audit=in_audit and is_drawn_for_audit(public_id),
+        audit_probability=settings.AUDIT_RATE if in_audit else 0.0,
         created_at=now,
         day=timezone.localdate(now),
     )
@@ -140,7 +209,7 @@ def is_drawn_for_audit(public_id: uuid.UUID) -> bool:
     return int.from_bytes(digest[:8], "big") < settings.AUDIT_RATE * 2**64
 
 
-def store(predictions: list[Prediction], sketches: list[Sketch]) -> None:
+def store(predictions: Sequence[Prediction], sketches: Sequence[Sketch]) -> None:
     with transaction.atomic():
         Prediction.objects.bulk_create(predictions)
         Drawing.objects.bulk_create(

@@ -18,15 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 from PIL.PngImagePlugin import PngImageFile
 
+from predictions.drawn import Drawn, drawn_part, even_sample, upright_gray
 from predictions.errors import NoInk
-from predictions.images import (
-    PNG_SIGNATURE,
-    Drawn,
-    drawn_part,
-    even_sample,
-    gray_png,
-    upright_gray,
-)
+from predictions.images import PNG_SIGNATURE, gray_png
 
 SIDE: Final = 28
 BOX: Final = 20
@@ -77,6 +71,21 @@ def glyph_of(image: Image.Image) -> Glyph:
     if ink is None:
         ink = _ink_in_photograph(upright_gray(image))
     return _framed(ink, drawn.longest_side)
+
+
+def ready_glyph(gray: Image.Image) -> Glyph | None:
+    """Return the pixels as they are where they are a glyph already, and None where they are not.
+
+    Such a picture is 28×28, holds ink, and is black around: no ink of 21 pixels a side, wherever
+    its center of mass pulls it, reaches more than two of the four edges, so most of their pixels
+    are black. Making its glyph anew would move it by a pixel here and there.
+    """
+    if gray.size != (SIDE, SIDE) or gray.mode != "L":
+        return None
+    glyph = _pixels(gray).copy()
+    edge = np.concatenate((glyph[0], glyph[-1], glyph[1:-1, 0], glyph[1:-1, -1]))
+    is_black_around = 2 * np.count_nonzero(edge) < edge.size
+    return glyph if is_black_around and glyph.max() >= MIN_CONTRAST else None
 
 
 def encode_glyph(glyph: Glyph) -> bytes:

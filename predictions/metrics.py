@@ -44,6 +44,12 @@ latency = Histogram(
 predictions = Counter(
     "inkloop_predictions", "Predictions stored.", ["version", "source"], registry=counted
 )
+label_studio = Counter(
+    "inkloop_label_studio",
+    "What Label Studio sent: tasks to read and events, by what became of them.",
+    ["sent", "outcome"],
+    registry=counted,
+)
 serving = Gauge(
     "inkloop_serving",
     "1 for the model version that answers in the process.",
@@ -60,6 +66,10 @@ def note_request(route: str, status: int, seconds: float) -> None:
 
 def note_predictions(version: str, source: str, count: int) -> None:
     predictions.labels(version, source).inc(count)
+
+
+def note_label_studio(sent: str, outcome: str, count: int = 1) -> None:
+    label_studio.labels(sent, outcome).inc(count)
 
 
 def note_serving(version: str, *, before: str | None) -> None:

@@ -154,6 +154,7 @@ class Prediction(models.Model):
         API = "api", "sent by a program"
         BATCH = "batch", "sent by a program in a batch"
         DEMO = "demo", "made up by seed_demo"
+        IMPORT = "import", "imported"
 
     # The primary key orders pages; people and programs only ever see the unguessable one.
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)

@@ -19,6 +19,8 @@ STATUS_OF = {
     "no_model": 503,
     "image_too_large": 413,
     "image_format": 415,
+    "bad_file": 422,
+    "too_many": 413,
     "idempotency_key_reused": 422,
 }
 CODES = {

@@ -37,6 +37,12 @@ class Schema(AutoSchema):
         return found if self.method in SAFE else [*found, IDEMPOTENCY_KEY]
 
 
+def one_spelling(endpoints: list[Any]) -> list[Any]:
+    """Of an address that answers with and without a slash at its end, the one that has it."""
+    paths = {path for path, *_ in endpoints}
+    return [endpoint for endpoint in endpoints if f"{endpoint[0]}/" not in paths]
+
+
 @functools.cache
 def described() -> bytes:
     """The description, made once a process: making it takes most of a second."""

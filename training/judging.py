@@ -24,8 +24,10 @@ from predictions.glyph import decode_glyph
 from predictions.models import ModelVersion, Prediction
 from predictions.network import Network
 from predictions.recognizer import load_version
+from training.checks import Bounds
+from training.comparison import Items, Kind
 from training.errors import AlreadyLive, NothingLive
-from training.gate import Bounds, Items, Judgement, Kind, Verdict, judge
+from training.gate import Judgement, Verdict, judge
 from training.models import GateReport, SnapshotLabel
 from training.outbox import tell_verdict
 from training.promotion import live_version

@@ -44,7 +44,7 @@ def by_month(filters: Filters) -> Figure:
 
 
 def of_all_labeled(filters: Filters) -> Figure:
-    """The same over every labeled drawing: what one must not look at to judge the model."""
+    """Accuracy over every labeled drawing: what one must not look at to judge the model."""
     everything = replace(filters, stream=ALL)
     found = by_month(everything)
     return replace(

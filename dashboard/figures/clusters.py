@@ -41,7 +41,9 @@ def points(filters: Filters) -> QuerySet[MapPoint]:
     maps = DigitMap.objects.filter(problem="").order_by("-pk")
     if filters.version:
         maps = maps.filter(version__name=filters.version)
-    rows = MapPoint.objects.filter(map=Subquery(maps.values("pk")[:1])).order_by("pk")
+    # Whoever had drawings erased since the map was made is on it no more.
+    kept = MapPoint.objects.filter(prediction__erased_at=None)
+    rows = kept.filter(map=Subquery(maps.values("pk")[:1])).order_by("pk")
     if filters.first:
         rows = rows.filter(day__gte=filters.first)
     if filters.last:

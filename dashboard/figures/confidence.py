@@ -42,24 +42,12 @@ def histogram(filters: Filters) -> Figure:
             ]
             for at in range(10)
         ]  # fmt: skip
-    return Figure(
-        name="confidence-histogram-by-month",
-        title="Confidence by month, counted",
-        sentence=sure_in_words(found),
-        sampled_from=everything(found.values()),
-        columns=[
-            Column("month", "Month", "month"),
-            Column("low", "Confidence from", "number"),
-            Column("high", "to", "number"),
-            Column("count", "Drawings", "count"),
-            Column("share", "Of the month's drawings", "share"),
-        ],
-        rows=rows,
-    )
+    share = Column("share", "Of the month's drawings", "share")
+    return in_bins("confidence-histogram-by-month", "counted", found, rows, share)
 
 
 def density(filters: Filters) -> Figure:
-    """The same as a density, finer where nearly all drawings are."""
+    """Confidence in each month as a density, finer where nearly all drawings are."""
     found, rows = by_month(filters), []
     for month in every_month(list(found)):
         total = int(found[month].sum())
@@ -71,9 +59,17 @@ def density(filters: Filters) -> Figure:
                     round(count / total / width, 6) if total else None,
                 ]
             )  # fmt: skip
+    height = Column("density", "Density", "number")
+    return in_bins("confidence-density-by-month", "as a density", found, rows, height)
+
+
+def in_bins(
+    name: str, how: str, found: dict[date, Counts], rows: list[list[Any]], last: Column
+) -> Figure:
+    """A row for each month and bin; the last column is what its chart draws."""
     return Figure(
-        name="confidence-density-by-month",
-        title="Confidence by month, as a density",
+        name=name,
+        title=f"Confidence by month, {how}",
         sentence=sure_in_words(found),
         sampled_from=everything(found.values()),
         columns=[
@@ -81,7 +77,7 @@ def density(filters: Filters) -> Figure:
             Column("low", "Confidence from", "number"),
             Column("high", "to", "number"),
             Column("count", "Drawings", "count"),
-            Column("density", "Density", "number"),
+            last,
         ],
         rows=rows,
     )

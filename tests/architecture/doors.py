@@ -119,6 +119,7 @@ FIGURES = {  # what the dashboard's names are of, by the beginning of the route
     "^dashboard/months/": "2026-11",
     "^dashboard/data/": "accuracy-by-month",
     "^dashboard/r/": "accuracy-by-month",
+    "api/v1/figures/": "accuracy-by-month",
 }
 
 
@@ -128,7 +129,7 @@ def kinds_in(route: str) -> list[str]:
         next(kind for start, known, kind in PARAMETERS if known == name and route.startswith(start))
         for name in PARAMETER.findall(route)
         if any(known == name for _, known, _ in PARAMETERS)
-        and not route.startswith(("admin/", "^dashboard/"))
+        and not route.startswith(("admin/", "^dashboard/", "api/v1/figures/"))
     ]
 
 
@@ -179,6 +180,11 @@ def image() -> SimpleUploadedFile:
     return SimpleUploadedFile("seven.png", png())
 
 
+def line_of_pixels() -> SimpleUploadedFile:
+    values = [255 if at in range(300, 308) else 0 for at in range(784)]
+    return SimpleUploadedFile("x.csv", ",".join(map(str, [7, *values])).encode())
+
+
 def answer_to(things: dict[str, Any]) -> dict[str, Any]:
     held = {"id": things["item"], "token": things["lease"]}
     return {**held, "digit": 7, "request_id": str(uuid.uuid4())}
@@ -205,9 +211,19 @@ BODIES: dict[str, Body] = {
         "digit": 7, "token": things["lease"], "ids": [things["item"]],
         "request_id": str(uuid.uuid4()),
     },
+    "api/v1/labels/withdraw/": lambda things: {"labeler": "labeler"},
+    "review/withdrawals/": lambda things: {"labeler": "labeler", "sure": "on"},
+    "api/v1/labels/import/": lambda things: {"file": line_of_pixels()},
+    "admin/labeling/batch/import/": lambda things: {"file": line_of_pixels()},
     "api/v1/labels/suspicious/": lambda things: {"limit": 1},
     "api/v1/versions/<str:name>/promote/": lambda things: {"why": "It reads better."},
     "api/v1/versions/rollback/": lambda things: {"why": "It does not."},
+    **{
+        f"api/v1/label-studio/{path}": lambda things: {
+            "tasks": [], "label_config": "", "action": "ANNOTATION_CREATED",
+        }
+        for path in ("predict", "predict/", "webhook", "webhook/")
+    },
     "": lambda things: {"image": image()},
     "predictions/<uuid:public_id>/": lambda things: {"said": "right"},
     "accounts/tokens/": lambda things: {"name": "new", "scopes": ["read"], "days": 1},

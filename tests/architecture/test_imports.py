@@ -14,7 +14,10 @@ from tests.architecture.repository import ROOT
 from tests.operation.installation import plain_environment
 
 APPS = ["predictions", "labeling", "training", "dashboard"]  # lowest first
-PURE = ["predictions/glyph.py", "predictions/images.py", "training/lifeline.py"]
+PURE = [
+    *(f"predictions/{name}.py" for name in ("drawn", "glyph", "images")),
+    *(f"training/{name}.py" for name in ("checks", "comparison", "gate", "lifeline")),
+]
 PURE_FOLDERS = ["training/engine"]
 FRAMEWORKS = {"django", "rest_framework", "django_q", "config"}
 

@@ -23,6 +23,7 @@ from tests.bench.seed import (
     NUMBERS,
     PAST_LABELERS,
     dialect,
+    filling,
     installation,
     make_labelers,
     make_samples,
@@ -138,14 +139,14 @@ def check() -> tuple[int, float]:
 
 
 def fill(count: int) -> None:
-    from django.db import connection, transaction
+    from django.db import connection
 
     first = make_versions()
     labelers = make_labelers(PAST_LABELERS, prefix="past")
     common = {
         **dialect(), "version": first, "after_last": count + 1, "first_labeler": labelers[0].pk,
     }  # fmt: skip
-    with transaction.atomic(), connection.cursor() as cursor:
+    with filling("predictions_prediction", "labeling_labelevent") as cursor:
         make_samples(cursor)
         numbers = NUMBERS.format(first=1, last=count)
         cursor.execute(PREDICTIONS.format(numbers=numbers, **common))

@@ -114,6 +114,46 @@ class Amounts:
         return self.labeled + self.waiting
 
 
+@contextlib.contextmanager
+def filling(*names: str) -> Iterator[Any]:
+    """A cursor within a transaction, while these tables keep no index: made anew at the end, an
+    index costs a fraction of keeping it through every row."""
+    from django.db import connection, transaction
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # No look-up of each foreign key either; the rows are made to fit.
+            cursor.execute("SET LOCAL session_replication_role = replica")
+            cursor.execute("SET LOCAL maintenance_work_mem = '512MB'")
+        indexes = [each for name in names for each in indexes_of(cursor, name)]
+        for name, _ in indexes:
+            cursor.execute(f'DROP INDEX "{name}"')
+        yield cursor
+        for _, made in indexes:
+            cursor.execute(made)
+
+
+def indexes_of(cursor: Any, table: str) -> list[tuple[str, str]]:
+    """Each index that is no constraint's: its name, and the statement that makes it."""
+    from django.db import connection
+
+    if connection.vendor == "postgresql":
+        cursor.execute(
+            "SELECT c.relname, pg_get_indexdef(i.indexrelid) FROM pg_index AS i"
+            " JOIN pg_class AS c ON c.oid = i.indexrelid"
+            " LEFT JOIN pg_constraint AS k ON k.conindid = i.indexrelid"
+            " WHERE i.indrelid = CAST(%s AS regclass) AND k.oid IS NULL",
+            [table],
+        )
+    else:
+        cursor.execute(
+            "SELECT name, sql FROM sqlite_master"
+            " WHERE type = 'index' AND tbl_name = %s AND sql IS NOT NULL",
+            [table],
+        )
+    return list(cursor.fetchall())
+
+
 NUMBERS = "WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last}) "
 PREDICTIONS = """
 INSERT INTO predictions_prediction (id, public_id, version_id, digit, confidence, probabilities,
@@ -154,14 +194,20 @@ INSERT INTO predictions_feedback (prediction_id, digit, created_at, changed_at)
 FROM n JOIN bench_sample AS s ON s.k = i % 365 WHERE i % 20 BETWEEN 1 AND 3"""
 
 
+FILLED = (
+    "predictions_prediction", "predictions_feedback", "labeling_queueitem", "labeling_labelevent",
+    "labeling_label",
+)  # fmt: skip
+
+
 def fill(amounts: Amounts) -> None:
     """Everything there is to label and everything that was labeled, set by set."""
-    from django.db import connection, transaction
+    from django.db import connection
 
     from labeling.models import Intake
 
     past = make_labelers(PAST_LABELERS, prefix="past")
-    with transaction.atomic(), connection.cursor() as cursor:
+    with filling(*FILLED) as cursor:
         make_samples(cursor)
         for statement in statements(amounts, first_labeler=past[0].pk):
             cursor.execute(statement)

@@ -42,7 +42,12 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def serving(
-    name: str, command: Callable[[int], list[str]], *, ready: str, env: Mapping[str, str]
+    name: str,
+    command: Callable[[int], list[str]],
+    *,
+    ready: str,
+    env: Mapping[str, str],
+    within: float = READY_WITHIN,
 ) -> Iterator[Server]:
     """A server process, from its first answer at `ready` until the block ends."""
     port = free_port()
@@ -52,7 +57,7 @@ def serving(
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        wait_until_ready(process, port, ready)
+        wait_until_ready(process, port, ready, within)
         yield Server(name, port, process, time.perf_counter() - started)
     finally:
         process.terminate()
@@ -63,8 +68,10 @@ def serving(
             process.wait()
 
 
-def wait_until_ready(process: subprocess.Popen[bytes], port: int, path: str) -> None:
-    deadline = time.monotonic() + READY_WITHIN
+def wait_until_ready(
+    process: subprocess.Popen[bytes], port: int, path: str, within: float = READY_WITHIN
+) -> None:
+    deadline = time.monotonic() + within
     while time.monotonic() < deadline:
         if process.poll() is not None:
             sys.exit(f"A server of the bench ended with {process.returncode} before it answered.")
@@ -77,13 +84,16 @@ def wait_until_ready(process: subprocess.Popen[bytes], port: int, path: str) -> 
             finally:
                 connection.close()
         time.sleep(0.02)
-    sys.exit(f"A server of the bench did not answer within {READY_WITHIN:.0f} s.")
+    sys.exit(f"A server of the bench did not answer within {within:.0f} s.")
 
 
-def manage(env: Mapping[str, str], *arguments: str) -> None:
-    """A management command in the bench's own installation."""
+def manage(env: Mapping[str, str], *arguments: str) -> str:
+    """A management command in the bench's own installation; what it printed."""
     command = [sys.executable, "manage.py", *arguments]
-    subprocess.run(command, cwd=ROOT, env={**os.environ, **env}, check=True, capture_output=True)
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **env}, check=True, capture_output=True, text=True
+    )
+    return done.stdout
 
 
 def gunicorn(port: int, *options: str) -> list[str]:

@@ -11,6 +11,7 @@ from django_q.models import OrmQ
 
 from dashboard import clusters, tasks
 from dashboard.models import DigitMap, MapPoint
+from predictions.erasure import erase_pictures
 from predictions.glyph import Glyph, glyph_of
 from predictions.models import ModelVersion
 from predictions.registry import install_base
@@ -134,6 +135,15 @@ def test_the_figure_names_its_sample_and_shows_no_drawing(
     assert not any(str(point.public_id) in shown for point in MapPoint.objects.all())
     assert len(body(client, "?digit=1")["rows"]) == 16
     assert len(body(client, "?stream=audit")["rows"]) == 20
+
+
+def test_an_erased_drawing_leaves_the_map(
+    base: ModelVersion, drawings: None, client: Client
+) -> None:
+    clusters.make(base)
+    before = body(client)["rows"]
+    erase_pictures([MapPoint.objects.order_by("pk")[3].prediction_id])
+    assert body(client)["rows"] == [*before[:3], *before[4:]]
 
 
 def test_without_a_map_there_are_words(client: Client, db: None) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from predictions.drawn import exif_orientation, upright_gray
 from predictions.errors import Declined, ImageRefused
 from predictions.images import (
     KEPT_SIDE,
@@ -21,12 +22,10 @@ from predictions.images import (
     ImageFormatRefused,
     ImageTooLarge,
     data_url,
-    exif_orientation,
     gray_png,
     image_from_data_url,
     open_image,
     thumbnail_png,
-    upright_gray,
 )
 from tests import hostile
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.gate import Items, Kind
+from training.comparison import Items, Kind
 
 # Shares of all errors by digit as small networks make them: eights and nines are hard.
 HARDNESS = np.array([0.5, 0.6, 1.1, 1.1, 1.0, 1.0, 0.8, 1.1, 1.4, 1.4])

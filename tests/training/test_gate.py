@@ -18,24 +18,16 @@ from tests.training.comparisons import (
     Truth,
     promoted,
 )
-from training.gate import (
+from training.checks import (
     Bounds,
-    Items,
-    Judgement,
-    Kind,
-    Pairs,
-    Verdict,
-    calibration_error,
     check_cells,
     check_digits,
     check_gain,
-    compare,
-    holm,
     items_for_gain,
-    judge,
     power_of,
-    score,
 )
+from training.comparison import Items, Kind, Pairs, calibration_error, compare, holm, score
+from training.gate import Judgement, Verdict, judge
 
 BOUNDS = Bounds()
 # A live version that errs on one drawing in twenty of hands it does not know.

@@ -18,8 +18,9 @@ from labeling.models import Gold, Label, LabelEvent
 from predictions.models import ModelVersion, Prediction
 from tests.factories import make_live, make_prediction, make_user, make_version, some_glyph
 from training import judging
+from training.checks import Bounds
+from training.comparison import Kind
 from training.errors import AlreadyLive, NothingLive
-from training.gate import Bounds, Kind
 from training.judging import Judged, collect, judge_version
 from training.models import GateReport, Run, Snapshot, SnapshotLabel
 from training.sides import Side, judges, side_of, steers

@@ -7,25 +7,42 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from labeling import export
+from labeling.models import Label
 from predictions.models import Prediction
 
 
 class Command(BaseCommand):
-    help = "Write every label, with what the model had said, as CSV or NDJSON."
+    help = (
+        "Write every label with what the model had said as rows (csv, ndjson), or every settled "
+        "label with its glyph: NumPy's npz, MNIST's IDX files, images in folders by digit (zip), "
+        "or Label Studio's JSON. npz and IDX leave out what is unreadable."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--format", choices=export.WRITERS, default="csv")
+        parser.add_argument("--format", help="of the file", choices=export.FORMATS, default="csv")
         parser.add_argument("--output", type=Path, help="a file; standard output unless told")
-        parser.add_argument("--after", help="go on after this prediction's id")
+        parser.add_argument("--after", help="rows alone: go on after this prediction's id")
+        parser.add_argument("--wrong", action="store_true", help="only what the model misread")
 
     def handle(self, *, output: Path | None, after: str | None, **options: Any) -> None:
+        if after and options["format"] not in export.ROWS:
+            raise CommandError("Only rows can be gone on with: --format csv or ndjson.")
+        labels = export.wrong() if options["wrong"] else Label.objects.all()
         try:
-            pages = export.WRITERS[options["format"]](export.rows(after=export.id_of(after)))
+            pieces = export.in_format(options["format"], labels, after=export.id_of(after))
             if output is None:
-                sys.stdout.writelines(pages)
+                self.to_standard_output(options["format"], pieces)
                 return
-            with output.open("w", encoding="utf-8", newline="") as file:
-                file.writelines(pages)
+            with output.open("wb") as file:
+                file.writelines(pieces)
         except Prediction.DoesNotExist:
             raise CommandError(f"There is no prediction {after} to go on after.") from None
         self.stderr.write(f"Labels written to {output}.")
+
+    def to_standard_output(self, kind: str, pieces: Any) -> None:
+        if kind in export.ROWS:
+            sys.stdout.writelines(piece.decode() for piece in pieces)
+        elif sys.stdout.isatty():
+            raise CommandError("An archive is nothing to look at; name a file with --output.")
+        else:
+            sys.stdout.buffer.writelines(pieces)

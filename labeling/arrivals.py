@@ -1,0 +1,43 @@
+"""What imports brought. A prediction is written once: an import taken back puts it aside."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from django.db.models import F
+
+from labeling.models import Arrival, Batch, QueueItem
+
+LONGEST_NAME = 200  # characters
+
+
+def note(names: Mapping[int, str], *, batch: Batch) -> None:
+    """These predictions, by their keys, came with this batch; each from a place in a file."""
+    Arrival.objects.bulk_create(
+        Arrival(prediction_id=key, batch=batch, name=name[-LONGEST_NAME:])
+        for key, name in names.items()
+    )
+
+
+def put_aside(batch: Batch) -> None:
+    """What a batch brought is shown to nobody any more; what people said about it stays said."""
+    brought = QueueItem.objects.filter(prediction__arrival__batch=batch)
+    brought.filter(prediction__label=None).update(
+        is_open=False, stream=F("origin"), review_after=None,
+        holder=None, token=None, leased_until=None,
+    )  # fmt: skip
+    brought.update(is_parked=True)
+
+
+def aside(keys: Collection[int]) -> list[int]:
+    """Those of these items that came with an import that was taken back."""
+    found = Arrival.objects.filter(pk__in=keys, batch__undone_at__isnull=False)
+    return list(found.order_by("pk").values_list("pk", flat=True))
+
+
+def bring_back(keys: Collection[int], *, batch: Batch) -> None:
+    """Another import brings these too: they are the queue's again, and this batch's."""
+    items = QueueItem.objects.filter(pk__in=keys, prediction__gold=None)
+    items.filter(prediction__label=None).update(is_open=True)
+    items.update(is_parked=False)
+    Arrival.objects.filter(pk__in=keys).update(batch=batch)

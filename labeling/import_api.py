@@ -1,0 +1,66 @@
+"""/api/v1/labels/import/: a small file of images in, as one batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.parsers import MultiPartParser
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from labeling.api import LabelView
+from labeling.imports import UPLOAD_MOST, take_in_upload
+from predictions.api import ErrorOutput
+from predictions.limits import BATCH_BODY_LIMIT
+
+
+class MayCorrect(BasePermission):
+    message = "Acts on many labels at once need the role of an admin."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return request.user.has_perm("labeling.correct_in_bulk")
+
+
+class ImportInput(serializers.Serializer[Any]):
+    file = serializers.FileField(
+        help_text="A zip by digit or of IDX files, an npz, a CSV of pixels, Label Studio's JSON; "
+        f"at most {UPLOAD_MOST:,} images."
+    )
+    dry_run = serializers.BooleanField(default=False, help_text="Only say what would be done.")
+
+
+class ImportOutput(serializers.Serializer[Any]):
+    class Refusal(serializers.Serializer[Any]):
+        name = serializers.CharField(help_text="Its file, or its place in one.")
+        why = serializers.CharField()
+
+    batch = serializers.UUIDField(
+        allow_null=True, help_text="Undo it under labels/batches/{id}/undo/; null for nothing."
+    )
+    taken = serializers.IntegerField(help_text="Images that are new here.")
+    labeled = serializers.IntegerField(help_text="Labels that stand by it.")
+    already = serializers.IntegerField(help_text="Images that were here as they are said to be.")
+    refused = serializers.IntegerField()
+    refusals = Refusal(many=True)
+
+
+class ImportView(LabelView):
+    permission_classes = [MayCorrect]
+    parser_classes = [MultiPartParser]
+    body_limit = BATCH_BODY_LIMIT
+
+    @extend_schema(
+        operation_id="labels_import",
+        request={"multipart/form-data": ImportInput},
+        responses={200: ImportOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """Take in images, with labels or without; a bad one costs no good one."""
+        said = self.read(ImportInput, request)
+        report = take_in_upload(
+            said["file"].name, said["file"].file, by=self.person, dry_run=said["dry_run"]
+        )
+        return Response(report.as_json())

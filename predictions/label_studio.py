@@ -1,0 +1,326 @@
+"""/api/v1/label-studio/: what a Label Studio project needs to take the live version for its model.
+
+What is read for a project is stored nowhere here. A drawing enters the product once, on purpose; a
+project asks for the same tasks again after every promotion, and whoever labels there has seen the
+guess, so nothing of it could be audited. Nothing is fetched either: a task carries its picture, or
+names a prediction of ours.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import numpy as np
+from django.conf import settings
+from django.http.request import validate_host
+from django.urls import Resolver404, URLPattern, path, resolve
+from drf_spectacular.utils import extend_schema
+from numpy.typing import NDArray
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from predictions import metrics
+from predictions.access import Everybody
+from predictions.api import BATCH_MOST, ErrorOutput
+from predictions.authentication import (
+    BearerAuthentication,
+    PasswordAuthentication,
+    SessionAuthentication,
+)
+from predictions.capture import glyphs_of
+from predictions.endpoints import Endpoint, Input
+from predictions.errors import Declined
+from predictions.glyph import decode_glyph
+from predictions.images import image_from_data_url
+from predictions.label_config import LONGEST, Question, UnusableConfig, question_in
+from predictions.limits import BATCH_BODY_LIMIT, PreviewThrottle
+from predictions.models import Prediction
+from predictions.recognizer import recognizer
+
+logger = logging.getLogger(__name__)
+TASKS_MOST = 1_000
+DATA_URL = "data:"
+
+Glyph = NDArray[np.uint8]  # (28, 28)
+
+
+class NoPicture(Declined):
+    """The task has nothing where the labeling config looks for a picture."""
+
+    code = "no_picture"
+
+
+class NotFetched(Declined):
+    """The task names a picture that lies somewhere else."""
+
+    code = "not_fetched"
+
+
+class NotOurs(Declined):
+    """The task names a prediction that is not there."""
+
+    code = "no_such_prediction"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Where one task's picture is: inside it, or with a prediction of ours."""
+
+    content: bytes | None = None
+    prediction: UUID | None = None
+    refused: Declined | None = None
+
+
+# -- from tasks to answers -----------------------------------------------------------------------
+
+
+def results_for(tasks: Sequence[Mapping[str, Any]], config: str) -> list[dict[str, Any]]:
+    """One result a task, in their order, also where there is nothing to say: then with the reason.
+
+    Label Studio drops all of them when one is missing.
+    """
+    try:
+        question = question_in(config)
+    except UnusableConfig as unusable:
+        found: list[dict[str, Any]] = [nothing(unusable) for _ in tasks]
+        note({unusable.code: len(tasks)}, str(unusable))
+        return found
+    seen = glyphs_in([picture_in(task, question) for task in tasks])
+    answers = iter(readings([each for each in seen if not isinstance(each, Declined)], question))
+    found = [nothing(each) if isinstance(each, Declined) else next(answers) for each in seen]
+    refused = [each for each in seen if isinstance(each, Declined)]
+    outcomes = Counter(each.code for each in refused)
+    note({"read": len(seen) - len(refused), **outcomes}, str(refused[0]) if refused else "")
+    return found
+
+
+def picture_in(task: Mapping[str, Any], question: Question) -> Task:
+    data = task.get("data")
+    picture = data.get(question.image) if isinstance(data, Mapping) else None
+    if not isinstance(picture, str) or not picture:
+        return Task(refused=NoPicture(f"The task has no text in its field {question.image!r}."))
+    if picture[: len(DATA_URL)].lower() == DATA_URL:
+        try:
+            return Task(content=image_from_data_url(picture))
+        except Declined as refused:
+            return Task(refused=refused)
+    if public_id := prediction_at(picture):
+        return Task(prediction=public_id)
+    said = "Nothing is fetched: send the picture as data:image/png;base64,… or name a prediction."
+    return Task(refused=NotFetched(said))
+
+
+def prediction_at(address: str) -> UUID | None:
+    """The id in an address of ours: a prediction's page, its glyph, its drawing or its endpoint.
+
+    Nobody is asked; an address under a name that is not ours is somebody else's.
+    """
+    try:
+        parts = urlsplit(address)
+        found = resolve(parts.path)
+    except (Resolver404, ValueError):
+        return None
+    host = parts.hostname
+    if parts.scheme not in {"", "http", "https"} or not (host is None or is_ours(host)):
+        return None
+    public_id = found.kwargs.get("public_id")
+    return public_id if isinstance(public_id, UUID) else None
+
+
+def is_ours(host: str) -> bool:
+    return validate_host(host, settings.ALLOWED_HOSTS)
+
+
+def glyphs_in(tasks: Sequence[Task]) -> list[Glyph | Declined]:
+    """What the network is to read for each, or why nothing."""
+    decoded = iter(glyphs_of([task.content for task in tasks if task.content is not None]))
+    named = {task.prediction for task in tasks if task.prediction is not None}
+    known = dict(
+        Prediction.objects.pictured().filter(public_id__in=named).values_list("public_id", "glyph")
+        if named
+        else ()
+    )
+    seen: list[Glyph | Declined] = []
+    for task in tasks:
+        if task.refused is not None:
+            seen.append(task.refused)
+        elif task.content is not None:
+            seen.append(next(decoded))
+        elif task.prediction in known:
+            seen.append(decode_glyph(bytes(known[task.prediction])))
+        else:
+            seen.append(NotOurs("There is no such prediction here, or its picture was erased."))
+    return seen
+
+
+def readings(glyphs: Sequence[Glyph], question: Question) -> Iterator[dict[str, Any]]:
+    for at in range(0, len(glyphs), BATCH_MOST):
+        answer = recognizer.read(np.stack(glyphs[at : at + BATCH_MOST]))
+        for reading in answer.readings:
+            confidence = min(reading.confidence, 1.0)
+            region = {
+                "from_name": question.name,
+                "to_name": question.about,
+                "type": "choices",
+                "value": {"choices": [question.spelled[reading.digit]]},
+                "score": confidence,
+            }
+            yield {"result": [region], "score": confidence, "model_version": answer.version.name}
+
+
+def nothing(refused: Declined) -> dict[str, Any]:
+    return {"result": [], "score": None, "reason": str(refused)}
+
+
+def note(outcomes: Mapping[str, int], first: str) -> None:
+    """Counted by outcome; in the log once for all tasks of a request."""
+    for outcome, count in outcomes.items():
+        metrics.note_label_studio("task", outcome, count)
+    told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items() if count)
+    logger.info("tasks from Label Studio: %s. %s", told or "none", first)
+
+
+# -- the endpoints -------------------------------------------------------------------------------
+
+
+class HealthOutput(serializers.Serializer[Any]):
+    status = serializers.CharField(help_text="UP")
+    model_class = serializers.CharField(help_text="Inkloop")
+
+
+class SetupInput(Input):
+    schema = serializers.CharField(
+        required=False, allow_blank=True, max_length=LONGEST, help_text="The labeling config."
+    )
+
+
+class SetupOutput(serializers.Serializer[Any]):
+    model_version = serializers.CharField(help_text="The live version.")
+    problem = serializers.CharField(
+        allow_null=True, help_text="Why nothing could be read for this labeling config."
+    )
+
+
+class VersionsOutput(serializers.Serializer[Any]):
+    versions = serializers.ListField(
+        child=serializers.CharField(), help_text="The live one: no other is asked."
+    )
+
+
+class TasksInput(Input):
+    tasks = serializers.ListField(child=serializers.DictField(), max_length=TASKS_MOST)
+    label_config = serializers.CharField(allow_blank=True, max_length=LONGEST)
+
+
+class TaskResult(serializers.Serializer[Any]):
+    result = serializers.ListField(
+        child=serializers.DictField(), help_text="Empty where nothing was read."
+    )
+    score = serializers.FloatField(allow_null=True, min_value=0, max_value=1)
+    model_version = serializers.CharField(required=False)
+    reason = serializers.CharField(required=False, help_text="Why nothing was read.")
+
+
+class TasksOutput(serializers.Serializer[Any]):
+    results = TaskResult(many=True)
+    model_version = serializers.CharField()
+
+
+class LabelStudioView(Endpoint):
+    """Open to whom `predictions/` is open, under the limits of what stores nothing."""
+
+    scope = "predict"
+    permission_classes = [Everybody]
+    authentication_classes = [BearerAuthentication, PasswordAuthentication, SessionAuthentication]
+
+
+class HealthView(LabelStudioView):
+    @extend_schema(
+        operation_id="label_studio_health", responses={200: HealthOutput, "default": ErrorOutput}
+    )
+    def get(self, request: Request) -> Response:
+        """Alive, and a verified version serves; 503 otherwise."""
+        recognizer.serving()
+        return Response({"status": "UP", "model_class": "Inkloop"})
+
+
+class RootView(HealthView):
+    @extend_schema(
+        operation_id="label_studio_root", responses={200: HealthOutput, "default": ErrorOutput}
+    )
+    def get(self, request: Request) -> Response:
+        """The same as its `health`."""
+        return super().get(request)
+
+
+class SetupView(LabelStudioView):
+    @extend_schema(
+        operation_id="label_studio_setup",
+        request=SetupInput,
+        responses={200: SetupOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """A project begins to use us. What else it sends, such as its own token, is not read."""
+        said = self.read(SetupInput, request)
+        return Response(
+            {
+                "model_version": recognizer.serving().version.name,
+                "problem": problem_of(said.get("schema", "")),
+            }
+        )
+
+
+def problem_of(config: str) -> str | None:
+    try:
+        question_in(config)
+    except UnusableConfig as unusable:
+        return str(unusable)
+    return None
+
+
+class VersionsView(LabelStudioView):
+    @extend_schema(
+        operation_id="label_studio_versions",
+        responses={200: VersionsOutput, "default": ErrorOutput},
+    )
+    def get(self, request: Request) -> Response:
+        """Which version answers."""
+        return Response({"versions": [recognizer.serving().version.name]})
+
+
+class TaskThrottle(PreviewThrottle):
+    """Every task counts."""
+
+    def cost_of(self, request: Request) -> int:
+        data: Any = request.data
+        tasks = data.get("tasks") if isinstance(data, dict) else None
+        return max(len(tasks), 1) if isinstance(tasks, list) else 1
+
+
+class PredictView(LabelStudioView):
+    throttle_classes = [TaskThrottle]
+    body_limit = BATCH_BODY_LIMIT
+
+    @extend_schema(
+        operation_id="label_studio_predict",
+        request=TasksInput,
+        responses={200: TasksOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """What the live version reads in each task, stored nowhere; one result a task."""
+        said = self.read(TasksInput, request)
+        results = results_for(said["tasks"], said["label_config"])
+        name = recognizer.serving().version.name
+        return Response({"results": results, "model_version": name})
+
+
+def both_spellings(address: str, view: Callable[..., Any], name: str) -> list[URLPattern]:
+    """Label Studio puts no slash at the end, and a POST cannot be sent on to another address."""
+    return [path(f"{address}/", view, name=name), path(address, view, name=f"{name}_bare")]
