@@ -29,7 +29,7 @@ class FigureQuery(Query):
     last = serializers.RegexField(A_MONTH, required=False, help_text="The last, which is in it.")
     digit = serializers.IntegerField(required=False, min_value=0, max_value=9)
     version = serializers.CharField(required=False, max_length=LONGEST_NAME)
-    source = serializers.ChoiceField(choices=SOURCES, required=False)
+    source = serializers.ChoiceField(choices=SOURCES, required=False)  # type: ignore[assignment]
     stream = serializers.ChoiceField(
         choices=STREAMS, required=False, help_text="Which sample; audits unless told."
     )

@@ -24,7 +24,8 @@ ACTS: Final = (
     "settled",
     "wrong",  # the label names another digit than the model did
 )
-ACT_OF_KIND = {"settle": "rulings", "correct": "corrections", "undo": "undos"}
+# A redo is the undo of an undo.
+ACT_OF_KIND = {"settle": "rulings", "correct": "corrections", "undo": "undos", "redo": "undos"}
 
 
 class Told(NamedTuple):

@@ -128,7 +128,7 @@ class LabelEventAdmin(OfPredictionAdmin):
 
     @admin.display(description="said")
     def said(self, event: LabelEvent) -> str:
-        return "" if event.kind == LabelEvent.Kind.UNDO else event.value
+        return "" if event.is_reversal else event.value
 
 
 @admin.register(Batch)

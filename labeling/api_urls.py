@@ -2,7 +2,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from labeling import api, export_api, grid_api, import_api, labels_api, review_api
+from labeling import (
+    api,
+    export_api,
+    grid_api,
+    import_api,
+    labels_api,
+    review_api,
+    withdrawal_api,
+)
 
 app_name = "labeling_api"
 urlpatterns = [
@@ -21,6 +29,7 @@ urlpatterns = [
     path("labels/agreement/", review_api.AgreementView.as_view(), name="agreement"),
     path("labels/export/", export_api.ExportView.as_view(), name="export"),
     path("labels/import/", import_api.ImportView.as_view(), name="import"),
+    path("labels/withdraw/", withdrawal_api.WithdrawView.as_view(), name="withdraw"),
     path("labels/grid/", grid_api.GridView.as_view(), name="grid"),
     path("labels/grid/confirm/", grid_api.GridConfirmView.as_view(), name="grid_confirm"),
     path(

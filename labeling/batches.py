@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
@@ -33,6 +34,20 @@ INSERT INTO labeling_labelevent (prediction_id, kind, digit, is_unreadable, labe
   stream, version_id, guess_shown, wants_second, is_gold, batch_id)
 SELECT p.id, 'correct', %s, %s, %s, %s, '', p.version_id, %s, %s, %s, %s
 FROM predictions_prediction AS p WHERE p.id {among} ORDER BY p.id"""
+
+REVERSALS = """
+INSERT INTO labeling_labelevent (prediction_id, kind, is_unreadable, labeler_id, created_at,
+  stream, guess_shown, wants_second, is_gold, batch_id, reverses_id, turn)
+SELECT e.prediction_id, %s, %s, %s, %s, '', %s, %s, %s, %s, e.id,
+  (SELECT COUNT(*) FROM labeling_labelevent AS before WHERE before.reverses_id = e.id)
+FROM labeling_labelevent AS e WHERE {which} AND NOT EXISTS (
+  SELECT 1 FROM labeling_labelevent AS u WHERE u.reverses_id = e.id AND NOT EXISTS (
+    SELECT 1 FROM labeling_labelevent AS r WHERE r.reverses_id = u.id))"""
+
+# What a withdrawal took back, and the undo of its own batch would have taken back since.
+NOT_OVERTAKEN = """NOT EXISTS (
+  SELECT 1 FROM labeling_labelevent AS said JOIN labeling_batch AS b ON b.id = said.batch_id
+  WHERE said.id = e.reverses_id AND b.undone_at IS NOT NULL)"""
 
 PAST = """
 SELECT id, kind, digit, is_unreadable, labeler_id, visitor, wants_second, is_gold, reverses_id,
@@ -120,22 +135,52 @@ def undo_batch(batch: Batch, *, by: User, at: datetime | None = None) -> int:
     )
     if not taken:
         raise AlreadyUndone("This batch was taken back before.")
-    undone = execute(
-        "INSERT INTO labeling_labelevent (prediction_id, kind, is_unreadable, labeler_id,"
-        " created_at, stream, guess_shown, wants_second, is_gold, reverses_id)"
-        " SELECT e.prediction_id, 'undo', %s, %s, %s, '', %s, %s, %s, e.id"
-        " FROM labeling_labelevent AS e WHERE e.batch_id = %s AND NOT EXISTS"
-        " (SELECT 1 FROM labeling_labelevent AS u WHERE u.reverses_id = e.id)",
-        [False, by.pk, adapted_time(at), False, False, False, adapted_uuid(batch.pk)],
-    )
-    keys = LabelEvent.objects.filter(batch=batch).values_list("prediction_id", flat=True)
-    with uncollected():
-        for some in chunks(keys.order_by("prediction_id").iterator(AT_ONCE), AT_ONCE):
-            restate_many(some)
+    of_batch = "e.batch_id = %s"
+    if batch.kind == Batch.Kind.WITHDRAWAL:
+        undone = append_reversals(
+            "redo", f"{of_batch} AND {NOT_OVERTAKEN}", [batch.pk], by=by, at=at
+        )
+    else:
+        undone = append_reversals("undo", of_batch, [batch.pk], by=by, at=at)
+    restate_touched(batch)
     asks.take_back(batch)
     arrivals.put_aside(batch)
     logger.info("batch %s was taken back: %s labels", batch.pk, undone)
     return undone
+
+
+def append_reversals(
+    kind: str,
+    which: str,
+    params: list[Any],
+    *,
+    by: User | None,
+    batch: Batch | None = None,
+    at: datetime | None = None,
+) -> int:
+    """Reverse the events `e` that are chosen and not reversed yet; how many those were."""
+    return execute(
+        REVERSALS.format(which=which),
+        [
+            kind,
+            False,
+            by and by.pk,
+            adapted_time(at),
+            False,
+            False,
+            False,
+            batch and adapted_uuid(batch.pk),
+            *(adapted_uuid(each) if isinstance(each, UUID) else each for each in params),
+        ],
+    )
+
+
+def restate_touched(batch: Batch) -> None:
+    """Bring labels and places to what stands after a batch's events, or without them."""
+    keys = LabelEvent.objects.filter(batch=batch).values_list("prediction_id", flat=True)
+    with uncollected():
+        for some in chunks(keys.order_by("prediction_id").iterator(AT_ONCE), AT_ONCE):
+            restate_many(some)
 
 
 @contextlib.contextmanager

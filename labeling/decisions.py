@@ -22,7 +22,16 @@ from django.db.models.functions import Now
 from labeling import gold
 from labeling.errors import AlreadyUndone, Gone, LeaseLost, NothingToUndo
 from labeling.models import Label, LabelEvent, QueueItem, Stream
-from labeling.standing import Past, Said, Standing, latest_of_each, standing, unreversed, vote_of
+from labeling.standing import (
+    REVERSALS,
+    Past,
+    Said,
+    Standing,
+    latest_of_each,
+    standing,
+    unreversed,
+    vote_of,
+)
 from labeling.turns import in_turn
 from predictions.models import Prediction
 from predictions.visitors import Owner
@@ -236,7 +245,7 @@ def undo(labeler: User, *, request_id: uuid.UUID, of: uuid.UUID | None = None) -
     if of is None:
         meant = own.standing().filter(batch__isnull=True).order_by("-pk").first()
     else:
-        meant = own.filter(request_id=of).exclude(kind=LabelEvent.Kind.UNDO).first()
+        meant = own.filter(request_id=of).exclude(kind__in=REVERSALS).first()
     if meant is None:
         raise NothingToUndo("There is nothing of yours left to take back.")
     return reverse(meant, by=labeler, request_id=request_id)
@@ -256,13 +265,15 @@ def reverse(event: LabelEvent, *, by: User, request_id: uuid.UUID | None = None)
     item = locked_item(event.prediction.public_id)
     if done := undone_by_request(request_id, by):  # sent twice at the same moment
         return done
-    if LabelEvent.objects.filter(reverses=event).exists():
+    reversals = LabelEvent.objects.filter(reverses=event).count()
+    if not LabelEvent.objects.standing().filter(pk=event.pk).exists():
         raise AlreadyUndone("This was taken back before.")
     undoing = append(
         prediction_id=event.prediction_id,
         kind=LabelEvent.Kind.UNDO,
         labeler=by,
         reverses=event,
+        turn=reversals,
         request_id=request_id,
     )
     if not event.is_gold:

@@ -128,7 +128,8 @@ def with_glyphs(labels: LabelQuerySet | None = None) -> Iterator[Labeled]:
         chosen.filter(pk__gt=last).order_by("pk").values_list("pk", *columns)[:GLYPHS_AT_ONCE]
     ):
         for _, *values in page:
-            yield Labeled._make(values)
+            label = Labeled._make(values)
+            yield label._replace(glyph=bytes(label.glyph))  # PostgreSQL's are views of memory
         last = page[-1][0]
 
 

@@ -24,7 +24,7 @@ from labeling import arrivals
 from labeling.batches import locked_items, restate_many
 from labeling.bulk import append_verdicts
 from labeling.decisions import Verdict
-from labeling.formats import Found, Items, Limits, Refused, read_file
+from labeling.formats import Found, Items, Limits, Refused, read_file, readable
 from labeling.intake import enqueue, take_in
 from labeling.models import Batch, Label, QueueItem
 from predictions import capture
@@ -33,7 +33,7 @@ from predictions.errors import Declined
 from predictions.models import Prediction
 
 logger = logging.getLogger(__name__)
-AT_ONCE = 256  # images read and stored together
+AT_ONCE = 128  # images read and stored together; each has at most 2 MB
 UPLOAD_MOST = 1_000  # images of a file that comes through a page or the API
 NARROW = Limits(members=3 * UPLOAD_MOST, bytes=256 << 20)
 MOST_TOLD = 10_000  # refusals kept word for word; more are counted
@@ -60,7 +60,7 @@ class Report:
     def refuse(self, name: str, why: str) -> None:
         self.refused += 1
         if len(self.refusals) < MOST_TOLD:
-            self.refusals.append(Refused(name, why))
+            self.refusals.append(Refused(readable(name), readable(why)))
 
     def __str__(self) -> str:
         return (
@@ -263,7 +263,7 @@ class Import(Trial):
         if not (brought or verdicts or aside):
             return
         batch = self.batch()
-        names = [found.name for found in page.founds]
+        names = [readable(found.name) for found in page.founds]
         arrivals.note(dict(zip(brought.values(), names, strict=True)), batch=batch)
         arrivals.bring_back(aside, batch=batch)
         append_verdicts(verdicts, batch=batch, at=timezone.now())

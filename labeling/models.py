@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from labeling.standing import Past
+from labeling.standing import REVERSALS, Past
 from predictions.models import ModelVersion, Prediction, is_digit
 
 
@@ -30,6 +30,7 @@ class Batch(models.Model):
         GRID = "grid", "confirmed on the grid"
         IMPORT = "import", "imported"
         REVIEW = "review", "sent to review"
+        WITHDRAWAL = "withdrawal", "withdrawn: everything of one labeler"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=10, choices=Kind)
@@ -66,8 +67,9 @@ class LabelEventQuerySet(models.QuerySet["LabelEvent"]):
     def standing(self) -> Self:
         """Those nothing has reversed."""
         # No join: few events are reversed, which planners take for a reason to read all of them.
-        reversed_ones = LabelEvent.objects.filter(reverses=OuterRef("pk"))
-        return self.exclude(kind=LabelEvent.Kind.UNDO).filter(~Exists(reversed_ones))
+        redone = LabelEvent.objects.filter(reverses=OuterRef("pk"))
+        undone = LabelEvent.objects.filter(reverses=OuterRef("pk")).filter(~Exists(redone))
+        return self.exclude(kind__in=REVERSALS).filter(~Exists(undone))
 
 
 class LabelEvent(models.Model):
@@ -78,6 +80,7 @@ class LabelEvent(models.Model):
         SETTLE = "settle", "a reviewer's ruling"
         CORRECT = "correct", "an admin's correction"
         UNDO = "undo", "takes another event back"
+        REDO = "redo", "takes an undo back"
 
     prediction = models.ForeignKey(Prediction, on_delete=models.PROTECT, related_name="events")
     kind = models.CharField(max_length=7, choices=Kind)
@@ -108,8 +111,11 @@ class LabelEvent(models.Model):
     )
     is_gold = models.BooleanField(default=False, help_text="The answer was known beforehand.")
     request_id = models.UUIDField(null=True, unique=True)
-    reverses = models.OneToOneField(
-        "self", on_delete=models.PROTECT, null=True, related_name="reversed_by"
+    reverses = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, db_index=False, related_name="reversals"
+    )
+    turn = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="How often what it reverses was reversed before."
     )
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, null=True, related_name="events")
 
@@ -125,20 +131,25 @@ class LabelEvent(models.Model):
                 condition=Q(digit__isnull=True) | is_digit("digit"), name="event_is_a_digit"
             ),
             models.CheckConstraint(
-                condition=Q(kind="undo", digit__isnull=True, is_unreadable=False)
-                | (~Q(kind="undo") & Q(digit__isnull=False, is_unreadable=False))
-                | (~Q(kind="undo") & Q(digit__isnull=True, is_unreadable=True)),
-                name="event_says_a_digit_or_unreadable_or_undoes",
+                condition=Q(kind__in=REVERSALS, digit__isnull=True, is_unreadable=False)
+                | (~Q(kind__in=REVERSALS) & Q(digit__isnull=False, is_unreadable=False))
+                | (~Q(kind__in=REVERSALS) & Q(digit__isnull=True, is_unreadable=True)),
+                name="event_says_a_digit_or_unreadable_or_reverses",
             ),
             models.CheckConstraint(
-                condition=Q(kind="undo", reverses__isnull=False)
-                | (~Q(kind="undo") & Q(reverses__isnull=True)),
-                name="only_an_undo_reverses",
+                condition=Q(kind__in=REVERSALS, reverses__isnull=False)
+                | (~Q(kind__in=REVERSALS) & Q(reverses__isnull=True)),
+                name="only_an_undo_or_a_redo_reverses",
             ),
+            models.UniqueConstraint(fields=["reverses", "turn"], name="reversed_once_a_turn"),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.value} on {self.prediction_id}"
+
+    @property
+    def is_reversal(self) -> bool:
+        return self.kind in REVERSALS
 
     @property
     def value(self) -> str:

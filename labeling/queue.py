@@ -168,7 +168,9 @@ NOT_SKIPPED = """AND NOT EXISTS (SELECT 1 FROM labeling_skip AS skip
 NOT_ANSWERED = """AND NOT EXISTS (SELECT 1 FROM labeling_labelevent AS event
       WHERE event.prediction_id = item.prediction_id AND event.labeler_id = %(labeler)s
       AND event.kind = 'label' AND NOT EXISTS (
-        SELECT 1 FROM labeling_labelevent AS undo WHERE undo.reverses_id = event.id))"""
+        SELECT 1 FROM labeling_labelevent AS undo WHERE undo.reverses_id = event.id
+        AND NOT EXISTS (
+          SELECT 1 FROM labeling_labelevent AS redo WHERE redo.reverses_id = undo.id)))"""
 # What is wanted may lie deep in its stream.
 WANTED = """
   SELECT * FROM (

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from uuid import UUID
 
 MAJORITY = 2  # equal opinions among three
+REVERSALS = ("undo", "redo")  # kinds of events that decide nothing by themselves
 
 
 class Said(Protocol):
@@ -80,12 +81,17 @@ def unreversed(events: Iterable[Said]) -> list[Said]:
     return [
         event
         for event in events
-        if event.kind != "undo" and event.pk not in reversed_ids and not event.is_gold
+        if event.kind not in REVERSALS and event.pk not in reversed_ids and not event.is_gold
     ]
 
 
 def reversed_by(events: Iterable[Said]) -> set[int | None]:
-    return {event.reverses_id for event in events if event.kind == "undo"}
+    """What undos take back that no redo has taken back again."""
+    events = list(events)
+    redone = {event.reverses_id for event in events if event.kind == "redo"}
+    return {
+        event.reverses_id for event in events if event.kind == "undo" and event.pk not in redone
+    }
 
 
 def latest_of_each(events: Sequence[Said]) -> list[Said]:

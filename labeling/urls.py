@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from labeling import grid_pages, pages, review_pages
+from labeling import grid_pages, pages, review_pages, withdrawal_pages
 
 app_name = "labeling"
 urlpatterns = [
@@ -11,6 +11,7 @@ urlpatterns = [
     path("label/grid/", grid_pages.grid, name="grid"),
     path("review/", review_pages.review, name="review"),
     path("review/agreement/", review_pages.agreement, name="agreement"),
+    path("review/withdrawals/", withdrawal_pages.withdrawals, name="withdrawals"),
     # Found before the page of `predictions` at the same address: its form makes labels here.
     path("predictions/<uuid:public_id>/", pages.prediction, name="prediction"),
 ]

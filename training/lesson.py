@@ -84,8 +84,7 @@ class Lesson:
 def lesson_of(run: Run) -> Lesson:
     """Everything a run needs, the same each time it is made; taken up where it was left."""
     torch.set_num_threads(settings.TRAINING_THREADS)
-    # A recipe from before there were these shares had none of them, and is repeated so.
-    tuning = Tuning(**{"parent_share": 0.0, "written_share": 0.0, **run.recipe})
+    tuning = tuning_of(run)
     torch.manual_seed(tuning.seed)
     dice = torch.Generator().manual_seed(tuning.seed)
     replayed = replayed_digits() if tuning.replays == "mnist" else written_instead(tuning)
@@ -106,6 +105,16 @@ def lesson_of(run: Run) -> Lesson:
     if run.checkpoint is not None:
         lesson.take_up(bytes(run.checkpoint))
     return lesson
+
+
+def tuning_of(run: Run) -> Tuning:
+    """The run's recipe; one from before there were these numbers is repeated without them."""
+    without = {
+        "parent_share": 0.0,
+        "written_share": 0.0,
+        "new_distortion": run.recipe.get("distortion", Tuning().distortion),
+    }
+    return Tuning(**{**without, **run.recipe})
 
 
 def replayed_digits() -> Digits:
@@ -149,7 +158,11 @@ def mixture(new: Digits, replayed: Digits, tuning: Tuning, dice: torch.Generator
         drawn = joined([drawn, written_digits(written, seed=tuning.seed)])
     rest = max(tuning.digits_an_epoch - repeats * len(new) - len(drawn), len(new))
     replay = replayed[torch.randperm(len(replayed), generator=dice)[:rest]]
-    return joined([*[new] * repeats, drawn, replay])
+    known = joined([drawn, replay])
+    if tuning.new_distortion != tuning.distortion:
+        new = new.distorted_by(tuning.new_distortion)
+        known = known.distorted_by(tuning.distortion)
+    return joined([*[new] * repeats, known])
 
 
 def labels_of(run: Run) -> Digits:

@@ -155,7 +155,7 @@ def label_json(label: Label) -> dict[str, Any]:
             {
                 "id": event.pk,
                 "kind": event.kind,
-                "value": None if event.kind == LabelEvent.Kind.UNDO else event.value,
+                "value": None if event.is_reversal else event.value,
                 "labeler": event.labeler.get_username() if event.labeler else NOBODY,
                 "stream": event.stream,
                 "made_at": event.created_at.isoformat(),

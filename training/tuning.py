@@ -22,6 +22,7 @@ class Tuning:
     memory: float = 0.99  # of the running average that is kept
     smoothing: float = 0.03
     distortion: float = 0.4  # full distortion unlearned what undistorted images look like
+    new_distortion: float = 1.0  # of the new labels: few hands stand for many others
     parent_share: float = 0.5  # of the weights in the end: what was known stays nearer
     validation: int = 4_000  # replayed digits kept apart, to set the temperature
     least_holdout: int = 50  # fewer held-out labels do not choose the epoch

@@ -15,7 +15,7 @@ from typing import BinaryIO, Final, TextIO
 
 from labeling.formats import by_digit, idx, label_studio, npz, pixel_lines
 from labeling.formats.archive import WIDE, Archive, Limits
-from labeling.formats.rows import BadFile, Found, Items, Labeled, Refused
+from labeling.formats.rows import BadFile, Found, Items, Labeled, Refused, readable
 
 __all__ = [
     "WRITERS",
@@ -27,6 +27,7 @@ __all__ = [
     "Refused",
     "read_file",
     "read_paths",
+    "readable",
 ]
 
 

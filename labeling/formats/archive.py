@@ -20,6 +20,8 @@ DIRECTORY_BYTES: Final = 300  # of a member's entry in the directory, generously
 BROKEN: Final = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 END: Final = struct.Struct("<4s4H2LH")  # the end of the directory
 END_64: Final = struct.Struct("<4sQ2H2L4Q")
+LOCATOR_64: Final = 20  # bytes between the two
+COMMENT: Final = 0xFFFF  # bytes at most behind both
 HIDDEN: Final = ("__MACOSX", ".")  # what systems put beside the files, by the start of a name
 
 
@@ -137,7 +139,7 @@ class Archive:
         """Count what was unpacked: a small archive may hold more than any machine."""
         self.left -= count
         if self.left < 0:
-            raise BadFile("The zip unpacks to more than is accepted; what came before was taken.")
+            raise BadFile("The rest of the zip unpacks to more than is accepted.")
 
 
 def check_directory(file: BinaryIO, most_members: int) -> None:
@@ -152,7 +154,7 @@ def check_directory(file: BinaryIO, most_members: int) -> None:
 def directory_size(file: BinaryIO) -> int | None:
     """The bytes the zip's directory takes by its own account, which its reader goes by too."""
     length = file.seek(0, io.SEEK_END)
-    file.seek(max(0, length - END.size - (1 << 16)))
+    file.seek(max(0, length - END.size - COMMENT - END_64.size - LOCATOR_64))
     tail = file.read()
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < END.size:

@@ -61,6 +61,11 @@ class Refused:
 Items = Iterator[Found | Refused]
 
 
+def readable(name: str) -> str:
+    """A name as it can be stored and shown: no letter in it moves a cursor or is none at all."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
+
+
 def verdict_called(name: str) -> Verdict | None:
     """The verdict of a folder, a cell or a choice called so; None for "unlabeled".
 

@@ -211,6 +211,8 @@ BODIES: dict[str, Body] = {
         "digit": 7, "token": things["lease"], "ids": [things["item"]],
         "request_id": str(uuid.uuid4()),
     },
+    "api/v1/labels/withdraw/": lambda things: {"labeler": "labeler"},
+    "review/withdrawals/": lambda things: {"labeler": "labeler", "sure": "on"},
     "api/v1/labels/import/": lambda things: {"file": line_of_pixels()},
     "admin/labeling/batch/import/": lambda things: {"file": line_of_pixels()},
     "api/v1/labels/suspicious/": lambda things: {"limit": 1},

@@ -343,7 +343,7 @@ class Findings:
         return len(self.events) - len({event.request_id for event in self.events})
 
     def doubled_opinions(self) -> int:
-        undone = {event.reverses_id for event in self.events}
+        undone = {event.reverses_id for event in self.events}  # nobody withdraws here
         standing = collections.Counter(
             (event.prediction_id, event.labeler_id)
             for event in self.events

@@ -22,10 +22,11 @@ from hypothesis.stateful import (
 
 from labeling import batches, decisions, gold, queue
 from labeling.decisions import Verdict, place_of
-from labeling.errors import LeaseLost, NothingToUndo
+from labeling.errors import EmptySelection, LeaseLost, NothingToUndo
 from labeling.intake import take_in
 from labeling.models import Batch, Label, LabelEvent, QueueItem
 from labeling.standing import standing
+from labeling.withdrawal import withdraw
 from predictions.capture import give_feedback
 from predictions.models import Prediction
 from predictions.visitors import Owner
@@ -148,6 +149,21 @@ class Queue(RuleBasedStateMachine):
         batch = standing_batches[data.draw(st.integers(0, standing_batches.count() - 1))]
         batches.undo_batch(batch, by=self.reviewer)
 
+    @rule(who=st.integers(0, 3))
+    def withdraw(self, who: int) -> None:
+        """Everything one person said, and that taken back."""
+        person = [*self.people, self.reviewer][who]
+        before = digest_of_what_stands()
+        try:
+            batch = withdraw(person, by=self.reviewer)
+        except EmptySelection:
+            assert not LabelEvent.objects.standing().filter(labeler=person).exists()
+            return
+        assert not LabelEvent.objects.standing().filter(labeler=person).exists()
+        batches.undo_batch(batch, by=self.reviewer)
+        assert digest_of_what_stands() == before
+        withdraw(person, by=self.reviewer)
+
     @rule(who=PERSON, item=ITEM)
     def skip(self, who: int, item: int) -> None:
         token = uuid.uuid4()
@@ -169,6 +185,23 @@ class Queue(RuleBasedStateMachine):
         if said is not None and who is not None:
             decisions.undo(self.people[who], request_id=uuid.uuid4())
             assert digest_of_what_stands() == before
+
+    @invariant()
+    def nothing_of_a_batch_taken_back_stands(self) -> None:
+        if hasattr(self, "items"):
+            standing_events = LabelEvent.objects.standing()
+            assert not standing_events.filter(batch__undone_at__isnull=False).exists()
+
+    @invariant()
+    def no_event_is_reversed_twice_at_once(self) -> None:
+        if not hasattr(self, "items"):
+            return
+        events = list(LabelEvent.objects.all())
+        redone = {event.reverses_id for event in events if event.kind == "redo"}
+        undone = [e.reverses_id for e in events if e.kind == "undo" and e.pk not in redone]
+        assert len(undone) == len(set(undone))
+        standing_ids = set(LabelEvent.objects.standing().values_list("pk", flat=True))
+        assert standing_ids == {e.pk for e in events if not e.is_reversal} - set(undone)
 
     @invariant()
     def labels_and_places_follow_from_the_events(self) -> None:

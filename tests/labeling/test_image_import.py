@@ -359,6 +359,23 @@ class TestHostileFiles:
         with path.open("rb") as file, refused:
             list(read_file("x", file, limits=Limits(members=10, bytes=10**9)))
 
+    def test_a_large_directory_cannot_hide_behind_a_comment(self, tmp_path: Path):
+        path = tmp_path / "x.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for at in range(70_000):  # the directory's end in 64 bits
+                archive.writestr(zipfile.ZipInfo(f"7/{at}"), b"")
+            archive.comment = b"x" * 65_535
+        refused = pytest.raises(imports.Declined, match="more than the 10,000 files")
+        with path.open("rb") as file, refused:
+            list(read_file("x", file, limits=Limits(members=10_000, bytes=10**9)))
+
+    def test_names_are_told_without_what_moves_a_cursor(self, tmp_path: Path):
+        (tmp_path / "7").mkdir()
+        with open(bytes(tmp_path) + b"/7/\xff\x1b[2J.png", "wb") as file:
+            file.write(png_of(0))
+        take(tmp_path)
+        assert Arrival.objects.get().name.endswith("7/??[2J.png")
+
     def test_a_broken_member_costs_no_other(self, tmp_path: Path):
         path = tmp_path / "x.zip"
         with zipfile.ZipFile(path, "w") as archive:

@@ -100,6 +100,7 @@ class Installation:
     folder: Path
     database_url: str = ""
     port: int = field(default_factory=free_port)
+    settings: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -114,6 +115,7 @@ class Installation:
     @property
     def environment(self) -> dict[str, str]:
         extra = {"DATABASE_URL": self.database_url} if self.database_url else {}
+        extra |= self.settings
         return plain_environment(self.folder, DEBUG="true", PORT=str(self.port), **extra)
 
     def start(self, *, within: float = 40.0) -> None:

@@ -14,7 +14,7 @@ from django_q.brokers import get_broker
 from django_q.models import OrmQ
 
 from predictions.models import WorkerBeat
-from training import cluster
+from training import cluster, pace
 from training.cluster import STUCK_AFTER, Every, Guard, Pulse
 
 pytestmark = pytest.mark.django_db
@@ -40,6 +40,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(cluster, "time", clock)
+    monkeypatch.setattr(pace, "time", clock)
     monkeypatch.setattr(cluster.job_ended_at, "value", 0.0)
     # Inside a test's transaction the connection must stay.
     monkeypatch.setattr(cluster, "close_old_connections", lambda: None)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from training.engine import base, calibrate, evaluate, export
 from training.engine.data import STRANGER, Digits, idx, joined
@@ -156,13 +157,46 @@ def test_wilsons_interval_holds_the_share_and_stays_within_0_and_1(n: int, share
 
 
 def test_distortion_depends_on_the_generator_alone(ten: Digits) -> None:
-    def distorted(seed: int) -> torch.Tensor:
+    def distorted(seed: int) -> Tensor:
         return distort(as_images(ten.glyphs), torch.Generator().manual_seed(seed))
 
     assert torch.equal(distorted(1), distorted(1))
     assert not torch.equal(distorted(1), distorted(2))
     assert distorted(1).min() >= 0
     assert distorted(1).max() <= 1
+
+
+def test_each_image_is_distorted_by_its_own_strength(ten: Digits) -> None:
+    images = as_images(ten.glyphs)
+    mixed = torch.tensor([0.0, 1.0] * 5)
+
+    def distorted(strength: float | Tensor) -> Tensor:
+        return distort(images, torch.Generator().manual_seed(4), strength)
+
+    still, strong = distorted(0.0), distorted(1.0)
+    assert torch.allclose(distorted(mixed)[0::2], still[0::2], atol=1e-5)
+    assert torch.allclose(distorted(mixed)[1::2], strong[1::2], atol=1e-5)
+    assert not torch.allclose(still, strong, atol=1e-2)
+
+
+def test_digits_that_say_how_they_are_distorted_outvote_the_recipe(
+    ten: Digits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[list[float]] = []
+
+    def noted(images: Tensor, chance: torch.Generator, strength: Tensor) -> Tensor:
+        used.append(sorted(strength.tolist()))
+        return distort(images, chance, strength)
+
+    monkeypatch.setattr("training.engine.fit.distort", noted)
+    digits = joined([ten.distorted_by(0.25), ten.distorted_by(0.75)])
+    list(fit(new_reader(), digits, replace(TINY, epochs=1, batch_size=20)))
+    assert used == [[0.25] * 10 + [0.75] * 10]
+
+
+def test_parts_of_which_some_say_how_they_are_distorted_do_not_join(ten: Digits) -> None:
+    with pytest.raises(ValueError, match="all parts"):
+        joined([ten, ten.distorted_by(0.5)])
 
 
 def test_no_distortion_leaves_the_images_as_they_are(ten: Digits) -> None:

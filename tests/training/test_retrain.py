@@ -280,6 +280,23 @@ class TestLearning:
         assert [epoch.number for epoch in tuned(resumed)] == [2]
         assert bundle_of(run, resumed).weights == bundle_of(run, whole).weights
 
+    def test_new_labels_are_distorted_strongly_and_what_was_known_is_not(self, tiny: Tuning):
+        from training.lesson import lesson_of
+
+        run = self.ask()
+        digits = lesson_of(run).course.digits
+        assert digits.strengths is not None
+        strongly = digits[digits.strengths == tiny.new_distortion]
+        assert len(strongly) == tiny.repeats * run.snapshot.count
+        assert len(digits) - len(strongly) == (digits.strengths == tiny.distortion).sum()
+
+    def test_a_recipe_from_before_is_repeated_as_it_was(self, tiny: Tuning):
+        from training.lesson import lesson_of
+
+        run = self.ask()
+        del run.recipe["new_distortion"]
+        assert lesson_of(run).course.digits.strengths is None
+
     def test_progress_is_seen_batch_by_batch(
         self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch, client: Client
     ):

@@ -21,6 +21,7 @@ class Digits:
 
     glyphs: Tensor  # (N, 1, 28, 28) uint8, white ink on black
     labels: Tensor  # (N,) int64, 0 to 9; -1 for what is no digit
+    strengths: Tensor | None = None  # (N,) of their distortions; None: what the recipe says
 
     def __post_init__(self) -> None:
         if self.glyphs.shape != (len(self.labels), 1, 28, 28) or self.glyphs.dtype != torch.uint8:
@@ -30,7 +31,12 @@ class Digits:
         return len(self.labels)
 
     def __getitem__(self, which: slice | Tensor) -> Digits:
-        return Digits(self.glyphs[which], self.labels[which])
+        strengths = None if self.strengths is None else self.strengths[which]
+        return Digits(self.glyphs[which], self.labels[which], strengths)
+
+    def distorted_by(self, strength: float) -> Digits:
+        """The same digits, each to be distorted by this much whatever the recipe says."""
+        return Digits(self.glyphs, self.labels, torch.full((len(self),), strength))
 
     def batches(self, size: int) -> Iterator[Digits]:
         """All of them in order; the last batch may be short."""
@@ -45,7 +51,14 @@ class Digits:
 
 
 def joined(parts: Sequence[Digits]) -> Digits:
-    return Digits(torch.cat([p.glyphs for p in parts]), torch.cat([p.labels for p in parts]))
+    strengths = [p.strengths for p in parts if p.strengths is not None]
+    if strengths and len(strengths) < len(parts):
+        raise ValueError("Either all parts say how strongly they are distorted, or none does.")
+    return Digits(
+        torch.cat([p.glyphs for p in parts]),
+        torch.cat([p.labels for p in parts]),
+        torch.cat(strengths) if strengths else None,
+    )
 
 
 def mnist(folder: Path, part: str) -> Digits:

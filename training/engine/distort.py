@@ -18,9 +18,10 @@ THICKER, THINNER = 0.25, 0.20  # shares of the batch
 FADE = 0.35  # natural logarithm of the exponent of the gray levels
 
 
-def distort(images: Tensor, generator: Generator, strength: float = 1.0) -> Tensor:
+def distort(images: Tensor, generator: Generator, strength: float | Tensor = 1.0) -> Tensor:
     """Images, (N, 1, 28, 28) in [0, 1], each bent, moved and inked in its own way.
 
+    One strength for all, or one for each, (N,).
     All chance comes from the generator, on the CPU, so that every device sees the same.
     """
     count, device = len(images), images.device
@@ -34,11 +35,11 @@ def distort(images: Tensor, generator: Generator, strength: float = 1.0) -> Tens
     return inked.clamp(0, 1).pow(fade)
 
 
-def _between(count: int, most: float, generator: Generator) -> Tensor:
+def _between(count: int, most: float | Tensor, generator: Generator) -> Tensor:
     return (torch.rand(count, generator=generator) * 2 - 1) * most
 
 
-def _affine(count: int, generator: Generator, strength: float) -> Tensor:
+def _affine(count: int, generator: Generator, strength: float | Tensor) -> Tensor:
     turn, slant, wide, high, right, down = (
         _between(count, most * strength, generator)
         for most in (TURN, SLANT, STRETCH, STRETCH, SHIFT, SHIFT)
@@ -49,8 +50,10 @@ def _affine(count: int, generator: Generator, strength: float) -> Tensor:
     return F.affine_grid(matrices, [count, 1, 28, 28], align_corners=False)
 
 
-def _elastic(count: int, generator: Generator, strength: float) -> Tensor:
+def _elastic(count: int, generator: Generator, strength: float | Tensor) -> Tensor:
     """Smooth displacements, (N, 28, 28, 2): coarse noise drawn out over the image."""
+    if isinstance(strength, Tensor):
+        strength = strength.view(-1, 1, 1, 1)
     total = torch.zeros(count, 2, 28, 28)
     for knots, deviation in WAVES:
         noise = torch.randn(count, 2, knots, knots, generator=generator) * deviation * strength
@@ -58,7 +61,9 @@ def _elastic(count: int, generator: Generator, strength: float) -> Tensor:
     return total.permute(0, 2, 3, 1)
 
 
-def _pens(count: int, generator: Generator, strength: float) -> tuple[Tensor, Tensor, Tensor]:
+def _pens(
+    count: int, generator: Generator, strength: float | Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Which pen each image gets, how much it changes the strokes, and how it fades."""
     which = torch.rand(count, generator=generator)
     depth = torch.rand(count, generator=generator) * 0.8 * strength

@@ -100,7 +100,8 @@ class Course:
         size = min(self.recipe.batch_size, len(self.digits))
         for batch in self.digits.shuffled_batches(size, self.chance):
             images = as_images(batch.glyphs, self.device)
-            images = distort(images, self.chance, self.distortion)
+            strengths = self.distortion if batch.strengths is None else batch.strengths
+            images = distort(images, self.chance, strengths)
             labels = batch.labels.to(self.device)
             with mixed_precision(self.device):
                 answer = self.network(images.contiguous(memory_format=torch.channels_last))

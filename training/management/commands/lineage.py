@@ -53,7 +53,7 @@ class Command(BaseCommand):
         events = LabelEvent.objects.filter(prediction=made).select_related("labeler")
         for event in events.order_by("pk"):
             who = event.labeler.get_username() if event.labeler else NOBODY
-            said = "took one back" if event.kind == LabelEvent.Kind.UNDO else event.value
+            said = "took one back" if event.is_reversal else event.value
             self.stdout.write(f"  event {event.pk}: {who}, {event.kind}, {said}")
         if not lineage.contained_in:
             self.stdout.write("  no version has learned from it")

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from labeling.errors import EmptySelection
+from labeling.management.commands.import_labels import account
+from labeling.withdrawal import said_by, withdraw
+
+
+class Command(BaseCommand):
+    help = (
+        "Take back everything a labeler decided, as one batch that can be taken back itself. "
+        "Without --yes it only says how much that is. Versions that learned from it stay: see "
+        "withdraw. Exit code 0 when done or told, 1 when nothing of theirs stands."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("labeler", help="the name of an account")
+        parser.add_argument("--by", help="the name of the account that answers for it")
+        parser.add_argument("--yes", action="store_true", help="do it")
+        parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+
+    def handle(self, *, labeler: str, yes: bool, **options: Any) -> None:
+        person = account(labeler)
+        assert person is not None  # it was named
+        count, batch = said_by(person).count(), None
+        if yes:
+            try:
+                batch = withdraw(person, by=account(options["by"]))
+            except EmptySelection as nothing:
+                raise CommandError(str(nothing)) from nothing
+            count = batch.count
+        if options["json"]:
+            self.stdout.write(json.dumps({"decisions": count, "batch": batch and str(batch.pk)}))
+        elif batch is None:
+            self.stdout.write(f"{count:,} decisions would be taken back. Say so with --yes.")
+        else:
+            done = f"{count:,} decisions taken back, batch {batch.pk}."
+            self.stdout.write(self.style.SUCCESS(done))
