@@ -20,7 +20,15 @@ SHOWN = 20  # refusals spelled out
 
 
 class ImportForm(forms.Form):
-    file = forms.FileField(label="File")
+    file = forms.FileField(
+        label="File",
+        widget=forms.FileInput(
+            attrs={
+                "class": "border border-base-200 dark:border-base-700 max-w-full px-3 py-2 "
+                "rounded-default w-full"
+            }
+        ),
+    )
     dry_run = forms.BooleanField(label="Only say what would be done", required=False)
 
 

@@ -28,7 +28,11 @@ class WithdrawalForm(forms.Form):
     """Whose word is withdrawn, with the box ticked; or the withdrawal that is taken back."""
 
     labeler = forms.ModelChoiceField(
-        User.objects.none(), required=False, to_field_name="username", empty_label="Choose"
+        User.objects.none(),
+        required=False,
+        to_field_name="username",
+        empty_label="Choose",
+        widget=forms.Select(attrs={"class": "input"}),
     )
     sure = forms.BooleanField(required=False)
     batch = forms.ModelChoiceField(Batch.objects.none(), required=False)

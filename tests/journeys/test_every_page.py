@@ -28,7 +28,8 @@ PUBLIC = (
     "/accounts/reset/done/",
     "/nowhere",
 )
-SIGNED_IN = ("/", "/predictions/", "/accounts/password/", "/accounts/password/done/")
+SIGNED_IN = ("/", "/predictions/", "/accounts/password/", "/accounts/password/done/",
+             "/review/withdrawals/")  # fmt: skip
 ADMIN = (
     "/admin/",
     "/admin/predictions/prediction/",
@@ -36,6 +37,9 @@ ADMIN = (
     "/admin/auth/user/",
     "/admin/auth/user/{user}/change/",
     "/admin/system/",
+    "/admin/labeling/label/",
+    "/admin/labeling/batch/",
+    "/admin/labeling/batch/import/",
 )
 
 
