@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 import socket
+import uuid
 from typing import Any
 
 import pytest
@@ -123,7 +124,7 @@ class TestPredicting:
             ("s3://bucket/seven.png", "Nothing is fetched"),
             ("http://[::1", "Nothing is fetched"),
             ("/glyphs/00000000-0000-4000-8000-000000000000.png", "no such prediction"),
-            ("https://elsewhere.example.com/glyphs/00000000-0000-4000-8000-000000000000.png", "Nothing is"),
+            (f"https://elsewhere.example.com/glyphs/{uuid.UUID(int=0)}.png", "Nothing is"),
             ("data:image/png;base64,!!!!", "not valid base64"),
             ("data:text/html,<script>", "data URL that begins"),
             (None, "no text"),
