@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
@@ -28,15 +29,16 @@ def write(labels: Iterable[Labeled]) -> Iterator[bytes]:
 
 
 def members(labels: Iterable[Labeled]) -> Iterator[Member]:
-    with TemporaryFile("w+", encoding="utf-8", newline="") as index:
+    with TemporaryFile() as file:
+        index = io.TextIOWrapper(file, encoding="utf-8", newline="")
         writer = csv.writer(index, lineterminator="\n")
         writer.writerow(COLUMNS)
         for label in labels:
             name = f"{label.value}/{label.id}.png"
             yield Member(name, [label.glyph], is_packed=False)
             writer.writerow(row_of(name, label))
-        index.flush()
-        yield Member(INDEX, pieces_of(index.buffer))
+        index.detach()  # all of it is in the file now
+        yield Member(INDEX, pieces_of(file))
 
 
 def row_of(name: str, label: Labeled) -> list[Any]:
