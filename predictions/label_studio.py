@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import numpy as np
+from django.conf import settings
+from django.http.request import validate_host
 from django.urls import Resolver404, URLPattern, path, resolve
 from drf_spectacular.utils import extend_schema
 from numpy.typing import NDArray
@@ -118,14 +120,22 @@ def picture_in(task: Mapping[str, Any], question: Question) -> Task:
 def prediction_at(address: str) -> UUID | None:
     """The id in an address of ours: a prediction's page, its glyph, its drawing or its endpoint.
 
-    The host is not looked at: nobody is asked, and the id is either a prediction's or nothing.
+    Nobody is asked; an address under a name that is not ours is somebody else's.
     """
     try:
-        found = resolve(urlsplit(address).path)
+        parts = urlsplit(address)
+        found = resolve(parts.path)
     except (Resolver404, ValueError):
+        return None
+    host = parts.hostname
+    if parts.scheme not in {"", "http", "https"} or not (host is None or is_ours(host)):
         return None
     public_id = found.kwargs.get("public_id")
     return public_id if isinstance(public_id, UUID) else None
+
+
+def is_ours(host: str) -> bool:
+    return validate_host(host, settings.ALLOWED_HOSTS)
 
 
 def glyphs_in(tasks: Sequence[Task]) -> list[Glyph | Declined]:

@@ -41,7 +41,11 @@ def commands_page() -> str:
 
 
 def section(name: str, parser: argparse.ArgumentParser, promise: str) -> str:
-    actions = [action for action in parser._actions if action.dest not in COMMON]
+    actions = [
+        action
+        for action in parser._actions
+        if action.dest not in COMMON or not action.option_strings  # a model's version is no flag
+    ]
     lines = [f"\n### {name}\n\n{plain(promise)}\n"]
     if actions:
         lines.append("\n| takes | |\n| --- | --- |\n")

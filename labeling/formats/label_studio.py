@@ -12,23 +12,18 @@ belong to. No address is ever fetched.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, TextIO
-from urllib.parse import urlsplit
 from uuid import UUID
-
-from django.conf import settings
-from django.http.request import validate_host
 
 from labeling.decisions import Verdict
 from labeling.formats.rows import UNLABELED, Found, Items, Labeled, Refused, verdict_called
 from predictions.errors import ImageRefused
 from predictions.images import data_url, image_from_data_url
+from predictions.label_studio import prediction_at
 
 PIECE: Final = 1 << 16  # characters read together
 LONGEST: Final = 4_000_000  # characters of one task; its image has at most 2 MB
-OURS: Final = re.compile(r"/(?:glyphs|drawings)/([0-9a-f-]{36})\.png")
 
 
 # -- out ------------------------------------------------------------------------------------------
@@ -155,16 +150,11 @@ def from_task(name: str, task: Any) -> Found | Refused:
 
 
 def own_prediction(address: str) -> UUID:
-    """The prediction whose picture is at one of our own addresses; no other is followed."""
-    try:
-        parts = urlsplit(address)
-        found = OURS.fullmatch(parts.path)
-        is_ours = parts.hostname is None or validate_host(parts.hostname, settings.ALLOWED_HOSTS)
-        if found and is_ours and parts.scheme in {"", "http", "https"}:
-            return UUID(found.group(1))
-    except ValueError:
-        pass
-    raise BadTask("its image lies at an address, and addresses are not fetched")
+    """The prediction an address of ours names; no other address is followed."""
+    public_id = prediction_at(address)
+    if public_id is None:
+        raise BadTask("its image lies at an address, and addresses are not fetched")
+    return public_id
 
 
 def verdict_of(annotations: list[Any]) -> Verdict | None:

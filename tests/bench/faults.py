@@ -45,6 +45,8 @@ TINY = replace(
 ONE_THREAD = {"TRAINING_THREADS": "1"}  # two take turns to wait for each other on a busy machine
 LABELS = 40
 BACK_WITHIN = 90.0  # seconds until a job passes again
+DEAD_WITHIN = 15.0  # seconds until what was broken, and what hung on it, is gone
+LEFT_WITHIN = 60.0  # seconds until the process that ended the run has left too; it steps back
 PATIENCE = 1_200.0  # seconds for a run, however busy the machine
 FULL_FOR = 8.0  # seconds
 DISK = "400m"
@@ -117,10 +119,11 @@ class Bench:
         before = self.installation.worked_at(cluster)
         old, at = self.cluster(cluster), time.monotonic()
         victims = FAULTS[name](self, old)
+        self.are_gone(lambda: victims, DEAD_WITHIN, outcome)
         outcome.back_after = self.jobs_pass(cluster, before, at, outcome)
         connection.close()  # the database may be another process by now
         self.watch_to_its_end(run, outcome, at)
-        self.examine(run, outcome, victims)
+        self.examine(run, outcome)
         print(
             f"{name}: {'; '.join(outcome.wrong) or 'well'} ({outcome.ended_after:.0f} s)",
             flush=True,
@@ -183,7 +186,17 @@ class Bench:
             time.sleep(0.5)
         outcome.ended_after, outcome.attempts = time.monotonic() - at, run.attempts
 
-    def examine(self, run: Any, outcome: Outcome, victims: list[psutil.Process]) -> None:
+    def are_gone(
+        self, which: Callable[[], list[psutil.Process]], within: float, outcome: Outcome
+    ) -> None:
+        """None of these processes is left: not even one that would end by itself later."""
+        deadline = time.monotonic() + within
+        while not gone(which()) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        if left := [f"{each.pid} {title_of(each)}" for each in which() if not gone([each])]:
+            outcome.wrong.append(f"left over after {within:.0f} s: {left}")
+
+    def examine(self, run: Any, outcome: Outcome) -> None:
         wrong = outcome.wrong
         if run.state != "done":
             wrong.append(f"the run is {run.state} after {run.attempts} attempts: {run.reason}")
@@ -195,11 +208,7 @@ class Bench:
             wrong.append(f"its epochs are {numbers}")
         if run.version is None:
             wrong.append("no version came of it")
-        deadline = time.monotonic() + 15
-        while time.monotonic() < deadline and (self.lessons() or not gone(victims)):
-            time.sleep(0.2)
-        if left := [title_of(each) for each in [*self.lessons(), *victims] if not gone([each])]:
-            wrong.append(f"left over: {left}")
+        self.are_gone(self.lessons, LEFT_WITHIN, outcome)
 
 
 # -- what is broken ----------------------------------------------------------------------------

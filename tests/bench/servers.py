@@ -87,10 +87,13 @@ def wait_until_ready(
     sys.exit(f"A server of the bench did not answer within {within:.0f} s.")
 
 
-def manage(env: Mapping[str, str], *arguments: str) -> None:
-    """A management command in the bench's own installation."""
+def manage(env: Mapping[str, str], *arguments: str) -> str:
+    """A management command in the bench's own installation; what it printed."""
     command = [sys.executable, "manage.py", *arguments]
-    subprocess.run(command, cwd=ROOT, env={**os.environ, **env}, check=True, capture_output=True)
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **env}, check=True, capture_output=True, text=True
+    )
+    return done.stdout
 
 
 def gunicorn(port: int, *options: str) -> list[str]:

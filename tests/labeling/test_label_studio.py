@@ -54,7 +54,7 @@ def with_token(user: User, *scopes: str) -> Client:
 def event(
     about: Prediction | str, *chosen: str, action: str = "ANNOTATION_CREATED", **fields: Any
 ) -> dict[str, Any]:
-    image = about if isinstance(about, str) else f"https://digits.example.org{about.glyph_url}"
+    image = about if isinstance(about, str) else f"http://localhost:8000{about.glyph_url}"
     region = {"from_name": "digit", "to_name": "img", "type": "choices"}
     return {
         "action": action,

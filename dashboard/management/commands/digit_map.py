@@ -2,15 +2,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from dashboard import clusters
 from predictions.models import ModelVersion
+from predictions.telling import TellingCommand
 from training.promotion import live_version
 
 
-class Command(BaseCommand):
-    help = "Lay out labeled drawings in two dimensions by what a version's network makes of them."
+class Command(TellingCommand):
+    help = (
+        "Lay out labeled drawings in two dimensions by what a version's network makes of them: "
+        "the dashboard's page Clusters shows it. Exit code 1 when it could not be done."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("version", nargs="?", help="the live one unless told")
@@ -26,4 +30,4 @@ class Command(BaseCommand):
         made = clusters.make(found)
         if made.problem:
             raise CommandError(made.problem)
-        self.stdout.write(self.style.SUCCESS(f"{made}: {made.method}."))
+        self.tell(f"{made}: {made.method}.", version=found.name, method=made.method)

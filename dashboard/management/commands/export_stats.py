@@ -4,21 +4,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from dashboard.filters import Filters, UnknownFilter
 from dashboard.stats import export_stats
+from predictions.telling import TellingCommand
 
 
-class Command(BaseCommand):
+class Command(TellingCommand):
     help = (
         "Write predictions, labels, counts, versions and every figure of the dashboard as tidy"
         " CSV files, with a dictionary of their columns. No pictures, nobody's name."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("folder", type=Path)
+        parser.add_argument("folder", type=Path, help="made where it is not yet")
         parser.add_argument(
             "--filter",
             action="append",
@@ -37,5 +38,5 @@ class Command(BaseCommand):
         with tqdm(unit="row", disable=not sys.stderr.isatty()) as bar:
             written = export_stats(folder, filters=filters, progress=bar.update)
         for name, count in written.items():
-            self.stdout.write(f"{count:11,} rows in {name}")
-        self.stdout.write(self.style.SUCCESS(f"Everything is in {folder}."))
+            self.say(f"{count:11,} rows in {name}")
+        self.tell(f"Everything is in {folder}.", folder=folder, rows=written)

@@ -4,18 +4,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from dashboard import r_report
 from predictions.errors import Declined
+from predictions.telling import TellingCommand
 
 
-class Command(BaseCommand):
-    help = "Draw every chart of the dashboard with R (ggplot2) as PNG, and as PDF where asked for."
+class Command(TellingCommand):
+    help = (
+        "Draw every chart of the dashboard with R (ggplot2) as PNG, and as PDF where asked for. "
+        "Needs Rscript; exit code 1 when R is missing or failed."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("folder", type=Path, nargs="?", default=Path("r_report"))
+        parser.add_argument(
+            "folder", type=Path, nargs="?", default=Path("r_report"), help="for the files"
+        )
         parser.add_argument("--pdf", action="store_true", help="PDF beside PNG")
 
     def handle(self, *, folder: Path, pdf: bool, **options: Any) -> None:
@@ -25,4 +31,8 @@ class Command(BaseCommand):
                 files = r_report.report(folder, pdf=pdf, drawn=lambda name: bar.update())
         except (Declined, r_report.RFailed) as refused:
             raise CommandError(str(refused)) from refused
-        self.stdout.write(self.style.SUCCESS(f"{len(files)} files are in {folder}."))
+        self.tell(
+            f"{len(files)} files are in {folder}.",
+            folder=folder,
+            files=[str(file) for file in files],
+        )

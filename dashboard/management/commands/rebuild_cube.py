@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from dashboard.counting import catch_up, marks
@@ -10,10 +10,14 @@ from dashboard.rebuild import every_month, rebuild
 from labeling.models import LabelEvent
 from predictions.errors import Declined
 from predictions.models import Prediction
+from predictions.telling import TellingCommand
 
 
-class Command(BaseCommand):
-    help = "Count every prediction and label event from nothing, and mend what differs."
+class Command(TellingCommand):
+    help = (
+        "Count every prediction and label event from nothing, and mend what differs. Exit code 1 "
+        "when --check finds differences."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--check", action="store_true", help="only look; fail on differences")
@@ -38,7 +42,7 @@ class Command(BaseCommand):
         )
         if check and len(found):
             raise CommandError(said)
-        self.stdout.write(self.style.SUCCESS(said))
+        self.tell(said, months=found.months, cells=found.cells, sums=found.sums, flows=found.flows)
 
     def count(self, quiet: bool | None) -> None:
         """What is not counted yet, first."""

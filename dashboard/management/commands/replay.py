@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
+from tqdm import tqdm
 
 from dashboard import replay
+from predictions.telling import TellingCommand
 
 
-class Command(BaseCommand):
+class Command(TellingCommand):
     help = "Let every version read every month's audited drawings, as far as that was not done."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -21,7 +24,10 @@ class Command(BaseCommand):
         if rebuild:
             replay.rebuild()
         progress = replay.work()
+        bar = tqdm(unit=" readings", disable=not sys.stderr.isatty())
         while not progress.is_complete:
-            self.stdout.write(f"{progress.done:,} of {progress.wanted:,} readings")
+            bar.total = progress.wanted
+            bar.update(progress.done - bar.n)
             progress = replay.work()
-        self.stdout.write(self.style.SUCCESS(f"All {progress.done:,} readings are there."))
+        bar.close()
+        self.tell(f"All {progress.done:,} readings are there.", readings=progress.done)

@@ -4,24 +4,25 @@ import sys
 from datetime import date
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from tqdm import tqdm
 
 from dashboard.demo import removal, seeding
 from dashboard.demo.seeding import IN_WORDS, Told, seed_demo, steps_of
 from predictions.errors import Declined
+from predictions.telling import TellingCommand
 
 
-class Command(BaseCommand):
+class Command(TellingCommand):
     help = (
         "Make up about three months of history to look at: drawings, feedback, labels, two"
         " fine-tunes that really run. Everything is marked as demo; --remove takes it all out."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--drawings", type=int, default=6_000)
-        parser.add_argument("--seed", type=int, default=1)
+        parser.add_argument("--drawings", type=int, default=6_000, help="how many to make up")
+        parser.add_argument("--seed", type=int, default=1, help="equal seeds, equal demos")
         parser.add_argument(
             "--until",
             type=date.fromisoformat,
@@ -53,13 +54,14 @@ class Command(BaseCommand):
                 force=force,
                 told=Told(stage=bar.set_description, steps=bar.update),
             )
-        self.stdout.write(f"What stands in for drawings: {IN_WORDS[demo.digits]}.")
-        for line in seeding.told_of(demo):
-            self.stdout.write(line)
-        self.stdout.write(self.style.SUCCESS("The demo is in. seed_demo --remove takes it out."))
+        self.say(f"What stands in for drawings: {IN_WORDS[demo.digits]}.")
+        told = list(seeding.told_of(demo))
+        for line in told:
+            self.say(line)
+        self.tell("The demo is in. seed_demo --remove takes it out.", seed=seed, told=told)
 
     def remove(self, *, with_later: bool) -> None:
         removed = removal.remove_demo(with_later=with_later)
         for name, count in removed.items():
-            self.stdout.write(f"{count:9,} {name}")
-        self.stdout.write(self.style.SUCCESS("The demo is gone."))
+            self.say(f"{count:9,} {name}")
+        self.tell("The demo is gone.", removed=removed)

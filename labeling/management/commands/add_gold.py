@@ -3,22 +3,26 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from labeling import gold_items
 from labeling.bulk import counted
 from labeling.errors import EmptySelection
 from predictions.models import Prediction
+from predictions.telling import TellingCommand
 
 
-class Command(BaseCommand):
-    help = "Use settled labels as gold: those named, or the surest, drawn at random."
+class Command(TellingCommand):
+    help = (
+        "Use settled labels as gold, whose known answer measures labelers: those named, or some "
+        "that two or more agree on, drawn at random. Exit code 1 when none can be."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
         which.add_argument("--count", type=int, help="this many that two or more agree on")
         which.add_argument("--id", type=UUID, nargs="+", help="these predictions")
-        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument("--seed", type=int, default=0, help="of the draw")
 
     def handle(self, *, count: int | None, seed: int, **options: Any) -> None:
         chosen = (
@@ -30,4 +34,4 @@ class Command(BaseCommand):
             added, left = gold_items.add_gold(chosen, by=None)
         except EmptySelection as nothing:
             raise CommandError(str(nothing)) from nothing
-        self.stdout.write(self.style.SUCCESS(f"{added:,} gold items added. {counted(left)}"))
+        self.tell(f"{added:,} gold items added. {counted(left)}", added=added, left_alone=left)

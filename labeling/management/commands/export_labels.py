@@ -19,7 +19,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--format", choices=export.FORMATS, default="csv")
+        parser.add_argument("--format", help="of the file", choices=export.FORMATS, default="csv")
         parser.add_argument("--output", type=Path, help="a file; standard output unless told")
         parser.add_argument("--after", help="rows alone: go on after this prediction's id")
         parser.add_argument("--wrong", action="store_true", help="only what the model misread")

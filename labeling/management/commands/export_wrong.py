@@ -3,17 +3,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from labeling import export
+from predictions.telling import TellingCommand
 
 
-class Command(BaseCommand):
+class Command(TellingCommand):
     help = "Write the wrongly read glyphs as a folder of images and an index."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("folder", type=Path)
+        parser.add_argument("folder", type=Path, help="made where it is not yet")
 
     def handle(self, *, folder: Path, **options: Any) -> None:
         count = export.export_wrong(folder)
-        self.stdout.write(self.style.SUCCESS(f"{count:,} wrong predictions in {folder}."))
+        self.tell(f"{count:,} wrong predictions in {folder}.", count=count, folder=folder)

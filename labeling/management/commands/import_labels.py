@@ -4,19 +4,24 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from labeling import label_lines
 from predictions.errors import Declined
+from predictions.telling import TellingCommand
 
 SHOWN = 20  # refused lines spelled out
 
 
-class Command(BaseCommand):
-    help = "Take in labels from a file as export_labels writes it. Without --yes nothing changes."
+class Command(TellingCommand):
+    help = (
+        "Take in labels from a file as export_labels writes it, as one batch that can be taken "
+        "back. Without --yes it only says what would change. Exit code 1 when the file cannot be "
+        "read or changes nothing."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path)
+        parser.add_argument("file", type=Path, help="CSV or NDJSON with an id and a digit")
         parser.add_argument("--format", choices=["csv", "ndjson"], help="told by the file's name")
         parser.add_argument("--by", help="the name of the account that answers for it")
         parser.add_argument("--yes", action="store_true", help="do it")
@@ -26,26 +31,34 @@ class Command(BaseCommand):
         try:
             with file.open(encoding="utf-8-sig", newline="") as content:
                 plan = label_lines.plan(content, file_format=file_format)
-            self.tell(plan)
+            self.show(plan)
             if not yes:
-                self.stdout.write("Nothing was changed; say --yes to do it.")
+                self.tell("Nothing was changed; say --yes to do it.", **counts(plan), batch=None)
                 return
             batch = label_lines.carry_out(plan, by=account(by), source=file.name)
         except (OSError, UnicodeDecodeError) as unreadable:
             raise CommandError(f"{file} cannot be read: {unreadable}") from unreadable
         except Declined as declined:
             raise CommandError(str(declined)) from declined
-        self.stdout.write(self.style.SUCCESS(f"{batch.count:,} labels, batch {batch.pk}."))
+        self.tell(f"{batch.count:,} labels, batch {batch.pk}.", **counts(plan), batch=batch.pk)
 
-    def tell(self, plan: label_lines.Plan) -> None:
+    def show(self, plan: label_lines.Plan) -> None:
         for number, why in plan.refused[:SHOWN]:
             self.stderr.write(f"line {number}: {why}")
         if len(plan.refused) > SHOWN:
             self.stderr.write(f"and {len(plan.refused) - SHOWN:,} more")
-        self.stdout.write(
+        self.say(
             f"{len(plan.verdicts):,} labels to change, {plan.already_so:,} stand so already, "
             f"{len(plan.refused):,} refused."
         )
+
+
+def counts(plan: label_lines.Plan) -> dict[str, int]:
+    return {
+        "changed": len(plan.verdicts),
+        "already_so": plan.already_so,
+        "refused": len(plan.refused),
+    }
 
 
 def account(name: str | None) -> User | None:

@@ -1,19 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from labeling import overview
+from predictions.telling import TellingCommand
 
 
-class Command(BaseCommand):
-    help = "Print the state of the queue."
+class Command(TellingCommand):
+    help = (
+        "Print how many items wait to be labeled, by the reason they are shown for, how many "
+        "somebody holds at this moment, and how many disputes and gold items there are."
+    )
 
     def handle(self, **options: Any) -> None:
         state = overview.of_queue()
-        for stream, count in state.open_by_stream.items():
-            self.stdout.write(f"{stream:<10}{count:>10,}")
-        self.stdout.write(f"{'held now':<10}{state.held:>10,}")
-        self.stdout.write(f"{'disputed':<10}{state.disputed:>10,}")
-        self.stdout.write(f"{'gold':<10}{state.gold:>10,}")
+        counts = {**state.open_by_stream, "held now": state.held}
+        counts |= {"disputed": state.disputed, "gold": state.gold}
+        self.tell(
+            "\n".join(f"{name:<10}{count:>10,}" for name, count in counts.items()),
+            **asdict(state),
+        )

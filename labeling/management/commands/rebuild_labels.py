@@ -2,17 +2,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from labeling.models import QueueItem
 from labeling.rebuild import rebuild
+from predictions.telling import TellingCommand
 
 SHOWN = 20  # keys spelled out
 
 
-class Command(BaseCommand):
-    help = "Compute every label and queue place from the events again, and mend what differs."
+class Command(TellingCommand):
+    help = (
+        "Compute every label and queue place from the events again, and mend what differs. "
+        "Exit code 1 when --check finds differences."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--check", action="store_true", help="only look; fail on differences")
@@ -23,11 +27,16 @@ class Command(BaseCommand):
             found = rebuild(mend=not check, progress=bar.update)
         for name, keys in (("labels", found.labels), ("places", found.places)):
             if keys:
-                self.stdout.write(f"{name} of predictions {', '.join(map(str, keys[:SHOWN]))}")
+                self.say(f"{name} of predictions {', '.join(map(str, keys[:SHOWN]))}")
         said = (
             f"{found.looked_at:,} items looked at: {len(found.labels):,} labels and "
             f"{len(found.places):,} places differed from their events."
         )
         if check and len(found):
             raise CommandError(said)
-        self.stdout.write(self.style.SUCCESS(said))
+        self.tell(
+            said,
+            looked_at=found.looked_at,
+            labels=len(found.labels),
+            places=len(found.places),
+        )

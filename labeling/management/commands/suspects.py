@@ -2,17 +2,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from labeling import suspicion
 from labeling.errors import EmptySelection
+from predictions.telling import TellingCommand
 
 
-class Command(BaseCommand):
-    help = "List the settled labels that look wrong; with --yes send them back for a blind look."
+class Command(TellingCommand):
+    help = (
+        "List the settled labels that look wrong, the worst first; with --yes send them back for a "
+        "blind look. Exit code 1 when there is none to send."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--limit", type=int, default=50)
+        parser.add_argument("--limit", type=int, default=50, help="at most so many")
         parser.add_argument("--yes", action="store_true", help="send them to review")
 
     def handle(self, *, limit: int, yes: bool, **options: Any) -> None:
@@ -23,20 +27,34 @@ class Command(BaseCommand):
             return
         found = suspicion.suspects(limit)
         drawings = suspicion.drawings_of(found)
+        rows = []
         for suspect in found:
             drawing = drawings[suspect.prediction_id]
-            self.stdout.write(
-                f"{drawing.public_id}  labeled {suspect.digit}, "
-                f"read as {drawing.digit} by {drawing.version}  {suspect.score:+.3f}"
+            rows.append(
+                {
+                    "id": drawing.public_id,
+                    "labeled": suspect.digit,
+                    "read_as": drawing.digit,
+                    "model": drawing.version.name,
+                    "score": suspect.score,
+                }
             )
-        self.stdout.write(f"{len(found):,} suspicious labels. {held_so_far()}")
+        lines = [
+            f"{row['id']}  labeled {row['labeled']}, "
+            f"read as {row['read_as']} by {row['model']}  {row['score']:+.3f}"
+            for row in rows
+        ]
+        lines.append(f"{len(found):,} suspicious labels. {held_so_far()}")
+        self.tell("\n".join(lines), suspects=rows)
 
     def send(self, limit: int) -> None:
         try:
             batch = suspicion.send_suspicious_to_review(limit, by=None)
         except EmptySelection as nothing:
             raise CommandError(str(nothing)) from nothing
-        self.stdout.write(self.style.SUCCESS(f"{batch.count:,} sent to review, batch {batch.pk}."))
+        self.tell(
+            f"{batch.count:,} sent to review, batch {batch.pk}.", sent=batch.count, batch=batch.pk
+        )
 
 
 def held_so_far() -> str:

@@ -9,7 +9,10 @@ from predictions.registry import install_base
 
 
 class Command(BaseCommand):
-    help = "Register the shipped model version; it goes live where nothing else is yet."
+    help = (
+        "Register the shipped model version; it goes live where nothing else is yet. Exit code 1 "
+        "when its weights are not what they were."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

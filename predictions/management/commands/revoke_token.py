@@ -2,14 +2,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from predictions.models import Token
+from predictions.telling import TellingCommand
 from predictions.tokens import revoke
 
 
-class Command(BaseCommand):
-    help = "End a token at once, or with --account every token of an account."
+class Command(TellingCommand):
+    help = (
+        "End a token at once, or with --account every token of an account. Exit code 1 when no "
+        "such token lives."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
@@ -20,9 +24,9 @@ class Command(BaseCommand):
         live = Token.objects.live()
         if account is not None:
             ended = revoke(live.filter(owner__username=account))
-            self.stdout.write(f"{ended} tokens of {account} ended.")
+            self.tell(f"{ended} tokens of {account} ended.", ended=ended)
             return
         wanted = (prefix or "").removeprefix("ink_")[:8]
         if not revoke(live.filter(prefix=wanted)):
             raise CommandError(f"There is no live token that starts with ink_{wanted}.")
-        self.stdout.write(f"ink_{wanted}… ended.")
+        self.tell(f"ink_{wanted}… ended.", ended=1)

@@ -21,7 +21,7 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path)
+        parser.add_argument("file", type=Path, help="as `backup` wrote it")
         parser.add_argument(
             "--force", action="store_true", help="replace what is in the database now"
         )

@@ -23,12 +23,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="Show the snapshot, and stop.")
-        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument("--seed", type=int, default=0, help="Of the run.")
         parser.add_argument(
             "--least", type=int, default=retrain.LEAST_LABELS, help="Labels needed."
         )
         parser.add_argument(
-            "--without-labeler", type=int, action="append", default=[], metavar="USER_ID"
+            "--without-labeler",
+            type=int,
+            action="append",
+            default=[],
+            metavar="USER_ID",
+            help="Learn from nothing this person decided.",
         )
         parser.add_argument("--json", action="store_true", help="Answer in JSON.")
 

@@ -25,7 +25,8 @@ UNUSED_STATIC = ["redoc", "rest_framework"]
 
 class Command(BaseCommand):
     help = (
-        "Make an installation ready: tables, model version, schedules, page files, first account."
+        "Make an installation ready: tables, model version, schedules, page files, first account. "
+        "Safe to run again: it does what is missing."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -9,11 +9,14 @@ from training.retrain import execute
 
 
 class Command(BaseCommand):
-    help = "Work on one queued run in this process. Started by the training cluster."
+    help = (
+        "Work on one queued run in this process; the training workers start it. Exit code 1 when "
+        "the run failed."
+    )
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("run", type=int)
+        parser.add_argument("run", type=int, help="its number")
 
     def handle(self, *args: Any, run: int, **options: Any) -> None:
         done = execute(run)

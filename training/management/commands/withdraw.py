@@ -29,7 +29,9 @@ class Command(BaseCommand):
         how = parser.add_mutually_exclusive_group()
         how.add_argument("--retrain", action="store_true", help="Start the run without them.")
         how.add_argument("--readmit", action="store_true", help="Start a run with them again.")
-        parser.add_argument("--least", type=int, default=retrain.LEAST_LABELS)
+        parser.add_argument(
+            "--least", type=int, default=retrain.LEAST_LABELS, help="labels the run needs"
+        )
         parser.add_argument("--json", action="store_true", help="one line for programs")
 
     def handle(self, *args: Any, **options: Any) -> None:
