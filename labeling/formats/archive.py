@@ -56,7 +56,7 @@ class Sink(io.RawIOBase):
 
 
 def streamed(members: Iterable[Member]) -> Iterator[bytes]:
-    """The archive of these members, without ever holding it: only its directory grows."""
+    """The archive of these members, without holding it: its directory grows, by 1 kB a member."""
     sink = Sink()
     with zipfile.ZipFile(sink, "w") as archive:
         for member in members:

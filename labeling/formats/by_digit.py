@@ -6,9 +6,10 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Final
+from tempfile import TemporaryFile
+from typing import Any, Final
 
-from labeling.formats.archive import Archive, Member, UnsafeMember, streamed
+from labeling.formats.archive import Archive, Member, UnsafeMember, pieces_of, streamed
 from labeling.formats.rows import Found, Items, Labeled, Refused, verdict_called
 from predictions.images import MAX_BYTES
 
@@ -28,19 +29,23 @@ def write(labels: Iterable[Labeled]) -> Iterator[bytes]:
 
 
 def members(labels: Iterable[Labeled]) -> Iterator[Member]:
-    index = io.StringIO()
-    writer = csv.writer(index, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for label in labels:
-        name = f"{label.value}/{label.id}.png"
-        yield Member(name, [label.glyph], is_packed=False)
-        writer.writerow(
-            [
-                name, label.id, label.value, label.predicted, f"{label.confidence:.4f}",
-                label.model, label.drawn_at.isoformat(), label.labeled_at.isoformat(),
-            ]
-        )  # fmt: skip
-    yield Member(INDEX, [index.getvalue().encode()])
+    with TemporaryFile() as file:
+        index = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        writer = csv.writer(index, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for label in labels:
+            name = f"{label.value}/{label.id}.png"
+            yield Member(name, [label.glyph], is_packed=False)
+            writer.writerow(row_of(name, label))
+        index.detach()  # all of it is in the file now
+        yield Member(INDEX, pieces_of(file))
+
+
+def row_of(name: str, label: Labeled) -> list[Any]:
+    return [
+        name, label.id, label.value, label.predicted, f"{label.confidence:.4f}", label.model,
+        label.drawn_at.isoformat(), label.labeled_at.isoformat(),
+    ]  # fmt: skip
 
 
 # -- in -------------------------------------------------------------------------------------------
