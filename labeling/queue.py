@@ -171,12 +171,14 @@ NOT_ANSWERED = """AND NOT EXISTS (SELECT 1 FROM labeling_labelevent AS event
         SELECT 1 FROM labeling_labelevent AS undo WHERE undo.reverses_id = event.id
         AND NOT EXISTS (
           SELECT 1 FROM labeling_labelevent AS redo WHERE redo.reverses_id = undo.id)))"""
-# What is wanted may lie deep in its stream.
+# What is wanted may lie deep in its stream. A cross join is one that SQLite leaves in its order:
+# it would walk all open items to find the few wanted ones among them.
 WANTED = """
   SELECT * FROM (
     SELECT item.prediction_id, FALSE AS is_gold FROM labeling_wanted AS wish
-    JOIN labeling_queueitem AS item ON item.prediction_id = wish.prediction_id
-    WHERE item.is_open AND (item.leased_until IS NULL OR item.leased_until <= {now})
+    CROSS JOIN labeling_queueitem AS item
+    WHERE item.prediction_id = wish.prediction_id AND item.is_open
+    AND (item.leased_until IS NULL OR item.leased_until <= {now})
     {unseen} ORDER BY wish.rank LIMIT %(reach)s) AS wanted"""
 # What has been decided or kept since the arms were read is seen here, after the lock is taken.
 TAKEABLE = """(arm.is_gold OR (q.is_open AND

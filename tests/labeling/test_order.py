@@ -186,3 +186,17 @@ class TestTwins:
         answer(ada, held)
         make_item(glyph=glyph)
         assert queue.claim(ada) == []
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's plans follow its counts")
+@pytest.mark.django_db
+def test_the_head_of_the_queue_is_found_without_walking_the_queue():
+    """A walk over the open items shows in no test by its time, and in every one by its plan."""
+    fill(60)
+    given = {"labeler": make_ada().pk, "reach": 6, "turn": queue.TURN_KEY}
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+        cursor.execute("EXPLAIN QUERY PLAN " + queue.candidates_sql(with_gold=False), given)
+        steps = [row[3] for row in cursor.fetchall()]
+    assert any("USING INDEX queue_order" in step for step in steps)
+    assert not [step for step in steps if step.startswith("SCAN item")]
