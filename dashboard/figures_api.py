@@ -14,12 +14,20 @@ from rest_framework.response import Response
 
 from dashboard import figures
 from dashboard.figure import Kind
-from dashboard.filters import LONGEST_NAME, SOURCES, STREAMS, Filters, UnknownFilter
+from dashboard.filters import (
+    LONGEST_NAME,
+    MONTH,
+    SOURCES,
+    STREAMS,
+    Filters,
+    UnknownFilter,
+    UnmetFilter,
+)
 from predictions.access import Everybody
 from predictions.api import ErrorOutput
 from predictions.endpoints import Endpoint, Query
 
-A_MONTH = r"^\d{4}-(0[1-9]|1[0-2])$"
+A_MONTH = f"^{MONTH.pattern}$"
 
 
 class FigureQuery(Query):
@@ -106,6 +114,8 @@ class FigureView(Endpoint):
         try:
             filters = Filters.parse(request.query_params.dict())
             counted = figures.as_of(name, filters)
+        except UnmetFilter:
+            raise
         except UnknownFilter as unknown:
             raise serializers.ValidationError({unknown.name: [str(unknown)]}) from unknown
         tag = figures.etag(name, filters, "api", counted)

@@ -17,7 +17,7 @@ ALL = "all"  # every labeled drawing, however it came to be labeled
 SOURCES = tuple(Prediction.Source.values)
 STREAMS = (*Stream.values, ALL)
 LONGEST_NAME = 60  # of a version
-MONTH = re.compile(r"(\d{4})-(\d{2})")
+MONTH = re.compile(r"([12][0-9]{3})-(0[1-9]|1[0-2])")
 
 
 class UnknownFilter(Declined):
@@ -28,6 +28,12 @@ class UnknownFilter(Declined):
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
         self.name = name
+
+
+class UnmetFilter(UnknownFilter):
+    """Well said, but there is nothing like it."""
+
+    code = "unmet_filter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ class Filters:
         given = {name: READERS[name](name, text) for name, text in query.items() if text}
         found = cls(**given)
         if found.first and found.last and found.first > found.last:
-            raise UnknownFilter("last", "The period ends before it begins.")
+            raise UnmetFilter("last", "The period ends before it begins.")
         return found
 
     def as_query(self) -> str:
@@ -85,12 +91,9 @@ def text_of(value: Any) -> str:
 
 def read_month(name: str, text: str) -> date:
     found = MONTH.fullmatch(text)
-    try:
-        if found is None:
-            raise ValueError(text)
-        return date(int(found[1]), int(found[2]), 1)
-    except ValueError:
-        raise UnknownFilter(name, f"{name} must be a month such as 2026-09.") from None
+    if found is None:
+        raise UnknownFilter(name, f"{name} must be a month such as 2026-09.")
+    return date(int(found[1]), int(found[2]), 1)
 
 
 def read_digit(name: str, text: str) -> int:
@@ -101,7 +104,7 @@ def read_digit(name: str, text: str) -> int:
 
 def read_version(name: str, text: str) -> str:
     if len(text) > LONGEST_NAME or not text.isprintable():
-        raise UnknownFilter(name, "There is no such version.")
+        raise UnmetFilter(name, "There is no such version.")
     return text
 
 

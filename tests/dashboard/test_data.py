@@ -58,6 +58,7 @@ def test_what_is_known_is_not_sent_again(live_version: ModelVersion, client: Cli
         ("digit=11", "digit"),
         ("digit=٣", "digit"),
         ("first=2026-13", "first"),
+        ("last=9999-12", "last"),
         ("first=2026-02&last=2026-01", "last"),
         ("source=fax", "source"),
         ("stream=none", "stream"),
