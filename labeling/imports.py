@@ -191,7 +191,7 @@ class Trial:
             for item in items
             if isinstance(item, Found) and item.picture is not None
         ]
-        sketches = capture.sketch_all(picture for _, picture in pictures)
+        sketches = capture.sketch_all([picture for _, picture in pictures])
         made = []
         for (found, _), sketch in zip(pictures, sketches, strict=True):
             if isinstance(sketch, Sketch):

@@ -238,7 +238,7 @@ class BatchView(Endpoint):
         responses={201: BatchOutput, "default": ErrorOutput},
     )
     def post(self, request: Request) -> Response:
-        """Read up to 256 drawings in one forward pass; answers come in the order sent."""
+        """Read up to 256 drawings with one version; answers come in the order sent."""
         files = request.FILES.getlist("images")
         if not 1 <= len(files) <= BATCH_MOST:
             said = f"Send 1 to {BATCH_MOST} files named images, not {len(files)}."

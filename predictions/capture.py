@@ -7,10 +7,11 @@ import hmac
 import logging
 import os
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from django.conf import settings
@@ -23,7 +24,7 @@ from predictions import metrics
 from predictions.drawn import upright_gray
 from predictions.errors import Declined, ImageRefused, NoInk
 from predictions.glyph import encode_glyph, glyph_digest, glyph_of, ready_glyph
-from predictions.images import PNG_SIGNATURE, open_image, thumbnail_png
+from predictions.images import PNG_SIGNATURE, is_small, open_image, thumbnail_png
 from predictions.models import Drawing, Feedback, ModelVersion, Prediction
 from predictions.network import Reading
 from predictions.recognizer import recognizer
@@ -80,12 +81,13 @@ def capture(data: bytes, *, owner: Owner, source: str) -> Prediction:
 def capture_batch(
     files: Sequence[bytes], *, owner: Owner, source: str
 ) -> list[Prediction | Declined]:
-    """Read many drawings in one forward pass and one insert; refusals stand in their places."""
-    sketches = list(sketchers().map(sketch_or_refusal, files))
+    """Read many drawings with one version and one insert; refusals stand in their places."""
+    sketches = list(side_by_side(files)(sketch_or_refusal, files))
     accepted = [made for made in sketches if isinstance(made, Sketch)]
     if not accepted:
         return [refused for refused in sketches if isinstance(refused, Declined)]
-    answer = recognizer.read(np.stack([made.glyph for made in accepted]))
+    glyphs = np.stack([made.glyph for made in accepted])
+    answer = recognizer.read(glyphs, side_by_side=sketchers().map)
     predictions = [
         prediction_of(made, reading, answer.version, owner=owner, source=source)
         for made, reading in zip(accepted, answer.readings, strict=True)
@@ -93,6 +95,12 @@ def capture_batch(
     store(predictions, accepted)
     stored = iter(predictions)
     return [next(stored) if isinstance(made, Sketch) else made for made in sketches]
+
+
+def side_by_side(pictures: Sequence[Picture]) -> Callable[..., Iterable[Any]]:
+    """How to go over pictures: a small one is sketched sooner than handed to another thread."""
+    are_small = all(not isinstance(each, bytes) or is_small(each) for each in pictures)
+    return map if are_small else sketchers().map
 
 
 @functools.cache
@@ -106,7 +114,7 @@ def sketchers() -> ThreadPoolExecutor:
 
 def glyphs_of(files: Sequence[bytes]) -> list[NDArray[np.uint8] | Declined]:
     """What the network would see of each; refusals stand in their places."""
-    return list(sketchers().map(glyph_or_refusal, files))
+    return list(side_by_side(files)(glyph_or_refusal, files))
 
 
 def glyph_or_refusal(data: bytes) -> NDArray[np.uint8] | Declined:
@@ -126,9 +134,9 @@ def sketch_or_refusal(data: bytes) -> Sketch | Declined:
 # -- pictures that were made elsewhere ------------------------------------------------------------
 
 
-def sketch_all(pictures: Iterable[Picture]) -> list[Sketch | Declined]:
+def sketch_all(pictures: Sequence[Picture]) -> list[Sketch | Declined]:
     """Sketch pictures of a collection side by side; refusals stand in their places."""
-    return list(sketchers().map(ready_or_refusal, pictures))
+    return list(side_by_side(pictures)(ready_or_refusal, pictures))
 
 
 def ready_or_refusal(picture: Picture) -> Sketch | Declined:

@@ -40,6 +40,7 @@ MAX_JPEG_SCANS: Final = 24
 # The most chunks or segments we walk over in one file.
 MAX_PARTS: Final = 20_000
 THUMBNAIL_SIDE: Final = 112
+SMALL_SIDE: Final = 64
 
 PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _PICTURE_CHUNKS: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
@@ -114,6 +115,13 @@ def open_image(data: bytes) -> Image.Image:
         return _decode(decoder, data, orientation)
     with _one_big_decode:
         return _decode(decoder, data, orientation)
+
+
+def is_small(data: bytes) -> bool:
+    """Whether it is, by its own word, a PNG no larger than a few glyphs."""
+    if not data.startswith(PNG_SIGNATURE) or len(data) < 24:
+        return False
+    return max(struct.unpack_from(">II", data, 16)) <= SMALL_SIDE
 
 
 def image_from_data_url(text: object) -> bytes:
