@@ -25,6 +25,7 @@ from dashboard.filters import Filters
 from dashboard.models import Cell
 from labeling.models import Label
 from predictions.models import DIGITS, ModelVersion, Prediction
+from predictions.slices import slices
 from training.models import Promotion
 
 AT_ONCE = 5_000  # rows read by one query
@@ -129,10 +130,8 @@ def probability(digit: int) -> Field:
 
 def in_key_order(rows: QuerySet[Any], *values: str) -> Iterator[Row]:
     """Page by page along the primary key: no query holds more than a page."""
-    last = 0
-    while page := list(rows.filter(pk__gt=last).order_by("pk").values("pk", *values)[:AT_ONCE]):
-        yield from page
-        last = page[-1]["pk"]
+    for page in slices(rows, AT_ONCE):
+        yield from page.values("pk", *values)
 
 
 def prediction_rows() -> Iterator[Row]:

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, QuerySet
+from django.db.models import F
 
 from labeling.formats import WRITERS as GLYPH_WRITERS
 from labeling.formats import Labeled
 from labeling.models import Label, LabelQuerySet
 from predictions.models import Prediction
+from predictions.slices import slices
 
 AT_ONCE = 5_000  # labels read by one query
 GLYPHS_AT_ONCE = 1_000  # of some 800 bytes
@@ -51,13 +53,9 @@ def rows(
 ) -> Iterator[dict[str, Any]]:
     """Every label as it stands, in the order of its prediction, from after the one named."""
     labels = Label.objects.all() if labels is None else labels
-    last = key_of(after)
-    while page := list(
-        labels.filter(pk__gt=last).order_by("pk").values_list("pk", *COLUMNS.values())[:AT_ONCE]
-    ):
-        for _, *values in page:
+    for page in slices(labels, AT_ONCE, after=key_of(after)):
+        for values in page.values_list(*COLUMNS.values()):
             yield dict(zip(COLUMNS, values, strict=True))
-        last = page[-1][0]
 
 
 def key_of(public_id: UUID | None) -> int:
@@ -123,14 +121,10 @@ def with_glyphs(labels: LabelQuerySet | None = None) -> Iterator[Labeled]:
     """Every settled label with the glyph it is about, in the order of its prediction."""
     chosen = (Label.objects.all() if labels is None else labels).settled().pictured()
     columns = [GLYPH_COLUMNS[name] for name in Labeled._fields]
-    last = 0
-    while page := list(
-        chosen.filter(pk__gt=last).order_by("pk").values_list("pk", *columns)[:GLYPHS_AT_ONCE]
-    ):
-        for _, *values in page:
+    for page in slices(chosen, GLYPHS_AT_ONCE):
+        for values in page.values_list(*columns):
             label = Labeled._make(values)
             yield label._replace(glyph=bytes(label.glyph))  # PostgreSQL's are views of memory
-        last = page[-1][0]
 
 
 def in_pages(header: str, lines: Iterable[str], size: int = 64 * 1024) -> Iterator[str]:
@@ -184,21 +178,15 @@ def export_wrong(folder: Path) -> int:
     count = 0
     with (folder / INDEX).open("w", newline="", encoding="utf-8") as file:
         file.write(line(INDEX_COLUMNS))
-        for label in in_key_order(wrong().select_related("prediction__version")):
+        light = wrong().defer("prediction__version__card", "prediction__version__canary")
+        chosen = light.select_related("prediction__version")
+        for label in itertools.chain.from_iterable(slices(chosen, GLYPHS_AT_ONCE)):
             prediction = label.prediction
             name = f"predicted-{prediction.digit}_actual-{label.digit}_{prediction.public_id}.png"
             (images / name).write_bytes(bytes(prediction.glyph))
             file.write(line([cell(value) for value in index_row(name, label)]))
             count += 1
     return count
-
-
-def in_key_order(labels: QuerySet[Label]) -> Iterator[Label]:
-    last = 0
-    light = labels.defer("prediction__version__card", "prediction__version__canary")
-    while page := list(light.filter(pk__gt=last).order_by("pk")[:AT_ONCE]):
-        yield from page
-        last = page[-1].pk
 
 
 def index_row(name: str, label: Label) -> list[Any]:
