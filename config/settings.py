@@ -221,6 +221,7 @@ STORAGES = {
 }
 # Source maps are large and asked for by developers alone.
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # our scripts, styles and fonts are for our own pages
 MEDIA_ROOT = DATA_DIR / "media"
 
 # -- what browsers are told --------------------------------------------------------------------

@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.http import HttpResponse
+from django.test import RequestFactory
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from tests.operation.installation import ROOT
 from tests.operation.test_environment import production
@@ -153,3 +158,12 @@ def test_plain_http_is_sent_to_tls(probed: Any) -> None:
     status, location = probed["plain"]
     assert status == 301
     assert location == "https://digits.example.org/accounts/login/"
+
+
+def test_page_files_are_for_no_other_origin(settings: Any, tmp_path: Path) -> None:
+    (tmp_path / "page.css").write_text("a {}")
+    settings.STATIC_ROOT = tmp_path
+    files = WhiteNoiseMiddleware(lambda request: HttpResponse(status=404))
+    with closing(files(RequestFactory().get("/static/page.css"))) as answer:
+        assert answer.status_code == 200
+        assert "Access-Control-Allow-Origin" not in answer.headers
