@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
@@ -22,7 +23,6 @@ from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import WebDriverWait
 
 Point = tuple[float, float]  # as shares of the paper's side, from the top left
@@ -171,7 +171,7 @@ class Browser:
         """Press what leads to another page, and be there."""
         left = self.find("html")
         self.find(selector).click()
-        WebDriverWait(self.driver, PATIENCE).until(staleness_of(left))
+        WebDriverWait(self.driver, PATIENCE).until(lambda _: is_gone(left))
 
     def path(self) -> str:
         return self.driver.current_url.removeprefix(self.base)
@@ -299,3 +299,17 @@ class Browser:
             base64.b64encode(content).decode(),
             kind,
         )
+
+
+def is_gone(element: WebElement) -> bool:
+    """It belongs to a page that was left."""
+    try:
+        element.is_enabled()
+    except StaleElementReferenceException:
+        return True
+    except WebDriverException as error:
+        # What the driver says when the page is exchanged while it looks.
+        if "does not belong to the document" in str(error):
+            return True
+        raise
+    return False

@@ -84,7 +84,8 @@ def all_saved(browser: Browser) -> None:
 
 
 def waiting(browser: Browser) -> int:
-    return int(browser.run("return document.querySelector('[data-label]').dataset.waiting"))
+    """Answers on their way; -1 while the page has not said yet."""
+    return int(browser.run("return document.querySelector('[data-label]').dataset.waiting ?? -1"))
 
 
 def events() -> dict[str, str]:
