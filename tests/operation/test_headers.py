@@ -160,6 +160,7 @@ def test_plain_http_is_sent_to_tls(probed: Any) -> None:
     assert location == "https://digits.example.org/accounts/login/"
 
 
+@pytest.mark.django_db  # the end of a request lets go of connections
 def test_page_files_are_for_no_other_origin(settings: Any, tmp_path: Path) -> None:
     (tmp_path / "page.css").write_text("a {}")
     settings.STATIC_ROOT = tmp_path
