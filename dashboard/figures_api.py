@@ -66,7 +66,7 @@ class FigureOutput(serializers.Serializer[Any]):
     sampled_from = serializers.CharField(help_text="What its numbers are of.")
     columns = ColumnOutput(many=True)
     rows = serializers.ListField(
-        child=serializers.ListField(child=serializers.JSONField()),  # null is JSON too
+        child=serializers.ListField(child=serializers.JSONField(allow_null=True)),
         help_text="In the columns' order; null is a gap, not zero.",
     )
     warning = serializers.CharField(help_text="Why it is biased, or empty.")

@@ -26,8 +26,9 @@ class MayCorrect(BasePermission):
 
 class ImportInput(serializers.Serializer[Any]):
     file = serializers.FileField(
+        allow_empty_file=True,  # refused where files are read, with the reason
         help_text="A zip by digit or of IDX files, an npz, a CSV of pixels, Label Studio's JSON; "
-        f"at most {UPLOAD_MOST:,} images."
+        f"at most {UPLOAD_MOST:,} images.",
     )
     dry_run = serializers.BooleanField(default=False, help_text="Only say what would be done.")
 

@@ -197,7 +197,11 @@ class HealthOutput(serializers.Serializer[Any]):
 
 class SetupInput(Input):
     schema = serializers.CharField(
-        required=False, allow_blank=True, max_length=LONGEST, help_text="The labeling config."
+        required=False,
+        allow_blank=True,
+        trim_whitespace=False,
+        max_length=LONGEST,
+        help_text="The labeling config.",
     )
 
 
@@ -216,7 +220,9 @@ class VersionsOutput(serializers.Serializer[Any]):
 
 class TasksInput(Input):
     tasks = serializers.ListField(child=serializers.DictField(), max_length=TASKS_MOST)
-    label_config = serializers.CharField(allow_blank=True, max_length=LONGEST)
+    label_config = serializers.CharField(
+        allow_blank=True, trim_whitespace=False, max_length=LONGEST
+    )
 
 
 class TaskResult(serializers.Serializer[Any]):

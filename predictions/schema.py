@@ -9,11 +9,14 @@ from typing import Any
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import conditional_page, require_safe
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 
 from predictions.access import Everybody
 
+# What text may be sent: NUL nowhere, and where something has to be said, more than blanks.
+TEXT, SAID = r"^[^\u0000]*$", r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
 SAFE = {"GET", "HEAD", "OPTIONS"}
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -35,6 +38,29 @@ class Schema(AutoSchema):
         queries = getattr(self.view, "queries", {})
         found = [queries[self.method]] if self.method in queries else []
         return found if self.method in SAFE else [*found, IDEMPOTENCY_KEY]
+
+
+class TextField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Text as it is taken in."""
+
+    target_class = "rest_framework.fields.CharField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        described: dict[str, Any] = auto_schema._map_serializer_field(
+            self.target, direction, bypass_extensions=True
+        )
+        if direction == "request":
+            described["pattern"] = TEXT if self.target.allow_blank else SAID
+        return {**described, "type": "string"}  # whoever asks adds that it may be null
+
+
+class JsonField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Anything, by its kinds: null is one of them only where it may be."""
+
+    target_class = "rest_framework.fields.JSONField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        return {"type": ["object", "array", "string", "number", "boolean"]}
 
 
 def one_spelling(endpoints: list[Any]) -> list[Any]:

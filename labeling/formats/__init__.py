@@ -92,6 +92,8 @@ def read_file(
     file.seek(0)
     start = file.read(512)
     file.seek(0)
+    if not start:
+        raise BadFile("The file is empty.")
     if start.startswith(ZIP):
         yield from read_zip(name, Archive(file, limits))
     elif start.startswith((IDX, GZIPPED)):

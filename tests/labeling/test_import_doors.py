@@ -74,8 +74,9 @@ class TestTheEndpoint:
         assert "import_digits" in answer.json()["error"]["message"]
         assert not Prediction.objects.exists()
 
-    def test_what_is_no_such_file_is_refused(self, ben: Client):
-        answer = ben.post(IMPORT, {"file": upload(b"\x7fELF\0\0\0\0", "x")})
+    @pytest.mark.parametrize("content", [b"\x7fELF\0\0\0\0", b""])
+    def test_what_is_no_such_file_is_refused(self, ben: Client, content: bytes):
+        answer = ben.post(IMPORT, {"file": upload(content, "x")})
         assert (answer.status_code, answer.json()["error"]["code"]) == (422, "bad_file")
         assert ben.post(IMPORT, {"file": "text"}).status_code == 400
 
