@@ -571,6 +571,7 @@ function showStage() {
   const item = items[0];
   const isNew = item !== showStage.item;
   showStage.item = item;
+  page.dataset.held = items.length;
   find("stage").hidden = find("why-line").hidden = !item;
   find("pad").hidden = !item && !done.length;
   find("pad").toggleAttribute("data-idle", !item); // only "Undo" makes sense

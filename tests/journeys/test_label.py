@@ -88,6 +88,11 @@ def waiting(browser: Browser) -> int:
     return int(browser.run("return document.querySelector('[data-label]').dataset.waiting ?? -1"))
 
 
+def held(browser: Browser) -> int:
+    """Items on the page, the one on screen among them."""
+    return int(browser.run("return document.querySelector('[data-label]').dataset.held ?? 0"))
+
+
 def events() -> dict[str, str]:
     """What the server keeps, by item; fails when an item was answered twice."""
     rows = LabelEvent.objects.filter(kind="label").values_list("prediction__public_id", "digit")
@@ -99,7 +104,11 @@ def events() -> dict[str, str]:
 def test_a_hundred_items_are_labeled_by_keyboard_alone(browser: Browser, ada: User) -> None:
     queue(100)
     browser.open(LABEL)
-    said = answer_all(browser, 100, digit_of)
+    said: dict[str, str] = {}
+    while len(said) < 100:
+        # Only a key that finds the next item there is measured; behind the last one there is none.
+        browser.wait(lambda: held(browser) >= min(100 - len(said), 2), "the next item to be held")
+        said.update(answer_all(browser, 1, digit_of))
     all_saved(browser)
     assert events() == said
     assert len(said) == 100
@@ -109,8 +118,7 @@ def test_a_hundred_items_are_labeled_by_keyboard_alone(browser: Browser, ada: Us
         "return performance.getEntriesByName('key-to-glyph').map(({duration}) => duration)"
     )
     print(f"key to next glyph in ms: {times}")  # `./run bench keys` holds them to 16 ms
-    # Only keys that found the next item there are measured; a busy machine may fall behind.
-    assert len(times) > 50
+    assert len(times) >= 99
     assert statistics.median(times) < 100  # no key waits for the server
 
 
