@@ -41,6 +41,13 @@ class MayReview(BasePermission):
         return request.user.has_perm("labeling.review_items")
 
 
+class MayCorrect(BasePermission):
+    message = "Acts on many labels at once need the role of an admin."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return request.user.has_perm("labeling.correct_in_bulk")
+
+
 class ItemOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     token = serializers.UUIDField(help_text="The hold; spent by the answer.")

@@ -7,21 +7,13 @@ from typing import Any
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.parsers import MultiPartParser
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from labeling.api import LabelView
+from labeling.api import LabelView, MayCorrect
 from labeling.imports import UPLOAD_MOST, take_in_upload
 from predictions.api import ErrorOutput
 from predictions.limits import BATCH_BODY_LIMIT
-
-
-class MayCorrect(BasePermission):
-    message = "Acts on many labels at once need the role of an admin."
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        return request.user.has_perm("labeling.correct_in_bulk")
 
 
 class ImportInput(serializers.Serializer[Any]):

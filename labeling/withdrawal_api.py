@@ -11,8 +11,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from labeling.api import LabelView
-from labeling.import_api import MayCorrect
+from labeling.api import LabelView, MayCorrect
 from labeling.withdrawal import withdraw
 from predictions.api import ErrorOutput
 from predictions.endpoints import Input
