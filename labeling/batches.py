@@ -20,7 +20,7 @@ from django.utils import timezone
 from labeling import arrivals, asks
 from labeling.decisions import Verdict, label_of, place_of
 from labeling.errors import AlreadyUndone, EmptySelection
-from labeling.intake import take_in
+from labeling.intake import take_in_chosen
 from labeling.models import Batch, Label, LabelEvent, QueueItem
 from labeling.standing import Past, standing
 from predictions.models import Prediction
@@ -49,6 +49,10 @@ NOT_OVERTAKEN = """NOT EXISTS (
   SELECT 1 FROM labeling_labelevent AS said JOIN labeling_batch AS b ON b.id = said.batch_id
   WHERE said.id = e.reverses_id AND b.undone_at IS NOT NULL)"""
 
+LOCKED = """
+SELECT prediction_id FROM labeling_queueitem WHERE prediction_id {among}
+ORDER BY prediction_id {lock}"""
+
 PAST = """
 SELECT id, kind, digit, is_unreadable, labeler_id, visitor, wants_second, is_gold, reverses_id,
   prediction_id, NULL
@@ -60,7 +64,6 @@ def correct(
     selection: QuerySet[Prediction], verdict: Verdict, *, by: User, chosen_by: dict[str, Any]
 ) -> Batch:
     """Correct everything selected, as one batch. An empty selection is declined, never widened."""
-    take_in()  # every prediction has its queue row before they are locked
     keys = locked_items(selection)
     if not keys:
         raise EmptySelection("Nothing is selected, so nothing was corrected.")
@@ -76,8 +79,24 @@ def correct(
 
 def locked_items(selection: QuerySet[Prediction]) -> list[int]:
     """The selection as it stands now. Decisions on these items wait for the batch, and see it."""
-    items = QueueItem.objects.filter(pk__in=selection.order_by().values("pk"))
-    return list(items.select_for_update().order_by("pk").values_list("pk", flat=True))
+    chosen = list(selection.order_by("pk").values_list("pk", flat=True))
+    keys = locked(chosen)
+    if waiting := sorted(set(chosen).difference(keys)):
+        take_in_chosen(waiting)
+        keys = locked(chosen)
+    return keys
+
+
+def locked(keys: list[int]) -> list[int]:
+    """Those of these items that are in the queue, theirs to change until the transaction ends.
+
+    They are named one by one: told only by what they are selected, PostgreSQL reads whole tables.
+    """
+    among, given = among_keys(keys)
+    lock = "FOR UPDATE" if connection.features.has_select_for_update else ""
+    with connection.cursor() as cursor:
+        cursor.execute(LOCKED.format(among=among, lock=lock), [given])
+        return [key for (key,) in cursor.fetchall()]
 
 
 def append_corrections(keys: list[int], verdict: Verdict, *, by: User, batch: Batch) -> int:

@@ -17,7 +17,6 @@ from labeling import batches
 from labeling.batches import AT_ONCE, adapted_time, adapted_uuid, among_keys, chunks, execute
 from labeling.decisions import Verdict
 from labeling.errors import EmptySelection
-from labeling.intake import take_in
 from labeling.models import Batch, LabelEvent
 from predictions.models import Prediction
 
@@ -70,7 +69,6 @@ def accept_feedback(
 
     Whoever gave feedback had seen the guess, so none of it enters the audit.
     """
-    take_in()
     count = selection.count()
     audits = selection.filter(is_audit=True).count()
     accepted = selection.filter(is_audit=False, feedback__isnull=False)
@@ -98,7 +96,6 @@ def correct_each(
     at: datetime | None = None,
 ) -> Batch:
     """Correct each prediction, by its key, to a verdict of its own."""
-    take_in()
     at = at or timezone.now()
     keys = sorted(verdicts)
     batch = Batch.objects.create(

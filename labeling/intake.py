@@ -9,10 +9,11 @@ their transactions end, not in the order of their keys.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from labeling.models import Gold, Intake, QueueItem, Stream
 from predictions.models import Feedback, Prediction
@@ -62,16 +63,26 @@ def take_in(look_back: int = LOOK_FAR_BACK) -> int:
     return taken
 
 
+def take_in_chosen(keys: Sequence[int]) -> None:
+    """Bring these predictions into the queue, wherever the mark stands."""
+    for start in range(0, len(keys), AT_ONCE):
+        enqueue(list(outside().filter(pk__in=keys[start : start + AT_ONCE])))
+
+
 def new_predictions(after: int) -> list[Prediction]:
-    return list(
+    return list(outside().filter(pk__gt=after)[:AT_ONCE])
+
+
+def outside() -> QuerySet[Prediction]:
+    """Predictions the queue knows nothing of yet."""
+    return (
         Prediction.objects.pictured()
-        .filter(pk__gt=after)
         .filter(~Exists(QueueItem.objects.filter(prediction=OuterRef("pk"))))
         .only(
             "is_audit", "audit_probability", "probabilities", "digit", "glyph_digest", "user",
             "visitor",
         )
-        .order_by("pk")[:AT_ONCE]
+        .order_by("pk")
     )  # fmt: skip
 
 
