@@ -25,6 +25,7 @@ graceful_timeout = 20  # seconds requests have to end when told to stop
 keepalive = 5  # seconds
 preload_app = False  # what runs threads must not be forked
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108  (memory, not disk)
+limit_request_line = 8190  # bytes, the most it takes; up to there refusals have the API's own shape
 forwarded_allow_ips = ""  # settings.py alone decides which proxy is believed
 control_socket_disable = True
 loglevel = env.text("LOG_LEVEL", "info").lower()

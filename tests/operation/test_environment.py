@@ -91,6 +91,17 @@ def test_a_database_address_may_hold_any_password(monkeypatch: pytest.MonkeyPatc
     assert read["OPTIONS"]["sslmode"] == "require"
 
 
+@pytest.mark.parametrize(
+    ("query", "asked"),
+    [("", env.FLASH), ("?options=", ""), ("?options=-c%20jit%3Doff", "-c jit=off")],
+)
+def test_what_postgresql_is_asked_for_can_be_said_otherwise_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch, query: str, asked: str
+) -> None:
+    monkeypatch.setenv("SOME_SETTING", f"postgres://ada@db.example.org/digits{query}")
+    assert env.database("SOME_SETTING", default=Path("here.sqlite3"))["OPTIONS"]["options"] == asked
+
+
 # -- the secret --------------------------------------------------------------------------------
 
 ASK = "import sys; from pathlib import Path; from config import env; "
