@@ -163,8 +163,8 @@ UNREACHABLE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-# PostgreSQL's own default of 4 is a disk's with moving heads: to look up 10,000 labels of 700,000 it
-# then reads all of them, in five times the time.
+# PostgreSQL's own default of 4 is a disk's with moving heads: to look up 10,000 labels of 700,000
+# it then reads all of them, in five times the time.
 FLASH = "-c random_page_cost=1.1"
 
 

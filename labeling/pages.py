@@ -27,7 +27,7 @@ from predictions.access import page_for
 from predictions.capture import give_feedback
 from predictions.errors import Declined
 from predictions.models import DIGITS, Prediction
-from predictions.visitors import COOKIE, make_owner, owner_of
+from predictions.visitors import make_owner, owner_of
 
 may_label = page_for("labeling.label_items")
 
@@ -169,5 +169,6 @@ def erase(request: HttpRequest) -> HttpResponse:
     erased = erase_owner(owner_of(request))
     messages.success(request, f"{erased:,} drawing{'' if erased == 1 else 's'} erased, for good.")
     response = redirect("predictions:history")
-    response.delete_cookie(COOKIE, samesite="Lax")  # the next drawing is by somebody new
+    # The next drawing is by somebody new.
+    response.delete_cookie(settings.VISITOR_COOKIE_NAME, samesite="Lax")
     return response

@@ -10,7 +10,6 @@ from django.conf import settings
 from django.core.signing import BadSignature
 from django.http import HttpRequest, HttpResponse
 
-COOKIE = "visitor"
 NEW_VISITOR = "inkloop.new_visitor"  # key in the request's environment, for the middleware below
 COOKIE_AGE = 365 * 24 * 3600  # seconds
 
@@ -38,10 +37,10 @@ def make_owner(request: HttpRequest) -> Owner:
 
 
 def visitor_of(request: HttpRequest) -> uuid.UUID | None:
-    if COOKIE not in request.COOKIES:
+    if settings.VISITOR_COOKIE_NAME not in request.COOKIES:
         return None
     try:
-        return uuid.UUID(request.get_signed_cookie(COOKIE))
+        return uuid.UUID(request.get_signed_cookie(settings.VISITOR_COOKIE_NAME))
     except (BadSignature, ValueError):
         return None
 
@@ -56,7 +55,7 @@ class VisitorMiddleware:
         response = self.get_response(request)
         if visitor := request.META.get(NEW_VISITOR):
             response.set_signed_cookie(
-                COOKIE,
+                settings.VISITOR_COOKIE_NAME,
                 str(visitor),
                 max_age=COOKIE_AGE,
                 httponly=True,

@@ -9,6 +9,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -21,7 +22,6 @@ from labeling.models import Gold, Label, LabelEvent, QueueItem
 from labeling.rebuild import rebuild
 from labeling.suspicion import suspects
 from predictions.models import Drawing, Feedback, Prediction
-from predictions.visitors import COOKIE
 from tests.factories import data_url, make_ada, make_feedback, make_live, make_prediction, make_user
 from training.judging import settled_labels
 from training.snapshots import choose, default_rule
@@ -78,7 +78,7 @@ def test_a_visitor_erases_everything_of_their_own_and_nothing_of_others(client: 
     assert Drawing.objects.count() == 1
     assert Feedback.objects.get().visitor is None
     assert not Prediction.objects.filter(visitor=visitor).exists()
-    assert client.cookies[COOKIE].value == ""
+    assert client.cookies[settings.VISITOR_COOKIE_NAME].value == ""
     assert Prediction.objects.count() == 2  # that something was read stays counted
 
 
