@@ -15,7 +15,7 @@ from tests.operation.installation import plain_environment
 
 APPS = ["predictions", "labeling", "training", "dashboard"]  # lowest first
 PURE = [
-    *(f"predictions/{name}.py" for name in ("drawn", "glyph", "images")),
+    *(f"predictions/{name}.py" for name in ("drawn", "glyph", "images", "ink")),
     *(f"training/{name}.py" for name in ("checks", "comparison", "gate", "lifeline")),
 ]
 PURE_FOLDERS = ["training/engine"]
