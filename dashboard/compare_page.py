@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_not_required
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -19,13 +19,12 @@ from django.views.decorators.http import require_safe
 from dashboard import figures
 from dashboard.choices import Select, digits, known_months, select
 from dashboard.compare import Comparison, of_months, of_versions
-from dashboard.data import is_known, single
+from dashboard.data import answered, refused, single
 from dashboard.figure import Column, Figure, share_cells, share_columns
 from dashboard.filters import Filters, UnknownFilter, one_of, read_month, read_version
 from dashboard.models import ReplayCell, ReplayItem, ReplayReading
 from dashboard.pages import SEE_DRAWINGS, context_of, no_such_view
 from predictions.models import ModelVersion, Prediction
-from predictions.refusals import error_body
 
 MONTHS, VERSIONS = "months", "versions"
 EXAMPLES = 8  # of each kind
@@ -113,24 +112,18 @@ def compare(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @require_safe
-def data(request: HttpRequest, form: str) -> HttpResponse:
-    """The bars as JSON and CSV; 304 while nothing they rest on has changed."""
+def data(request: HttpRequest, form: str) -> HttpResponseBase:
+    """The bars as JSON and CSV."""
     try:
         which = WhichTwo.parse(single(request))
     except UnknownFilter as unknown:
-        said = error_body(unknown.code, str(unknown), {unknown.name: [str(unknown)]})
-        return JsonResponse(said, status=400)
+        return refused(unknown)
     counted = figures.as_of("replay", Filters())
     text = f"compare?{which.as_query()}.{form} {counted} {figures.edition()}"
     etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache"}  # kept, but asked about each time
-    if is_known(request, etag):
-        return HttpResponse(status=304, headers=headers)
-    made = replace(figure_of(which, which.compared()), as_of=counted)
-    if form == "csv":
-        headers["Content-Disposition"] = 'attachment; filename="compare.csv"'
-        return HttpResponse(made.as_csv(), content_type="text/csv; charset=utf-8", headers=headers)
-    return JsonResponse(made.as_json(), headers=headers)
+    return answered(
+        request, form, etag, lambda: replace(figure_of(which, which.compared()), as_of=counted)
+    )
 
 
 def figure_of(which: WhichTwo, found: Comparison | None) -> Figure:

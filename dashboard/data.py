@@ -2,37 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from django.contrib.auth.decorators import login_not_required
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.utils.http import parse_etags
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
 from dashboard import figures
-from dashboard.filters import Filters, UnknownFilter
+from dashboard.figure import Figure
+from dashboard.filters import Filters, UnknownFilter, UnmetFilter
 from predictions.refusals import error_body
 
 
 @login_not_required
 @require_safe
-def figure(request: HttpRequest, name: str, form: str) -> HttpResponse:
-    """One figure; 304 while nothing it rests on has changed."""
+def figure(request: HttpRequest, name: str, form: str) -> HttpResponseBase:
     if name not in figures.FIGURES:
         raise Http404
     try:
         filters = Filters.parse(single(request))
         counted = figures.as_of(name, filters)
     except UnknownFilter as unknown:
-        said = error_body(unknown.code, str(unknown), {unknown.name: [str(unknown)]})
-        return JsonResponse(said, status=400)
+        return refused(unknown)
     etag = figures.etag(name, filters, form, counted)
+    return answered(request, form, etag, lambda: figures.make(name, filters, counted))
+
+
+def refused(unknown: UnknownFilter) -> HttpResponse:
+    said = error_body(unknown.code, str(unknown), {unknown.name: [str(unknown)]})
+    return JsonResponse(said, status=409 if isinstance(unknown, UnmetFilter) else 400)
+
+
+def answered(
+    request: HttpRequest, form: str, etag: str, make: Callable[[], Figure]
+) -> HttpResponseBase:
+    """One figure; 304 while nothing it rests on has changed."""
     headers = {"ETag": etag, "Cache-Control": "no-cache"}  # kept, but asked about each time
-    if is_known(request, etag):
-        return HttpResponse(status=304, headers=headers)
-    made = figures.make(name, filters, counted)
+    if unchanged := unchanged_since(request, headers):
+        return unchanged
+    made = make()
     if form == "csv":
-        headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+        headers["Content-Disposition"] = f'attachment; filename="{made.name}.csv"'
         return HttpResponse(made.as_csv(), content_type="text/csv; charset=utf-8", headers=headers)
     return JsonResponse(made.as_json(), headers=headers)
+
+
+def unchanged_since(request: HttpRequest, headers: Mapping[str, str]) -> HttpResponseBase | None:
+    """The 304, headers and all, for whoever has what these headers name."""
+    known = HttpResponse(headers=headers)
+    found = get_conditional_response(request, etag=headers["ETag"], response=known)
+    return None if found is known else found
 
 
 def single(request: HttpRequest) -> dict[str, str]:
@@ -41,8 +61,3 @@ def single(request: HttpRequest) -> dict[str, str]:
         if len(said) > 1:
             raise UnknownFilter(name, f"{name} is given more than once.")
     return request.GET.dict()
-
-
-def is_known(request: HttpRequest, etag: str) -> bool:
-    known = parse_etags(request.headers.get("If-None-Match", ""))
-    return etag in [each.removeprefix("W/") for each in known] or "*" in known

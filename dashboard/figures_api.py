@@ -6,13 +6,13 @@ from typing import Any, get_args
 
 from django.http import Http404, HttpResponseBase
 from django.urls import reverse
-from django.utils.cache import get_conditional_response
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dashboard import figures
+from dashboard.data import unchanged_since
 from dashboard.figure import Kind
 from dashboard.filters import (
     LONGEST_NAME,
@@ -119,8 +119,7 @@ class FigureView(Endpoint):
         except UnknownFilter as unknown:
             raise serializers.ValidationError({unknown.name: [str(unknown)]}) from unknown
         tag = figures.etag(name, filters, "api", counted)
-        unchanged = get_conditional_response(request._request, etag=tag)
-        if unchanged is not None:
-            return unchanged
         headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+        if unchanged := unchanged_since(request._request, headers):
+            return unchanged
         return Response(figures.make(name, filters, counted).as_json(), headers=headers)
