@@ -31,4 +31,10 @@ class DashboardConfig(AppConfig):
             "schedule_type": "C",
             "cron": "45 4 * * *",
         },
+        {
+            "name": "watch accuracy",
+            "func": "dashboard.tasks.watch_accuracy",
+            "schedule_type": "C",
+            "cron": "0 5 * * *",
+        },
     ]

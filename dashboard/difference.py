@@ -15,7 +15,7 @@ from dashboard.figure import Share
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How much higher the second share is, with its 95 % interval."""
+    """How much higher the second share is, with an interval as sure as those of the shares."""
 
     value: float
     low: float

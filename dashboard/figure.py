@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, Literal
 
-from training.engine.evaluate import wilson
+from training.engine.evaluate import Z95, wilson
 
 Kind = Literal["text", "month", "day", "digit", "version", "count", "share", "number", "yesno"]
 ENOUGH: Final = 30  # labels; a share of fewer is shown gray
@@ -45,15 +45,15 @@ def share_cells(right: int, n: int, *, of: Share | None = None) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share of 1 with its 95 % interval."""
+    """A share of 1 with its interval, 95 % unless told."""
 
     value: float
     low: float
     high: float
 
     @classmethod
-    def of(cls, right: float, n: float) -> Share:
-        return cls(right / n, *wilson(right, n))
+    def of(cls, right: float, n: float, z: float = Z95) -> Share:
+        return cls(right / n, *wilson(right, n, z))
 
 
 @dataclass(frozen=True, slots=True)

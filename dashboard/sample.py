@@ -18,6 +18,7 @@ import numpy as np
 from dashboard.axes import DIGITS, LABELS, UNLABELED, UNREADABLE
 from dashboard.fields import Counts
 from dashboard.figure import Share
+from training.engine.evaluate import Z95
 
 
 class Part(NamedTuple):
@@ -87,12 +88,15 @@ class Sample:
 
     @property
     def share(self) -> Share | None:
+        return self.share_within(Z95)
+
+    def share_within(self, z: float) -> Share | None:
         """Weighted where chances differ; None without a readable label."""
         told = {chance: stratum for chance, stratum in self.strata.items() if stratum.n}
         if not told:
             return None
         if len(told) == 1 or 0 in told:  # nothing to weight, or nothing known to weight by
-            return Share.of(self.right, self.n)
+            return Share.of(self.right, self.n, z)
         weights = {
             chance: stratum.drawings / chance / stratum.labeled for chance, stratum in told.items()
         }
@@ -100,7 +104,7 @@ class Sample:
         right = sum(weights[chance] * stratum.right for chance, stratum in told.items())
         squares = sum(weights[chance] ** 2 * stratum.n for chance, stratum in told.items())
         effective = total**2 / squares
-        return Share.of(min(right / total, 1.0) * effective, effective)
+        return Share.of(min(right / total, 1.0) * effective, effective, z)
 
     @property
     def is_weighted(self) -> bool:

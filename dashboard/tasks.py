@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils import timezone
 from django_q.tasks import async_task
 
 from dashboard import clusters
 from dashboard import replay as replays
+from dashboard.alarm import RECENT, fallen
+from dashboard.counting import catch_up
 from predictions.errors import Declined
+from training.models import Message
+from training.outbox import tell
 from training.promotion import live_version
 
 COUNT_FOR = 45.0  # seconds; the next job goes on
@@ -17,8 +22,6 @@ CHECK_FOR = 200.0  # seconds; a worker's job may take 300
 
 def count() -> dict[str, Any]:
     """Bring the cube up to date with what was captured and labeled."""
-    from dashboard.counting import catch_up
-
     at = catch_up(seconds=COUNT_FOR)
     return {"prediction": at.prediction, "event": at.event}
 
@@ -57,6 +60,20 @@ def digit_map() -> dict[str, Any]:
     if version is None or not clusters.is_due():
         return {"made": False}
     return {"made": True, "version": version.name, "exit": clusters.make_apart(version)}
+
+
+def watch_accuracy() -> dict[str, Any]:
+    """Every night: a fall is told, and not again before other drawings speak of it."""
+    catch_up()
+    today = timezone.localdate()
+    fall = fallen(today)
+    if fall is None:
+        return {"fell": False}
+    known = Message.objects.filter(
+        kind=Message.Kind.FELL, happened_at__gte=timezone.now() - RECENT
+    ).exists()
+    said = 0 if known else tell(Message.Kind.FELL, f"accuracy up to {today}", fall.as_json())
+    return {"fell": True, "told": said, **fall.as_json()}
 
 
 def recount_replay() -> dict[str, Any]:

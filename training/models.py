@@ -216,6 +216,7 @@ class Message(models.Model):
         ROLLED_BACK = "version.rolled_back", "a version was taken back"
         UNDONE = "labels.undone", "a batch of labels was taken back"
         THRESHOLD = "labels.threshold", "enough new labels for a run"
+        FELL = "accuracy.fell", "accuracy fell"
 
     public_id = models.UUIDField(default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=20, choices=Kind)

@@ -110,11 +110,14 @@ def tell_undone_batches() -> int:
     """Labeling knows no outbox: a batch's own row, written with the undo, is what is read here."""
     told = 0
     since = timezone.now() - LOOK_BACK
-    for batch in Batch.objects.filter(undone_at__gte=since).select_related("undone_by"):
+    withdrawn = Q(kind=Batch.Kind.WITHDRAWAL, made_at__gte=since)
+    undone = Q(undone_at__gte=since) & ~Q(kind=Batch.Kind.WITHDRAWAL)  # which gives labels back
+    for batch in Batch.objects.filter(withdrawn | undone).select_related("made_by", "undone_by"):
         subject = f"batch {batch.pk}"
         if Message.objects.filter(kind=Message.Kind.UNDONE, subject=subject).exists():
             continue
-        by = batch.undone_by.get_username() if batch.undone_by else None
+        person = batch.made_by if batch.kind == Batch.Kind.WITHDRAWAL else batch.undone_by
+        by = person.get_username() if person else None
         data = {"batch": str(batch.pk), "kind": batch.kind, "labels": batch.count, "by": by}
         told += tell(Message.Kind.UNDONE, subject, data)
     return told

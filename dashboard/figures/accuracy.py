@@ -105,12 +105,7 @@ def by_digit(filters: Filters) -> Figure:
 
 def by_day(filters: Filters) -> Figure:
     """Accuracy day by day: few labels each, so wide intervals; promotions are marks on it."""
-    samples: defaultdict[date, Sample] = defaultdict(Sample)
-    rows = months(filters, "days", stream=Stream.AUDIT)
-    for (month, chance), counts in totals(rows, "days").items():
-        for day, part in zip(days_of(month), parts(counts, filters.digit), strict=False):
-            if part.drawings:
-                samples[day].add(chance, part)
+    samples = daily(filters)
     labeled = {day: sample for day, sample in samples.items() if sample.n}
     listed = every_day(labeled)
     return Figure(
@@ -180,6 +175,16 @@ def true_by_predicted(filters: Filters) -> Figure:
 
 
 # -- samples ------------------------------------------------------------------------------------
+
+
+def daily(filters: Filters) -> defaultdict[date, Sample]:
+    samples: defaultdict[date, Sample] = defaultdict(Sample)
+    rows = months(filters, "days", stream=Stream.AUDIT)
+    for (month, chance), counts in totals(rows, "days").items():
+        for day, part in zip(days_of(month), parts(counts, filters.digit), strict=False):
+            if part.drawings:
+                samples[day].add(chance, part)
+    return samples
 
 
 def monthly(filters: Filters) -> defaultdict[date, Sample]:

@@ -189,6 +189,16 @@ class TestTheOutbox:
         tasks.every_minute()
         assert Message.objects.get().data["labels"] == 12
 
+    def test_a_withdrawal_takes_labels_back_and_its_undo_does_not(self, endpoint: Endpoint):
+        batch = Batch.objects.create(kind="withdrawal", made_by=make_user("ada"), count=12)
+        tasks.every_minute()
+        assert Message.objects.get().data == {
+            "batch": str(batch.pk), "kind": "withdrawal", "labels": 12, "by": "ada",
+        }  # fmt: skip
+        Batch.objects.filter(pk=batch.pk).update(undone_at=timezone.now())
+        tasks.every_minute()
+        assert Message.objects.count() == 1
+
     def test_an_endpoint_that_is_switched_off_is_told_nothing(self, endpoint: Endpoint):
         Endpoint.objects.update(is_active=False)
         assert outbox.tell(Message.Kind.RUN, "run 1", {}) == 0

@@ -13,11 +13,11 @@ Z95 = 1.959964  # standard deviations that hold 95 % of a normal distribution
 BINS = 15  # of confidence, equally wide
 
 
-def wilson(right: float, n: float) -> tuple[float, float]:
-    """The 95 % interval of a share; honest also near 0 and 1 and for small n."""
-    p, z2 = right / n, Z95**2
+def wilson(right: float, n: float, z: float = Z95) -> tuple[float, float]:
+    """The interval of a share, 95 % unless told; honest also near 0 and 1 and for small n."""
+    p, z2 = right / n, z**2
     middle = p + z2 / (2 * n)
-    reach = Z95 * math.sqrt(p * (1 - p) / n + z2 / (4 * n**2))
+    reach = z * math.sqrt(p * (1 - p) / n + z2 / (4 * n**2))
     whole = 1 + z2 / n
     low, high = (middle - reach) / whole, (middle + reach) / whole
     return min(p, max(0.0, low)), max(p, min(1.0, high))  # rounding must not lose p
