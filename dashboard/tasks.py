@@ -64,7 +64,7 @@ def digit_map() -> dict[str, Any]:
 
 def watch_accuracy() -> dict[str, Any]:
     """Every night: a fall is told, and not again before other drawings speak of it."""
-    catch_up()
+    catch_up(seconds=COUNT_FOR)
     today = timezone.localdate()
     fall = fallen(today)
     if fall is None:

@@ -4,15 +4,25 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('training', '0005_endpoints_and_messages'),
+        ("training", "0005_endpoints_and_messages"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='message',
-            name='kind',
-            field=models.CharField(choices=[('run.finished', 'a run finished'), ('gate.verdict', 'the gate judged'), ('version.promoted', 'a version went live'), ('version.rolled_back', 'a version was taken back'), ('labels.undone', 'a batch of labels was taken back'), ('labels.threshold', 'enough new labels for a run'), ('accuracy.fell', 'accuracy fell')], max_length=20),
+            model_name="message",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("run.finished", "a run finished"),
+                    ("gate.verdict", "the gate judged"),
+                    ("version.promoted", "a version went live"),
+                    ("version.rolled_back", "a version was taken back"),
+                    ("labels.undone", "a batch of labels was taken back"),
+                    ("labels.threshold", "enough new labels for a run"),
+                    ("accuracy.fell", "accuracy fell"),
+                ],
+                max_length=20,
+            ),
         ),
     ]
