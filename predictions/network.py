@@ -102,7 +102,7 @@ def check_shapes(network: Network) -> None:
 def check_canary(network: Network, canary: dict[str, Any]) -> None:
     """Stored inputs must give the stored outputs: catches what a digest cannot."""
     glyphs = np.stack([glyph_from_base64(text) for text in canary["glyphs"]])
-    expected = np.asarray(canary["probabilities"], dtype=np.float32)  # (10, 10)
+    expected = np.asarray(canary["probabilities"], dtype=np.float32)  # (N, 10)
     got, _ = network.run(glyphs)
     if np.abs(got - expected).max() > CANARY_TOLERANCE:
         raise UnsoundWeights("The network does not say what it said when it was registered.")

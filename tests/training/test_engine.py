@@ -122,6 +122,11 @@ def test_the_canary_holds_one_glyph_of_each_digit(trained: Reader, ten: Digits) 
     assert np.allclose(np.sum(canary["probabilities"], axis=1), 1, atol=1e-5)
 
 
+def test_a_digit_that_was_not_held_out_is_left_out_of_the_canary(trained: Reader, ten: Digits):
+    canary = export.canary_of(export.onnx_of(trained, 1.0), ten[ten.labels != 4])
+    assert (len(canary["glyphs"]), len(canary["probabilities"])) == (9, 9)
+
+
 def test_the_network_stays_within_its_size() -> None:
     network = Reader()
     assert network.parameters_count <= 200_000

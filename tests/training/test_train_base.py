@@ -37,18 +37,9 @@ def data(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Path
         path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()
     }
     monkeypatch.setattr(mnist, "SHA256", digests)
-    # The canary takes one glyph of each digit from the ten held out of so few.
-    monkeypatch.setattr(base, "canary_of", lambda content, digits: canary_of_any(content))
     monkeypatch.setattr(base, "FULL", TINY)
     monkeypatch.setattr(base, "QUICK", replace(TINY, epochs=1))
     return tmp_path
-
-
-def canary_of_any(content: bytes) -> dict[str, Any]:
-    return real_canary_of(content, written_digits(10, seed=1))
-
-
-real_canary_of = base.canary_of
 
 
 def test_a_base_version_is_trained_and_registered_as_a_candidate(

@@ -156,9 +156,9 @@ def prove_equal(network: Reader, temperature: float, content: bytes, digits: Dig
 
 
 def canary_of(content: bytes, digits: Digits) -> dict[str, Any]:
-    """One glyph of each digit with what the served network says of it."""
-    first = torch.stack([(digits.labels == digit).nonzero()[0, 0] for digit in range(10)])
-    glyphs = digits.glyphs[first]
+    """One glyph of each digit there is, with what the served network says of it."""
+    places = [(digits.labels == digit).nonzero() for digit in range(10)]
+    glyphs = digits.glyphs[torch.stack([place[0, 0] for place in places if len(place)])]
     probabilities = read_by(content, glyphs)["probabilities"]
     return {
         "glyphs": [base64.b64encode(glyph.numpy().tobytes()).decode() for glyph in glyphs],
