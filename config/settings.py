@@ -68,7 +68,10 @@ TOKEN_SCOPES: dict[str, list[str]] = {
 # Learning: what a run takes, the gate's thresholds that differ from training.checks.Bounds, and who
 # obeys its verdict.
 LABELS_PER_RUN = env.whole("LABELS_PER_RUN", default=500, least=1, most=1_000_000)
-SNAPSHOT_SOURCE_SHARE = env.fraction("SNAPSHOT_SOURCE_SHARE", default=0.2)
+# Where everybody is believed nobody has to be kept from teaching too much.
+SNAPSHOT_SOURCE_SHARE = env.fraction(
+    "SNAPSHOT_SOURCE_SHARE", default=1.0 if TRUST_FEEDBACK else 0.2
+)
 SNAPSHOT_GLYPH_COPIES = 1
 TRAINING_THREADS = env.whole("TRAINING_THREADS", default=2, least=1, most=64)
 GATE_BOUNDS: dict[str, Any] = {}

@@ -18,6 +18,7 @@ from labeling.decisions import Verdict, decide
 from labeling.intake import take_in
 from labeling.models import Label, LabelEvent, QueueItem
 from predictions.models import Prediction
+from predictions.sides import teaching_visitor
 from tests.factories import make_ada, make_ben, make_cy, make_feedback, make_prediction, make_user
 
 pytestmark = pytest.mark.django_db
@@ -334,7 +335,7 @@ def test_the_form_of_a_prediction_makes_a_label_of_a_trusted_word(
     client: Client, settings: Any
 ) -> None:
     settings.TRUST_FEEDBACK = False
-    prediction = make_prediction(digit=7)
+    prediction = make_prediction(digit=7, visitor=teaching_visitor())
     page = client.post(f"/predictions/{prediction.public_id}/", {"said": "4"}, follow=True)
     assert "Saved as a label." in page.content.decode()
     assert Label.objects.get().digit == prediction.feedback.digit == 4
