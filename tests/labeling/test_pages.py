@@ -361,7 +361,7 @@ def test_in_a_one_person_install_everybodys_word_is_a_label(
     settings.TRUST_FEEDBACK = True
     answers = []
     for digit in (4, None):
-        prediction = make_prediction()
+        prediction = make_prediction(visitor=teaching_visitor())
         url = f"/api/v1/predictions/{prediction.public_id}/feedback/"
         answers.append(Client().post(url, {"digit": digit}, "application/json").json())
     assert [answer["label"] for answer in answers] == [True, True]
