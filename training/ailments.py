@@ -19,6 +19,7 @@ from predictions.health import NEVER, WORKERS_SEEN_WITHIN, clusters, fault_of
 from predictions.models import WorkerBeat
 from training.mnist import missing
 from training.models import Backup, Run
+from training.retrain import LEAST_LABELS
 from training.schedules import SCHEDULES
 
 WEDGED = timedelta(minutes=15)  # a job that could be taken and is not
@@ -125,7 +126,8 @@ def runs() -> Iterator[Finding]:
 
 @examines()
 def replay() -> Iterator[Finding]:
-    if labels_to_learn_from() >= settings.LABELS_PER_RUN and missing(Path(settings.MNIST_DIR)):
+    enough = min(LEAST_LABELS, settings.LABELS_PER_RUN)  # of which the schedule makes a run
+    if labels_to_learn_from() >= enough and missing(Path(settings.MNIST_DIR)):
         yield attention(
             "mnist_missing",
             f"Enough labels wait for a run, and MNIST is not in {settings.MNIST_DIR}.",
