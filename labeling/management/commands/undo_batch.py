@@ -16,8 +16,8 @@ SHOWN = 20
 
 class Command(TellingCommand):
     help = (
-        "Take a batch of labels back: a correction, a grid, an import, or a withdrawal (which gives "
-        f"them back). Without an id it lists the last {SHOWN} batches. "
+        "Take a batch of labels back: a correction, a grid, an import, or a withdrawal (its "
+        f"labels come again). Without an id it lists the last {SHOWN} batches. "
         "Exit code 1 when there is none of that id, or it was taken back before."
     )
 
