@@ -51,7 +51,9 @@ PREVIEWS_PER_MINUTE = env.whole(
 # Who is believed at once: on a one-person install everybody, elsewhere labelers alone.
 TRUST_FEEDBACK = env.flag("TRUST_FEEDBACK", default=not PUBLIC)
 # Labeling: how often each stream is drawn from while it has items.
-QUEUE_MIX = {"audit": 30, "second": 25, "review": 15, "feedback": 15, "unsure": 15}
+QUEUE_MIX = env.weights(
+    "QUEUE_MIX", default={"audit": 30, "second": 25, "review": 15, "feedback": 15, "unsure": 15}
+)
 SHOW_GUESSES = env.flag("SHOW_GUESSES", default=False)  # verify mode; audits stay blind
 GOLD_RATE = env.fraction("GOLD_RATE", default=0.05)  # share of items whose answer is known
 SECOND_OPINION_RATE = env.fraction("SECOND_OPINION_RATE", default=0.05)  # by lot
