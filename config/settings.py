@@ -293,6 +293,7 @@ SPECTACULAR_SETTINGS = {
         "predictions.examples.add_examples",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "BatchKind": "labeling.models.Batch.Kind",
         "LabelEventKind": "labeling.models.LabelEvent.Kind",
         "PromotionKind": "training.models.Promotion.Kind",
         "RunState": "training.models.Run.State",
