@@ -30,7 +30,7 @@ PUBLIC = (
     "/nowhere",
 )
 SIGNED_IN = ("/", "/predictions/", "/accounts/password/", "/accounts/password/done/",
-             "/review/withdrawals/")  # fmt: skip
+             "/review/withdrawals/", "/label/answers/")  # fmt: skip
 ADMIN = (
     "/admin/",
     "/admin/predictions/prediction/",
