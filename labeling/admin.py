@@ -65,7 +65,7 @@ class LabelEventInline(TabularInline):
     @admin.display(description="event")
     def event(self, event: LabelEvent) -> str:
         address = reverse("admin:labeling_labelevent_change", args=[event.pk])
-        return format_html('<a href="{}">{}</a>', address, event.pk)
+        return format_html('<a class="text-link" href="{}">{}</a>', address, event.pk)
 
     @admin.display(description="said")
     def said(self, event: LabelEvent) -> str:
@@ -77,7 +77,8 @@ class LabelEventInline(TabularInline):
 
     @admin.display(description="on")
     def at(self, event: LabelEvent) -> str:
-        return f"{timezone.localtime(event.created_at):%Y-%m-%d %H:%M:%S}"
+        at = f"{timezone.localtime(event.created_at):%Y-%m-%d %H:%M:%S}"
+        return format_html('<span class="whitespace-nowrap">{}</span>', at)
 
     @admin.display(description="time taken")
     def took(self, event: LabelEvent) -> str:
@@ -127,7 +128,7 @@ class LabeledPredictionAdmin(SavedViewsMixin, PredictionAdmin):
             return "none"
         opinions = f"{label.opinions} opinion{'' if label.opinions == 1 else 's'}"
         address = reverse("admin:labeling_label_change", args=[label.pk])
-        return format_html('<a href="{}">{}</a>, {}', address, label, opinions)
+        return format_html('<a class="text-link" href="{}">{}</a>, {}', address, label, opinions)
 
     @admin.display(description="visitor said")
     def visitor_said(self, prediction: Prediction) -> str:
