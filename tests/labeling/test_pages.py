@@ -146,6 +146,25 @@ def test_the_guess_is_hidden_until_the_setting_shows_it(client: Client, settings
     assert 'name="guess_shown" value="on"' in page
 
 
+@pytest.mark.parametrize("stream", ["second", "review"])
+def test_another_look_is_blind_on_the_page_as_in_the_api(
+    client: Client, settings: Any, stream: str
+) -> None:
+    settings.SHOW_GUESSES = True
+    queue(2, digit=9)
+    held = held_of(press(client, "next"))
+    QueueItem.objects.filter(prediction__public_id=held["item"]).update(stream=stream)
+
+    page = client.get(LABEL, held).content.decode()
+    assert "The model says <b data-guess></b>" in page
+    assert "guess_shown" not in page
+    asked = {"count": 2, "holding": []}
+    answer = client.post("/api/v1/labels/next/", asked, content_type="application/json")
+    guesses = {item["id"]: item["guess"] for item in answer.json()["items"]}
+    assert guesses.pop(held["item"]) is None
+    assert list(guesses.values()) == [9]
+
+
 def test_nonsense_is_refused_without_a_trace(client: Client) -> None:
     queue()
     for fields in ({}, {"said": "12"}, {"said": "4"}, {"said": "4", "item": "x", "token": "y"}):
