@@ -143,18 +143,18 @@ def collect(versions: Iterable[ModelVersion]) -> Iterator[Judged]:
         yield base
 
 
-def settled_labels() -> LabelQuerySet:
-    """The newest first, of people who are believed.
+def standing_labels() -> LabelQuerySet:
+    """As they stand, settled or not; the newest first, of people who are believed.
 
-    Gold is known to labelers by heart, unreadable is no digit, and whoever was withdrawn from
-    learning does not judge what was learned either.
+    A label that contradicts a confident version waits for a second opinion: were only settled ones
+    taken, the confident errors of whichever version was live would be left out, and it would look
+    better than it is. Unreadable is no digit, and whoever was withdrawn from learning does not
+    judge what was learned either.
     """
     rule = default_rule()
     return (
-        Label.objects.settled()
-        .readable()
+        Label.objects.readable()
         .pictured()
-        .filter(prediction__gold__isnull=True)
         .exclude(event__labeler__in=rule.without_labelers)
         .exclude(prediction__visitor__in=rule.without_visitors)
         .select_related("prediction")
@@ -172,14 +172,15 @@ def settled_labels() -> LabelQuerySet:
 
 
 def holdout(seen: set[uuid.UUID]) -> Iterator[Label]:
-    """Settled labels on drawings by people who only judge; of equal glyphs the newest."""
-    rows = settled_labels().filter(prediction__is_audit=False).iterator()
-    judging = (row for row in rows if judges(row.prediction))
+    """Labels on drawings by people who only judge; no gold; of equal glyphs the newest."""
+    rows = standing_labels().filter(prediction__is_audit=False, prediction__gold__isnull=True)
+    judging = (row for row in rows.iterator() if judges(row.prediction))
     return first_of_each_glyph(judging, seen, MOST_HOLDOUT)
 
 
 def audits(seen: set[uuid.UUID]) -> Iterator[Label]:
-    return first_of_each_glyph(settled_labels().audited().iterator(), seen, MOST_AUDITS)
+    """The same items as on the dashboard, gold among them: it was made of agreeing opinions."""
+    return first_of_each_glyph(standing_labels().audited().iterator(), seen, MOST_AUDITS)
 
 
 def first_of_each_glyph(rows: Iterable[Label], seen: set[uuid.UUID], most: int) -> Iterator[Label]:
