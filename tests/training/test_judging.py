@@ -150,6 +150,23 @@ class TestWhatJudges:
         make_label(5, visitor=drawer)
         assert sorted(collected()["holdout"].labels.tolist()) == [2, 4]
 
+    @pytest.mark.parametrize("is_audit", [True, False])
+    def test_nobody_who_was_withdrawn_though_others_agreed_with_them(self, is_audit: bool):
+        eve, ada = make_user("eve"), make_user("ada")
+        rule = {"without_labelers": [eve.pk], "without_visitors": []}
+        Snapshot.objects.create(digest="x", rule=rule, count=0, counts={})
+        shared, refuted = (make_label(digit, is_audit=is_audit) for digit in (1, 2))
+        LabelEvent.objects.update(labeler=eve)
+        for label, digit in ((shared, 1), (refuted, 4)):
+            label.event = LabelEvent.objects.create(
+                prediction=label.prediction, kind="label" if digit == 1 else "settle",
+                digit=digit, labeler=ada,
+            )  # fmt: skip
+            label.digit = digit
+            label.save()
+        judging = [each for each in collected().values() if len(each.labels)]
+        assert [each.labels.tolist() for each in judging] == [[4]]
+
     def test_the_glyphs_are_those_that_were_captured(self):
         wanted = some_glyph(5)
         make_label(3, glyph=wanted)
