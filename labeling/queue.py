@@ -137,6 +137,7 @@ class Candidate:
     confidence: float
     is_audit: bool
     wanted: str = ""
+    wish_rank: float = 0.0  # among what is wanted; smallest first
 
     def held(self, token: uuid.UUID) -> Held:
         return Held(
@@ -201,7 +202,7 @@ OWN = """
 CANDIDATES = """
 SELECT q.prediction_id, q.stream, q.score, q.selection_probability, q.owner_key,
   (q.leased_until > {now} AND q.holder_id = %(labeler)s) AS is_own,
-  arm.is_gold, p.public_id, p.glyph, p.digit, p.confidence, p.is_audit, wish.why
+  arm.is_gold, p.public_id, p.glyph, p.digit, p.confidence, p.is_audit, wish.why, wish.rank
 FROM ({arms}) AS arm JOIN labeling_queueitem AS q ON q.prediction_id = arm.prediction_id
 JOIN predictions_prediction AS p ON p.id = q.prediction_id
 LEFT JOIN labeling_wanted AS wish ON wish.prediction_id = q.prediction_id
@@ -250,10 +251,10 @@ def candidate_from(row: tuple) -> Candidate:
     key, stream, score, probability, owner, own, known, public_id, glyph, *rest = row
     if not isinstance(public_id, uuid.UUID):
         public_id = uuid.UUID(public_id)
-    digit, confidence, audit, wanted = rest
+    digit, confidence, audit, wanted, wish_rank = rest
     return Candidate(
         key, stream, score, probability, owner, bool(own), bool(known), public_id, bytes(glyph),
-        digit, confidence, bool(audit), "" if known else wanted or "",
+        digit, confidence, bool(audit), "" if known else wanted or "", wish_rank or 0.0,
     )  # fmt: skip
 
 
@@ -262,7 +263,8 @@ def choose(
 ) -> list[Candidate]:
     """Own ones first; then streams by the set mix, in order within each, writers spread.
 
-    Half of the time what is wanted comes before the mix, from whichever stream that is open.
+    Half of the time what is wanted comes before the mix, in the order of the wish, from whichever
+    stream that is open.
     `last` is what the labeler sees just before these, if anything.
     """
     own = [row for row in rows if row.is_own][:count]
@@ -274,6 +276,7 @@ def choose(
     chosen = own
     while len(chosen) < count and any(waiting.values()):
         wanted = [row for left in waiting.values() for row in left if row.wanted]
+        wanted.sort(key=lambda row: row.wish_rank)
         if wanted and dice.random() < WANTED_SHARE:
             row = next_of(wanted, chosen[-1:] or last)
             waiting[row.stream].remove(row)

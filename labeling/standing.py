@@ -69,10 +69,33 @@ class Standing:
 def standing(events: Iterable[Said]) -> Standing | None:
     """What stands after these events, oldest first; None when nothing is left to stand."""
     live = unreversed(events)
-    rulings = [event for event in live if event.kind in {"settle", "correct"}]
-    if rulings:
-        return ruled(rulings[-1], opinions_after(live, rulings[-1]), total=count_opinions(live))
+    ruling = last_ruling(live)
+    if ruling is not None:
+        return ruled(ruling, opinions_after(live, ruling), total=count_opinions(live))
     return voted(latest_of_each(live))
+
+
+def behind(events: Iterable[Said]) -> list[Said]:
+    """The decisions the label rests on: they count and say what stands. Oldest first.
+
+    A ruling is its maker's alone: what was said before it no longer counts.
+    """
+    live = unreversed(events)
+    stands = standing(live)
+    if stands is None:
+        return []
+    ruling = last_ruling(live)
+    counts = latest_of_each(live)
+    if ruling is not None:
+        counts = [ruling, *opinions_after(live, ruling)]
+    value = (stands.digit, stands.is_unreadable)
+    return [event for event in counts if vote_of(event) == value]
+
+
+def last_ruling(events: Iterable[Said]) -> Said | None:
+    """The reviewer's or admin's word that holds, of what nothing has reversed."""
+    rulings = [event for event in events if event.kind in {"settle", "correct"}]
+    return rulings[-1] if rulings else None
 
 
 def unreversed(events: Iterable[Said]) -> list[Said]:

@@ -71,7 +71,7 @@ class ReportOutput(serializers.Serializer[Any]):
     against = serializers.CharField(help_text="The version that was live then.")
     labels_needed = serializers.IntegerField(
         allow_null=True,
-        help_text="So many more settled drawings of those that judge: held out, or audits.",
+        help_text="So many more labeled drawings of those that judge: held out, or audits.",
     )
     reasons = serializers.ListField(
         child=serializers.CharField(), help_text="In words, the deciding ones first."

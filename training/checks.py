@@ -77,7 +77,7 @@ def check_gain(pairs: Pairs, bounds: Bounds, look: int) -> Check:
     level = bounds.level_of(look)
     if not pairs.n:
         more = items_for_gain(USUAL_BETTER, USUAL_WORSE, level, bounds.power)
-        said = f"No drawing that may judge has a settled label yet; it takes about {more:,}."
+        said = f"No drawing that may judge has a label yet; it takes about {more:,}."
         return Check("gain", State.OPEN, said, more)
     said = (
         f"{pairs.in_words('drawings')}: p = {p_text(pairs.p)}, one-sided {p_text(pairs.p_better)}"

@@ -60,10 +60,12 @@ def mnist_test(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 def labeled(*, audited: bool) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Settled, readable labels. Only audits are a fair sample: the queue seeks hard drawings."""
+    """Labels as they stand. Only audits are a fair sample: the queue seeks hard drawings.
+
+    Those that wait for a second opinion are the contradicted ones: without them no sample is fair.
+    """
     rows = (
-        Label.objects.settled()
-        .readable()
+        Label.objects.readable()
         .pictured()
         .filter(prediction__is_audit=audited)
         .order_by("pk")

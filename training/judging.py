@@ -7,7 +7,7 @@ import hashlib
 import logging
 import struct
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from django.db import transaction
 from django.utils import timezone
 from numpy.typing import NDArray
 
+from labeling.backing import items_resting_on
 from labeling.models import Label, LabelQuerySet
 from predictions.glyph import decode_glyph
 from predictions.models import ModelVersion, Prediction
@@ -134,29 +135,28 @@ def digest_of(judged: Sequence[Judged]) -> str:
 
 def collect(versions: Iterable[ModelVersion]) -> Iterator[Judged]:
     """The human holdout, each month's audits, and MNIST's test set where it is at hand."""
-    seen = learned_glyphs(versions)
-    yield drawings("holdout", Kind.HOLDOUT, list(holdout(seen)))
-    for month, rows in by_month(audits(seen)).items():
+    seen, rule = learned_glyphs(versions), default_rule()
+    withdrawn = items_resting_on(rule.without_labelers, rule.without_visitors)
+    yield drawings("holdout", Kind.HOLDOUT, list(holdout(seen, withdrawn)))
+    for month, rows in by_month(audits(seen, withdrawn)).items():
         yield drawings(f"audits of {month}", Kind.AUDIT, rows)
     base = base_items(settings.MNIST_DIR)
     if base is not None:
         yield base
 
 
-def settled_labels() -> LabelQuerySet:
-    """The newest first, of people who are believed.
+def standing_labels() -> LabelQuerySet:
+    """As they stand, settled or not; the newest first.
 
-    Gold is known to labelers by heart, unreadable is no digit, and whoever was withdrawn from
-    learning does not judge what was learned either.
+    A label that contradicts a confident version waits for a second opinion: were only settled ones
+    taken, the confident errors of whichever version was live would be left out, and it would look
+    better than it is. Unreadable is no digit, and what was drawn by somebody who was withdrawn
+    from learning does not judge what was learned either.
     """
-    rule = default_rule()
     return (
-        Label.objects.settled()
-        .readable()
+        Label.objects.readable()
         .pictured()
-        .filter(prediction__gold__isnull=True)
-        .exclude(event__labeler__in=rule.without_labelers)
-        .exclude(prediction__visitor__in=rule.without_visitors)
+        .exclude(prediction__visitor__in=default_rule().without_visitors)
         .select_related("prediction")
         .only(
             "digit",
@@ -171,15 +171,19 @@ def settled_labels() -> LabelQuerySet:
     )
 
 
-def holdout(seen: set[uuid.UUID]) -> Iterator[Label]:
-    """Settled labels on drawings by people who only judge; of equal glyphs the newest."""
-    rows = settled_labels().filter(prediction__is_audit=False).iterator()
-    judging = (row for row in rows if judges(row.prediction))
+def holdout(seen: set[uuid.UUID], withdrawn: Set[int]) -> Iterator[Label]:
+    """Labels on drawings by people who only judge; no gold; of equal glyphs the newest."""
+    rows = standing_labels().filter(prediction__is_audit=False, prediction__gold__isnull=True)
+    believed = (row for row in rows.iterator() if row.pk not in withdrawn)
+    judging = (row for row in believed if judges(row.prediction))
     return first_of_each_glyph(judging, seen, MOST_HOLDOUT)
 
 
-def audits(seen: set[uuid.UUID]) -> Iterator[Label]:
-    return first_of_each_glyph(settled_labels().audited().iterator(), seen, MOST_AUDITS)
+def audits(seen: set[uuid.UUID], withdrawn: Set[int]) -> Iterator[Label]:
+    """The same items as on the dashboard, gold among them: it was made of agreeing opinions."""
+    rows = standing_labels().audited().iterator()
+    believed = (row for row in rows if row.pk not in withdrawn)
+    return first_of_each_glyph(believed, seen, MOST_AUDITS)
 
 
 def first_of_each_glyph(rows: Iterable[Label], seen: set[uuid.UUID], most: int) -> Iterator[Label]:

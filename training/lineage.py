@@ -1,26 +1,33 @@
 """Where a version's knowledge comes from, and where a label's has gone. Both ways, by rows alone.
 
+A label is everybody's on whose word it rested when it was frozen, not only theirs who spoke last.
+
 A version contains a label when the label stands in the snapshot of its own run, or in that of any
 version it was fine-tuned from: weights inherit.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 
+from labeling.backing import items_resting_on
+from labeling.batches import AT_ONCE, chunks
 from labeling.models import Label, LabelEvent
 from predictions.models import ModelVersion, Prediction
-from training.models import Run, SnapshotLabel
+from training.models import Run, SnapshotEvent, SnapshotLabel
 
 if TYPE_CHECKING:
     from training.snapshots import Rule
 
+# Of three opinions the last may be the one that was outvoted.
+SPOKE_FOR_IT = Q(event__digit=F("digit"))
 NOBODY = "visitors"  # labels by feedback of people without a login
 
 
@@ -56,13 +63,11 @@ def run_of(version: ModelVersion) -> Run | None:
 
 
 def events_withdrawn(labelers: Iterable[int], visitors: Iterable[str | UUID]) -> Q:
-    """What somebody decided as a labeler; what came from a visitor, drawn or said."""
-    visitors = [str(visitor) for visitor in visitors]
-    return (
-        Q(event__labeler__in=list(labelers))
-        | Q(event__visitor__in=visitors)
-        | Q(event__prediction__visitor__in=visitors)
-    )
+    """Frozen labels that rest on what somebody decided, or that a visitor drew."""
+    labelers, visitors = list(labelers), [str(visitor) for visitor in visitors]
+    said = Q(event__labeler__in=labelers) | Q(event__visitor__in=visitors)
+    before = SnapshotEvent.objects.filter(said).values("label")
+    return said & SPOKE_FOR_IT | Q(pk__in=before) | Q(event__prediction__visitor__in=visitors)
 
 
 def clean_ancestor(live: ModelVersion, rule: Rule) -> ModelVersion:
@@ -98,13 +103,22 @@ def versions_containing(which: Q) -> list[Containing]:
 
 
 def labelers_of(run: Run) -> list[tuple[str, int]]:
-    """Whose labels the run learned from, and how many of each; the busiest first."""
-    rows = (
-        run.snapshot.labels.values("event__labeler__username")
-        .annotate(labels=Count("pk"))
-        .order_by("-labels", "event__labeler__username")
+    """On whose word the run's labels rest, and how many on each's; the busiest first.
+
+    A label that several people agreed on counts for each of them.
+    """
+    last = run.snapshot.labels.filter(SPOKE_FOR_IT).values_list("event__labeler__username")
+    before = (
+        SnapshotEvent.objects.filter(label__snapshot=run.snapshot_id)
+        .exclude(  # visitors have no names: a label of two of them is one label of visitors
+            event__labeler=None, label__event__labeler=None, label__event__digit=F("label__digit")
+        )
+        .values_list("event__labeler__username")
     )
-    return [(row["event__labeler__username"] or NOBODY, row["labels"]) for row in rows]
+    counted = Counter(dict(last.annotate(Count("pk"))))
+    counted.update(dict(before.annotate(Count("label", distinct=True))))
+    named = [(name or NOBODY, labels) for name, labels in counted.items()]
+    return sorted(named, key=lambda each: (-each[1], each[0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,12 +209,9 @@ class Source:
 
     def standing_labels(self) -> int:
         """Settled labels of theirs that a run would leave out."""
-        return (
-            Label.objects.settled()
-            .filter(
-                Q(event__labeler__in=self.labelers)
-                | Q(event__visitor__in=self.visitors)
-                | Q(prediction__visitor__in=self.visitors)
-            )
-            .count()
-        )
+        settled = Label.objects.settled()
+        drawn = settled.filter(prediction__visitor__in=self.visitors)
+        theirs = set(drawn.values_list("pk", flat=True))
+        for some in chunks(sorted(items_resting_on(self.labelers, self.visitors)), AT_ONCE):
+            theirs.update(settled.filter(pk__in=some).values_list("pk", flat=True))
+        return len(theirs)

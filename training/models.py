@@ -54,6 +54,25 @@ class SnapshotLabel(models.Model):
         return f"{self.event_id} as {self.digit}"
 
 
+class SnapshotEvent(models.Model):
+    """Another event that a label of a snapshot rests on, beside the one that settled it."""
+
+    label = models.ForeignKey(
+        SnapshotLabel, on_delete=models.CASCADE, related_name="others", db_index=False
+    )
+    event = models.ForeignKey(LabelEvent, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["label", "event"], name="one_place_an_event_behind_a_label"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_id} behind {self.label_id}"
+
+
 class RunQuerySet(models.QuerySet["Run"]):
     def active(self) -> Self:
         return self.filter(state__in=Run.ACTIVE)

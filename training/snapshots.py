@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -18,10 +18,11 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
+from labeling.backing import items_resting_on, others_behind
 from labeling.models import Gold, Label
 from labeling.trust import have_been_learned
 from predictions.sides import Side, drawer_of, side_of, steers
-from training.models import Snapshot, SnapshotLabel
+from training.models import Snapshot, SnapshotEvent, SnapshotLabel
 
 HELD_OUT = "holdout"
 LEAST_FOR_SHARES = 100  # below this many labels a share of one source means little
@@ -96,8 +97,10 @@ def trainable(
         .defer("prediction__glyph", "prediction__probabilities")
         .order_by("event_id")
     )
+    of_labelers = items_resting_on(rule.without_labelers, ())
+    of_visitors = items_resting_on((), rule.without_visitors)
     for label in labels.iterator(2_000):
-        reason = refusal(label, rule)
+        reason = refusal(label, rule, of_labelers, of_visitors)
         if reason is None:
             yield label
         else:
@@ -107,7 +110,8 @@ def trainable(
             holdout.append((label.event_id, label.digit))
 
 
-def refusal(label: Any, rule: Rule) -> str | None:
+def refusal(label: Any, rule: Rule, of_labelers: Set[int], of_visitors: Set[int]) -> str | None:
+    """Why a label is not learned from; with the items that rest on people who were withdrawn."""
     prediction = label.prediction
     if prediction.erased_at is not None:
         return "erased"
@@ -117,9 +121,9 @@ def refusal(label: Any, rule: Rule) -> str | None:
         return "audit"
     if label.is_gold:
         return "gold"
-    if label.event.labeler_id in rule.without_labelers:
+    if label.pk in of_labelers:
         return "withdrawn labeler"
-    if {str(prediction.visitor), str(label.event.visitor)} & set(rule.without_visitors):
+    if label.pk in of_visitors or str(prediction.visitor) in rule.without_visitors:
         return "withdrawn source"
     return HELD_OUT if side_of(prediction) is Side.HOLDOUT else None
 
@@ -154,11 +158,17 @@ def freeze(choice: Choice, rule: Rule) -> Snapshot:
         holdout=choice.holdout,
         last_event_id=max((label.event_id for label in choice.labels), default=None),
     )
-    SnapshotLabel.objects.bulk_create(
+    frozen = {
+        label.pk: SnapshotLabel(snapshot=snapshot, event_id=label.event_id, digit=label.digit)
+        for label in choice.labels
+        if label.digit is not None
+    }
+    SnapshotLabel.objects.bulk_create(frozen.values(), batch_size=5_000)
+    SnapshotEvent.objects.bulk_create(
         [
-            SnapshotLabel(snapshot=snapshot, event_id=label.event_id, digit=label.digit)
-            for label in choice.labels
-            if label.digit is not None
+            SnapshotEvent(label=frozen[key], event_id=event)
+            for key, events in others_behind(choice.labels).items()
+            for event in events
         ],
         batch_size=5_000,
     )

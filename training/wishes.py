@@ -15,7 +15,7 @@ WHY = "the gate asked for it: it judges, it never teaches"
 
 
 def tell_labeling() -> int:
-    """Audits and drawings by people who judge are wanted, digits that lack drawings first.
+    """Drawings by people who judge are wanted, digits that lack them first, and audits as drawn.
 
     The last verdict that concerns the live version decides, until the next one.
     """
@@ -31,7 +31,11 @@ def tell_labeling() -> int:
 
 
 def that_judge(lacking: set[int]) -> list[int]:
-    """Open items that may judge, those whose guess is a lacking digit first, the oldest first."""
+    """Open items that may judge, held-out ones whose guess is a lacking digit first, then by age.
+
+    An audit's place never hangs on its guess: while some are still unlabeled, those that are
+    would be a sample of the wished-for digits, and accuracy by month would follow the wish.
+    """
     rows = (
         QueueItem.objects.filter(is_open=True)
         .order_by("-pk")
@@ -45,7 +49,7 @@ def that_judge(lacking: set[int]) -> list[int]:
         )[:LOOKED_AT]
     )
     found = [
-        (digit not in lacking, key)
+        (is_audit or digit not in lacking, key)
         for key, digit, is_audit, user, visitor, glyph in rows
         if is_audit or judges(Prediction(user_id=user, visitor=visitor, glyph_digest=glyph))
     ]

@@ -23,7 +23,7 @@ from labeling.rebuild import rebuild
 from labeling.suspicion import suspects
 from predictions.models import Drawing, Feedback, Prediction
 from tests.factories import data_url, make_ada, make_feedback, make_live, make_prediction, make_user
-from training.judging import settled_labels
+from training.judging import standing_labels
 from training.snapshots import choose, default_rule
 from training.tasks import nightly_erasure
 
@@ -128,9 +128,9 @@ def test_what_is_erased_teaches_judges_and_is_reviewed_no_more(settings: Any) ->
     take_in()
     label_next(ada)
     Label.objects.update(state=Label.State.SETTLED)
-    assert settled_labels().exists()
+    assert standing_labels().exists()
     call_command("erase_visitor", str(visitor), yes=True, stdout=StringIO())
-    assert not settled_labels().exists()
+    assert not standing_labels().exists()
     assert choose(default_rule()).left_out == {"erased": 1}
     assert suspects() == []
     assert not Gold.objects.exists()

@@ -18,6 +18,7 @@ from labeling.models import Gold, Label, LabelEvent
 from predictions.models import ModelVersion, Prediction
 from predictions.sides import Side, judges, side_of, steers
 from tests.factories import make_live, make_prediction, make_user, make_version, some_glyph
+from tests.labeling.door import Door, make_item
 from training import judging
 from training.checks import Bounds
 from training.comparison import Kind
@@ -99,17 +100,45 @@ def collected(*versions: ModelVersion) -> dict[str, Judged]:
 
 
 class TestWhatJudges:
-    def test_settled_readable_labels_of_held_out_people(self):
+    def test_readable_labels_of_held_out_people(self):
         kept = make_label(3)
         make_label(3, visitor=LEARNED)
         make_label(3, visitor=STEERER)
-        make_label(3, state=Label.State.AWAITING)
-        make_label(3, state=Label.State.DISPUTED)
         make_label(None)
+        make_label(None, state=Label.State.AWAITING)
         make_label(3, is_gold=True)
         holdout = collected()["holdout"]
         assert holdout.ids == (kept.prediction.public_id,)
         assert holdout.labels.tolist() == [3]
+
+    @pytest.mark.parametrize("is_audit", [True, False])
+    def test_labels_as_they_stand_whether_settled_or_not(self, is_audit: bool):
+        for digit, state in enumerate(Label.State.values):
+            make_label(digit, state=state, is_audit=is_audit)
+        judging = [each for each in collected().values() if len(each.labels)]
+        assert [sorted(each.labels.tolist()) for each in judging] == [[0, 1, 2]]
+
+    @pytest.mark.parametrize("is_audit", [True, False])
+    def test_a_first_label_that_contradicts_a_confident_model_judges_it(
+        self, settings: Any, is_audit: bool
+    ):
+        settings.SECOND_OPINION_RATE = 0
+        make_live(favorite=7)
+        make_item(digit=7, confidence=0.99, visitor=JUDGE, is_audit=is_audit)
+        ada, bea = (Door(make_user(name, role="labeler")) for name in ("ada", "bea"))
+        ada.label(ada.item(), 1)
+        assert Label.objects.get().state == Label.State.AWAITING
+        report = judge_version(make_version("new", favorite=1))
+        assert [report.figures["drawings"][name] for name in ("n", "better")] == [1, 1]
+        # Contradicted in its turn it still is what it was first said to be, and counts once.
+        bea.label(bea.item(), 7)
+        report = judge_version(ModelVersion.objects.get(name="new"))
+        assert [report.figures["drawings"][name] for name in ("n", "better")] == [1, 1]
+
+    def test_an_audit_that_became_gold_counts_as_on_the_dashboard(self):
+        label = make_label(3, is_audit=True, is_gold=True)
+        (audits,) = (each for each in collected().values() if each.kind is Kind.AUDIT)
+        assert audits.ids == (label.prediction.public_id,)
 
     def test_nobody_who_was_withdrawn(self):
         eve, ada = make_user("eve"), make_user("ada")
@@ -120,6 +149,23 @@ class TestWhatJudges:
             LabelEvent.objects.filter(pk=label.event_id).update(labeler=labeler)
         make_label(5, visitor=drawer)
         assert sorted(collected()["holdout"].labels.tolist()) == [2, 4]
+
+    @pytest.mark.parametrize("is_audit", [True, False])
+    def test_nobody_who_was_withdrawn_though_others_agreed_with_them(self, is_audit: bool):
+        eve, ada = make_user("eve"), make_user("ada")
+        rule = {"without_labelers": [eve.pk], "without_visitors": []}
+        Snapshot.objects.create(digest="x", rule=rule, count=0, counts={})
+        shared, refuted = (make_label(digit, is_audit=is_audit) for digit in (1, 2))
+        LabelEvent.objects.update(labeler=eve)
+        for label, digit in ((shared, 1), (refuted, 4)):
+            label.event = LabelEvent.objects.create(
+                prediction=label.prediction, kind="label" if digit == 1 else "settle",
+                digit=digit, labeler=ada,
+            )  # fmt: skip
+            label.digit = digit
+            label.save()
+        judging = [each for each in collected().values() if len(each.labels)]
+        assert [each.labels.tolist() for each in judging] == [[4]]
 
     def test_the_glyphs_are_those_that_were_captured(self):
         wanted = some_glyph(5)

@@ -2,23 +2,30 @@ from __future__ import annotations
 
 import json
 import uuid
+from importlib import import_module
 from io import StringIO
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django_q.models import OrmQ
 
+from labeling import decisions, review
+from labeling.decisions import Verdict
 from labeling.models import Label, LabelEvent
 from predictions.models import ModelVersion, Prediction
 from predictions.sides import Side, steers
 from predictions.visitors import Owner
 from tests.factories import make_prediction, make_user, make_version
+from tests.labeling.door import Door, make_item
 from tests.training.lessons import labeled, visitor_on, visitor_who
 from training import retrain
-from training.models import Run
-from training.snapshots import choose, default_rule
+from training.models import Run, SnapshotEvent
+from training.snapshots import choose, default_rule, freeze
 
 pytestmark = pytest.mark.django_db
 
@@ -212,3 +219,179 @@ def test_withdrawn_labels_do_not_choose_the_best_epoch_either(
     choice = choose(default_rule(without_labelers=[ada.pk]))
     assert choice.holdout == [(Label.objects.get(prediction=held).event_id, 4)]
     assert Prediction.objects.count() == 2
+
+
+# -- several opinions on one label ---------------------------------------------------------------
+
+
+class Said:
+    """One drawing that several people speak about, through the label page."""
+
+    def __init__(self, digit: int = 3) -> None:
+        visitor = visitor_on(Side.TRAIN)
+        # Confidently read as something else: the first opinion asks for a second.
+        self.drawing = make_item(digit=digit + 1, confidence=0.99, visitor=visitor)
+
+    def by(self, labeler: User, digit: int | None = 3) -> Any:
+        door = Door(labeler)
+        (item,) = door.items()
+        assert item["id"] == str(self.drawing.public_id)
+        answer = door.label(item, digit)
+        assert answer.status_code in {200, 201}, answer.content
+        return self
+
+    def ask_again(self, reviewer: User) -> Any:
+        selection = Prediction.objects.filter(pk=self.drawing.pk)
+        review.send_to_review(selection, by=reviewer, chosen_by={})
+        return self
+
+
+def contained(labeler: User) -> list[tuple[str, int]]:
+    versions = told("withdraw", "--labeler", labeler.username)["versions"]
+    return [(each["version"], each["labels"]) for each in versions]
+
+
+def standing_of(labeler: User) -> int:
+    found: int = told("withdraw", "--labeler", labeler.username)["standing_labels"]
+    return found
+
+
+@pytest.fixture
+def cleo() -> User:
+    return make_user("cleo", role="labeler")
+
+
+@pytest.fixture(autouse=True)
+def no_lots(settings: Any) -> None:
+    settings.SECOND_OPINION_RATE = 0.0
+
+
+def test_whoever_was_confirmed_belongs_to_the_label_as_whoever_confirmed(
+    live_version: ModelVersion, ada: User, bob: User
+) -> None:
+    labeled(4)
+    clean = fine_tuned("toy-2")
+    Said().by(ada).by(bob)
+    third = fine_tuned("toy-3")
+    assert contained(ada) == contained(bob) == [("toy-3", 1)]
+    assert standing_of(ada) == standing_of(bob) == 1
+    made = told("lineage", str(make_prediction(version=third).public_id))["versions"][0]
+    assert made["run"]["labelers"] == {"ada": 1, "bob": 1, "visitors": 1}
+    for labeler in (ada, bob):
+        run = told("withdraw", "--labeler", labeler.username, "--retrain", "--least", "1")["run"]
+        queued = Run.objects.get(public_id=run["id"])
+        assert queued.parent == clean
+        assert queued.snapshot.counts["left_out"]["withdrawn labeler"] == 1
+        assert queued.snapshot.count == 1
+        queued.delete()
+
+
+def test_of_three_the_outvoted_one_has_no_part_though_they_spoke_last(
+    live_version: ModelVersion, ada: User, bob: User, cleo: User
+) -> None:
+    said = Said().by(ada).by(bob).ask_again(make_user("rita", role="reviewer"))
+    said.by(cleo, 9)
+    label = Label.objects.get()
+    assert (label.digit, label.state, label.event.labeler) == (3, "settled", cleo)
+    fine_tuned("toy-2")
+    assert contained(ada) == contained(bob) == [("toy-2", 1)]
+    assert contained(cleo) == []
+    assert [standing_of(each) for each in (ada, bob, cleo)] == [1, 1, 0]
+    assert choose(default_rule(without_labelers=[cleo.pk])).left_out == {}
+    assert choose(default_rule(without_labelers=[ada.pk])).left_out == {"withdrawn labeler": 1}
+
+
+def test_an_opinion_outvoted_in_the_middle_has_no_part(
+    live_version: ModelVersion, ada: User, bob: User, cleo: User
+) -> None:
+    Said().by(ada).by(bob, 9).by(cleo)
+    fine_tuned("toy-2")
+    assert contained(ada) == contained(cleo) == [("toy-2", 1)]
+    assert contained(bob) == []
+
+
+def test_a_ruling_is_the_reviewers_alone_and_who_confirms_it_later_joins(
+    live_version: ModelVersion, ada: User, bob: User, cleo: User
+) -> None:
+    rita = make_user("rita", role="reviewer")
+    said = Said().by(ada).by(bob, 9)
+    assert Door(rita).settle(said.drawing.public_id, 3).status_code in {200, 201}
+    fine_tuned("toy-2")
+    assert contained(rita) == [("toy-2", 1)]
+    assert contained(ada) == contained(bob) == []
+    said.ask_again(rita).by(cleo)
+    fine_tuned("toy-3")
+    assert contained(rita) == [("toy-2", 1), ("toy-3", 1)]
+    assert contained(cleo) == [("toy-3", 1)]
+
+
+def test_what_was_taken_back_before_the_freezing_has_no_part_and_afterwards_it_has(
+    live_version: ModelVersion, ada: User, bob: User, cleo: User
+) -> None:
+    said = Said().by(ada).by(bob)
+    choice = choose(default_rule())
+    assert Door(ada).undo().status_code in {200, 201}
+    label = Label.objects.get()
+    assert (label.digit, label.state, label.event.labeler) == (3, "settled", bob)
+    fine_tuned("toy-2")
+    assert contained(ada) == []
+    assert contained(bob) == [("toy-2", 1)]
+    assert [standing_of(ada), standing_of(bob)] == [0, 1]
+    # Chosen while it stood: a run that was being frozen meanwhile learns from it all the same.
+    Run.objects.update(snapshot=freeze(choice, default_rule()))
+    assert contained(ada) == contained(bob) == [("toy-2", 1)]
+    said.ask_again(make_user("rita", role="reviewer")).by(cleo)
+    fine_tuned("toy-3")
+    assert Door(bob).undo().status_code in {200, 201}
+    assert contained(bob)[-1] == ("toy-3", 1)
+    assert standing_of(bob) == 0
+
+
+def test_lineage_asks_as_many_queries_for_20_labels_of_two_as_for_2(
+    live_version: ModelVersion, ada: User, bob: User, django_assert_num_queries: Any
+) -> None:
+    def agreed(number: int) -> None:
+        for _ in range(number):
+            Said().by(ada).by(bob)
+
+    def asked() -> None:
+        rule = default_rule(without_labelers=[cleo_key])
+        freeze(choose(rule), rule)
+        contained(ada)
+
+    cleo_key = make_user("cleo").pk
+    agreed(2)
+    fine_tuned("toy-2")
+    with CaptureQueriesContext(connection) as few:
+        asked()
+    as_few = len(few)
+    agreed(18)
+    with django_assert_num_queries(as_few):
+        asked()
+
+
+def test_two_visitors_who_agree_are_one_label_of_visitors(
+    live_version: ModelVersion,
+) -> None:
+    drawing = labeled(3)
+    decisions.label_by_feedback(drawing, Verdict(3), owner=Owner(visitor=uuid.uuid4()))
+    version = fine_tuned("toy-2")
+    made = told("lineage", str(make_prediction(version=version).public_id))["versions"][0]
+    assert made["run"]["labelers"] == {"visitors": 1}
+
+
+def test_labels_frozen_before_others_were_noted_get_them_by_the_migration(
+    live_version: ModelVersion, ada: User, bob: User, cleo: User
+) -> None:
+    Said().by(ada).by(bob)
+    taken_back = Said().by(ada).by(bob)
+    Door(ada).undo()
+    fine_tuned("toy-2")
+    taken_back.ask_again(make_user("rita", role="reviewer")).by(cleo)
+    Door(bob).undo()
+    before = list(SnapshotEvent.objects.values_list("label", "event"))
+    assert len(before) == 1
+    SnapshotEvent.objects.all().delete()
+    migration = import_module("training.migrations.0007_snapshot_events")
+    migration.name_the_others(apps, None)
+    assert list(SnapshotEvent.objects.values_list("label", "event")) == before

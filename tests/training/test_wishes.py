@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
+from labeling import queue
 from labeling.intake import enqueue
 from labeling.models import Wanted
 from predictions.models import ModelVersion, Prediction
 from predictions.sides import Side, judges, side_of
-from tests.factories import make_prediction, make_version
+from tests.factories import make_prediction, make_user, make_version
+from tests.labeling.test_wanted import Always
 from tests.training.lessons import visitor_who
-from training import tasks
+from training import tasks, wishes
 from training.models import GateReport
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +49,33 @@ def test_a_verdict_that_needs_more_wants_what_judges_and_lacking_digits_first(
     verdict(live_version, lacking=8, more=120)
     assert tasks.every_minute()["wanted"] == 3
     assert wanted() == [eight.pk, judge.pk, audit.pk]
+
+
+def test_the_place_of_an_audit_does_not_hang_on_its_guess(
+    live_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+):
+    three = waiting(3, visitor=visitor_who(judges))
+    audits = [waiting(digit, is_audit=True).pk for digit in (3, 8, 3, 8, 8)]
+    eight = waiting(8, visitor=visitor_who(judges))
+    verdict(live_version, lacking=8, more=120)
+    tasks.every_minute()
+    assert wanted() == [eight.pk, three.pk, *audits]
+    # Nor does it decide which of them are wanted at all.
+    monkeypatch.setattr(wishes, "MOST", 4)
+    tasks.every_minute()
+    assert wanted() == [eight.pk, three.pk, *audits[:2]]
+
+
+def test_labelers_get_lacking_drawings_first_and_audits_in_the_order_they_were_drawn(
+    live_version: ModelVersion,
+):
+    audits = [waiting(digit, is_audit=True).pk for digit in (3, 8, 3, 8)]
+    eight = waiting(8, confidence=0.99, visitor=visitor_who(judges))
+    three = waiting(3, confidence=0.2, visitor=visitor_who(judges))
+    verdict(live_version, lacking=8, more=120)
+    tasks.every_minute()
+    held = queue.claim(make_user("ada"), count=6, dice=Always(0.1))
+    assert [each.prediction_id for each in held] == [eight.pk, *audits, three.pk]
 
 
 def test_a_verdict_that_lacks_nothing_or_is_about_the_past_wants_nothing(
