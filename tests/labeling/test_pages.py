@@ -18,6 +18,7 @@ from labeling.decisions import Verdict, decide
 from labeling.intake import take_in
 from labeling.models import Label, LabelEvent, QueueItem
 from predictions.models import Prediction
+from predictions.sides import teaching_visitor
 from tests.factories import make_ada, make_ben, make_cy, make_feedback, make_prediction, make_user
 
 pytestmark = pytest.mark.django_db
@@ -353,7 +354,7 @@ def test_the_form_of_a_prediction_makes_a_label_of_a_trusted_word(
     client: Client, settings: Any
 ) -> None:
     settings.TRUST_FEEDBACK = False
-    prediction = make_prediction(digit=7)
+    prediction = make_prediction(digit=7, visitor=teaching_visitor())
     page = client.post(f"/predictions/{prediction.public_id}/", {"said": "4"}, follow=True)
     assert "Saved as a label." in page.content.decode()
     assert Label.objects.get().digit == prediction.feedback.digit == 4
@@ -379,7 +380,7 @@ def test_in_a_one_person_install_everybodys_word_is_a_label(
     settings.TRUST_FEEDBACK = True
     answers = []
     for digit in (4, None):
-        prediction = make_prediction()
+        prediction = make_prediction(visitor=teaching_visitor())
         url = f"/api/v1/predictions/{prediction.public_id}/feedback/"
         answers.append(Client().post(url, {"digit": digit}, "application/json").json())
     assert [answer["label"] for answer in answers] == [True, True]

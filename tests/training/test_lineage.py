@@ -12,12 +12,12 @@ from django_q.models import OrmQ
 
 from labeling.models import Label, LabelEvent
 from predictions.models import ModelVersion, Prediction
+from predictions.sides import Side, steers
 from predictions.visitors import Owner
 from tests.factories import make_prediction, make_user, make_version
 from tests.training.lessons import labeled, visitor_on, visitor_who
 from training import retrain
 from training.models import Run
-from training.sides import Side, steers
 from training.snapshots import choose, default_rule
 
 pytestmark = pytest.mark.django_db
