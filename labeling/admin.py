@@ -41,8 +41,8 @@ class LabelEventInline(TabularInline):
     verbose_name_plural = "label events"
     ordering = ["pk"]
     fields = [
-        "event", "kind", "said", "who", "at", "stream", "version", "guess_shown", "took", "is_gold",
-        "takes_back", "batch",
+        "event", "kind", "said", "who", "at", "in_stream", "version", "guess_shown", "took",
+        "is_gold", "takes_back", "batch",
     ]  # fmt: skip
     readonly_fields = fields
     hide_title = True
@@ -79,6 +79,10 @@ class LabelEventInline(TabularInline):
     def at(self, event: LabelEvent) -> str:
         at = f"{timezone.localtime(event.created_at):%Y-%m-%d %H:%M:%S}"
         return format_html('<span class="whitespace-nowrap">{}</span>', at)
+
+    @admin.display(description="stream")
+    def in_stream(self, event: LabelEvent) -> str:
+        return event.stream  # the whole reason would take half of the row
 
     @admin.display(description="time taken")
     def took(self, event: LabelEvent) -> str:
