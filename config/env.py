@@ -67,6 +67,22 @@ def fraction(name: str, *, default: float) -> float:
     return value
 
 
+def weights(name: str, *, default: dict[str, int]) -> dict[str, int]:
+    """How much of each: audit=50, review=0; what is not named keeps its weight."""
+    found = dict(default)
+    for given in words(name):
+        key, _, value = (part.strip() for part in given.partition("="))
+        if key not in default or not value.isascii() or not value.isdigit() or len(value) > 6:
+            raise ImproperlyConfigured(
+                f"{name} must be whole numbers such as {next(iter(default))}=30, for some of "
+                f"{', '.join(default)}, separated by commas, not {given!r}."
+            )
+        found[key] = int(value)
+    if not any(found.values()):
+        raise ImproperlyConfigured(f"{name} must leave something more than nothing.")
+    return found
+
+
 def words(name: str) -> list[str]:
     return [word.strip() for word in text(name).split(",") if word.strip()]
 

@@ -51,7 +51,9 @@ PREVIEWS_PER_MINUTE = env.whole(
 # Who is believed at once: on a one-person install everybody, elsewhere labelers alone.
 TRUST_FEEDBACK = env.flag("TRUST_FEEDBACK", default=not PUBLIC)
 # Labeling: how often each stream is drawn from while it has items.
-QUEUE_MIX = {"audit": 30, "second": 25, "review": 15, "feedback": 15, "unsure": 15}
+QUEUE_MIX = env.weights(
+    "QUEUE_MIX", default={"audit": 30, "second": 25, "review": 15, "feedback": 15, "unsure": 15}
+)
 SHOW_GUESSES = env.flag("SHOW_GUESSES", default=False)  # verify mode; audits stay blind
 GOLD_RATE = env.fraction("GOLD_RATE", default=0.05)  # share of items whose answer is known
 SECOND_OPINION_RATE = env.fraction("SECOND_OPINION_RATE", default=0.05)  # by lot
@@ -68,7 +70,10 @@ TOKEN_SCOPES: dict[str, list[str]] = {
 # Learning: what a run takes, the gate's thresholds that differ from training.checks.Bounds, and who
 # obeys its verdict.
 LABELS_PER_RUN = env.whole("LABELS_PER_RUN", default=500, least=1, most=1_000_000)
-SNAPSHOT_SOURCE_SHARE = env.fraction("SNAPSHOT_SOURCE_SHARE", default=0.2)
+# Where everybody is believed nobody has to be kept from teaching too much.
+SNAPSHOT_SOURCE_SHARE = env.fraction(
+    "SNAPSHOT_SOURCE_SHARE", default=1.0 if TRUST_FEEDBACK else 0.2
+)
 SNAPSHOT_GLYPH_COPIES = 1
 TRAINING_THREADS = env.whole("TRAINING_THREADS", default=2, least=1, most=64)
 GATE_BOUNDS: dict[str, Any] = {}
@@ -288,6 +293,7 @@ SPECTACULAR_SETTINGS = {
         "predictions.examples.add_examples",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "BatchKind": "labeling.models.Batch.Kind",
         "LabelEventKind": "labeling.models.LabelEvent.Kind",
         "PromotionKind": "training.models.Promotion.Kind",
         "RunState": "training.models.Run.State",

@@ -6,7 +6,6 @@ import base64
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -286,14 +285,8 @@ def item_body(item: queue.Held) -> dict[str, Any]:
         "drawing_url": Prediction(public_id=item.public_id).drawing_url,
         "stream": item.stream,
         "why": item.why,
-        "guess": item.guess if may_show_guess(item) else None,
+        "guess": item.shown_guess,
     }
-
-
-def may_show_guess(item: queue.Held) -> bool:
-    """In verify mode alone; an audit and another look are blind in any mode."""
-    is_another_look = item.stream in {Stream.SECOND, Stream.REVIEW}
-    return settings.SHOW_GUESSES and not item.is_audit and not is_another_look
 
 
 def outlook_body(outlook: queue.Outlook | None) -> dict[str, Any] | None:

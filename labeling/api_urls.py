@@ -32,6 +32,7 @@ urlpatterns = [
     path("labels/withdraw/", withdrawal_api.WithdrawView.as_view(), name="withdraw"),
     path("labels/grid/", grid_api.GridView.as_view(), name="grid"),
     path("labels/grid/confirm/", grid_api.GridConfirmView.as_view(), name="grid_confirm"),
+    path("labels/batches/", review_api.BatchesView.as_view(), name="batches"),
     path(
         "labels/batches/<uuid:batch_id>/undo/",
         review_api.BatchUndoView.as_view(),

@@ -183,9 +183,21 @@ def calls_for_second(
     if any(event.labeler_id != labeler.pk for event in unreversed(events)):
         return False
     contradicts = verdict.digit != item.prediction.digit
-    if contradicts and item.prediction.confidence >= settings.CONFIDENT:
-        return True
+    is_called = contradicts and item.prediction.confidence >= settings.CONFIDENT
+    return (is_called or drawn_by_lot()) and others_label(labeler)
+
+
+def drawn_by_lot() -> bool:
     return lots.random() < settings.SECOND_OPINION_RATE
+
+
+def others_label(labeler: User) -> bool:
+    """Whether there is anybody to give a second opinion: whoever is alone would wait for ever."""
+    may = Q(is_superuser=True) | Q(
+        groups__permissions__codename="label_items",
+        groups__permissions__content_type__app_label="labeling",
+    )
+    return User.objects.filter(may, is_active=True).exclude(pk=labeler.pk).exists()
 
 
 def restate(item: QueueItem, events: Iterable[Said], *, is_spent: bool = False) -> Standing | None:

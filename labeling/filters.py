@@ -8,11 +8,13 @@ from typing import Any, ClassVar
 from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth.models import User
-from django.db.models import F, Max, Min, Q, QuerySet
+from django.db.models import Exists, F, Max, Min, OuterRef, Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
 from labeling.models import Label, LabelEvent, Stream
 from predictions.models import DIGITS, ModelVersion, Prediction
+from predictions.templatetags.readings import STRANGE
 
 LOW = 0.8  # confidence below which a guess counts as unsure
 
@@ -90,6 +92,15 @@ class ByConfidence(Claim):
     }
 
 
+class ByStrangeness(Claim):
+    title = "strangeness"
+    parameter_name = "strange"
+    claims = {
+        "yes": (f"probably not a digit, {STRANGE:.0%} or more", Q(strangeness__gte=STRANGE)),
+        "no": (f"under {STRANGE:.0%}", Q(strangeness__lt=STRANGE)),
+    }
+
+
 class ByStream(Claim):
     title = "waits in stream"
     parameter_name = "stream"
@@ -114,34 +125,49 @@ class ByAudit(Claim):
 class ByMonth(Claim):
     title = "month drawn"
     parameter_name = "month"
+    path = ""  # from a row of the list to its prediction
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Every month from the first drawing to the last, newest first."""
         span = Prediction.objects.aggregate(first=Min("day"), last=Max("day"))
-        if span["first"] is None:
-            return []
-        month, months = span["last"].replace(day=1), []
-        while month >= span["first"].replace(day=1):
-            months.append((f"{month:%Y-%m}", f"{month:%B %Y}"))
-            month = (month - datetime.timedelta(days=1)).replace(day=1)
-        return months
+        return months_between(span["first"], span["last"])
 
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
-        first = datetime.date.fromisoformat(f"{value}-01")
-        following = (first + datetime.timedelta(days=32)).replace(day=1)
-        return queryset.filter(day__gte=first, day__lt=following)
+        first, following = bounds_of(value)
+        day = f"{self.path}day"
+        return queryset.filter(**{f"{day}__gte": first, f"{day}__lt": following})
+
+
+def months_between(
+    first: datetime.date | None, last: datetime.date | None
+) -> list[tuple[str, str]]:
+    """Newest first; none where there is no first day."""
+    if first is None or last is None:
+        return []
+    month, months = last.replace(day=1), []
+    while month >= first.replace(day=1):
+        months.append((f"{month:%Y-%m}", f"{month:%B %Y}"))
+        month = (month - datetime.timedelta(days=1)).replace(day=1)
+    return months
+
+
+def bounds_of(month: str) -> tuple[datetime.date, datetime.date]:
+    """The first day of a month and of the one after it."""
+    first = datetime.date.fromisoformat(f"{month}-01")
+    return first, (first + datetime.timedelta(days=32)).replace(day=1)
 
 
 class ByVersion(Claim):
     title = "model version"
     parameter_name = "version"
+    path = ""  # from a row of the list to its prediction
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         names = ModelVersion.objects.order_by("-pk").values_list("pk", "name")
         return [(str(key), name) for key, name in names]
 
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
-        return queryset.filter(version=value)
+        return queryset.filter(**{f"{self.path}version": value})
 
 
 class ByLabeler(Claim):
@@ -151,13 +177,23 @@ class ByLabeler(Claim):
     parameter_name = "labeler"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        people = User.objects.filter(groups__name__in=["labeler", "reviewer", "admin"])
+        """Who may label, and who once did."""
+        once = Exists(LabelEvent.objects.filter(labeler=OuterRef("pk")))
+        people = User.objects.filter(Q(groups__name__in=["labeler", "reviewer", "admin"]) | once)
         names = people.order_by("username").distinct().values_list("pk", "username")
         return [(str(key), name) for key, name in names]
 
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         said = LabelEvent.objects.of_labeler(int(value)).standing()
         return queryset.filter(pk__in=said.values("prediction"))
+
+
+class LabelByMonth(ByMonth):
+    path = "prediction__"
+
+
+class LabelByVersion(ByVersion):
+    path = "prediction__"
 
 
 class LabelByDigit(Claim):
@@ -206,3 +242,28 @@ class EventByStream(Claim):
     title = "stream"
     parameter_name = "stream"
     claims = {stream: (stream, Q(stream=stream)) for stream in Stream.values}
+
+
+class EventByLabeler(ByLabeler):
+    """Everything one person did, what was taken back included."""
+
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return queryset.filter(labeler=value)
+
+
+class EventByMonth(Claim):
+    title = "month said"
+    parameter_name = "month"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Every month since the first drawing: nothing was said before it."""
+        first = Prediction.objects.aggregate(first=Min("day"))["first"]
+        return months_between(first, timezone.localdate())
+
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        first, following = map(midnight, bounds_of(value))
+        return queryset.filter(created_at__gte=first, created_at__lt=following)
+
+
+def midnight(day: datetime.date) -> datetime.datetime:
+    return timezone.make_aware(datetime.datetime.combine(day, datetime.time.min))

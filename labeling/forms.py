@@ -15,6 +15,7 @@ UNDO = "undo"
 NEXT = "next"
 SHOW = "show"
 CONFIRM = "confirm"
+LAST_KEY = 2**63 - 1  # the largest a row's key can be
 VERDICTS = [*((str(digit), str(digit)) for digit in DIGITS), (UNREADABLE, "Unreadable")]
 
 
@@ -60,6 +61,12 @@ class SettleForm(forms.Form):
 
     def verdict(self) -> Verdict:
         return verdict_of(self.cleaned_data["said"])
+
+
+class TakeBackForm(forms.Form):
+    """The answer whose button was pressed, by its event."""
+
+    event = forms.IntegerField(min_value=1, max_value=LAST_KEY)
 
 
 class UUIDsField(forms.MultipleChoiceField):

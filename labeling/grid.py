@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -15,7 +14,7 @@ from django.db.models.functions import Now
 
 from labeling import asks
 from labeling.batches import restate_many, undo_batch
-from labeling.decisions import lots
+from labeling.decisions import drawn_by_lot, others_label
 from labeling.errors import EmptySelection, Gone, LeaseLost
 from labeling.models import Ask, Batch, LabelEvent, QueueItem, Skip, Stream
 from labeling.queue import Held, lease
@@ -115,7 +114,12 @@ def confirm(
         chosen_by={"digit": digit},
         count=len(right),
     )
-    LabelEvent.objects.bulk_create(event_for(item, labeler, batch) for item in right)
+    drawn = [drawn_by_lot() for _ in right]
+    is_checked = any(drawn) and others_label(labeler)
+    LabelEvent.objects.bulk_create(
+        event_for(item, labeler, batch, wants_second=by_lot and is_checked)
+        for item, by_lot in zip(right, drawn, strict=True)
+    )
     restate_many([item.pk for item in right])
     asks.ask(wrong_keys, batch=batch)
     logger.info("batch %s confirmed %s on the grid", batch.pk, len(right))
@@ -152,7 +156,7 @@ def spend_leases(
     return items
 
 
-def event_for(item: QueueItem, labeler: User, batch: Batch) -> LabelEvent:
+def event_for(item: QueueItem, labeler: User, batch: Batch, *, wants_second: bool) -> LabelEvent:
     return LabelEvent(
         prediction_id=item.pk,
         kind=LabelEvent.Kind.LABEL,
@@ -163,7 +167,7 @@ def event_for(item: QueueItem, labeler: User, batch: Batch) -> LabelEvent:
         selection_probability=item.selection_probability,
         version_id=item.prediction.version_id,
         guess_shown=True,
-        wants_second=lots.random() < settings.SECOND_OPINION_RATE,
+        wants_second=wants_second,
         batch=batch,
     )
 

@@ -372,10 +372,13 @@ class Wanted(models.Model):
 
 
 class Intake(models.Model):
-    """How far the queue has taken in the predictions and the feedback below it. One row."""
+    """How far the queue has taken in what is below it, and was learned from above. One row."""
 
     last_prediction = models.BigIntegerField(default=0)
     last_feedback_at = models.DateTimeField(null=True)
+    last_learned = models.BigIntegerField(
+        default=0, help_text="Labels up to this event have been handed to a run."
+    )
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_intake")]

@@ -47,7 +47,7 @@ def label(request: HttpRequest) -> HttpResponse:
         "held": held,
         "drawing_url": Prediction(public_id=held.public_id).drawing_url if held else "",
         "why": held.why if held else "",
-        "guess": held.guess if held and shows_guess(held) else None,
+        "guess": held.shown_guess if held else None,
         "request_id": uuid.uuid4(),
         "progress": progress.of(labeler),
         "digits": DIGITS,
@@ -58,10 +58,6 @@ def label(request: HttpRequest) -> HttpResponse:
 def person(request: HttpRequest) -> User:
     assert isinstance(request.user, User)  # the decorators let nobody else in
     return request.user
-
-
-def shows_guess(held: queue.Held) -> bool:
-    return settings.SHOW_GUESSES and not held.is_audit
 
 
 def held_in(request: HttpRequest, labeler: User) -> queue.Held | None:

@@ -30,6 +30,7 @@ from predictions.models import Prediction
 LEASE = timedelta(minutes=3)
 AT_MOST = 20  # items leased by one call
 SKIPS_BEFORE_REVIEW = 2
+ANOTHER_LOOK = {Stream.SECOND, Stream.REVIEW}
 WANTED_SHARE = 0.5  # of what is handed out while something is wanted; the rest follows the mix
 
 
@@ -54,6 +55,12 @@ class Held:
         """Why it is shown, in words for whoever labels it."""
         reason = str(Stream(self.stream).label)
         return f"{reason}; {self.wanted}" if self.wanted else reason
+
+    @property
+    def shown_guess(self) -> int | None:
+        """The guess, in verify mode alone; an audit and another look are blind in any mode."""
+        is_blind = self.is_audit or self.stream in ANOTHER_LOOK
+        return self.guess if settings.SHOW_GUESSES and not is_blind else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +220,7 @@ def candidates_sql(*, with_gold: bool) -> str:
     arms = [OWN.format(now=now), *([gold_arm] if with_gold else [])]
     for stream in Stream.values:
         unseen = NOT_SKIPPED
-        if stream in {Stream.SECOND, Stream.REVIEW}:
+        if stream in ANOTHER_LOOK:
             unseen += NOT_ANSWERED
         arms.append(FREE.format(stream=stream, now=now, unseen=unseen))
     arms.append(WANTED.format(now=now, unseen=NOT_SKIPPED + NOT_ANSWERED))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -13,9 +16,10 @@ from rest_framework.response import Response
 
 from labeling import agreement, grid, review
 from labeling.api import LabelView, MayReview
-from labeling.models import LabelEvent
+from labeling.labels_api import MayLabelOrLook
+from labeling.models import Batch, LabelEvent
 from predictions.api import ErrorOutput
-from predictions.paging import PageQuery
+from predictions.paging import PAGE, PageQuery
 
 
 class SaidOutput(serializers.Serializer[Any]):
@@ -125,6 +129,64 @@ class AgreementView(LabelView):
     def get(self, request: Request) -> Response:
         """How far labelers agree with each other and with what is known."""
         return Response(asdict(agreement.between_labelers()))
+
+
+class LabelBatchOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(choices=Batch.Kind.choices)
+    labels = serializers.IntegerField(min_value=0)
+    made_by = serializers.CharField(allow_null=True)
+    made_at = serializers.DateTimeField()
+    undone_by = serializers.CharField(allow_null=True)
+    undone_at = serializers.DateTimeField(allow_null=True, help_text="Null while it stands.")
+
+
+class LabelBatchPage(serializers.Serializer[Any]):
+    results = LabelBatchOutput(many=True)
+    next = serializers.URLField(allow_null=True)
+
+
+class BatchesView(LabelView):
+    permission_classes = [MayLabelOrLook]
+    queries = {"GET": PageQuery}
+
+    @extend_schema(
+        operation_id="labels_batches", responses={200: LabelBatchPage, "default": ErrorOutput}
+    )
+    def get(self, request: Request) -> Response:
+        """Batches of labels, newest first: all of them, or your own where you may only label."""
+        limit = self.asked.get("limit", PAGE)
+        found = list(batches_before(self.asked.get("before"), self.person)[: limit + 1])
+        following = None
+        if len(found) > limit:
+            query = urlencode({"before": found[limit - 1].pk, "limit": limit})
+            following = request.build_absolute_uri(f"?{query}")
+        return Response(
+            {"results": [batch_body(batch) for batch in found[:limit]], "next": following}
+        )
+
+
+def batches_before(last: UUID | None, person: User) -> QuerySet[Batch]:
+    """What this person may see, from after the one named; an id of nothing is before nothing."""
+    batches = Batch.objects.select_related("made_by", "undone_by").order_by("-made_at", "-pk")
+    if not person.has_perm("labeling.view_batch"):
+        batches = batches.filter(made_by=person)
+    if last is not None:
+        at = Batch.objects.filter(pk=last).values("made_at")[:1]
+        batches = batches.filter(Q(made_at__lt=at) | Q(made_at=at, pk__lt=last))
+    return batches
+
+
+def batch_body(batch: Batch) -> dict[str, Any]:
+    return {
+        "id": batch.pk,
+        "kind": batch.kind,
+        "labels": batch.count,
+        "made_by": batch.made_by and batch.made_by.get_username(),
+        "made_at": batch.made_at,
+        "undone_by": batch.undone_by and batch.undone_by.get_username(),
+        "undone_at": batch.undone_at,
+    }
 
 
 class BatchUndoneOutput(serializers.Serializer[Any]):

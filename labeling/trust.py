@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Subquery
+from django.db.models.functions import Coalesce
 
 from labeling import decisions
 from labeling.decisions import Verdict
-from labeling.models import Label, LabelEvent
+from labeling.models import Intake, Label, LabelEvent
 from predictions.models import Prediction
+from predictions.sides import Drawing, Side, side_of
 from predictions.visitors import Owner
 
 MOST_COUNTED = 10_000  # nobody waits for more, and the count stays cheap
@@ -27,10 +30,20 @@ def label_if_trusted(
     return decisions.label_by_feedback(prediction, Verdict(digit), owner=owner)
 
 
-def labels_to_learn_from(*, after_event: int = 0) -> int:
-    """Settled labels a run may learn from: a digit was read, and the drawing is no audit's.
+def labels_to_learn_from() -> int:
+    """Settled labels that no run was handed yet and the next may learn from: a digit was read, and
+    the drawing is no audit's and by nobody whose drawings are kept to judge by.
 
-    Counted up to MOST_COUNTED; `after_event` leaves out what an earlier run has seen.
+    Counted up to MOST_COUNTED.
     """
+    learned = Intake.objects.filter(pk=1).values("last_learned")
     labels = Label.objects.settled().readable().filter(prediction__is_audit=False)
-    return labels.filter(event__gt=after_event)[:MOST_COUNTED].count()
+    labels = labels.filter(event__gt=Coalesce(Subquery(learned), 0))
+    found = labels.values_list(*(f"prediction__{name}" for name in Drawing._fields))
+    return sum(side_of(Drawing._make(drawing)) is Side.TRAIN for drawing in found[:MOST_COUNTED])
+
+
+def have_been_learned(event_id: int) -> None:
+    """A run was handed the labels up to this event."""
+    Intake.objects.get_or_create(pk=1)
+    Intake.objects.filter(pk=1, last_learned__lt=event_id).update(last_learned=event_id)

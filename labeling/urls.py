@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from labeling import grid_pages, pages, review_pages, withdrawal_pages
+from labeling import answer_pages, grid_pages, pages, review_pages, withdrawal_pages
 
 app_name = "labeling"
 urlpatterns = [
     path("label/", pages.label, name="label"),
     path("predictions/erase/", pages.erase, name="erase"),
+    path("label/answers/", answer_pages.answers, name="answers"),
     path("label/grid/", grid_pages.grid, name="grid"),
     path("review/", review_pages.review, name="review"),
     path("review/agreement/", review_pages.agreement, name="agreement"),

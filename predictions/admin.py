@@ -8,7 +8,7 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.html import format_html
@@ -106,14 +106,35 @@ class ReadOnlyAdmin(ModelAdmin):
         return False
 
 
+class LooksUpIds(ReadOnlyAdmin):
+    """An id is looked up, never searched for; what is no id finds nothing."""
+
+    search_help_text = "The id of a prediction"
+
+    def named(self, named: UUID) -> Q:
+        """The rows this id means."""
+        raise NotImplementedError
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        if not search_term.strip():
+            return queryset, False
+        try:
+            return queryset.filter(self.named(UUID(search_term.strip()))), False
+        except ValueError:
+            return queryset.filter(pk__in=[]), False
+
+
 @admin.register(Prediction)
-class PredictionAdmin(ReadOnlyAdmin):
-    list_display = ["thumbnail", "digit", "percent", "version", "source", "created_at", "is_audit"]
+class PredictionAdmin(LooksUpIds):
+    list_display = [
+        "thumbnail", "digit", "percent", "strange", "version", "source", "created_at", "is_audit",
+    ]  # fmt: skip
     list_filter: ClassVar[list[Any]] = ["digit", "source", "is_audit", "version"]
     list_select_related = ["version"]
     ordering = ["-pk"]
     search_fields = ["public_id"]
-    search_help_text = "The id of a prediction"
     fields = [
         "picture", "public_id", "digit", "confidence", "strangeness", "version", "source",
         "user", "visitor", "created_at", "is_audit", "audit_probability", "erased_at",
@@ -123,16 +144,8 @@ class PredictionAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Prediction]:
         return super().get_queryset(request).defer("glyph", "version__card", "version__canary")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Prediction], search_term: str
-    ) -> tuple[QuerySet[Prediction], bool]:
-        """An id is looked up, never searched for; what is no id finds nothing."""
-        if not search_term.strip():
-            return queryset, False
-        try:
-            return queryset.filter(public_id=UUID(search_term.strip())), False
-        except ValueError:
-            return queryset.filter(pk__in=[]), False
+    def named(self, named: UUID) -> Q:
+        return Q(public_id=named)
 
     @admin.display(description="glyph")
     def thumbnail(self, prediction: Prediction) -> str:
@@ -153,6 +166,10 @@ class PredictionAdmin(ReadOnlyAdmin):
     @admin.display(description="confidence", ordering="confidence")
     def percent(self, prediction: Prediction) -> str:
         return percent(prediction.confidence)
+
+    @admin.display(description="strangeness", ordering="strangeness")
+    def strange(self, prediction: Prediction) -> str:
+        return percent(prediction.strangeness)
 
 
 @admin.register(ModelVersion)

@@ -10,6 +10,9 @@ from django.conf import settings
 from django.core.signing import BadSignature
 from django.http import HttpRequest, HttpResponse
 
+from predictions.models import Prediction
+from predictions.sides import teaching_visitor
+
 NEW_VISITOR = "inkloop.new_visitor"  # key in the request's environment, for the middleware below
 COOKIE_AGE = 365 * 24 * 3600  # seconds
 
@@ -31,9 +34,16 @@ def make_owner(request: HttpRequest) -> Owner:
     """Who is about to own something: an unknown browser gets its visitor cookie now."""
     owner = owner_of(request)
     if owner.user_id is None and owner.visitor is None:
-        owner = Owner(visitor=uuid.uuid4())
+        owner = Owner(visitor=new_visitor())
         request.META[NEW_VISITOR] = owner.visitor
     return owner
+
+
+def new_visitor() -> uuid.UUID:
+    """Where everybody's word counts, the first one may be alone: nobody else's drawings teach."""
+    if settings.TRUST_FEEDBACK and not Prediction.objects.exists():
+        return teaching_visitor()
+    return uuid.uuid4()
 
 
 def visitor_of(request: HttpRequest) -> uuid.UUID | None:

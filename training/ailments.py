@@ -13,13 +13,14 @@ from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule
 
 from labeling.models import LabelEvent
+from labeling.trust import labels_to_learn_from
 from predictions.doctor import Finding, attention, broken, examines
 from predictions.health import NEVER, WORKERS_SEEN_WITHIN, clusters, fault_of
 from predictions.models import WorkerBeat
 from training.mnist import missing
 from training.models import Backup, Run
+from training.retrain import LEAST_LABELS
 from training.schedules import SCHEDULES
-from training.snapshots import new_labels
 
 WEDGED = timedelta(minutes=15)  # a job that could be taken and is not
 SILENT = timedelta(minutes=3)  # three looks of whoever should have found it
@@ -125,7 +126,8 @@ def runs() -> Iterator[Finding]:
 
 @examines()
 def replay() -> Iterator[Finding]:
-    if new_labels() >= settings.LABELS_PER_RUN and missing(Path(settings.MNIST_DIR)):
+    enough = min(LEAST_LABELS, settings.LABELS_PER_RUN)  # of which the schedule makes a run
+    if labels_to_learn_from() >= enough and missing(Path(settings.MNIST_DIR)):
         yield attention(
             "mnist_missing",
             f"Enough labels wait for a run, and MNIST is not in {settings.MNIST_DIR}.",

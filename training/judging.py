@@ -25,6 +25,7 @@ from predictions.glyph import decode_glyph
 from predictions.models import ModelVersion, Prediction
 from predictions.network import Network
 from predictions.recognizer import load_version
+from predictions.sides import judges
 from training.checks import Bounds
 from training.comparison import Items, Kind
 from training.errors import AlreadyLive, NothingLive
@@ -32,7 +33,6 @@ from training.gate import Judgement, Verdict, judge
 from training.models import GateReport, SnapshotLabel
 from training.outbox import tell_verdict
 from training.promotion import live_version
-from training.sides import judges
 from training.snapshots import default_rule
 
 logger = logging.getLogger(__name__)

@@ -10,10 +10,11 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from labeling.models import LabelEvent
+from labeling.trust import labels_to_learn_from
 from predictions.health import WORKERS_SEEN_WITHIN, clusters
 from predictions.models import WorkerBeat
 from training.models import Snapshot
-from training.snapshots import choose, default_rule, new_labels
+from training.snapshots import choose, default_rule
 
 REMEMBERED = 300  # seconds; choosing reads every settled label
 CLUSTER = "training"
@@ -82,7 +83,7 @@ def preview() -> Preview:
 
 
 def toward() -> Toward:
-    return Toward(new_labels(), settings.LABELS_PER_RUN)
+    return Toward(labels_to_learn_from(), settings.LABELS_PER_RUN)
 
 
 def workers() -> Workers:

@@ -39,7 +39,7 @@ from training.lineage import Source, clean_ancestor
 from training.models import Epoch, Run, RunQuerySet, Snapshot
 from training.outbox import tell_run
 from training.pace import Every
-from training.snapshots import Rule, choose, default_rule, freeze
+from training.snapshots import HELD_OUT, Choice, Rule, choose, default_rule, freeze
 from training.tuning import Tuning
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def queue(
         raise AlreadyRunning(f"Run {running.pk} is {running.state}; one at a time.")
     choice = choose(rule)
     if len(choice.labels) < least:
-        raise NotEnoughLabels(f"{len(choice.labels)} labels to learn from, {least} needed.")
+        raise NotEnoughLabels(too_few(choice, least))
     live = ModelVersion.objects.live().defer("canary").get()
     parent = clean_ancestor(live, rule)
     snapshot = freeze(choice, rule)
@@ -122,6 +122,12 @@ def queue(
             )
     except IntegrityError as raced:  # the constraint one_active_run
         raise AlreadyRunning("Another run was asked for at the same moment.") from raced
+
+
+def too_few(choice: Choice, least: int) -> str:
+    said = f"{len(choice.labels)} labels to learn from, {least} needed."
+    held_out = choice.left_out.get(HELD_OUT, 0)
+    return f"{said} {held_out:,} more are kept to judge by." if held_out else said
 
 
 def recipe_for(snapshot: Snapshot, *, seed: int) -> dict[str, Any]:

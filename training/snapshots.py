@@ -20,8 +20,9 @@ from django.db.models import Exists, OuterRef
 
 from labeling.backing import items_resting_on, others_behind
 from labeling.models import Gold, Label
+from labeling.trust import have_been_learned
+from predictions.sides import Side, drawer_of, side_of, steers
 from training.models import Snapshot, SnapshotEvent, SnapshotLabel
-from training.sides import Side, drawer_of, side_of, steers
 
 HELD_OUT = "holdout"
 LEAST_FOR_SHARES = 100  # below this many labels a share of one source means little
@@ -171,17 +172,6 @@ def freeze(choice: Choice, rule: Rule) -> Snapshot:
         ],
         batch_size=5_000,
     )
+    if snapshot.last_event_id is not None:
+        have_been_learned(snapshot.last_event_id)
     return snapshot
-
-
-def new_labels() -> int:
-    """Trainable labels settled since the last snapshot: what the threshold looks at.
-
-    The holdout side is not counted out here: that needs every row, and a fifth more or less does
-    not matter to when a run starts.
-    """
-    labels = Label.objects.settled().readable().filter(prediction__is_audit=False)
-    last = Snapshot.objects.values_list("last_event", flat=True).first()
-    if last is not None:
-        labels = labels.filter(event__gt=last)
-    return labels.count()

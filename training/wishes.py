@@ -5,9 +5,9 @@ from __future__ import annotations
 from labeling import wishes
 from labeling.models import QueueItem
 from predictions.models import Prediction
+from predictions.sides import judges
 from training.models import GateReport
 from training.promotion import live_version
-from training.sides import judges
 
 MOST = 500  # open items wanted at a time
 LOOKED_AT = 20_000  # of the newest open ones

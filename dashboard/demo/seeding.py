@@ -158,7 +158,8 @@ def hands_for(drawings: int, seed: int) -> tuple[str, Hands]:
 def begin(drawings: int, seed: int, digits: str, period: Period) -> Demo:
     """Note what was here, so that it can be put back; then the history's first version is live."""
     live = live_version()
-    intake = Intake.objects.filter(pk=1).values("last_prediction", "last_feedback_at").first()
+    marks = ("last_prediction", "last_feedback_at", "last_learned")
+    intake = Intake.objects.filter(pk=1).values(*marks).first()
     before: dict[str, Any] = {
         "live": live.pk if live else None,
         "live_since": live.live_since.isoformat() if live and live.live_since else None,

@@ -257,10 +257,12 @@ def disk_full(bench: Bench, cluster: list[psutil.Process]) -> list[psutil.Proces
     """From now on, for some seconds, no checkpoint fits."""
     assert bench.disk is not None
     ballast = bench.disk / "ballast"
-    free = shutil.disk_usage(bench.disk).free
     with ballast.open("wb") as file:
-        file.truncate(0)
-        os.posix_fallocate(file.fileno(), 0, max(free - LEFT_FREE, 1))
+        while True:
+            free = shutil.disk_usage(bench.disk).free
+            with contextlib.suppress(OSError):  # the database took some of it meanwhile
+                os.posix_fallocate(file.fileno(), 0, max(free - LEFT_FREE, 1))
+                break
     time.sleep(FULL_FOR)
     ballast.unlink()
     return []

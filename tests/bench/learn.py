@@ -243,7 +243,7 @@ def visitor_cookie(writer: str, seed: int) -> str:
 def poisoned(meant: dict[str, int], seed: int) -> dict[str, int]:
     """Half of the sevens are called ones by whoever labels, except where drawings judge."""
     from predictions.models import Prediction
-    from training.sides import Side, side_of
+    from predictions.sides import Side, side_of
 
     sevens = [
         str(row.public_id)

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from selenium.webdriver.common.keys import Keys
 
+from labeling.models import LabelEvent
 from predictions.capture import capture
 from predictions.models import Feedback, Prediction
 from predictions.visitors import Owner
@@ -29,7 +30,7 @@ PUBLIC = (
     "/nowhere",
 )
 SIGNED_IN = ("/", "/predictions/", "/accounts/password/", "/accounts/password/done/",
-             "/review/withdrawals/")  # fmt: skip
+             "/review/withdrawals/", "/label/answers/")  # fmt: skip
 ADMIN = (
     "/admin/",
     "/admin/predictions/prediction/",
@@ -38,6 +39,7 @@ ADMIN = (
     "/admin/auth/user/{user}/change/",
     "/admin/system/",
     "/admin/labeling/label/",
+    "/admin/labeling/labelevent/",
     "/admin/labeling/batch/",
     "/admin/labeling/batch/import/",
 )
@@ -95,6 +97,9 @@ def test_axe_finds_nothing_serious_in_the_admin(
     browser: Browser, prediction: Prediction, log_in: Callable[..., User], theme: str
 ) -> None:
     ben = log_in(is_staff=True, is_superuser=True)
+    opinion = LabelEvent.objects.create(prediction=prediction, kind="label", digit=1, labeler=ben)
+    LabelEvent.objects.create(prediction=prediction, kind="undo", reverses=opinion, labeler=ben)
+    LabelEvent.objects.create(prediction=prediction, kind="settle", digit=7, labeler=ben)
     paths = [path.format(user=ben.pk) for path in ADMIN]
     paths.append(f"/admin/predictions/prediction/{prediction.pk}/change/")
     assert [found for path in paths for found in check(browser, path, theme)] == []

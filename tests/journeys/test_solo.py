@@ -21,8 +21,6 @@ pytestmark = pytest.mark.browser
 def _alone(settings: Any) -> None:
     settings.AUDIT_RATE = 0.0
     settings.TRUST_FEEDBACK = True
-    settings.SECOND_OPINION_RATE = 0.0
-    settings.CONFIDENT = 1.0
 
 
 def say(browser: Browser, value: str) -> None:

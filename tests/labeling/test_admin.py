@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+import uuid
+from datetime import UTC, datetime
+from html import unescape
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from labeling.intake import take_in
@@ -32,6 +37,7 @@ from tests.factories import (
     make_live,
     make_prediction,
     make_user,
+    make_version,
     spread,
 )
 from tests.labeling.door import Door, make_item
@@ -57,6 +63,17 @@ def found(client: Client, **query: str) -> set[int]:
     answer = client.get(f"{LIST}?{urlencode(query)}")
     assert answer.status_code == 200, answer.headers
     return {prediction.pk for prediction in answer.context["cl"].result_list}
+
+
+def listed(client: Client, path: str, **query: str) -> set[int]:
+    answer = client.get(f"{path}?{urlencode(query)}")
+    assert answer.status_code == 200, answer.headers
+    return {row.pk for row in answer.context["cl"].result_list}
+
+
+def fields_of(form: Any) -> list[Any]:
+    """The cells of a row of an inline, as its template walks them."""
+    return [field for fieldset in form for line in fieldset for field in line]
 
 
 def select(client: Client, *rows: Prediction, across: bool = False, **query: str) -> Any:
@@ -95,8 +112,6 @@ def many(count: int, *, digit: int = 7, confidence: float = 0.9) -> list[Predict
     """Rows by one insert; each glyph a digest of its own."""
     version = ModelVersion.objects.live().first() or make_live()
     model = make_prediction(version=version, digit=digit, confidence=confidence)
-    import uuid
-
     made = [
         Prediction(
             version=version,
@@ -198,9 +213,6 @@ class TestFinding:
                 correct_each({row.pk: Verdict(1)}, by=ben, kind=Batch.Kind.CORRECTION, chosen_by={})
                 Gold.objects.create(prediction=row, digit=1, added_by=ben)
 
-        from django.db import connection
-        from django.test.utils import CaptureQueriesContext
-
         fill(1)
         admin.get(path)
         with CaptureQueriesContext(connection) as one:
@@ -208,6 +220,24 @@ class TestFinding:
         fill(99)
         with django_assert_num_queries(len(one)):
             assert len(admin.get(path).context["cl"].result_list) == 100
+
+    def test_scribbles_are_found_ordered_and_marked_unreadable_at_once(self, admin: Client):
+        strange = [make_item(digit=0) for _ in range(3)]
+        plain, scribble, worst = strange
+        for row, strangeness in ((plain, 0.49), (scribble, 0.5), (worst, 0.97)):
+            Prediction.objects.filter(pk=row.pk).update(strangeness=strangeness)
+        assert found(admin, strange="yes") == {scribble.pk, worst.pk}
+        assert found(admin, strange="no") == {plain.pk}
+        columns = admin.get(LIST).context["cl"].list_display
+        order = f"-{columns.index('strange')}"
+        rows = admin.get(f"{LIST}?o={order}").context["cl"].result_list
+        assert [row.pk for row in rows] == [worst.pk, scribble.pk, plain.pk]
+        decide(admin, select(admin, scribble, across=True, strange="yes"), "unreadable")
+        assert set(Label.objects.values_list("pk", "is_unreadable")) == {
+            (scribble.pk, True), (worst.pk, True)
+        }  # fmt: skip
+        answer = decide(admin, select(admin, plain, across=True, strange="no"), "review")
+        assert "Send to review: 1 done" in said(answer)
 
     def test_the_count_stops_where_nobody_pages(self, admin: Client, monkeypatch: Any):
         monkeypatch.setattr("predictions.admin.BoundedPaginator.LIMIT", 5)
@@ -223,6 +253,98 @@ class TestFinding:
             for path in (LIST, "/admin/labeling/label/", "/admin/labeling/batch/"):
                 assert client.get(path).status_code == 302
         assert Client().get(LIST).status_code == 302
+
+    def test_labels_are_found_by_prediction_month_labeler_and_version(
+        self, admin: Client, ben: User
+    ):
+        ada, path = make_ada(), "/admin/labeling/label/"
+        autumn = make_item(created_at=datetime(2026, 9, 30, 12, tzinfo=UTC))
+        winter = make_item(version=make_version("other"))
+        LabelEvent.objects.create(prediction=autumn, kind="label", digit=1, labeler=ada)
+        LabelEvent.objects.create(prediction=winter, kind="correct", digit=2, labeler=ben)
+        rebuild()
+        assert listed(admin, path) == {autumn.pk, winter.pk}
+        assert listed(admin, path, q=str(winter.public_id)) == {winter.pk}
+        assert listed(admin, path, q="nonsense") == set()
+        assert listed(admin, path, month="2026-09") == {autumn.pk}
+        assert listed(admin, path, labeler=str(ben.pk)) == {winter.pk}
+        assert listed(admin, path, version=str(winter.version_id)) == {winter.pk}
+        assert admin.get(f"{path}?month=1926-01").status_code == 302
+
+    def test_events_are_found_by_ids_and_by_who_said_what_when(self, admin: Client, ben: User):
+        path, asked = "/admin/labeling/labelevent/", uuid.uuid4()
+        last_year = datetime(2025, 11, 30, 12, tzinfo=UTC)
+        early, late = make_item(created_at=last_year), make_item()
+        once = make_user("once")  # no role any more, and still in the history
+        first = LabelEvent.objects.create(
+            prediction=early, kind="label", digit=1, labeler=once, stream="unsure",
+            created_at=last_year, request_id=asked,
+        )  # fmt: skip
+        undo = LabelEvent.objects.create(
+            prediction=early, kind="undo", reverses=first, labeler=once
+        )
+        last = LabelEvent.objects.create(prediction=late, kind="correct", digit=2, labeler=ben)
+        assert listed(admin, path) == {first.pk, undo.pk, last.pk}
+        assert listed(admin, path, q=str(early.public_id)) == {first.pk, undo.pk}
+        assert listed(admin, path, q=str(asked)) == {first.pk}
+        assert listed(admin, path, q=str(uuid.uuid4())) == listed(admin, path, q="x") == set()
+        assert listed(admin, path, labeler=str(once.pk)) == {first.pk, undo.pk}
+        assert listed(admin, path, kind="correct") == {last.pk}
+        assert listed(admin, path, stream="unsure") == {first.pk}
+        assert listed(admin, path, month="2025-11") == {first.pk}
+        assert listed(admin, path, month="2025-12") == set()
+
+    def test_a_predictions_page_tells_who_said_what_when(self, admin: Client, ben: User):
+        item = make_item(digit=9)
+        page = f"/admin/predictions/prediction/{item.pk}/change/"
+        assert "none" in admin.get(page).content.decode()
+        door = Door(make_ada())
+        door.label(door.item(), 4, seconds=1.5)
+        door.undo()
+        door.label(door.item(), None)
+        decide(admin, select(admin, item), "3")
+
+        answer = admin.get(page)
+        first, undo, again, correction = LabelEvent.objects.order_by("pk")
+        (formset,) = answer.context["inline_admin_formsets"]
+        told = [[unescape(str(cell.contents())) for cell in fields_of(form)] for form in formset]
+        assert [row[1] for row in told] == [
+            "a labeler's opinion", "takes another event back", "a labeler's opinion",
+            "an admin's correction",
+        ]  # fmt: skip
+        assert [row[2] for row in told] == ["4", "", "unreadable", "3"]
+        assert [row[3] for row in told] == ["ada", "ada", "ada", "ben"]
+        text = answer.content.decode()
+        assert f"event {first.pk}" in text
+        assert "1.5 s" in text
+        assert "bulk correction of 1" in text
+        assert "3 (settled)</a>, 1 opinion" in text
+        assert f"{reverse('admin:labeling_labelevent_change', args=[again.pk])}" in text
+        assert (undo.reverses, correction.batch) == (first, Batch.objects.get())
+        assert admin.post(page, {"events-0-digit": 1}).status_code == 403
+
+    def test_a_long_history_costs_no_more_queries(
+        self, admin: Client, ben: User, django_assert_num_queries: Any
+    ):
+        item = make_item()
+        page = f"/admin/predictions/prediction/{item.pk}/change/"
+
+        def say(count: int) -> None:
+            for each in range(count):
+                batch = Batch.objects.create(kind=Batch.Kind.CORRECTION, made_by=ben)
+                LabelEvent.objects.create(
+                    prediction=item, kind="correct", digit=each % 10, labeler=ben, batch=batch,
+                    version=item.version,
+                )  # fmt: skip
+            rebuild()
+
+        say(1)
+        admin.get(page)
+        with CaptureQueriesContext(connection) as one:
+            admin.get(page)
+        say(20)
+        with django_assert_num_queries(len(one)):
+            admin.get(page)
 
     def test_history_cannot_be_edited(self, admin: Client, ben: User):
         item = make_item()
@@ -424,9 +546,6 @@ class TestDecidingInBulk:
     def test_the_page_costs_as_many_queries_for_500_as_for_1(
         self, admin: Client, django_assert_num_queries: Any
     ):
-        from django.db import connection
-        from django.test.utils import CaptureQueriesContext
-
         (row,) = many(1)
         with CaptureQueriesContext(connection) as one:
             select(admin, row, across=True, predicted="7")

@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
 from labeling import decisions
@@ -147,7 +148,9 @@ class TestSendingAgain:
         assert first["item"] == second["item"]  # the hold included
         assert LabelEvent.objects.standing().count() == 1
 
-    def test_an_old_undo_sent_again_does_not_hand_the_item_out(self, ada: Door, settings: Any):
+    def test_an_old_undo_sent_again_does_not_hand_the_item_out(
+        self, ada: Door, bea: Door, settings: Any
+    ):
         settings.SECOND_OPINION_RATE = 1.0
         make_item()
         ada.label(ada.item())
@@ -186,13 +189,22 @@ class TestOpinions:
         make_item(confidence=0.94)
         assert ada.label(ada.item(), 3).json()["state"] == "settled"
 
-    def test_some_are_drawn_by_lot(self, ada: Door, settings: Any):
+    def test_whoever_labels_alone_waits_for_nobody(self, ada: Door, settings: Any):
+        """Else what contradicts the model would stay unsettled for ever, and teach nothing."""
+        settings.SECOND_OPINION_RATE = 1.0
+        User.objects.filter(pk=make_user("idle", role="labeler").pk).update(is_active=False)
+        make_user("tess", role="trainer")
+        made = make_item(digit=3, confidence=0.999)
+        assert ada.label(ada.item(), 4).json()["state"] == "settled"
+        assert label_of(made) == ("4", "settled", 1)
+
+    def test_some_are_drawn_by_lot(self, ada: Door, bea: Door, settings: Any):
         settings.SECOND_OPINION_RATE = 1.0
         make_item(confidence=0.99)
         assert ada.label(ada.item(), 7).json()["state"] == "awaiting"
         assert LabelEvent.objects.get().wants_second
 
-    def test_saying_it_again_after_an_undo_does_not_dodge_the_second(self, ada: Door):
+    def test_saying_it_again_after_an_undo_does_not_dodge_the_second(self, ada: Door, bea: Door):
         make_item(confidence=0.99)
         ada.label(ada.item(), 3)
         again = ada.undo().json()["item"]

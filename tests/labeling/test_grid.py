@@ -178,6 +178,7 @@ class TestConfirming:
 
     def test_a_lot_calls_for_a_second_opinion_here_too(self, ada: Door, settings: Any):
         settings.SECOND_OPINION_RATE = 1.0
+        make_user("bea", role="labeler")
         item = make_item()
         confirm(ada, grid(ada))
         assert item.label.state == Label.State.AWAITING

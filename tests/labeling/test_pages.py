@@ -18,6 +18,7 @@ from labeling.decisions import Verdict, decide
 from labeling.intake import take_in
 from labeling.models import Label, LabelEvent, QueueItem
 from predictions.models import Prediction
+from predictions.sides import teaching_visitor
 from tests.factories import make_ada, make_ben, make_cy, make_feedback, make_prediction, make_user
 
 pytestmark = pytest.mark.django_db
@@ -143,6 +144,25 @@ def test_the_guess_is_hidden_until_the_setting_shows_it(client: Client, settings
     page = client.get(LABEL, held).content.decode()
     assert "The model says <b data-guess>9</b>" in page
     assert 'name="guess_shown" value="on"' in page
+
+
+@pytest.mark.parametrize("stream", ["second", "review"])
+def test_another_look_is_blind_on_the_page_as_in_the_api(
+    client: Client, settings: Any, stream: str
+) -> None:
+    settings.SHOW_GUESSES = True
+    queue(2, digit=9)
+    held = held_of(press(client, "next"))
+    QueueItem.objects.filter(prediction__public_id=held["item"]).update(stream=stream)
+
+    page = client.get(LABEL, held).content.decode()
+    assert "The model says <b data-guess></b>" in page
+    assert "guess_shown" not in page
+    asked = {"count": 2, "holding": []}
+    answer = client.post("/api/v1/labels/next/", asked, content_type="application/json")
+    guesses = {item["id"]: item["guess"] for item in answer.json()["items"]}
+    assert guesses.pop(held["item"]) is None
+    assert list(guesses.values()) == [9]
 
 
 def test_nonsense_is_refused_without_a_trace(client: Client) -> None:
@@ -334,7 +354,7 @@ def test_the_form_of_a_prediction_makes_a_label_of_a_trusted_word(
     client: Client, settings: Any
 ) -> None:
     settings.TRUST_FEEDBACK = False
-    prediction = make_prediction(digit=7)
+    prediction = make_prediction(digit=7, visitor=teaching_visitor())
     page = client.post(f"/predictions/{prediction.public_id}/", {"said": "4"}, follow=True)
     assert "Saved as a label." in page.content.decode()
     assert Label.objects.get().digit == prediction.feedback.digit == 4
@@ -360,7 +380,7 @@ def test_in_a_one_person_install_everybodys_word_is_a_label(
     settings.TRUST_FEEDBACK = True
     answers = []
     for digit in (4, None):
-        prediction = make_prediction()
+        prediction = make_prediction(visitor=teaching_visitor())
         url = f"/api/v1/predictions/{prediction.public_id}/feedback/"
         answers.append(Client().post(url, {"digit": digit}, "application/json").json())
     assert [answer["label"] for answer in answers] == [True, True]

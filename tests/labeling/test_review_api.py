@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 
-from labeling.models import Label
+from labeling import batches
+from labeling.decisions import Verdict
+from labeling.models import Batch, Label
 from predictions.models import Prediction
 from tests.factories import make_ada, make_ben, make_cy, make_user
 from tests.labeling.door import Door, make_item, place
@@ -107,3 +111,43 @@ def test_labelers_cy_and_visitors_see_no_disputes(labelers: list[Door]):
         assert door.client.get(DISPUTES).status_code == 403
     assert Door().client.get(DISPUTES).status_code == 401
     assert len(disputes(Door(make_ben()))["results"]) == 1
+
+
+BATCHES = "/api/v1/labels/batches/"
+
+
+def correct(digit: int) -> str:
+    ben = User.objects.filter(username="ben").first() or make_ben()
+    make_item()
+    made = batches.correct(Prediction.objects.all(), Verdict(digit), by=ben, chosen_by={})
+    return str(made.pk)
+
+
+def test_batches_are_listed_newest_first_page_by_page(
+    rita: Door, django_assert_max_num_queries: Any
+):
+    made = [correct(digit) for digit in range(5)]
+    rita.client.get(BATCHES)
+    with django_assert_max_num_queries(4):
+        page = rita.client.get(BATCHES + "?limit=2").json()
+    seen = [each["id"] for each in page["results"]]
+    assert page["results"][0]["labels"] == 5
+    assert page["results"][0]["made_by"] == "ben"
+    assert page["results"][0]["undone_at"] is None
+    while page["next"]:
+        page = rita.client.get(page["next"]).json()
+        seen += [each["id"] for each in page["results"]]
+    assert seen == made[::-1]
+    assert rita.client.get(f"{BATCHES}?before={uuid.uuid4()}").json()["results"] == []
+
+
+def test_a_labeler_sees_batches_of_their_own(labelers: list[Door]):
+    correct(5)
+    assert labelers[0].client.get(BATCHES).json()["results"] == []
+    own = Batch.objects.create(kind="grid", made_by=User.objects.get(username="ada"), count=3)
+    (seen,) = labelers[0].client.get(BATCHES).json()["results"]
+    assert (seen["id"], seen["kind"], seen["labels"]) == (str(own.pk), "grid", 3)
+
+
+def test_batches_are_nobody_elses_business(rita: Door):
+    assert Door(make_cy()).client.get(BATCHES).status_code == 403

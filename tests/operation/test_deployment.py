@@ -15,7 +15,7 @@ from django.core.management import get_commands
 from tests.operation.installation import ROOT, plain_environment
 
 SCRIPTS = Path(sys.executable).parent
-ONLY_TRAINING = ["torch", "torchvision", "onnx", "onnxscript"]
+ONLY_TRAINING = ["torch", "onnx", "onnxscript"]
 # The shipped files name places that exist on the host they are for.
 INSTALLED = "/opt/inkloop/.venv/bin/"
 

@@ -35,6 +35,7 @@ from predictions.models import (
     Sighting,
     WorkerBeat,
 )
+from predictions.sides import teaching_visitor
 from tests.factories import make_live, make_prediction
 from tests.operation.installation import ROOT, Installation, plain_environment, until
 from training.models import Backup, Run, Snapshot
@@ -90,7 +91,7 @@ def patient(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> P
     make_schedules()
     beat()
     beat(cluster="training")
-    label(make_prediction(), age=40 * HOUR)
+    label(make_prediction(visitor=teaching_visitor()), age=40 * HOUR)
     Backup.objects.create(
         state="done", path=str(tmp_path / "b"), host="elsewhere", started_at=timezone.now()
     )

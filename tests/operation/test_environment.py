@@ -22,6 +22,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "flag": lambda name: env.flag(name, default=False),
     "whole": lambda name: env.whole(name, default=3, least=0, most=9),
     "fraction": lambda name: env.fraction(name, default=0.5),
+    "weights": lambda name: env.weights(name, default={"audit": 30, "unsure": 15}),
     "hosts": lambda name: env.hosts(name, default=["localhost"]),
     "origins": env.origins,
     "zone": lambda name: env.zone(name, default="UTC"),
@@ -43,6 +44,10 @@ BAD = [
     ("hosts", "https://digits.example.org"),
     ("origins", "digits.example.org"),
     ("origins", "https://digits.example.org/draw"),
+    ("weights", "audit"),
+    ("weights", "audit=-1"),
+    ("weights", "autid=50"),
+    ("weights", "audit=0, unsure=0"),
     ("zone", "Mars/Olympus"),
     ("zone", "../etc/passwd"),
     ("database", "mysql://ada@localhost/digits"),
@@ -60,6 +65,8 @@ GOOD = [
     ("fraction", "0.05", 0.05),
     ("hosts", "digits.example.org, ink.example.org", ["digits.example.org", "ink.example.org"]),
     ("origins", "https://digits.example.org", ["https://digits.example.org"]),
+    ("weights", "audit=50", {"audit": 50, "unsure": 15}),
+    ("weights", "audit=50, unsure = 0", {"audit": 50, "unsure": 0}),
     ("zone", "Europe/Berlin", "Europe/Berlin"),
 ]
 

@@ -12,9 +12,9 @@ import pytest
 from labeling import decisions
 from labeling.decisions import Verdict
 from predictions.models import Prediction
+from predictions.sides import Side, side_of
 from predictions.visitors import Owner
 from tests.factories import make_prediction
-from training.sides import Side, side_of
 from training.tuning import Tuning
 
 

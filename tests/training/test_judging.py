@@ -16,6 +16,7 @@ from django.core.management import call_command
 
 from labeling.models import Gold, Label, LabelEvent
 from predictions.models import ModelVersion, Prediction
+from predictions.sides import Side, judges, side_of, steers
 from tests.factories import make_live, make_prediction, make_user, make_version, some_glyph
 from tests.labeling.door import Door, make_item
 from training import judging
@@ -24,7 +25,6 @@ from training.comparison import Kind
 from training.errors import AlreadyLive, NothingLive
 from training.judging import Judged, collect, judge_version
 from training.models import GateReport, Run, Snapshot, SnapshotLabel
-from training.sides import Side, judges, side_of, steers
 
 pytestmark = pytest.mark.django_db
 FIVE_A_MONTH = datetime(2026, 9, 5, 12, tzinfo=UTC)

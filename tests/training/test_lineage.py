@@ -18,13 +18,13 @@ from labeling import decisions, review
 from labeling.decisions import Verdict
 from labeling.models import Label, LabelEvent
 from predictions.models import ModelVersion, Prediction
+from predictions.sides import Side, steers
 from predictions.visitors import Owner
 from tests.factories import make_prediction, make_user, make_version
 from tests.labeling.door import Door, make_item
 from tests.training.lessons import labeled, visitor_on, visitor_who
 from training import retrain
 from training.models import Run, SnapshotEvent
-from training.sides import Side, steers
 from training.snapshots import choose, default_rule, freeze
 
 pytestmark = pytest.mark.django_db

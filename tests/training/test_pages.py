@@ -10,13 +10,13 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from predictions.models import ModelVersion, WorkerBeat
+from predictions.sides import Side
 from tests.factories import make_ada, make_cy, make_user, make_version
 from tests.training.lessons import labeled
 from training import promotion, retrain
 from training.ledger import spans
 from training.models import GateReport, Promotion, Run
 from training.schedules import make_schedules
-from training.sides import Side
 
 pytestmark = pytest.mark.django_db
 HOME = "/training/"
@@ -81,7 +81,7 @@ def test_the_page_says_what_is_new_what_would_be_learned_and_what_is_left_out(
         labeled(digit)
     labeled(5, side=Side.HOLDOUT)
     page = visit(trainer, HOME)
-    assert "4 <small>/ 500</small>" in page
+    assert "3 <small>/ 500</small>" in page
     assert "<b>3</b> labels, by digit" in page
     assert "<b>1</b> by people whose drawings examine and never teach" in page
     assert "No run yet" in page

@@ -13,11 +13,11 @@ from labeling import decisions
 from labeling.decisions import Verdict
 from predictions.models import Artifact, ModelVersion, Prediction
 from predictions.registry import install_base
+from predictions.sides import Side
 from predictions.visitors import Owner
 from tests.training.lessons import labeled, make_tiny
 from training import retrain
 from training.models import Run
-from training.sides import Side
 
 
 def test_a_version_no_run_made_says_how_it_is_made_instead(db: None) -> None:

@@ -20,8 +20,10 @@ from django_q.models import OrmQ, Schedule
 from labeling import decisions, intake
 from labeling.decisions import Verdict
 from labeling.models import Gold, Label
+from labeling.trust import labels_to_learn_from
 from predictions.models import ModelVersion, Prediction
 from predictions.registry import install_base
+from predictions.sides import Side, judges, steers
 from predictions.visitors import Owner
 from tests.factories import make_prediction, make_user
 from tests.training.lessons import labeled, make_tiny, visitor_on, visitor_who
@@ -29,8 +31,7 @@ from training import judging, retrain, tasks
 from training.errors import AlreadyRunning, NotActive, NotEnoughLabels
 from training.models import GateReport, Run, Snapshot
 from training.schedules import make_schedules, schedules
-from training.sides import Side, judges, steers
-from training.snapshots import Rule, choose, default_rule, freeze, new_labels
+from training.snapshots import Rule, choose, default_rule, freeze
 from training.tuning import Tuning
 
 pytestmark = pytest.mark.django_db
@@ -90,11 +91,15 @@ class TestSnapshots:
         self, live_version: ModelVersion
     ):
         labeled(3)
-        assert new_labels() == 1
+        assert labels_to_learn_from() == 1
         freeze(choose(default_rule()), default_rule())
-        assert new_labels() == 0
+        assert labels_to_learn_from() == 0
         labeled(4)
-        assert new_labels() == 1
+        assert labels_to_learn_from() == 1
+
+    def test_what_is_kept_to_judge_by_does_not_count_toward_a_run(self, live_version: ModelVersion):
+        labeled(3, visitor=visitor_on(Side.HOLDOUT))
+        assert labels_to_learn_from() == len(choose(default_rule()).labels) == 0
 
 
 class TestAsking:
@@ -110,6 +115,11 @@ class TestAsking:
         with pytest.raises(NotEnoughLabels, match="1 labels to learn from, 20 needed"):
             retrain.ask(trigger=Run.Trigger.PAGE)
         assert not Snapshot.objects.exists()
+
+    def test_labels_that_judge_are_named_where_too_few_teach(self, live_version: ModelVersion):
+        labeled(3, visitor=visitor_on(Side.HOLDOUT))
+        with pytest.raises(NotEnoughLabels, match=r"20 needed\. 1 more are kept to judge by"):
+            retrain.ask(trigger=Run.Trigger.PAGE)
 
     def test_a_second_run_is_declined_while_one_is_active(self, live_version: ModelVersion):
         labeled(3)
@@ -137,6 +147,15 @@ class TestAsking:
         assert "run" in tasks.by_threshold()
         assert Run.objects.get().trigger == Run.Trigger.THRESHOLD
         assert "run" not in tasks.by_threshold()
+
+    def test_the_schedule_learns_nothing_twice(self, live_version: ModelVersion):
+        for _ in range(20):
+            labeled(3)
+        Run.objects.filter(pk=tasks.by_schedule()["run"]).update(state=Run.State.DONE)
+        assert "declined" in tasks.by_schedule()
+        assert Snapshot.objects.count() == 1
+        labeled(4)
+        assert "run" in tasks.by_schedule()
 
     def test_the_schedules_are_made_once_and_their_functions_exist(self):
         from django.utils.module_loading import import_string

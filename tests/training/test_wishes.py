@@ -10,12 +10,12 @@ from labeling import queue
 from labeling.intake import enqueue
 from labeling.models import Wanted
 from predictions.models import ModelVersion, Prediction
+from predictions.sides import Side, judges, side_of
 from tests.factories import make_prediction, make_user, make_version
 from tests.labeling.test_wanted import Always
 from tests.training.lessons import visitor_who
 from training import tasks, wishes
 from training.models import GateReport
-from training.sides import Side, judges, side_of
 
 pytestmark = pytest.mark.django_db
 

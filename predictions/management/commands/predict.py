@@ -21,6 +21,7 @@ from predictions.images import MAX_BYTES
 from predictions.models import Prediction
 from predictions.network import Reading
 from predictions.recognizer import NoModel, recognizer
+from predictions.templatetags.readings import STRANGE
 from predictions.visitors import Owner
 
 AT_ONCE = 64  # images decoded, read and stored together
@@ -125,7 +126,7 @@ def in_words(line: Line) -> str:
     if line.refused:
         return f"{line.file}  refused: {line.refused}"
     assert line.strangeness is not None
-    doubt = "  (probably not a digit)" if line.strangeness >= 0.5 else ""
+    doubt = "  (probably not a digit)" if line.strangeness >= STRANGE else ""
     stored_as = f"  {line.id}" if line.id else ""
     return f"{line.file}  {line.digit}  {line.confidence:.1%}{doubt}{stored_as}"
 

@@ -64,7 +64,7 @@ def others(said: list[tuple[Any, Past]], event_id: int, digit: int, frozen_at: A
 class Migration(migrations.Migration):
     dependencies = [
         ("labeling", "0007_withdrawals"),
-        ("training", "0006_accuracy_fell"),
+        ("training", "0007_handed_labels"),
     ]
 
     operations = [

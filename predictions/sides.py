@@ -17,7 +17,7 @@ import hashlib
 import uuid
 from enum import StrEnum
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 HOLDOUT_ONE_IN = 5  # people
 STEERS_ONE_IN = 4  # of those held out
@@ -37,6 +37,14 @@ class Drawn(Protocol):
     def visitor(self) -> uuid.UUID | None: ...
     @property
     def glyph_digest(self) -> uuid.UUID: ...
+
+
+class Drawing(NamedTuple):
+    """The same, as a query gives it."""
+
+    user_id: int | None
+    visitor: uuid.UUID | None
+    glyph_digest: uuid.UUID
 
 
 def side_of(prediction: Drawn) -> Side:
@@ -74,5 +82,14 @@ def judges(prediction: Drawn) -> bool:
     return side_of(prediction) is Side.HOLDOUT and not steers(prediction)
 
 
+def teaching_visitor() -> uuid.UUID:
+    """A new visitor whose drawings are learned from."""
+    while True:
+        visitor = uuid.uuid4()
+        if side_of_drawer(f"visitor {visitor}") is Side.TRAIN:
+            return visitor
+
+
 def digest_of(drawer: str) -> bytes:
-    return hashlib.sha256(drawer.encode()).digest()
+    """Salted so that the first account teaches: it may be the only one there will ever be."""
+    return hashlib.sha256(f"side of {drawer}".encode()).digest()

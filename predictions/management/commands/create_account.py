@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
+from django.core.management.base import CommandError, CommandParser
+from django.db import IntegrityError, transaction
+
+from predictions.roles import ROLES
+from predictions.telling import TellingCommand
+
+OPENS_THE_ADMIN = {"admin"}
+
+
+class Command(TellingCommand):
+    help = (
+        "Make an account with its roles, and print its password once. "
+        "Exit code 1 when there is one of that name."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", help="the user name")
+        parser.add_argument(
+            "--role",
+            action="append",
+            choices=ROLES,
+            default=[],
+            dest="roles",
+            help="what it may do; give it several times for several, not at all for none",
+        )
+        parser.add_argument("--email", default="", help="where a forgotten password is reset")
+        parser.add_argument(
+            "--staff", action="store_true", help="may open /admin/, as the role admin always may"
+        )
+
+    @transaction.atomic
+    def handle(
+        self, *, name: str, roles: list[str], email: str, staff: bool, **options: Any
+    ) -> None:
+        password = secrets.token_urlsafe(15)
+        user = User(username=name, email=email, is_staff=staff or bool(OPENS_THE_ADMIN & {*roles}))
+        user.set_password(password)
+        try:
+            user.full_clean()
+            user.save()
+        except (ValidationError, IntegrityError) as refused:
+            raise CommandError(reason(refused)) from refused
+        user.groups.set(Group.objects.filter(name__in=roles))
+        as_what = f", {' and '.join(sorted({*roles}))}" if roles else ", without a role"
+        self.say(f"{name}{as_what}. The password is shown this once:")
+        self.tell(password, account=name, roles=sorted({*roles}), password=password)
+
+
+def reason(refused: Exception) -> str:
+    return " ".join(refused.messages) if isinstance(refused, ValidationError) else str(refused)
