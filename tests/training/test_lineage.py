@@ -392,6 +392,6 @@ def test_labels_frozen_before_others_were_noted_get_them_by_the_migration(
     before = list(SnapshotEvent.objects.values_list("label", "event"))
     assert len(before) == 1
     SnapshotEvent.objects.all().delete()
-    migration = import_module("training.migrations.0007_snapshot_events")
+    migration = import_module("training.migrations.0008_snapshot_events")
     migration.name_the_others(apps, None)
     assert list(SnapshotEvent.objects.values_list("label", "event")) == before

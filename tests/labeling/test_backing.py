@@ -1,0 +1,59 @@
+"""Who stands behind a label, over any history."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labeling.standing import REVERSALS, Past, behind, standing, unreversed, vote_of
+
+KINDS = ("label", "label", "label", "settle", "correct", "undo", "redo")
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Past]:
+    """Up to nine events by three people on one item; what can be reversed sometimes is."""
+    events: list[Past] = []
+    for pk in range(1, draw(st.integers(0, 9)) + 1):
+        kind = draw(st.sampled_from(KINDS))
+        of = "undo" if kind == "redo" else None
+        open_to = [
+            event.pk
+            for event in events
+            if (event.kind == of if of else event.kind not in REVERSALS)
+            and all(other.reverses_id != event.pk for other in events)
+        ]
+        if kind in REVERSALS and not open_to:
+            kind = "label"
+        reverses = draw(st.sampled_from(open_to)) if kind in REVERSALS else None
+        digit = None if reverses else draw(st.sampled_from([3, 4, 5, None]))
+        events.append(
+            Past(
+                pk, kind, digit, digit is None and not reverses, draw(st.integers(1, 3)), None,
+                draw(st.booleans()), kind == "label" and draw(st.integers(0, 9)) == 0,
+                reverses, 1, None,
+            )
+        )  # fmt: skip
+    return events
+
+
+@given(histories())
+def test_somebody_stands_behind_every_label_and_says_what_it_says(events: list[Past]):
+    stands, backing = standing(events), behind(events)
+    assert bool(backing) == (stands is not None)
+    for event in backing:
+        assert stands is not None
+        assert vote_of(event) == (stands.digit, stands.is_unreadable)
+        assert event in unreversed(events)
+    people = [event.labeler_id for event in backing if event.kind == "label"]
+    assert len(people) == len(set(people))
+
+
+@given(histories())
+def test_whoever_has_no_part_in_a_label_could_have_been_silent(events: list[Past]):
+    people = {event.labeler_id for event in behind(events)}
+    without = [e for e in events if e.labeler_id in people or e.kind in REVERSALS]
+    before, after = standing(events), standing(without)
+    assert (before and (before.digit, before.is_unreadable)) == (
+        after and (after.digit, after.is_unreadable)
+    )
