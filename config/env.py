@@ -165,7 +165,7 @@ def database(name: str, *, default: Path) -> dict[str, Any]:
         "OPTIONS": {
             "connect_timeout": 5,
             **UNREACHABLE,
-            "options": FLASH,
+            "options": " ".join(f"-c {name}={value}" for name, value in session().items()),
             **dict(parse_qsl(parts.query, keep_blank_values=True)),
         },
     }
@@ -179,9 +179,22 @@ UNREACHABLE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-# PostgreSQL's own default of 4 is a disk's with moving heads: to look up 10,000 labels of 700,000
-# it then reads all of them, in five times the time.
-FLASH = "-c random_page_cost=1.1"
+
+
+def session() -> dict[str, float | str]:
+    """What each connection asks of PostgreSQL."""
+    patience = whole("LOCK_TIMEOUT", default=0, least=0, most=3600)
+    return {
+        # Its own default of 4 is a disk's with moving heads: to look up 10,000 labels of 700,000 it
+        # then reads all of them, in five times the time.
+        "random_page_cost": 1.1,
+        # The same as above, seen from the server: what a host that is cut off had locked is free
+        # again after 11 seconds. By itself the server would wait for two hours.
+        "tcp_keepalives_idle": UNREACHABLE["keepalives_idle"],
+        "tcp_keepalives_interval": UNREACHABLE["keepalives_interval"],
+        "tcp_keepalives_count": UNREACHABLE["keepalives_count"],
+        "lock_timeout": f"{patience}s",
+    }
 
 
 def sqlite(path: Path) -> dict[str, Any]:

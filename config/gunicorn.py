@@ -17,6 +17,9 @@ from training.lifeline import LIBC, die_with
 wsgi_app = "config.wsgi:application"
 proc_name = "inkloop"
 bind = f"{env.text('HOST', '127.0.0.1')}:{env.whole('PORT', default=8000, least=1, most=65535)}"
+# Seconds. Whoever sends again what a host that was cut off has locked would else hold one thread
+# after another until none is left for anybody; 503 lets go of it.
+os.environ.setdefault("LOCK_TIMEOUT", "3")
 workers = env.whole("WEB_PROCESSES", default=1, least=1, most=64)
 worker_class = "gthread"
 threads = env.whole("WEB_THREADS", default=4, least=1, most=64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import stat
 import subprocess
 import sys
@@ -100,13 +101,28 @@ def test_a_database_address_may_hold_any_password(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize(
     ("query", "asked"),
-    [("", env.FLASH), ("?options=", ""), ("?options=-c%20jit%3Doff", "-c jit=off")],
+    [("?options=", ""), ("?options=-c%20jit%3Doff", "-c jit=off")],
 )
 def test_what_postgresql_is_asked_for_can_be_said_otherwise_or_not_at_all(
     monkeypatch: pytest.MonkeyPatch, query: str, asked: str
 ) -> None:
     monkeypatch.setenv("SOME_SETTING", f"postgres://ada@db.example.org/digits{query}")
     assert env.database("SOME_SETTING", default=Path("here.sqlite3"))["OPTIONS"]["options"] == asked
+
+
+def test_a_web_process_waits_for_nobodys_lock_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("LOCK_TIMEOUT", raising=False)
+    monkeypatch.setenv("SOME_SETTING", "postgres://ada@db.example.org/digits")
+    asked = env.database("SOME_SETTING", default=Path("here.sqlite3"))["OPTIONS"]["options"]
+    assert "-c lock_timeout=0s" in asked  # a migration or a backup waits as long as it takes
+    monkeypatch.setenv("LOCK_TIMEOUT", "")  # whatever becomes of it is put back
+    monkeypatch.delenv("LOCK_TIMEOUT")
+    runpy.run_path(str(ROOT / "config" / "gunicorn.py"))
+    asked = env.database("SOME_SETTING", default=Path("here.sqlite3"))["OPTIONS"]["options"]
+    assert "-c lock_timeout=3s" in asked
+    assert "-c tcp_keepalives_idle=5" in asked
 
 
 # -- the secret --------------------------------------------------------------------------------
