@@ -104,7 +104,7 @@ def test_a_trainer_starts_a_run_watches_it_promotes_and_takes_it_back(
 ) -> None:
     drawings()
     browser.open("/training/")
-    assert "40 / 500" in browser.text("[data-part=tiles]")
+    assert "30 / 500" in browser.text("[data-part=tiles]")
     shoot(browser, "training-before")
     browser.wait_for("[data-part=start] button").click()
     browser.wait_for_text(".messages", "is queued with 30 labels")
