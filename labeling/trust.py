@@ -14,7 +14,7 @@ from predictions.models import Prediction
 from predictions.sides import Drawing, Side, side_of
 from predictions.visitors import Owner
 
-MOST_COUNTED = 10_000  # nobody waits for more, and the count stays cheap
+MOST_COUNTED = 10_000  # at the least; nobody waits for more, and the count stays cheap
 
 
 def is_trusted(user: User | AnonymousUser) -> bool:
@@ -30,17 +30,19 @@ def label_if_trusted(
     return decisions.label_by_feedback(prediction, Verdict(digit), owner=owner)
 
 
-def labels_to_learn_from() -> int:
+def labels_to_learn_from(*, exactly: bool = False) -> int:
     """Settled labels that no run was handed yet and the next may learn from: a digit was read, and
     the drawing is no audit's and by nobody whose drawings are kept to judge by.
 
-    Counted up to MOST_COUNTED.
+    A page is content to look at twice as many as a run waits for.
     """
     learned = Intake.objects.filter(pk=1).values("last_learned")
     labels = Label.objects.settled().readable().filter(prediction__is_audit=False)
     labels = labels.filter(event__gt=Coalesce(Subquery(learned), 0))
     found = labels.values_list(*(f"prediction__{name}" for name in Drawing._fields))
-    return sum(side_of(Drawing._make(drawing)) is Side.TRAIN for drawing in found[:MOST_COUNTED])
+    if not exactly:
+        found = found[: max(MOST_COUNTED, 2 * settings.LABELS_PER_RUN)]
+    return sum(side_of(Drawing._make(drawing)) is Side.TRAIN for drawing in found)
 
 
 def have_been_learned(event_id: int) -> None:

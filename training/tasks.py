@@ -96,7 +96,7 @@ def by_threshold() -> dict[str, Any]:
     from training.outbox import tell
     from training.retrain import ask
 
-    found = labels_to_learn_from()
+    found = labels_to_learn_from(exactly=True)
     if found < settings.LABELS_PER_RUN:
         return {"labels": found}
     try:
@@ -117,7 +117,7 @@ def by_schedule() -> dict[str, Any]:
     from labeling.trust import labels_to_learn_from
     from training.retrain import ask
 
-    if labels_to_learn_from() == 0:
+    if labels_to_learn_from(exactly=True) == 0:
         return {"declined": "No label is new since the last run."}
     try:
         return {"run": ask(trigger=Run.Trigger.SCHEDULE).pk}

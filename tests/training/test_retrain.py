@@ -148,6 +148,17 @@ class TestAsking:
         assert Run.objects.get().trigger == Run.Trigger.THRESHOLD
         assert "run" not in tasks.by_threshold()
 
+    def test_a_run_may_wait_for_more_than_a_page_counts(
+        self, live_version: ModelVersion, settings: Any, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr("labeling.trust.MOST_COUNTED", 1)
+        settings.LABELS_PER_RUN = 20
+        for _ in range(45):
+            labeled(4, visitor=visitor_on(Side.HOLDOUT))
+        for _ in range(20):
+            labeled(3)
+        assert "run" in tasks.by_threshold()
+
     def test_the_schedule_learns_nothing_twice(self, live_version: ModelVersion):
         for _ in range(20):
             labeled(3)
