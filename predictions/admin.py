@@ -113,7 +113,7 @@ class LooksUpIds(ReadOnlyAdmin):
 
     def named(self, named: UUID) -> Q:
         """The rows this id means."""
-        raise NotImplementedError
+        return Q(public_id=named)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -143,9 +143,6 @@ class PredictionAdmin(LooksUpIds):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Prediction]:
         return super().get_queryset(request).defer("glyph", "version__card", "version__canary")
-
-    def named(self, named: UUID) -> Q:
-        return Q(public_id=named)
 
     @admin.display(description="glyph")
     def thumbnail(self, prediction: Prediction) -> str:
