@@ -165,7 +165,7 @@ def database(name: str, *, default: Path) -> dict[str, Any]:
         "OPTIONS": {
             "connect_timeout": 5,
             **UNREACHABLE,
-            "options": " ".join(f"-c {name}={value}" for name, value in session().items()),
+            "options": " ".join(f"-c {asked}={value}" for asked, value in session().items()),
             **dict(parse_qsl(parts.query, keep_blank_values=True)),
         },
     }

@@ -11,8 +11,6 @@ from django.db import IntegrityError, transaction
 from predictions.roles import ROLES
 from predictions.telling import TellingCommand
 
-OPENS_THE_ADMIN = {"admin"}
-
 
 class Command(TellingCommand):
     help = (
@@ -40,18 +38,16 @@ class Command(TellingCommand):
         self, *, name: str, roles: list[str], email: str, staff: bool, **options: Any
     ) -> None:
         password = secrets.token_urlsafe(15)
-        user = User(username=name, email=email, is_staff=staff or bool(OPENS_THE_ADMIN & {*roles}))
+        user = User(username=name, email=email, is_staff=staff or "admin" in roles)
         user.set_password(password)
         try:
             user.full_clean()
             user.save()
-        except (ValidationError, IntegrityError) as refused:
-            raise CommandError(reason(refused)) from refused
+        except ValidationError as refused:
+            raise CommandError(" ".join(refused.messages)) from refused
+        except IntegrityError as taken:  # by another at the same moment
+            raise CommandError(f"There is an account {name!r} already.") from taken
         user.groups.set(Group.objects.filter(name__in=roles))
         as_what = f", {' and '.join(sorted({*roles}))}" if roles else ", without a role"
         self.say(f"{name}{as_what}. The password is shown this once:")
         self.tell(password, account=name, roles=sorted({*roles}), password=password)
-
-
-def reason(refused: Exception) -> str:
-    return " ".join(refused.messages) if isinstance(refused, ValidationError) else str(refused)
