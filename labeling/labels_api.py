@@ -91,12 +91,10 @@ class LabelsView(api.LabelsView):
         """Labels as they stand, page by page; the columns of the export."""
         asked = self.asked
         found = page_of_labels(asked)
-        rows, following = found[: asked["limit"]], None
+        rows, next_query = found[: asked["limit"]], ""
         if len(found) > asked["limit"]:
-            rest = {name: value for name, value in request.query_params.items() if name != "after"}
-            query = urlencode({**rest, "after": rows[-1]["id"]})
-            following = request.build_absolute_uri(f"?{query}")
-        return Response({"results": rows, "next": following})
+            next_query = urlencode(request.query_params.dict() | {"after": rows[-1]["id"]})
+        return self.listed(rows, next_query)
 
 
 def page_of_labels(asked: dict[str, Any]) -> list[dict[str, Any]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from operator import attrgetter
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -19,7 +19,7 @@ from labeling.api import LabelView, MayReview
 from labeling.labels_api import MayLabelOrLook
 from labeling.models import Batch, LabelEvent
 from predictions.api import ErrorOutput
-from predictions.paging import PAGE, PageQuery
+from predictions.paging import PAGE, PageQuery, cut
 
 
 class SaidOutput(serializers.Serializer[Any]):
@@ -59,10 +59,7 @@ class DisputesView(LabelView):
     def get(self, request: Request) -> Response:
         """Items that wait for a ruling, newest first, with who said what and when."""
         page = review.disputes(**self.asked)
-        following = page.next_query and request.build_absolute_uri(f"?{page.next_query}")
-        return Response(
-            {"results": [dispute_body(each) for each in page.disputes], "next": following or None}
-        )
+        return self.listed([dispute_body(each) for each in page.disputes], page.next_query)
 
 
 def dispute_body(dispute: review.Dispute) -> dict[str, Any]:
@@ -155,15 +152,9 @@ class BatchesView(LabelView):
     )
     def get(self, request: Request) -> Response:
         """Batches of labels, newest first: all of them, or your own where you may only label."""
-        limit = self.asked.get("limit", PAGE)
-        found = list(batches_before(self.asked.get("before"), self.person)[: limit + 1])
-        following = None
-        if len(found) > limit:
-            query = urlencode({"before": found[limit - 1].pk, "limit": limit})
-            following = request.build_absolute_uri(f"?{query}")
-        return Response(
-            {"results": [batch_body(batch) for batch in found[:limit]], "next": following}
-        )
+        found = batches_before(self.asked.get("before"), self.person)
+        page = cut(found, attrgetter("pk"), self.asked.get("limit", PAGE))
+        return self.listed([batch_body(batch) for batch in page.rows], page.next_query)
 
 
 def batches_before(last: UUID | None, person: User) -> QuerySet[Batch]:

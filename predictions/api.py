@@ -199,10 +199,7 @@ class PredictionsView(DrawingView):
         """Your own predictions, newest first, page by page."""
         own = Prediction.objects.owned_by(owner_of(request)).for_lists()
         page = page_of(own, **self.asked)
-        following = page.next_query and request.build_absolute_uri(f"?{page.next_query}")
-        return Response(
-            {"results": [prediction_body(row) for row in page.rows], "next": following or None}
-        )
+        return self.listed([prediction_body(row) for row in page.rows], page.next_query)
 
 
 class PreviewView(DrawingView):

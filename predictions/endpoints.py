@@ -108,6 +108,11 @@ class Endpoint(APIView):
         given.is_valid(raise_exception=True)
         return given.validated_data
 
+    def listed(self, results: Sequence[Any], next_query: str) -> Response:
+        """A page of a list, and the address of the next one; none after the last."""
+        following = next_query and self.request.build_absolute_uri(f"?{next_query}")
+        return Response({"results": results, "next": following or None})
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if not hasattr(self, (request.method or "").lower()):

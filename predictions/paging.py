@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Generic, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
@@ -37,8 +39,12 @@ def page_of(rows: QuerySet[Row], *, before: UUID | None = None, limit: int = PAG
     if before is not None:
         key = rows.model._default_manager.filter(public_id=before).values("pk")[:1]
         rows = rows.filter(pk__lt=key)
-    found = list(rows.order_by("-pk")[: limit + 1])
+    return cut(rows.order_by("-pk"), attrgetter("public_id"), limit)
+
+
+def cut(rows: QuerySet[Row], name: Callable[[Row], object], limit: int = PAGE) -> Page[Row]:
+    """The first of these rows, in their order; the next page goes by the name of the last."""
+    found = list(rows[: limit + 1])
     shown = found[:limit]
     more = len(found) > limit
-    query = urlencode({"before": vars(shown[-1])["public_id"], "limit": limit}) if more else ""
-    return Page(shown, query)
+    return Page(shown, urlencode({"before": name(shown[-1]), "limit": limit}) if more else "")

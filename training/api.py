@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
-from urllib.parse import urlencode
 
 from django.db.models import Prefetch
 from django.http import Http404
@@ -18,12 +18,11 @@ from rest_framework.response import Response
 from predictions.api import ErrorOutput
 from predictions.endpoints import Endpoint, Input, Query
 from predictions.models import Artifact, ModelVersion
+from predictions.paging import PAGE, PAGE_MOST, cut
 from training import promotion
 from training.errors import Overtaken
 from training.models import GateReport, Promotion
 
-PAGE = 50
-PAGE_MOST = 100
 WHY_MOST = 2_000  # characters
 
 
@@ -170,14 +169,8 @@ class VersionsView(VersionView):
         rows = with_reports(figures=False).defer("card", "canary", "parent__card", "parent__canary")
         if before is not None:
             rows = rows.filter(pk__lt=version_or_404(before).pk)
-        found = list(rows.order_by("-pk")[: limit + 1])
-        following = None
-        if len(found) > limit:
-            rest = urlencode({"before": found[limit - 1].name, "limit": limit})
-            following = request.build_absolute_uri(f"?{rest}")
-        return Response(
-            {"results": [version_body(row) for row in found[:limit]], "next": following}
-        )
+        page = cut(rows.order_by("-pk"), attrgetter("name"), limit)
+        return self.listed([version_body(row) for row in page.rows], page.next_query)
 
 
 class OneVersionView(VersionView):
@@ -258,14 +251,8 @@ class PromotionsView(VersionView):
         )
         if before is not None:
             rows = rows.filter(pk__lt=before)
-        found = list(rows.order_by("-pk")[: limit + 1])
-        following = None
-        if len(found) > limit:
-            rest = urlencode({"before": found[limit - 1].pk, "limit": limit})
-            following = request.build_absolute_uri(f"?{rest}")
-        return Response(
-            {"results": [promotion_body(row) for row in found[:limit]], "next": following}
-        )
+        page = cut(rows.order_by("-pk"), attrgetter("pk"), limit)
+        return self.listed([promotion_body(row) for row in page.rows], page.next_query)
 
 
 class LiveView(VersionView):

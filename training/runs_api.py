@@ -178,10 +178,7 @@ class RunsView(Endpoint):
     def get(self, request: Request) -> Response:
         """All runs, newest first, page by page."""
         page = page_of(runs_for_lists(), **self.asked)
-        following = page.next_query and request.build_absolute_uri(f"?{page.next_query}")
-        return Response(
-            {"results": [run_body(run) for run in page.rows], "next": following or None}
-        )
+        return self.listed([run_body(run) for run in page.rows], page.next_query)
 
     @extend_schema(
         operation_id="runs_create",
