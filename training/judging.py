@@ -7,7 +7,7 @@ import hashlib
 import logging
 import struct
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -137,15 +137,16 @@ def collect(versions: Iterable[ModelVersion]) -> Iterator[Judged]:
     """The human holdout, each month's audits, and MNIST's test set where it is at hand."""
     seen, rule = learned_glyphs(versions), default_rule()
     withdrawn = items_resting_on(rule.without_labelers, rule.without_visitors)
-    yield drawings("holdout", Kind.HOLDOUT, list(holdout(seen, withdrawn)))
-    for month, rows in by_month(audits(seen, withdrawn)).items():
+    standing = standing_labels(rule.without_visitors)
+    yield drawings("holdout", Kind.HOLDOUT, list(holdout(standing, seen, withdrawn)))
+    for month, rows in by_month(audits(standing, seen, withdrawn)).items():
         yield drawings(f"audits of {month}", Kind.AUDIT, rows)
     base = base_items(settings.MNIST_DIR)
     if base is not None:
         yield base
 
 
-def standing_labels() -> LabelQuerySet:
+def standing_labels(without_visitors: Collection[str]) -> LabelQuerySet:
     """As they stand, settled or not; the newest first.
 
     A label that contradicts a confident version waits for a second opinion: were only settled ones
@@ -156,7 +157,7 @@ def standing_labels() -> LabelQuerySet:
     return (
         Label.objects.readable()
         .pictured()
-        .exclude(prediction__visitor__in=default_rule().without_visitors)
+        .exclude(prediction__visitor__in=without_visitors)
         .select_related("prediction")
         .only(
             "digit",
@@ -171,17 +172,17 @@ def standing_labels() -> LabelQuerySet:
     )
 
 
-def holdout(seen: set[uuid.UUID], withdrawn: Set[int]) -> Iterator[Label]:
+def holdout(standing: LabelQuerySet, seen: set[uuid.UUID], withdrawn: Set[int]) -> Iterator[Label]:
     """Labels on drawings by people who only judge; no gold; of equal glyphs the newest."""
-    rows = standing_labels().filter(prediction__is_audit=False, prediction__gold__isnull=True)
+    rows = standing.filter(prediction__is_audit=False, prediction__gold__isnull=True)
     believed = (row for row in rows.iterator() if row.pk not in withdrawn)
     judging = (row for row in believed if judges(row.prediction))
     return first_of_each_glyph(judging, seen, MOST_HOLDOUT)
 
 
-def audits(seen: set[uuid.UUID], withdrawn: Set[int]) -> Iterator[Label]:
+def audits(standing: LabelQuerySet, seen: set[uuid.UUID], withdrawn: Set[int]) -> Iterator[Label]:
     """The same items as on the dashboard, gold among them: it was made of agreeing opinions."""
-    rows = standing_labels().audited().iterator()
+    rows = standing.audited().iterator()
     believed = (row for row in rows if row.pk not in withdrawn)
     return first_of_each_glyph(believed, seen, MOST_AUDITS)
 

@@ -128,9 +128,9 @@ def test_what_is_erased_teaches_judges_and_is_reviewed_no_more(settings: Any) ->
     take_in()
     label_next(ada)
     Label.objects.update(state=Label.State.SETTLED)
-    assert standing_labels().exists()
+    assert standing_labels(()).exists()
     call_command("erase_visitor", str(visitor), yes=True, stdout=StringIO())
-    assert not standing_labels().exists()
+    assert not standing_labels(()).exists()
     assert choose(default_rule()).left_out == {"erased": 1}
     assert suspects() == []
     assert not Gold.objects.exists()
