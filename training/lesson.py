@@ -6,7 +6,7 @@ Runs in the training process alone; this is where the database and torch meet.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from predictions.models import Artifact
 from predictions.registry import Bundle
 from training.engine import calibrate, export
 from training.engine.data import Digits, joined, mnist
-from training.engine.fit import Course, Recipe
+from training.engine.fit import Anchor, Course, Recipe
 from training.engine.network import Reader
 from training.engine.strokes import strangers, written_digits
 from training.errors import NotEnoughLabels
@@ -62,10 +62,10 @@ class Lesson:
         self.best, self.best_accuracy = kept["best"], kept["accuracy"]
 
     def result(self) -> Reader:
-        """The epoch that read the held-out drawings best, brought a little nearer to its parent.
+        """The epoch that read the held-out drawings best.
 
-        On the line between a parent and its fine-tune there are points that know nearly as much of
-        the new as the one and forgot less than the other.
+        Recipes from before there was an anchor bring it nearer to its parent: on the line between
+        the two there are points that forgot less.
         """
         network = self.course.result
         if self.best is None:
@@ -90,13 +90,15 @@ def lesson_of(run: Run) -> Lesson:
     replayed = replayed_digits() if tuning.replays == "mnist" else written_instead(tuning)
     order = torch.randperm(len(replayed), generator=dice)
     parent = network_of_parent(run)
+    anchor = Anchor(network_of_parent(run), tuning.anchor_weight) if tuning.anchor_weight else None
     first = {name: weights.clone() for name, weights in parent.state_dict().items()}
     lesson = Lesson(
         tuning,
         Course(
             parent,
-            mixture(labels_of(run), replayed[order[tuning.validation :]], tuning, dice),
+            rounds(labels_of(run), replayed[order[tuning.validation :]], tuning, dice),
             recipe_of(tuning),
+            anchor,
         ),
         holdout=holdout_of(run),
         validation=replayed[order[: tuning.validation]],
@@ -113,6 +115,8 @@ def tuning_of(run: Run) -> Tuning:
         "parent_share": 0.0,
         "written_share": 0.0,
         "new_distortion": run.recipe.get("distortion", Tuning().distortion),
+        "anchor_weight": 0.0,
+        "other_replay": False,
     }
     return Tuning(**{**without, **run.recipe})
 
@@ -147,8 +151,10 @@ def recipe_of(tuning: Tuning) -> Recipe:
     )
 
 
-def mixture(new: Digits, replayed: Digits, tuning: Tuning, dice: torch.Generator) -> Digits:
-    """One epoch: the new labels repeated up to their share, and all that the base learned from."""
+def rounds(
+    new: Digits, replayed: Digits, tuning: Tuning, dice: torch.Generator
+) -> Sequence[Digits]:
+    """The epochs: the new labels repeated up to their share, and all that the base learned from."""
     repeats = min(
         tuning.repeats, max(1, round(tuning.new_share * tuning.digits_an_epoch / len(new)))
     )
@@ -157,12 +163,20 @@ def mixture(new: Digits, replayed: Digits, tuning: Tuning, dice: torch.Generator
     if written:
         drawn = joined([drawn, written_digits(written, seed=tuning.seed)])
     rest = max(tuning.digits_an_epoch - repeats * len(new) - len(drawn), len(new))
-    replay = replayed[torch.randperm(len(replayed), generator=dice)[:rest]]
-    known = joined([drawn, replay])
+    order = torch.randperm(len(replayed), generator=dice)
     if tuning.new_distortion != tuning.distortion:
         new = new.distorted_by(tuning.new_distortion)
-        known = known.distorted_by(tuning.distortion)
-    return joined([*[new] * repeats, known])
+        replayed = replayed.distorted_by(tuning.distortion)
+        drawn = drawn.distorted_by(tuning.distortion)
+    if tuning.anchor_weight:
+        new = new.marked(known=False)
+        replayed, drawn = replayed.marked(known=True), drawn.marked(known=True)
+    turns = tuning.epochs if tuning.other_replay else 1
+    size = min(rest, len(order))
+    return [
+        joined([*[new] * repeats, drawn, replayed[order.roll(-turn * size)[:size]]])
+        for turn in range(turns)
+    ]
 
 
 def labels_of(run: Run) -> Digits:

@@ -10,20 +10,22 @@ class Tuning:
     """Plain numbers, stored whole on the run. No torch here: who asks for a run imports this."""
 
     seed: int = 0
-    epochs: int = 6
-    digits_an_epoch: int = 8_000
-    new_share: float = 0.3  # of an epoch; each new label at most `repeats` times
-    repeats: int = 8
-    written_share: float = 0.2  # of an epoch: digits drawn from templates of handwriting
-    stranger_share: float = 0.08  # of an epoch: drawings that are no digits
+    epochs: int = 8
+    digits_an_epoch: int = 10_000
+    new_share: float = 0.4  # of an epoch; each new label at most `repeats` times
+    repeats: int = 10
+    written_share: float = 0.12  # of an epoch: digits drawn from templates of handwriting
+    stranger_share: float = 0.04  # of an epoch: drawings that are no digits
     batch_size: int = 128
-    rate: float = 0.004  # of the kernels; a tenth of what the base was taught with
-    small_rate: float = 4e-4
+    rate: float = 0.006  # of the kernels; a tenth of what the base was taught with
+    small_rate: float = 6e-4
     memory: float = 0.99  # of the running average that is kept
     smoothing: float = 0.03
-    distortion: float = 0.4  # full distortion unlearned what undistorted images look like
-    new_distortion: float = 1.0  # of the new labels: few hands stand for many others
-    parent_share: float = 0.5  # of the weights in the end: what was known stays nearer
+    distortion: float = 1.2  # of what is replayed, so that the anchor holds far around it
+    new_distortion: float = 1.5  # of the new labels: few hands stand for many others
+    anchor_weight: float = 3.0  # of keeping the parent's answers to what is replayed; 0: its labels
+    other_replay: bool = True  # other images of MNIST in every epoch
+    parent_share: float = 0.0  # of the weights given back in the end
     validation: int = 4_000  # replayed digits kept apart, to set the temperature
     least_holdout: int = 50  # fewer held-out labels do not choose the epoch
     replays: str = "mnist"  # or "written": drawn from templates, where MNIST is not to be had

@@ -14,7 +14,7 @@ from torch import Tensor
 from training.engine import base, calibrate, evaluate, export
 from training.engine.data import STRANGER, Digits, idx, joined
 from training.engine.distort import distort
-from training.engine.fit import Course, Recipe, as_images, fit
+from training.engine.fit import Anchor, Course, Recipe, as_images, fit
 from training.engine.network import Reader
 from training.engine.strokes import strangers, written_digits
 from training.engine.templates import DIGITS
@@ -268,3 +268,73 @@ def test_a_course_distorts_equally_throughout_unless_told_otherwise(ten: Digits)
         strengths.append(course.distortion)
         next(course.epochs())
     assert strengths == [0.5, 0.5, 0.5]
+
+
+def taught_reader(digits: Digits) -> Reader:
+    network = new_reader()
+    recipe = Recipe(epochs=40, batch_size=10, distortion=0.0, memory=0.5, rate=0.02)
+    list(fit(network, digits, recipe))
+    return network.eval()
+
+
+def test_an_anchor_keeps_what_was_known_while_something_new_is_learned(ten: Digits) -> None:
+    """Half of the digits are called something else; the other half must stay what it was."""
+    taught = taught_reader(ten)
+    new = Digits(ten.glyphs[:5], (ten.labels[:5] + 5) % 10)
+    kept = ten[5:]
+    # The labels of what is known say nothing to a course with an anchor: here they are wrong.
+    known = Digits(kept.glyphs, torch.zeros_like(kept.labels))
+    digits = joined([new.marked(known=False), known.marked(known=True)])
+    recipe = Recipe(epochs=60, batch_size=10, distortion=0.0, memory=0.5, rate=0.01)
+
+    def learned(anchor: Anchor | None) -> Reader:
+        network = new_reader()
+        network.load_state_dict(taught.state_dict())
+        course = Course(network, digits, recipe, anchor)
+        assert len(list(course.epochs())) == recipe.epochs
+        return course.result
+
+    held = learned(Anchor(taught, weight=3.0))
+    assert base.accuracy(held, new) == 1.0
+    assert base.accuracy(held, kept) == 1.0
+    assert base.accuracy(learned(None), kept) == 0.0  # the refusal: without it the labels count
+
+
+def test_beside_an_anchor_the_norms_stand_still(ten: Digits) -> None:
+    network = new_reader()
+    before = {name: each.clone() for name, each in network.named_buffers()}
+    digits = joined([ten.marked(known=False), ten.marked(known=True)])
+    course = Course(network, digits, replace(TINY, batch_size=10), Anchor(new_reader(), 1.0))
+    list(course.epochs())
+    after = dict(course.result.named_buffers())
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_batch_of_one_kind_alone_is_learned_from_too(ten: Digits, known: bool) -> None:
+    recipe = replace(TINY, batch_size=10)
+    course = Course(new_reader(), ten.marked(known=known), recipe, Anchor(new_reader(1), 1.0))
+    losses = [epoch.loss for epoch in course.epochs()]
+    assert all(np.isfinite(losses))
+    assert all(each.isfinite().all() for each in course.result.parameters())
+
+
+def test_each_epoch_takes_its_own_digits_in_turn_also_after_a_kill(
+    ten: Digits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[float]] = []
+
+    def noted(images: Tensor, chance: torch.Generator, strength: Tensor) -> Tensor:
+        seen.append(sorted(set(strength.tolist())))
+        return distort(images, chance, strength)
+
+    monkeypatch.setattr("training.engine.fit.distort", noted)
+    rounds = [ten.distorted_by(0.25), ten.distorted_by(0.5), ten.distorted_by(0.75)]
+    recipe = replace(TINY, epochs=4, batch_size=10)
+    course = Course(new_reader(), rounds, recipe)
+    for _ in range(2):
+        next(course.epochs())
+    resumed = Course(new_reader(), rounds, recipe)
+    resumed.take_up(course.state())
+    list(resumed.epochs())
+    assert seen == [[0.25], [0.5], [0.75], [0.25]]

@@ -310,22 +310,41 @@ class TestLearning:
         assert [epoch.number for epoch in tuned(resumed)] == [2]
         assert bundle_of(run, resumed).weights == bundle_of(run, whole).weights
 
-    def test_new_labels_are_distorted_strongly_and_what_was_known_is_not(self, tiny: Tuning):
+    def test_new_labels_teach_and_what_was_known_is_held_by_the_parent(self, tiny: Tuning):
         from training.lesson import lesson_of
 
         run = self.ask()
-        digits = lesson_of(run).course.digits
-        assert digits.strengths is not None
-        strongly = digits[digits.strengths == tiny.new_distortion]
-        assert len(strongly) == tiny.repeats * run.snapshot.count
-        assert len(digits) - len(strongly) == (digits.strengths == tiny.distortion).sum()
+        course = lesson_of(run).course
+        for digits in course.rounds:
+            assert digits.known is not None
+            assert digits.strengths is not None
+            new = digits[~digits.known]
+            assert len(new) == tiny.repeats * run.snapshot.count
+            assert set(digits.strengths[~digits.known].tolist()) == {tiny.new_distortion}
+            assert digits.strengths[digits.known].tolist() == pytest.approx(
+                [tiny.distortion] * (len(digits) - len(new))
+            )
+        assert course.anchor is not None
+        assert course.anchor.network is not course.network
+        assert course.anchor.weight == tiny.anchor_weight
+
+    def test_every_epoch_replays_other_digits(self, tiny: Tuning):
+        from training.lesson import lesson_of
+
+        first, second = (digits.glyphs for digits in lesson_of(self.ask()).course.rounds)
+        assert len(first) == len(second)
+        assert first.tolist() != second.tolist()
 
     def test_a_recipe_from_before_is_repeated_as_it_was(self, tiny: Tuning):
         from training.lesson import lesson_of
 
         run = self.ask()
-        del run.recipe["new_distortion"]
-        assert lesson_of(run).course.digits.strengths is None
+        for name in ("new_distortion", "anchor_weight", "other_replay"):
+            del run.recipe[name]
+        course = lesson_of(run).course
+        assert course.anchor is None
+        assert [digits.strengths for digits in course.rounds] == [None]
+        assert [digits.known for digits in course.rounds] == [None]
 
     def test_progress_is_seen_batch_by_batch(
         self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch, client: Client

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ class Digits:
     glyphs: Tensor  # (N, 1, 28, 28) uint8, white ink on black
     labels: Tensor  # (N,) int64, 0 to 9; -1 for what is no digit
     strengths: Tensor | None = None  # (N,) of their distortions; None: what the recipe says
+    known: Tensor | None = None  # (N,) bool, what an anchor has an answer to; None: nothing
 
     def __post_init__(self) -> None:
         if self.glyphs.shape != (len(self.labels), 1, 28, 28) or self.glyphs.dtype != torch.uint8:
@@ -32,11 +33,16 @@ class Digits:
 
     def __getitem__(self, which: slice | Tensor) -> Digits:
         strengths = None if self.strengths is None else self.strengths[which]
-        return Digits(self.glyphs[which], self.labels[which], strengths)
+        known = None if self.known is None else self.known[which]
+        return Digits(self.glyphs[which], self.labels[which], strengths, known)
 
     def distorted_by(self, strength: float) -> Digits:
         """The same digits, each to be distorted by this much whatever the recipe says."""
-        return Digits(self.glyphs, self.labels, torch.full((len(self),), strength))
+        return replace(self, strengths=torch.full((len(self),), strength))
+
+    def marked(self, *, known: bool) -> Digits:
+        """The same digits, which an anchor is to answer for or not."""
+        return replace(self, known=torch.full((len(self),), known))
 
     def batches(self, size: int) -> Iterator[Digits]:
         """All of them in order; the last batch may be short."""
@@ -51,14 +57,19 @@ class Digits:
 
 
 def joined(parts: Sequence[Digits]) -> Digits:
-    strengths = [p.strengths for p in parts if p.strengths is not None]
-    if strengths and len(strengths) < len(parts):
-        raise ValueError("Either all parts say how strongly they are distorted, or none does.")
     return Digits(
         torch.cat([p.glyphs for p in parts]),
         torch.cat([p.labels for p in parts]),
-        torch.cat(strengths) if strengths else None,
+        _all_or_none([p.strengths for p in parts], "how strongly they are distorted"),
+        _all_or_none([p.known for p in parts], "whether they were known"),
     )
+
+
+def _all_or_none(parts: Sequence[Tensor | None], what: str) -> Tensor | None:
+    said = [part for part in parts if part is not None]
+    if said and len(said) < len(parts):
+        raise ValueError(f"Either all parts say {what}, or none does.")
+    return torch.cat(said) if said else None
 
 
 def mnist(folder: Path, part: str) -> Digits:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -43,6 +43,15 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
+class Anchor:
+    """A network whose answers about known digits are kept, whatever else is learned."""
+
+    network: Reader
+    weight: float  # of departing from its answers, beside one for misreading what is new
+    softness: float = 2.0  # temperature of the compared answers: above 1, the unlikely digits count
+
+
+@dataclass(frozen=True, slots=True)
 class Epoch:
     """What one pass over the digits came to."""
 
@@ -54,9 +63,17 @@ class Epoch:
 class Course:
     """A network on its way through a recipe, put aside after any epoch and taken up again."""
 
-    def __init__(self, network: Reader, digits: Digits, recipe: Recipe) -> None:
+    def __init__(
+        self,
+        network: Reader,
+        digits: Digits | Sequence[Digits],
+        recipe: Recipe,
+        anchor: Anchor | None = None,
+    ) -> None:
+        """Several digits are for one epoch after another, equally many each."""
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.digits, self.recipe = digits, recipe
+        self.rounds = [digits] if isinstance(digits, Digits) else digits
+        self.recipe, self.anchor = recipe, anchor
         self.device = next(network.parameters()).device
         kernels = [p for p in network.parameters() if p.ndim == 4 and p.shape[1] > 1]
         others = [p for p in network.parameters() if not (p.ndim == 4 and p.shape[1] > 1)]
@@ -64,14 +81,21 @@ class Course:
             Muon(kernels, lr=recipe.rate),
             torch.optim.AdamW(others, lr=recipe.small_rate),
         ]
-        share = _rates(recipe, steps_an_epoch=max(1, len(digits) // recipe.batch_size))
+        self.epochs_done = 0
+        self.epoch_share = 0.0  # done of the epoch under way
+        share = _rates(recipe, steps_an_epoch=max(1, len(self.digits) // recipe.batch_size))
         self.schedules = [
             torch.optim.lr_scheduler.LambdaLR(optimizer, share) for optimizer in self.optimizers
         ]
+        if anchor is not None:
+            anchor.network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = AveragedModel(network, avg_fn=_remembering(recipe.memory), use_buffers=True)
         self.chance = torch.Generator().manual_seed(recipe.seed)
-        self.epochs_done = 0
-        self.epoch_share = 0.0  # done of the epoch under way
+
+    @property
+    def digits(self) -> Digits:
+        """What the epoch under way is about."""
+        return self.rounds[self.epochs_done % len(self.rounds)]
 
     @property
     def done(self) -> float:
@@ -95,27 +119,33 @@ class Course:
             yield self._epoch(each_step)
 
     def _epoch(self, each_step: Callable[[], object]) -> Epoch:
-        self.network.train()
-        loss_sum = right = seen = known = 0.0
-        size = min(self.recipe.batch_size, len(self.digits))
-        for batch in self.digits.shuffled_batches(size, self.chance):
+        # Beside an anchor the norms stand still: means over other digits would move what it holds.
+        self.network.train(self.anchor is None)
+        loss_sum = right = seen = named = 0.0
+        digits = self.digits
+        size = min(self.recipe.batch_size, len(digits))
+        for batch in digits.shuffled_batches(size, self.chance):
             images = as_images(batch.glyphs, self.device)
             strengths = self.distortion if batch.strengths is None else batch.strengths
             images = distort(images, self.chance, strengths)
             labels = batch.labels.to(self.device)
+            images = images.contiguous(memory_format=torch.channels_last)
             with mixed_precision(self.device):
-                answer = self.network(images.contiguous(memory_format=torch.channels_last))
-            loss = self._loss(answer, labels)
+                answer = self.network(images)
+            if self.anchor is None or batch.known is None:
+                loss = self._loss(answer, labels)
+            else:
+                loss = self._anchored_loss(self.anchor, answer, images, batch)
             self._step(loss)
             loss_sum += loss.item() * len(batch)
             right += (answer.logits.argmax(1) == labels).sum().item()
-            known += (labels != STRANGER).sum().item()
+            named += (labels != STRANGER).sum().item()
             seen += len(batch)
-            self.epoch_share = seen / len(self.digits)
+            self.epoch_share = seen / len(digits)
             each_step()
         self.epochs_done += 1
         self.epoch_share = 0.0
-        return Epoch(self.epochs_done, loss_sum / seen, right / max(known, 1))
+        return Epoch(self.epochs_done, loss_sum / seen, right / max(named, 1))
 
     def _loss(self, answer: Answer, labels: Tensor) -> Tensor:
         """Name the digit; of what is none, name none with confidence, and say so."""
@@ -128,6 +158,42 @@ class Course:
             answer.strangeness.float(), is_stranger.float()
         )
         return naming + self.recipe.stranger_weight * telling
+
+    def _anchored_loss(
+        self, anchor: Anchor, answer: Answer, images: Tensor, batch: Digits
+    ) -> Tensor:
+        """Learn what is new by its label, and what was known by the anchor's answer to it.
+
+        A label says nothing more about an image that was learned by heart; the anchor's answer, all
+        ten digits of it and however the image is bent, still says what must not be forgotten.
+        """
+        assert batch.known is not None
+        known = batch.known.to(self.device)
+        new, labels = Answer(*(part[~known] for part in answer)), batch.labels.to(self.device)
+        share = len(new.logits) / len(batch)
+        loss = torch.zeros((), device=self.device)
+        if share > 0:
+            loss = share * self._loss(new, labels[~known])
+        if share < 1:
+            with torch.no_grad(), mixed_precision(self.device):
+                held = anchor.network(images[known])
+            kept = Answer(*(part[known] for part in answer))
+            loss = loss + (1 - share) * self._departure(anchor, kept, held)
+        return loss
+
+    def _departure(self, anchor: Anchor, answer: Answer, held: Answer) -> Tensor:
+        """How far the network's answers have gone from the anchor's."""
+        naming = F.kl_div(
+            (answer.logits.float() / anchor.softness).log_softmax(1),
+            (held.logits.float() / anchor.softness).log_softmax(1),
+            log_target=True,
+            reduction="batchmean",
+        )
+        naming = naming * anchor.softness**2  # then it weighs the same at every softness
+        telling = F.binary_cross_entropy_with_logits(
+            answer.strangeness.float(), held.strangeness.float().sigmoid()
+        )
+        return anchor.weight * naming + self.recipe.stranger_weight * telling
 
     def _step(self, loss: Tensor) -> None:
         for optimizer in self.optimizers:

@@ -14,6 +14,7 @@ from predictions import registry
 from predictions.errors import Declined
 from predictions.models import ModelVersion
 from training import mnist
+from training.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from training.engine.base import Made
@@ -47,6 +48,7 @@ class Command(BaseCommand):
 
         from training.engine import base
 
+        keep_freed_memory()
         if options["threads"]:
             torch.set_num_threads(options["threads"])
         registers = options["into"] is None

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from training.memory import keep_freed_memory
 from training.models import Run
 from training.retrain import execute
 
@@ -19,6 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("run", type=int, help="its number")
 
     def handle(self, *args: Any, run: int, **options: Any) -> None:
+        keep_freed_memory()
         done = execute(run)
         if done is None:
             self.stdout.write(f"Run {run} is not waiting: nothing to do.")
