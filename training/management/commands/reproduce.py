@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from predictions.errors import Declined
 from predictions.models import ModelVersion
+from training.memory import keep_freed_memory
 from training.reproduce import reproduce
 
 
@@ -25,6 +26,7 @@ class Command(BaseCommand):
         found = ModelVersion.objects.filter(name=version).first()
         if found is None:
             raise CommandError(f"There is no version {version}.")
+        keep_freed_memory()
         try:
             made = reproduce(found, each_epoch=self.stderr.write)
         except Declined as declined:
