@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from django.test import TransactionTestCase
 
 from dashboard.counting import watch as counting
 from dashboard.demo import presence
@@ -14,6 +15,25 @@ from predictions.limits import quota
 from predictions.models import ModelVersion
 from predictions.recognizer import recognizer
 from tests.factories import make_live
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what no database can change: `./run test` asks it of one database alone."""
+    for item in items:
+        if not may_need_database(item):
+            item.add_marker(pytest.mark.same_on_any_database)
+
+
+def may_need_database(item: pytest.Item) -> bool:
+    """Tests that ask for none are kept from it, unless they start programs that have their own."""
+    names = set(getattr(item, "fixturenames", ()))
+    test_class = getattr(item, "cls", None)
+    return (
+        bool(names & {"db", "transactional_db", "live_server"})
+        or any(item.get_closest_marker(name) for name in ("django_db", "slow", "browser"))
+        or (test_class is not None and issubclass(test_class, TransactionTestCase))
+        or "operation" in item.path.parts
+    )
 
 
 @pytest.fixture(scope="session")

@@ -117,18 +117,22 @@ def run_tests(tally: Tally, environment: dict[str, str], work: Path, arguments: 
     note_r(tally)
     for database, url in databases(tally):
         settings = {**environment, **({"DATABASE_URL": url} if url else {})}
-        for what, options in parts(arguments, with_browsers=not missing):
+        is_first = database == "SQLite"
+        for what, options in parts(arguments, with_browsers=not missing, is_first=is_first):
             result = work / f"{len(tally.lines)}.xml"
             run_pytest(tally, f"{what} on {database}", options, settings, result)
 
 
-def parts(arguments: list[str], *, with_browsers: bool) -> Iterator[tuple[str, list[str]]]:
+def parts(
+    arguments: list[str], *, with_browsers: bool, is_first: bool
+) -> Iterator[tuple[str, list[str]]]:
     if arguments:
         yield "chosen tests", arguments
         return
     # Tests that share a server stay together; the others keep their order, in which those that
     # empty the whole database come last.
-    yield "tests", ["-m", "not browser", "-n", "2", "--dist", "loadgroup"]
+    which = "not browser" if is_first else "not browser and not same_on_any_database"
+    yield "tests", ["-m", which, "-n", "2", "--dist", "loadgroup"]
     if with_browsers:
         yield "browser tests", ["-m", "browser", "-n", "2"]
 

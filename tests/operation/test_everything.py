@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.test import TestCase
 
 from tests import everything
+from tests.conftest import may_need_database
 from tests.everything import Tally
 
 SUITE = '<testsuites><testsuite tests="9" failures="1" errors="2" skipped="3"/></testsuites>'
@@ -94,3 +97,43 @@ def test_the_last_line_is_plain(capsys: Any, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(everything, "run_tests", fail)
     assert everything.main([]) == 1
     assert capsys.readouterr().out.splitlines()[-1] == "7 passed, 1 failed, 2 skipped"
+
+
+def test_only_the_first_database_is_asked_what_no_database_can_change() -> None:
+    def chosen(*, is_first: bool, arguments: list[str] | None = None) -> list[str]:
+        found = everything.parts(arguments or [], with_browsers=True, is_first=is_first)
+        return [" ".join(options) for _, options in found]
+
+    first, second = chosen(is_first=True), chosen(is_first=False)
+    assert "same_on_any_database" not in first[0]
+    assert "not same_on_any_database" in second[0]
+    assert first[1] == second[1]  # browsers always reach one
+    named = ["tests/predictions"]  # what somebody names is run as it is named
+    assert chosen(is_first=False, arguments=named) == named
+
+
+class AccountTest(TestCase):
+    """Of Django's own kind: it reaches a database without asking for a fixture."""
+
+
+@pytest.mark.parametrize(
+    ("item", "may_reach"),
+    [
+        ({}, False),
+        ({"fixtures": ["db"]}, True),
+        ({"fixtures": ["live_server"]}, True),
+        ({"marks": {"django_db"}}, True),
+        ({"marks": {"slow"}}, True),  # it starts programs
+        ({"cls": AccountTest}, True),
+        ({"path": "tests/operation/test_commands.py"}, True),
+    ],
+)
+def test_what_may_reach_a_database_is_asked_of_both(item: dict[str, Any], may_reach: bool) -> None:
+    marks = item.get("marks", set())
+    collected: Any = SimpleNamespace(
+        fixturenames=item.get("fixtures", []),
+        get_closest_marker=lambda name: name in marks,
+        cls=item.get("cls"),
+        path=Path(item.get("path", "tests/predictions/test_glyph.py")),
+    )
+    assert may_need_database(collected) is may_reach
