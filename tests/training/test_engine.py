@@ -285,7 +285,7 @@ def test_an_anchor_keeps_what_was_known_while_something_new_is_learned(ten: Digi
     # The labels of what is known say nothing to a course with an anchor: here they are wrong.
     known = Digits(kept.glyphs, torch.zeros_like(kept.labels))
     digits = joined([new.marked(known=False), known.marked(known=True)])
-    recipe = Recipe(epochs=60, batch_size=10, distortion=0.0, memory=0.5, rate=0.01)
+    recipe = Recipe(epochs=30, batch_size=10, distortion=0.0, memory=0.5, rate=0.02)
 
     def learned(anchor: Anchor | None) -> Reader:
         network = new_reader()
