@@ -83,6 +83,8 @@ def newcomer(tmp_path: Path) -> Iterator[Newcomer]:
     port = free_port()
     with database_url(scratch_name()) as url:
         named = {"DATABASE_URL": url} if url else {}
+        # Beside other tests two threads of learning would mostly wait for each other.
+        named["TRAINING_THREADS"] = "1"
         environment = plain_environment(tmp_path / "data", PORT=str(port), **named)
         environment["PYTHONPATH"] = ""
         one = Newcomer(folder, environment, port)
