@@ -65,6 +65,13 @@ class OutlookOutput(serializers.Serializer[Any]):
     next_free_in = serializers.FloatField(allow_null=True, help_text="Seconds.")
 
 
+def page_field() -> serializers.UUIDField:
+    return serializers.UUIDField(
+        required=False,
+        help_text="Yours, one for each page: what it holds keeps its token though it asks twice.",
+    )
+
+
 class NextInput(Input):
     count = serializers.IntegerField(default=5, min_value=1, max_value=queue.AT_MOST)
     holding = serializers.ListField(
@@ -73,6 +80,7 @@ class NextInput(Input):
         max_length=MOST_TOKENS,
         help_text="Ids the page still shows; any other item of yours is handed out again.",
     )
+    page = page_field()
 
 
 class NextOutput(serializers.Serializer[Any]):
@@ -123,7 +131,9 @@ class NextView(LabelView):
         """Lease the next items, each with the reason it is shown."""
         watch.take_in_if_due()
         asked = self.read(NextInput, request)
-        held = queue.claim(self.labeler, count=asked["count"], holding=asked["holding"])
+        held = queue.claim(
+            self.labeler, count=asked["count"], holding=asked["holding"], page=asked.get("page")
+        )
         outlook = None if held or asked["holding"] else queue.outlook(self.labeler)
         return Response(
             {"items": [item_body(item) for item in held], "outlook": outlook_body(outlook)}
@@ -161,6 +171,7 @@ class UndoInput(Input):
     of = serializers.UUIDField(
         required=False, help_text="The request id of the answer; without it, your last one."
     )
+    page = page_field()
 
 
 class UndoView(LabelView):
@@ -173,7 +184,7 @@ class UndoView(LabelView):
         """Take your last standing decision back; the item is yours again."""
         said = self.read(UndoInput, request)
         undoing = decisions.undo(self.labeler, request_id=said["request_id"], of=said.get("of"))
-        held = queue.hold_again(self.labeler, undoing)
+        held = queue.hold_again(self.labeler, undoing, said.get("page"))
         return Response({"event": undoing.pk, "item": item_body(held) if held else None})
 
 

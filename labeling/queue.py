@@ -9,6 +9,7 @@ and whose row count is looked at.
 from __future__ import annotations
 
 import hmac
+import os
 import random
 import uuid
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,7 @@ LEASE = timedelta(minutes=3)
 AT_MOST = 20  # items leased by one call
 SKIPS_BEFORE_REVIEW = 2
 ANOTHER_LOOK = {Stream.SECOND, Stream.REVIEW}
+MARK = 6  # bytes of a token that say which page holds it; the rest is chance
 WANTED_SHARE = 0.5  # of what is handed out while something is wanted; the rest follows the mix
 
 
@@ -78,11 +80,13 @@ def claim(
     *,
     count: int = 1,
     holding: Sequence[uuid.UUID] = (),
+    page: uuid.UUID | None = None,
     dice: random.Random | None = None,
 ) -> list[Held]:
     """Lease the next items: first those of one's own that the page no longer knows, then new ones.
 
-    `holding` names what the page still shows, the last one last; it stays as it is.
+    `holding` names what the page still shows, the last one last; it stays as it is. What the same
+    `page` holds keeps its token: a question that comes late, after it was asked again, voids none.
     """
     count = min(count, AT_MOST)
     dice = dice or random.Random()  # noqa: S311  (a fair mix, no secret)
@@ -95,7 +99,7 @@ def claim(
         chosen = choose([row for row in fresh if not row.is_gold], count, dice, last)
         known = [row for row in fresh if row.is_gold and chosen]
         chosen = chosen[: count - len(known)]
-        tokens = {row.prediction_id: uuid.uuid4() for row in chosen}
+        tokens = {row.prediction_id: row.token_for(page) for row in chosen}
         if lease(labeler, tokens) != len(tokens):  # what is locked cannot have changed
             raise LeaseLost("Somebody else took one of these items at the same moment.")
     held = [row.held(tokens[row.prediction_id]) for row in chosen]
@@ -103,6 +107,12 @@ def claim(
         token = gold.token_for(labeler.pk, row.prediction_id)
         held.insert(dice.randrange(len(held) + 1), row.held(token))
     return held
+
+
+def new_token(page: uuid.UUID | None = None, rest: bytes = b"") -> uuid.UUID:
+    """A token that nobody can guess, or with `rest` one that can be made again; it bears a mark."""
+    mark = page.bytes[:MARK] if page else b""
+    return uuid.UUID(bytes=(mark + (rest or os.urandom(16)))[:16], version=4)
 
 
 def lease(labeler: User, tokens: Mapping[int, uuid.UUID]) -> int:
@@ -136,8 +146,15 @@ class Candidate:
     guess: int
     confidence: float
     is_audit: bool
+    token: uuid.UUID | None = None  # of the hold it is in, or was in last
     wanted: str = ""
     wish_rank: float = 0.0  # among what is wanted; smallest first
+
+    def token_for(self, page: uuid.UUID | None) -> uuid.UUID:
+        """The one it has where this very page holds it, else a new one, which ends the old hold."""
+        if page and self.is_own and self.token and self.token.bytes[:MARK] == page.bytes[:MARK]:
+            return self.token
+        return new_token(page)
 
     def held(self, token: uuid.UUID) -> Held:
         return Held(
@@ -202,7 +219,8 @@ OWN = """
 CANDIDATES = """
 SELECT q.prediction_id, q.stream, q.score, q.selection_probability, q.owner_key,
   (q.leased_until > {now} AND q.holder_id = %(labeler)s) AS is_own,
-  arm.is_gold, p.public_id, p.glyph, p.digit, p.confidence, p.is_audit, wish.why, wish.rank
+  arm.is_gold, p.public_id, p.glyph, p.digit, p.confidence, p.is_audit, q.token,
+  wish.why, wish.rank
 FROM ({arms}) AS arm JOIN labeling_queueitem AS q ON q.prediction_id = arm.prediction_id
 JOIN predictions_prediction AS p ON p.id = q.prediction_id
 LEFT JOIN labeling_wanted AS wish ON wish.prediction_id = q.prediction_id
@@ -238,6 +256,10 @@ def adapted_uuid(value: uuid.UUID) -> uuid.UUID | str:
     return value if connection.features.has_native_uuid_field else value.hex
 
 
+def as_uuid(stored: uuid.UUID | str) -> uuid.UUID:
+    return stored if isinstance(stored, uuid.UUID) else uuid.UUID(stored)
+
+
 def candidates(labeler: User, count: int, held: int, *, with_gold: bool = False) -> list[Candidate]:
     """The first free items of each stream, and those one holds already; locked until commit."""
     given = {"labeler": labeler.pk, "reach": count * 2 + held + 4, "turn": TURN_KEY}
@@ -249,12 +271,11 @@ def candidates(labeler: User, count: int, held: int, *, with_gold: bool = False)
 
 def candidate_from(row: tuple) -> Candidate:
     key, stream, score, probability, owner, own, known, public_id, glyph, *rest = row
-    if not isinstance(public_id, uuid.UUID):
-        public_id = uuid.UUID(public_id)
-    digit, confidence, audit, wanted, wish_rank = rest
+    digit, confidence, audit, token, wanted, wish_rank = rest
     return Candidate(
-        key, stream, score, probability, owner, bool(own), bool(known), public_id, bytes(glyph),
-        digit, confidence, bool(audit), "" if known else wanted or "", wish_rank or 0.0,
+        key, stream, score, probability, owner, bool(own), bool(known), as_uuid(public_id),
+        bytes(glyph), digit, confidence, bool(audit), as_uuid(token) if token else None,
+        "" if known else wanted or "", wish_rank or 0.0,
     )  # fmt: skip
 
 
@@ -320,12 +341,12 @@ def still_held(labeler: User, public_id: uuid.UUID, token: uuid.UUID) -> Held | 
     return as_held(row, token)
 
 
-def hold_again(labeler: User, undoing: LabelEvent) -> Held | None:
+def hold_again(labeler: User, undoing: LabelEvent, page: uuid.UUID | None = None) -> Held | None:
     """The item of a decision just taken back, in the same hands, unless somebody else has it."""
     key = undoing.prediction_id
     if LabelEvent.objects.filter(prediction=key, pk__gt=undoing.pk).exists():
         return None  # the answer to an old request, asked for again
-    token = token_after(undoing)
+    token = token_after(undoing, page)
     if undoing.reverses is not None and undoing.reverses.is_gold:
         token = gold.token_for(labeler.pk, key)
     elif not lease(labeler, {key: token}):
@@ -333,10 +354,10 @@ def hold_again(labeler: User, undoing: LabelEvent) -> Held | None:
     return as_held(QueueItem.objects.select_related("prediction").get(pk=key), token)
 
 
-def token_after(undoing: LabelEvent) -> uuid.UUID:
+def token_after(undoing: LabelEvent, page: uuid.UUID | None) -> uuid.UUID:
     """One token for one undo: the same request, still on its way twice, cannot void its answer."""
     digest = hmac.digest(settings.SECRET_KEY.encode(), b"undo %d" % undoing.pk, "sha256")
-    return uuid.UUID(bytes=digest[:16], version=4)
+    return new_token(page, digest)
 
 
 def as_held(row: QueueItem, token: uuid.UUID) -> Held:

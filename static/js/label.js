@@ -34,6 +34,7 @@ const uuid = () =>
     (c ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (c / 4)))).toString(16),
   );
 const tab = uuid();
+let grip = uuid(); // what the server knows this page's holds by: a question asked twice voids none
 
 let items = []; // held by this page, the first on screen
 let done = []; // what was answered here and can be taken back, the last one last
@@ -220,7 +221,7 @@ const urlOf = (entry) =>
 function bodyOf(entry) {
   const { id, token, request_id, digit, seconds, guess_shown, of } = entry;
   if (entry.kind === "label") return { id, token, request_id, digit, seconds, guess_shown };
-  return entry.kind === "skip" ? { id, token } : { request_id, of };
+  return entry.kind === "skip" ? { id, token } : { request_id, of, page: grip };
 }
 
 async function arrived(entry, body) {
@@ -317,7 +318,7 @@ async function fill() {
   try {
     const answer = await alone("inkloop-claim", async () => {
       const holding = [...new Set([...ownIds(), ...(await idsOfOtherTabs())])].slice(0, MOST_NAMED);
-      const got = await post(urls.nextUrl, { count: AHEAD - items.length, holding });
+      const got = await post(urls.nextUrl, { count: AHEAD - items.length, holding, page: grip });
       if (got.ok) await take(got.body.items);
       return got;
     });
@@ -477,6 +478,7 @@ function leave() {
     fetch(urls.labelsUrl, { ...request(bodyOf(entry)), keepalive: true }).catch(() => {});
   }
   items = [];
+  grip = uuid(); // come back by the Back button, it holds anew: the release may arrive later than that
   try {
     localStorage.removeItem(HELD + tab);
   } catch {

@@ -143,6 +143,7 @@ class Labeler:
         self.user = user
         self.page = Page(port, session)
         self.dice = random.Random(user)
+        self.grip = str(uuid.UUID(int=self.dice.getrandbits(128)))
         self.held: list[dict[str, Any]] = []
 
     def work(self) -> None:
@@ -154,9 +155,9 @@ class Labeler:
 
     def take(self) -> None:
         holding = [item["id"] for item in self.held]
-        body = self.ask(
-            "next", "next/", {"count": self.dice.choice([1, 1, 2, 5]), "holding": holding}
-        )
+        count = self.dice.choice([1, 1, 2, 5])
+        asked = {"count": count, "holding": holding, "page": self.grip}
+        body = self.ask("next", "next/", asked)
         self.held += body.get("items", [])
         if not self.held:
             time.sleep(0.2)
@@ -188,7 +189,8 @@ class Labeler:
 
     def take_back(self) -> None:
         request_id = str(uuid.UUID(int=self.dice.getrandbits(128)))
-        if item := self.ask("undo", "undo/", {"request_id": request_id}).get("item"):
+        asked = {"request_id": request_id, "page": self.grip}
+        if item := self.ask("undo", "undo/", asked).get("item"):
             self.held.insert(0, item)
 
     def ask(self, op: str, path: str, args: dict[str, Any]) -> dict[str, Any]:

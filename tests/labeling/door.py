@@ -30,11 +30,13 @@ class Door:
     def post(self, path: str, body: Any) -> Any:
         return self.client.post(LABELS + path, json.dumps(body), content_type="application/json")
 
-    def next(self, count: int = 1, holding: list[str] | None = None) -> Any:
-        return self.post("next/", {"count": count, "holding": holding or []})
+    def next(self, count: int = 1, holding: list[str] | None = None, **fields: Any) -> Any:
+        return self.post("next/", {"count": count, "holding": holding or [], **fields})
 
-    def items(self, count: int = 1, holding: list[str] | None = None) -> list[dict[str, Any]]:
-        answer = self.next(count, holding)
+    def items(
+        self, count: int = 1, holding: list[str] | None = None, **fields: Any
+    ) -> list[dict[str, Any]]:
+        answer = self.next(count, holding, **fields)
         assert answer.status_code == 200, answer.content
         return answer.json()["items"]
 
@@ -49,8 +51,8 @@ class Door:
     def skip(self, item: dict[str, Any]) -> Any:
         return self.post("skip/", {"id": item["id"], "token": item["token"]})
 
-    def undo(self, request_id: uuid.UUID | None = None) -> Any:
-        return self.post("undo/", {"request_id": str(request_id or uuid.uuid4())})
+    def undo(self, request_id: uuid.UUID | None = None, **fields: Any) -> Any:
+        return self.post("undo/", {"request_id": str(request_id or uuid.uuid4()), **fields})
 
     def keep(self, *tokens: str) -> Any:
         return self.post("keep/", {"tokens": tokens})

@@ -66,6 +66,41 @@ class TestHolding:
         assert ada.label(before).status_code == 409
         assert ada.label(again).status_code == 200
 
+    def test_a_question_of_the_same_page_that_arrives_late_voids_no_hold(self, ada: Door):
+        """A host that was cut off answers what was long since asked of another one again."""
+        make_item(confidence=0.4), make_item(confidence=0.6)
+        page = str(uuid.uuid4())
+        (held,) = ada.items(page=page)
+        (late,) = ada.items(page=page)
+        assert late["token"] == held["token"]
+        assert ada.label(held).status_code == 200
+
+    def test_nor_does_it_void_what_was_taken_back_since(self, ada: Door):
+        make_item()
+        page = str(uuid.uuid4())
+        ada.label(ada.items(page=page)[0])
+        again = ada.undo(page=page).json()["item"]
+        ada.items(page=page)
+        assert ada.label(again).status_code == 200
+
+    def test_a_hold_that_was_given_back_begins_anew_on_the_same_page(self, ada: Door):
+        make_item()
+        page = str(uuid.uuid4())
+        (before,) = ada.items(page=page)
+        ada.release(before["id"])
+        (again,) = ada.items(page=page)
+        assert again["token"] != before["token"]
+        assert ada.label(before).status_code == 409
+        assert ada.label(again).status_code == 200
+
+    def test_another_page_takes_the_hold_over(self, ada: Door):
+        make_item()
+        (before,) = ada.items(page=str(uuid.uuid4()))
+        (taken,) = ada.items(page=str(uuid.uuid4()))
+        assert taken["id"] == before["id"]
+        assert ada.label(before).status_code == 409
+        assert ada.label(taken).status_code == 200
+
     def test_a_lease_lasts_three_minutes_by_the_databases_clock(self, ada: Door):
         make_item()
         ada.item()
