@@ -23,7 +23,10 @@ from tests.training.lessons import labeled
 from training import retrain
 from training.models import Run
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.xdist_group("doors")]
+pytestmark = [
+    pytest.mark.django_db, pytest.mark.slow, pytest.mark.xdist_group("doors"),
+    pytest.mark.same_on_any_database,  # who may do what; that all doors open: test_headers.py
+]  # fmt: skip
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from tests.dashboard.history import BETTER_AND_BETTER, Month, count_everything, 
 from tests.journeys.browser import DESKTOP, PHONE, Browser
 from tests.journeys.conftest import SHOTS
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+# Their figures are asked of both databases without a browser, in tests/dashboard.
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.same_on_any_database]
 SECTIONS = {"/dashboard/": pages.EVERYBODY, "/dashboard/technical/": pages.TECHNICAL}
 EMPTY_HERE = {"agreement-by-month"}  # one labeler contradicts nobody
 LEAST_INK = 0.004  # share of a canvas's pixels that are drawn

@@ -22,7 +22,8 @@ from tests.factories import canvas
 from tests.journeys.browser import Browser
 from tests.journeys.conftest import SHOTS
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+# Their figures are asked of both databases without a browser, in tests/dashboard.
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.same_on_any_database]
 
 
 def settle(browser: Browser) -> None:

@@ -16,7 +16,7 @@ from predictions.visitors import Owner
 from tests.factories import a_seven, png
 from tests.journeys.browser import SEVEN, Browser
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.same_on_any_database]  # widths, themes, keys
 
 PUBLIC = (
     "/",

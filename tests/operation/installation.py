@@ -71,11 +71,16 @@ def scratch_name() -> str:
     return f"inkloop_{uuid.uuid4().hex[:12]}"
 
 
+def on_postgresql() -> bool:
+    """Whether this is the suite's round on PostgreSQL."""
+    return "postgresql" in settings.DATABASES["default"]["ENGINE"]
+
+
 @contextlib.contextmanager
 def database_url(name: str) -> Iterator[str]:
     """A PostgreSQL database to throw away when the suite runs on PostgreSQL; empty on SQLite."""
     default = settings.DATABASES["default"]
-    if "postgresql" not in default["ENGINE"]:
+    if not on_postgresql():
         yield ""
         return
     server = f"postgres://{default['USER']}:{default['PASSWORD']}@{default['HOST']}"

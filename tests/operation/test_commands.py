@@ -16,6 +16,8 @@ import pytest
 
 from tests.operation.installation import DRIVER, ROOT, plain_environment
 
+pytestmark = pytest.mark.same_on_any_database
+
 
 @pytest.fixture(scope="module")
 def run() -> ModuleType:

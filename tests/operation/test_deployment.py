@@ -14,6 +14,8 @@ from django.core.management import get_commands
 
 from tests.operation.installation import ROOT, plain_environment
 
+pytestmark = pytest.mark.same_on_any_database
+
 SCRIPTS = Path(sys.executable).parent
 ONLY_TRAINING = ["torch", "onnx", "onnxscript"]
 # The shipped files name places that exist on the host they are for.

@@ -19,6 +19,8 @@ from django.core.exceptions import ImproperlyConfigured
 from config import env
 from tests.operation.installation import ROOT, plain_environment
 
+pytestmark = pytest.mark.same_on_any_database
+
 READERS: dict[str, Callable[[str], Any]] = {
     "flag": lambda name: env.flag(name, default=False),
     "whole": lambda name: env.whole(name, default=3, least=0, most=9),
