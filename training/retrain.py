@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -36,11 +36,11 @@ from predictions import trace
 from predictions.models import ModelVersion
 from training.errors import AlreadyRunning, NotActive, NotEnoughLabels, NotWithdrawn
 from training.lineage import Source, clean_ancestor
-from training.models import Epoch, Run, RunQuerySet, Snapshot
+from training.models import Epoch, Run, RunQuerySet
 from training.outbox import tell_run
 from training.pace import Every
 from training.snapshots import HELD_OUT, Choice, Rule, choose, default_rule, freeze
-from training.tuning import Tuning
+from training.tuning import Tuning, tuning_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,7 +117,7 @@ def queue(
                 asked_by=by,
                 snapshot=snapshot,
                 parent=parent,
-                recipe=asdict(tuning) if tuning else recipe_for(snapshot, seed=seed),
+                recipe=asdict(tuning or tuning_for(snapshot.count, seed=seed)),
                 request_id=trace.current(),
             )
     except IntegrityError as raced:  # the constraint one_active_run
@@ -128,11 +128,6 @@ def too_few(choice: Choice, least: int) -> str:
     said = f"{len(choice.labels)} labels to learn from, {least} needed."
     held_out = choice.left_out.get(HELD_OUT, 0)
     return f"{said} {held_out:,} more are kept to judge by." if held_out else said
-
-
-def recipe_for(snapshot: Snapshot, *, seed: int) -> dict[str, Any]:
-    """The recipe, whole, as plain numbers."""
-    return asdict(replace(Tuning(), seed=seed))
 
 
 def ring(run: Run) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+LEAST_DIGITS = 2_500  # of an epoch, however few labels there are
+DIGITS_A_LABEL = 25  # of an epoch: each label ten times, which is two fifths of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +14,7 @@ class Tuning:
 
     seed: int = 0
     epochs: int = 8
-    digits_an_epoch: int = 10_000
+    digits_an_epoch: int = 10_000  # at most; see tuning_for
     new_share: float = 0.4  # of an epoch; each new label at most `repeats` times
     repeats: int = 10
     written_share: float = 0.12  # of an epoch: digits drawn from templates of handwriting
@@ -29,3 +32,10 @@ class Tuning:
     validation: int = 4_000  # replayed digits kept apart, to set the temperature
     least_holdout: int = 50  # fewer held-out labels do not choose the epoch
     replays: str = "mnist"  # or "written": drawn from templates, where MNIST is not to be had
+
+
+def tuning_for(labels: int, *, seed: int = 0) -> Tuning:
+    """Few labels make a short lesson: in a long one they would be lost among what is known."""
+    tuning = Tuning(seed=seed)
+    digits = max(LEAST_DIGITS, DIGITS_A_LABEL * labels)
+    return replace(tuning, digits_an_epoch=min(digits, tuning.digits_an_epoch))

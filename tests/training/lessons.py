@@ -58,7 +58,9 @@ def make_tiny(monkeypatch: pytest.MonkeyPatch, settings: Any, *, epochs: int = 2
     tuning = replace(
         Tuning(), epochs=epochs, digits_an_epoch=256, validation=64, batch_size=64, least_holdout=1
     )
-    monkeypatch.setattr("training.retrain.Tuning", lambda: tuning)
+    monkeypatch.setattr(
+        "training.retrain.tuning_for", lambda labels, seed: replace(tuning, seed=seed)
+    )
     monkeypatch.setattr(
         "training.retrain.HEARTBEAT", 3600.0
     )  # no thread beside the test's database

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from io import StringIO
 from types import SimpleNamespace
@@ -32,7 +32,7 @@ from training.errors import AlreadyRunning, NotActive, NotEnoughLabels
 from training.models import GateReport, Run, Snapshot
 from training.schedules import make_schedules, schedules
 from training.snapshots import Rule, choose, default_rule, freeze
-from training.tuning import Tuning
+from training.tuning import Tuning, tuning_for
 
 pytestmark = pytest.mark.django_db
 
@@ -107,8 +107,16 @@ class TestAsking:
         labeled(3)
         run = retrain.ask(trigger=Run.Trigger.COMMAND, least=1)
         assert (run.state, run.snapshot.count, run.parent) == ("queued", 1, live_version)
-        assert run.recipe == asdict(Tuning())
+        assert run.recipe == asdict(tuning_for(labels=1))
         assert OrmQ.objects.filter(key="training").count() == 1
+
+    def test_a_lesson_is_as_long_as_its_labels_need(self):
+        lengths = [tuning_for(labels).digits_an_epoch for labels in (1, 100, 101, 400, 5_000)]
+        assert lengths == [2_500, 2_500, 2_525, 10_000, 10_000]
+        for labels in (100, 101, 399):
+            tuning = tuning_for(labels, seed=3)
+            assert tuning.repeats * labels <= tuning.new_share * tuning.digits_an_epoch
+            assert tuning == replace(Tuning(), seed=3, digits_an_epoch=tuning.digits_an_epoch)
 
     def test_too_few_labels_are_declined_with_the_numbers(self, live_version: ModelVersion):
         labeled(3)
