@@ -23,8 +23,7 @@ ENDPOINTS = sorted({door.route for door in doors() if door.route.startswith(API)
 
 
 @pytest.fixture
-def root(client: Client, settings: Any) -> Client:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def root(client: Client) -> Client:
     client.force_login(User.objects.create_superuser("root", password="correct-horse-battery"))
     return client
 
@@ -117,16 +116,14 @@ class TestLimitsTold:
         assert "RateLimit" not in client.get(PREDICTIONS)
 
 
-def test_answers_about_people_are_kept_by_no_proxy(client: Client, settings: Any):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def test_answers_about_people_are_kept_by_no_proxy(client: Client):
     client.force_login(make_user("ada"))
     answer = client.get(PREDICTIONS)
     assert "private" in answer["Cache-Control"]
     assert {"Authorization", "Cookie"} <= {name.strip() for name in answer["Vary"].split(",")}
 
 
-def test_an_error_inside_a_list_is_named_by_its_place(client: Client, settings: Any):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def test_an_error_inside_a_list_is_named_by_its_place(client: Client):
     client.force_login(make_user("ada", role="labeler"))
     body = {"labels": [{"id": SAMPLE, "token": SAMPLE, "request_id": SAMPLE, "digit": "7"}]}
     answer = client.post("/api/v1/labels/many/", json.dumps(body), content_type="application/json")

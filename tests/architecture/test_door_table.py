@@ -31,7 +31,6 @@ pytestmark = [
 
 @pytest.fixture
 def house(settings: Any) -> House:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # time
     settings.GOLD_RATE = settings.SECOND_OPINION_RATE = 0.0
     settings.TRUST_FEEDBACK = False
     make_live("live")

@@ -84,8 +84,7 @@ def test_an_unknown_figure_is_not_found(client: Client):
     assert client.get(API + "nothing/").status_code == 404
 
 
-def test_a_token_needs_the_scope_read(settings: Any):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def test_a_token_needs_the_scope_read():
     cy = make_cy()
     for scope, status in {"read": 200, "predict": 403, "label": 403, "train": 403}.items():
         secret = make_token(cy, name=scope, scopes=[scope])[1]

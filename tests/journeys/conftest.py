@@ -45,13 +45,10 @@ def browser(
     chromium: Browser,
     live_server: Any,
     base_version: ModelVersion,
-    settings: Any,
     request: pytest.FixtureRequest,
 ) -> Iterator[Browser]:
     """A stranger's browser; its page must not break the content policy or throw."""
     cache.clear()
-    # The handler of live_server serves static files from where the apps keep them.
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     chromium.forget(live_server.url)
     yield chromium
     chromium.screenshot(SHOTS / f"{request.node.name}.png")

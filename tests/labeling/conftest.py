@@ -11,5 +11,3 @@ def _no_chance(settings: Any) -> None:
     settings.GOLD_RATE = 0.0
     settings.SECOND_OPINION_RATE = 0.0
     settings.TRUST_FEEDBACK = False
-    # Accounts are made by the dozen; how passwords are kept is not what these tests are about.
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -26,8 +26,7 @@ UNREADABLE = config([*map(str, range(10)), "unreadable"])
 
 
 @pytest.fixture(autouse=True)
-def _quick_passwords(settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def _nothing_noted() -> None:
     forget_noted()
 
 

@@ -17,12 +17,6 @@ from tests.training.lessons import labeled
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def _quick_and_plain(settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    settings.GOLD_RATE = settings.SECOND_OPINION_RATE = 0.0
-
-
 def person(role: str) -> Door:
     return Door(make_user(role, role=role))
 

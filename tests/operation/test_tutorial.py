@@ -17,14 +17,15 @@ import pytest
 from tests.architecture.repository import committed
 from tests.operation.installation import (
     ROOT,
-    database_url,
     free_port,
     plain_environment,
-    scratch_name,
     until,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("tutorial")]
+pytestmark = [
+    pytest.mark.slow, pytest.mark.xdist_group("tutorial"),
+    pytest.mark.same_on_any_database,  # it is about the one that needs no setting up
+]  # fmt: skip
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.M | re.S)
 STARTS = "./run\n"
 
@@ -81,15 +82,12 @@ def newcomer(tmp_path: Path) -> Iterator[Newcomer]:
         shutil.copy2(path, copy)
     (folder / ".venv").symlink_to(installed())
     port = free_port()
-    with database_url(scratch_name()) as url:
-        named = {"DATABASE_URL": url} if url else {}
-        # Beside other tests two threads of learning would mostly wait for each other.
-        named["TRAINING_THREADS"] = "1"
-        environment = plain_environment(tmp_path / "data", PORT=str(port), **named)
-        environment["PYTHONPATH"] = ""
-        one = Newcomer(folder, environment, port)
-        yield one
-        one.leave()
+    # Beside other tests two threads of learning would mostly wait for each other.
+    environment = plain_environment(tmp_path / "data", PORT=str(port), TRAINING_THREADS="1")
+    environment["PYTHONPATH"] = ""
+    one = Newcomer(folder, environment, port)
+    yield one
+    one.leave()
 
 
 def installed() -> Path:

@@ -21,7 +21,7 @@ from tests import hostile
 from tests.bench.servers import Server, gunicorn, serving
 from tests.bench.servers import manage as manage_py
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.same_on_any_database]  # it serves from SQLite
 PREDICTIONS = "/api/v1/predictions/"
 CLIENTS = 4
 GROWTH = 64e6  # bytes a worker may grow by

@@ -31,8 +31,7 @@ BACKEND = "/api/v1/label-studio"
 
 
 @pytest.fixture(autouse=True)
-def _quick_passwords(settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def _nothing_noted() -> None:
     forget_noted()
 
 

@@ -28,11 +28,6 @@ pytestmark = pytest.mark.django_db
 PASSWORD = "correct-horse-battery"
 
 
-@pytest.fixture(autouse=True)
-def _quick_passwords(settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def _one_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """How often a process looks for a promotion hangs on the clock, not on the page."""

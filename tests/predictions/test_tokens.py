@@ -30,9 +30,8 @@ LABELS = "/api/v1/labels/"
 
 
 @pytest.fixture(autouse=True)
-def _nothing_noted(settings: Any) -> None:
+def _nothing_noted() -> None:
     tokens.forget_noted()
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # time
 
 
 def bearer(secret: str) -> Client:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -21,8 +19,7 @@ START = {"action": "START_TRAINING", "project": {"id": 1, "label_config": "<View
 
 
 @pytest.fixture
-def dee(settings: Any) -> User:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def dee() -> User:
     make_live("live")
     return make_user("dee", role="trainer")
 
