@@ -35,6 +35,7 @@ TRY_AGAIN = 0.05  # seconds between two attempts at what got no answer
 SETTLE_WITHIN = 30.0  # seconds for the last unanswered operations after the end
 TROUBLE_ENDS_WITHIN = 90.0  # seconds after the labelers have stopped
 NO_LONGER_HELD = 409
+UNAVAILABLE = 503
 
 
 def main() -> int:
@@ -194,20 +195,23 @@ class Labeler:
             self.held.insert(0, item)
 
     def ask(self, op: str, path: str, args: dict[str, Any]) -> dict[str, Any]:
-        """Until there is an answer; every attempt is logged."""
+        """Until there is an answer, as the page does it; every attempt is logged.
+
+        A 503 is none: an attempt before it may still be on its way.
+        """
         give_up_at = self.run.stop_at + SETTLE_WITHIN
         while True:
             t0 = time.monotonic()
             try:
                 status, body = self.page.post(path, args)
+                self.note(op, args, t0, status, body)
+                if status != UNAVAILABLE:
+                    return body if status < 300 else {}
             except Unknown as broken:
                 self.note(op, args, t0, "unknown", {"why": str(broken)})
-                if time.monotonic() > give_up_at:
-                    return {}
-                time.sleep(TRY_AGAIN)
-                continue
-            self.note(op, args, t0, status, body)
-            return body if status < 300 else {}
+            if time.monotonic() > give_up_at:
+                return {}
+            time.sleep(TRY_AGAIN)
 
     def note(self, op: str, args: dict[str, Any], t0: float, status: Any, body: Any) -> None:
         slim = {key: value for key, value in body.items() if key != "items"}
@@ -322,12 +326,37 @@ class Findings:
         return doubled
 
     def refused_holders(self) -> int:
-        """Nobody but the holder may end a hold in this run, and no lease runs out in it."""
+        """No lease runs out in this run, and one thing alone may end another's hold: an undo."""
         return sum(
             each["op"] == "label"
             and each["status"] == NO_LONGER_HELD
             and each["args"]["id"] not in self.gold
+            and not self.was_closed(each)
             for each in self.log
+        )
+
+    def was_closed(self, refused: dict[str, Any]) -> bool:
+        """Whether somebody took an answer back meanwhile: what is left may need no opinion."""
+        item, client = refused["args"]["id"], refused["client"]
+        held_since = max(
+            each["t0"]
+            for each in self.log
+            if each["client"] == client
+            and each["t1"] <= refused["t0"]
+            and any(granted["id"] == item for granted in each["granted"])
+        )
+        undone = {
+            str(event.request_id)
+            for event in self.events
+            if event.kind == "undo" and str(event.prediction.public_id) == item
+        }
+        return any(
+            each["request_id"] in undone
+            and each["client"] != client
+            and each["t0"] <= refused["t1"]
+            and each["t1"] >= held_since
+            for each in self.log
+            if each["op"] == "undo"
         )
 
     def events_without_operation(self) -> int:
