@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 import psycopg2
 from django.conf import settings
+from django.db import connection
 
 ROOT = Path(__file__).resolve().parents[2]
 # ./run as it is, with this Python in the place of the virtual environment it would make.
@@ -71,16 +72,11 @@ def scratch_name() -> str:
     return f"inkloop_{uuid.uuid4().hex[:12]}"
 
 
-def on_postgresql() -> bool:
-    """Whether this is the suite's round on PostgreSQL."""
-    return "postgresql" in settings.DATABASES["default"]["ENGINE"]
-
-
 @contextlib.contextmanager
 def database_url(name: str) -> Iterator[str]:
     """A PostgreSQL database to throw away when the suite runs on PostgreSQL; empty on SQLite."""
     default = settings.DATABASES["default"]
-    if not on_postgresql():
+    if connection.vendor != "postgresql":
         yield ""
         return
     server = f"postgres://{default['USER']}:{default['PASSWORD']}@{default['HOST']}"

@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from tests.bench.contract import PEOPLE, judge, platform
 from tests.bench.servers import Server
-from tests.operation.installation import database_url, on_postgresql, scratch_name
+from tests.operation.installation import database_url, scratch_name
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("contract")]
 EXAMPLES = 3  # an operation and phase; about half a minute a person
 # Each on SQLite; on PostgreSQL whoever reaches everything.
-ASKED = ["admin"] if on_postgresql() else PEOPLE
+ASKED = ["admin"] if connection.vendor == "postgresql" else PEOPLE
 
 
 @pytest.fixture(scope="module")
