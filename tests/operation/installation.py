@@ -21,7 +21,6 @@ from typing import Any
 import psutil
 import psycopg2
 from django.conf import settings
-from django.db import connection
 
 ROOT = Path(__file__).resolve().parents[2]
 # ./run as it is, with this Python in the place of the virtual environment it would make.
@@ -76,7 +75,7 @@ def scratch_name() -> str:
 def database_url(name: str) -> Iterator[str]:
     """A PostgreSQL database to throw away when the suite runs on PostgreSQL; empty on SQLite."""
     default = settings.DATABASES["default"]
-    if connection.vendor != "postgresql":
+    if "postgresql" not in default["ENGINE"]:
         yield ""
         return
     server = f"postgres://{default['USER']}:{default['PASSWORD']}@{default['HOST']}"
