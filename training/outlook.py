@@ -18,16 +18,6 @@ from training.snapshots import choose, default_rule
 
 REMEMBERED = 300  # seconds; choosing reads every settled label
 CLUSTER = "training"
-IN_WORDS = {
-    "holdout": "by people whose drawings examine and never teach",
-    "unreadable": "judged unreadable",
-    "audit": "audits: they measure accuracy",
-    "gold": "gold: it measures labelers",
-    "withdrawn labeler": "by a labeler who was withdrawn",
-    "withdrawn source": "from a visitor who was withdrawn",
-    "repeated glyph": "copies of a glyph that is in already",
-    "share of one source": "beyond the share one person may have",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +62,7 @@ def preview() -> Preview:
     known = cache.get(key)
     if known is None:
         choice = choose(default_rule())
-        left_out = [(IN_WORDS[why], count) for why, count in choice.left_out.items()]
+        left_out = [(str(why.label), count) for why, count in choice.left_out.items()]
         known = Preview(
             len(choice.labels),
             list(choice.counts.values()),

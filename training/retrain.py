@@ -39,7 +39,7 @@ from training.lineage import Source, clean_ancestor
 from training.models import Epoch, Run, RunQuerySet
 from training.outbox import tell_run
 from training.pace import Every
-from training.snapshots import HELD_OUT, Choice, Rule, choose, default_rule, freeze
+from training.snapshots import Choice, LeftOut, Rule, choose, default_rule, freeze
 from training.tuning import Tuning, tuning_for
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def queue(
 
 def too_few(choice: Choice, least: int) -> str:
     said = f"{len(choice.labels)} labels to learn from, {least} needed."
-    held_out = choice.left_out.get(HELD_OUT, 0)
+    held_out = choice.left_out.get(LeftOut.HELD_OUT, 0)
     return f"{said} {held_out:,} more are kept to judge by." if held_out else said
 
 

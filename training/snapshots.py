@@ -16,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, TextChoices
 
 from labeling.backing import items_resting_on, others_behind
 from labeling.models import Gold, Label
@@ -24,8 +24,21 @@ from labeling.trust import have_been_learned
 from predictions.sides import Side, drawer_of, side_of, steers
 from training.models import Snapshot, SnapshotEvent, SnapshotLabel
 
-HELD_OUT = "holdout"
 LEAST_FOR_SHARES = 100  # below this many labels a share of one source means little
+
+
+class LeftOut(TextChoices):
+    """Why a settled label is not learned from: what snapshots store, and words for people."""
+
+    ERASED = "erased", "of drawings that were erased"
+    UNREADABLE = "unreadable", "judged unreadable"
+    AUDIT = "audit", "audits: they measure accuracy"
+    GOLD = "gold", "gold: it measures labelers"
+    LABELER = "withdrawn labeler", "by a labeler who was withdrawn"
+    SOURCE = "withdrawn source", "from a visitor who was withdrawn"
+    HELD_OUT = "holdout", "by people whose drawings examine and never teach"
+    REPEATED = "repeated glyph", "copies of a glyph that is in already"
+    SHARE = "share of one source", "beyond the share one person may have"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +56,7 @@ class Choice:
     """What the rule takes, and how much it leaves for which reason."""
 
     labels: list[Label]
-    left_out: dict[str, int] = field(default_factory=dict)
+    left_out: dict[LeftOut, int] = field(default_factory=dict)
     holdout: list[tuple[int, int]] = field(default_factory=list)  # event and digit
 
     @property
@@ -79,7 +92,7 @@ def default_rule(
 
 def choose(rule: Rule) -> Choice:
     """Apply the rule to the labels that stand now."""
-    left_out: Counter[str] = Counter()
+    left_out: Counter[LeftOut] = Counter()
     holdout: list[tuple[int, int]] = []
     rows = list(trainable(rule, left_out, holdout))
     labels = list(within_shares(rows, rule, left_out))
@@ -87,7 +100,7 @@ def choose(rule: Rule) -> Choice:
 
 
 def trainable(
-    rule: Rule, left_out: Counter[str], holdout: list[tuple[int, int]]
+    rule: Rule, left_out: Counter[LeftOut], holdout: list[tuple[int, int]]
 ) -> Iterator[Label]:
     """Settled labels with a digit, in the order of their events, and why others are not taken."""
     labels = (
@@ -106,29 +119,29 @@ def trainable(
         else:
             left_out[reason] += 1
         # Of those held out some choose the epoch; the others are kept for the gate.
-        if reason == HELD_OUT and label.digit is not None and steers(label.prediction):
+        if reason is LeftOut.HELD_OUT and label.digit is not None and steers(label.prediction):
             holdout.append((label.event_id, label.digit))
 
 
-def refusal(label: Any, rule: Rule, of_labelers: Set[int], of_visitors: Set[int]) -> str | None:
+def refusal(label: Any, rule: Rule, of_labelers: Set[int], of_visitors: Set[int]) -> LeftOut | None:
     """Why a label is not learned from; with the items that rest on people who were withdrawn."""
     prediction = label.prediction
     if prediction.erased_at is not None:
-        return "erased"
+        return LeftOut.ERASED
     if label.is_unreadable:
-        return "unreadable"
+        return LeftOut.UNREADABLE
     if prediction.is_audit:
-        return "audit"
+        return LeftOut.AUDIT
     if label.is_gold:
-        return "gold"
+        return LeftOut.GOLD
     if label.pk in of_labelers:
-        return "withdrawn labeler"
+        return LeftOut.LABELER
     if label.pk in of_visitors or str(prediction.visitor) in rule.without_visitors:
-        return "withdrawn source"
-    return HELD_OUT if side_of(prediction) is Side.HOLDOUT else None
+        return LeftOut.SOURCE
+    return LeftOut.HELD_OUT if side_of(prediction) is Side.HOLDOUT else None
 
 
-def within_shares(labels: list[Label], rule: Rule, left_out: Counter[str]) -> Iterator[Label]:
+def within_shares(labels: list[Label], rule: Rule, left_out: Counter[LeftOut]) -> Iterator[Label]:
     """No glyph and no drawer more often than the rule allows, the newest labels first."""
     glyphs: Counter[Any] = Counter()
     sources: Counter[Any] = Counter()
@@ -137,9 +150,9 @@ def within_shares(labels: list[Label], rule: Rule, left_out: Counter[str]) -> It
     for label in reversed(labels):
         glyph, source = label.prediction.glyph_digest, drawer_of(label.prediction)
         if glyphs[glyph] >= rule.glyph_copies:
-            left_out["repeated glyph"] += 1
+            left_out[LeftOut.REPEATED] += 1
         elif sources[source] >= most:
-            left_out["share of one source"] += 1
+            left_out[LeftOut.SHARE] += 1
         else:
             glyphs[glyph] += 1
             sources[source] += 1

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -9,9 +10,11 @@ from django.test import Client
 from django.utils import timezone
 from django_q.models import Schedule
 
-from predictions.models import ModelVersion, WorkerBeat
+from labeling.decisions import Verdict, label_by_feedback
+from predictions.models import ModelVersion, Prediction, WorkerBeat
 from predictions.sides import Side
-from tests.factories import make_ada, make_cy, make_user, make_version
+from predictions.visitors import Owner
+from tests.factories import data_url, make_ada, make_cy, make_user, make_version
 from tests.training.lessons import labeled
 from training import promotion, retrain
 from training.ledger import spans
@@ -85,6 +88,28 @@ def test_the_page_says_what_is_new_what_would_be_learned_and_what_is_left_out(
     assert "<b>3</b> labels, by digit" in page
     assert "<b>1</b> by people whose drawings examine and never teach" in page
     assert "No run yet" in page
+
+
+def test_the_page_opens_for_good_after_a_visitor_erased_a_labeled_drawing(
+    trainer: Client, live_version: ModelVersion
+) -> None:
+    visitor = Client()
+    drawn = visitor.post("/api/v1/predictions/", {"image": data_url()}, "application/json").json()
+    prediction = Prediction.objects.get(public_id=drawn["id"])
+    label_by_feedback(prediction, Verdict(7), owner=Owner(visitor=uuid.uuid4()))
+    visitor.post("/predictions/erase/", {"sure": "yes"})
+    assert "<b>1</b> of drawings that were erased" in visit(trainer, HOME)
+
+
+@pytest.mark.parametrize("state", Run.State.values)
+def test_every_state_of_a_run_has_words(
+    trainer: Client, live_version: ModelVersion, state: str
+) -> None:
+    labeled(3)
+    labeled(4)
+    press(trainer, "/training/start/")
+    Run.objects.update(state=state)
+    assert "run-state" in visit(trainer, HOME)
 
 
 def test_what_would_be_learned_follows_the_labels(

@@ -68,7 +68,7 @@ class Command(BaseCommand):
             return
         self.stdout.write(f"{told['labels']} labels would be learned from: {choice.counts}")
         for reason, count in choice.left_out.items():
-            self.stdout.write(f"  left out, {reason}: {count}")
+            self.stdout.write(f"  left out, {reason.label}: {count}")
 
     def work_here(self, run: Run) -> None:
         """Work in this very process, with a bar that follows the run's row."""
