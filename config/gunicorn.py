@@ -11,7 +11,10 @@ import gc
 import os
 from typing import Any
 
+from gunicorn.glogging import Logger
+
 from config import counts, env
+from config.logs import JsonLines
 from training.lifeline import LIBC, die_with
 
 wsgi_app = "config.wsgi:application"
@@ -32,8 +35,29 @@ limit_request_line = 8190  # bytes, the most it takes; up to there refusals have
 forwarded_allow_ips = ""  # settings.py alone decides which proxy is believed
 control_socket_disable = True
 loglevel = env.text("LOG_LEVEL", "info").lower()
-if env.choice("LOG_FORMAT", default="text", of=("text", "json")) == "json":
-    logconfig_dict = {"formatters": {"generic": {"()": "config.logs.JsonLines"}}}
+
+
+class logger_class(Logger):  # noqa: N801  (gunicorn's name for it)
+    """gunicorn's own lines, without the addresses it names requests by: they may be secrets.
+
+    Requests are told by `inkloop.access`. A `logconfig_dict` would turn on gunicorn's access log.
+    """
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        if env.choice("LOG_FORMAT", default="text", of=("text", "json")) == "json":
+            for handler in self.error_log.handlers:
+                handler.setFormatter(JsonLines())
+
+    def warning(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        if str(msg).startswith("Invalid request from"):  # its text holds what was sent
+            msg, args = "Invalid request: it was refused before the application saw it", ()
+        super().warning(msg, *args, **kwargs)
+
+    def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        if str(msg).startswith("Error handling request"):
+            msg, args = "Error handling request", ()
+        super().exception(msg, *args, **kwargs)
 
 
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # malloc.h

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -48,19 +49,29 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-class WithoutPaths(logging.Filter):
-    """Django names a failed request by its path, which may hold a secret: the route is enough.
+PATH_BEHIND_HOST = re.compile(r"(\bhttps?://[^/\s]*)/\S*")
 
-    What was refused to the caller (4xx) is told by the line of the request itself.
+
+class WithoutPaths(logging.Filter):
+    """Django names a refused or failed request by its path: a secret may stand there.
+
+    The route takes its place, and addresses that a browser sent along end behind their host. A
+    refusal (4xx) that says no more than its status is left to the line of the request itself.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         request = getattr(record, "request", None)
         if request is None:
             return True
-        if getattr(record, "status_code", 500) < 500:
+        if record.name == "django.request" and getattr(record, "status_code", 500) < 500:
             return False
         if isinstance(record.args, tuple):
-            path = request.path
-            record.args = tuple(route_of(request) if arg == path else arg for arg in record.args)
+            record.args = tuple(
+                route_of(request)
+                if said == request.path
+                else PATH_BEHIND_HOST.sub(r"\1", said)
+                if isinstance(said, str)
+                else said
+                for said in record.args
+            )
         return True

@@ -354,11 +354,16 @@ LOGGING = {
         "json": {"()": "config.logs.JsonLines"},
     },
     "filters": {"without_paths": {"()": "config.logs.WithoutPaths"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": LOG_FORMAT,
+            "filters": ["without_paths"],
+        }
+    },
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO").upper()},
     "loggers": {
         "django.server": {"level": "WARNING"},
-        "django.request": {"filters": ["without_paths"]},
         "inkloop.access": {"level": "INFO" if ACCESS_LOG else "WARNING"},
         "axes": {"level": "WARNING"},
     },

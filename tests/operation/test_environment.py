@@ -17,7 +17,8 @@ from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
 from config import env
-from tests.operation.installation import ROOT, plain_environment
+from tests.operation.installation import ROOT
+from tests.operation.production import production
 
 pytestmark = pytest.mark.same_on_any_database
 
@@ -154,18 +155,6 @@ def test_processes_that_start_together_share_one_secret_nobody_else_can_read(
 
 
 ON_POSTGRESQL = "postgres://ada@127.0.0.1:1/digits"  # where nothing answers: nothing asks
-
-
-def production(folder: Path, **changed: str | None) -> dict[str, str]:
-    wanted = {
-        "ALLOWED_HOSTS": "digits.example.org",
-        "SECRET_KEY": "correct horse battery staple, and ninety-nine more of them",
-        "PROXY_COUNT": "1",
-        **changed,
-    }
-    return plain_environment(
-        folder, **{name: value for name, value in wanted.items() if value is not None}
-    )
 
 
 def test_many_hosts_that_share_their_secret_pass(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from django.test import RequestFactory
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from tests.operation.installation import ROOT
-from tests.operation.test_environment import production
+from tests.operation.production import rendering
 
 pytestmark = pytest.mark.xdist_group("headers")  # its tests share one probe
 ROUTES = [
@@ -90,19 +90,10 @@ print(json.dumps({"answers": found, "plain": [plain.status_code, plain.get("Loca
 @pytest.fixture(scope="module")
 def probed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("production")
-    # Rendering needs the manifest that collectstatic makes; the headers do not depend on it.
-    settings = folder / "production_for_test.py"
-    settings.write_text(
-        "from config.settings import *\n"
-        "STORAGES = {**STORAGES, 'staticfiles': {'BACKEND': "
-        "'django.contrib.staticfiles.storage.StaticFilesStorage'}}\n"
-    )
-    environment = production(folder, DJANGO_SETTINGS_MODULE=settings.stem, LOG_LEVEL="critical")
-    environment["PYTHONPATH"] = f"{folder}:{ROOT}"
     done = subprocess.run(
         [sys.executable, "-c", PROBE, json.dumps(ROUTES)],
         cwd=ROOT,
-        env=environment,
+        env=rendering(folder, LOG_LEVEL="critical"),
         capture_output=True,
         text=True,
         check=False,

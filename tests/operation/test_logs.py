@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,8 @@ from config.urls import urlpatterns as ours
 from predictions import trace
 from predictions.models import ModelVersion, Sighting
 from tests.factories import make_ada, make_prediction, png
+from tests.operation import production
+from tests.operation.installation import until
 
 pytestmark = pytest.mark.django_db
 GIVEN = "balancer-4711.abc"
@@ -29,6 +33,7 @@ class Kept(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.setFormatter(JsonLines())
+        self.addFilter(WithoutPaths())  # as the console has it
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -171,3 +176,42 @@ def test_what_a_job_logs_names_the_job() -> None:
     with trace.within(""):
         note_start_of_job(None, {"id": "4711"})
         assert trace.current() == "job-4711"
+
+
+# -- the web server's own log ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("installation")
+    production.manage(production.production(folder), "migrate", "-v0")
+    return folder
+
+
+@pytest.mark.same_on_any_database
+@pytest.mark.parametrize(
+    ("log_format", "access_log"), [("json", "true"), ("json", "false"), ("text", "false")]
+)
+def test_no_line_of_a_real_web_server_names_an_address(
+    migrated: Path, log_format: str, access_log: str
+) -> None:
+    made = {"LOG_FORMAT": log_format, "ACCESS_LOG": access_log, "LOG_LEVEL": "info"}
+    with production.web(migrated, **made) as web:
+        assert web.ask("GET", "/accounts/reset/MQ/c0ffee-CANARY/?token=CANARY").status == 200
+        assert web.ask("GET", f"/predictions/{uuid.uuid4()}/?q=CANARY").status == 404
+        from_elsewhere = f"https://{production.HOST}:99/CANARY/"
+        for headers in ({}, {"Referer": from_elsewhere}, {"Origin": from_elsewhere[:-8]}):
+            refused = web.ask(
+                "POST", "/accounts/reset/MQ/CANARY/", body="new_password1=CANARY", **headers
+            )
+            assert refused.status == 403
+        with socket.create_connection(("127.0.0.1", web.port)) as raw:
+            raw.sendall(b"GET /accounts/reset/MQ/CANARY/ HTTP/CANARY\r\n\r\n")
+            assert b"400" in raw.recv(1000)
+        until(lambda: "Invalid request" in web.log, within=5, what="the refusal is told")
+    assert "CANARY" not in web.log
+    assert web.log.count("): password_reset_confirm") == 3  # a failed check names its route
+    if log_format == "json":
+        lines = [json.loads(line) for line in web.log.splitlines()]
+        told = [line["status"] for line in lines if line["logger"] == "inkloop.access"]
+        assert told == ([200, 404, 403, 403, 403] if access_log == "true" else [])
