@@ -1,4 +1,4 @@
-"""What browsers may load and do on our pages."""
+"""What browsers may load, do and keep on our pages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from typing import Any
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware
+from django.conf import settings
+from django.contrib.messages.storage.cookie import CookieStorage
+from django.contrib.messages.storage.fallback import FallbackStorage
+from django.contrib.messages.storage.session import SessionStorage
 from django.http import HttpRequest, HttpResponse
+from django.utils.cache import add_never_cache_headers
 
 # django-unfold's pages run Alpine, which evaluates attributes; only the admin may.
 ADMIN_DIRECTIVES = {
@@ -37,3 +42,28 @@ class PermissionsPolicyMiddleware:
         response = self.get_response(request)
         response["Permissions-Policy"] = self.POLICY
         return response
+
+
+class CachePolicyMiddleware:
+    """An answer that says nothing about caching is kept by nobody: most name who is signed in."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if "Cache-Control" not in response:
+            add_never_cache_headers(response)
+        return response
+
+
+class MessagesCookie(CookieStorage):
+    """What the next page says, in a cookie that is named as our others are."""
+
+    cookie_name = settings.MESSAGES_COOKIE_NAME
+
+
+class Messages(FallbackStorage):
+    """In the cookie; what is too long for it, in the session."""
+
+    storage_classes = (MessagesCookie, SessionStorage)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 from whitenoise.compress import Compressor
 
@@ -25,6 +26,11 @@ SECRET_KEY_GIVEN = bool(env.text("SECRET_KEY"))
 LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", default=LOOPBACK)
 PUBLIC = not set(ALLOWED_HOSTS) <= set(LOOPBACK)
+if DEBUG and PUBLIC:
+    raise ImproperlyConfigured(
+        f"DEBUG must be false where ALLOWED_HOSTS names {ALLOWED_HOSTS[0]}: it shows settings and "
+        "source to anybody."
+    )
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 HTTPS = env.flag("HTTPS", default=PUBLIC)
 PROXY_COUNT = env.whole("PROXY_COUNT", default=0, least=0, most=9)
@@ -110,6 +116,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.policy.ContentPolicyMiddleware",
     "config.policy.PermissionsPolicyMiddleware",
+    "config.policy.CachePolicyMiddleware",
     "predictions.limits.BodyLimitMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -251,7 +258,10 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 HOST_ALONE = "__Host-" if HTTPS else ""
 SESSION_COOKIE_NAME = f"{HOST_ALONE}sessionid"
 CSRF_COOKIE_NAME = f"{HOST_ALONE}csrftoken"
+CSRF_FAILURE_VIEW = "predictions.refusals.csrf_failure"
 VISITOR_COOKIE_NAME = f"{HOST_ALONE}visitor"
+MESSAGES_COOKIE_NAME = f"{HOST_ALONE}messages"
+MESSAGE_STORAGE = "config.policy.Messages"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS

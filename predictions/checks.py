@@ -37,19 +37,6 @@ def sessions_travel_encrypted(app_configs: Any, **kwargs: Any) -> list[CheckMess
 
 
 @register
-def debug_stays_at_home(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    if not (settings.DEBUG and settings.PUBLIC):
-        return []
-    return [
-        Error(
-            "DEBUG shows settings and source to anybody, and ALLOWED_HOSTS is public.",
-            hint="Unset DEBUG.",
-            id="inkloop.E002",
-        )
-    ]
-
-
-@register
 def jobs_are_not_started_twice(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     clusters = {"inkloop": settings.Q_CLUSTER, **settings.Q_CLUSTER["ALT_CLUSTERS"]}

@@ -83,7 +83,7 @@ def ask(port: int, method: str, path: str, *, headers: Mapping[str, str], body: 
         connection.close()
 
 
-def command(port: int) -> list[str]:
+def gunicorn(port: int) -> list[str]:
     bind = ["--bind", f"127.0.0.1:{port}"]
     return [sys.executable, "-m", "gunicorn", "--config", "config/gunicorn.py", *bind]
 
@@ -94,7 +94,7 @@ def web(folder: Path, **settings: str | None) -> Iterator[Web]:
     server = Web(free_port(), folder / "web.log")
     with server.file.open("wb") as log:
         process = subprocess.Popen(
-            command(server.port), cwd=ROOT, env=rendering(folder, **settings),
+            gunicorn(server.port), cwd=ROOT, env=rendering(folder, **settings),
             stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     try:

@@ -17,8 +17,8 @@ from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
 from config import env
-from tests.operation.installation import ROOT
-from tests.operation.production import production
+from tests.operation.installation import ROOT, free_port
+from tests.operation.production import gunicorn, production
 
 pytestmark = pytest.mark.same_on_any_database
 
@@ -183,7 +183,7 @@ def test_production_settings_pass_every_check_of_a_deployment(tmp_path: Path) ->
     ("changed", "said"),
     [
         ({"DATABASE_URL": ON_POSTGRESQL, "SECRET_KEY": None}, "inkloop.E001"),
-        ({"DEBUG": "true"}, "inkloop.E002"),
+        ({"DEBUG": "true"}, "DEBUG must be false where ALLOWED_HOSTS names digits.example.org"),
         ({"HTTPS": "false"}, "inkloop.W001"),
         ({"SECRET_KEY": "too short"}, "SECRET_KEY"),
         ({"SECRET_KEY": ""}, "SECRET_KEY"),
@@ -198,6 +198,18 @@ def test_a_bad_pair_is_refused_with_a_hint(
     assert said in done.stderr
     if said.startswith("inkloop."):
         assert "HINT" in done.stderr
+
+
+def test_a_web_server_that_would_show_its_source_to_the_world_does_not_start(
+    tmp_path: Path,
+) -> None:
+    command = gunicorn(free_port())
+    done = subprocess.run(
+        command, cwd=ROOT, env=production(tmp_path, DEBUG="true"), timeout=60,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "DEBUG must be false" in done.stderr
 
 
 def ids() -> set[str | None]:

@@ -69,7 +69,7 @@ for person, account in people.items():
     client.raise_request_exception = False
     if account:
         client.force_login(account)
-    sent = {"/api/v1/predictions/": {"image": data_url()}}
+    sent = {"/api/v1/predictions/": {"image": data_url()}, "/predictions/erase/": {"sure": ""}}
     if account:
         sent["/accounts/login/"] = {"username": account.username, "password": PASSWORD}
     asked = [(route, None) for route in json.loads(sys.argv[1])]
@@ -123,8 +123,23 @@ def test_every_answer_carries_every_header(probed: Any) -> None:
         missing += [
             f"{where} {name}" for name, value in expected.items() if headers.get(name) != value
         ]
-        missing += [f"{where} permissions-policy"] * ("permissions-policy" not in headers)
+        for name in ("permissions-policy", "cache-control"):
+            missing += [f"{where} {name}"] * (name not in headers)
     assert not missing
+
+
+def test_no_page_is_kept_on_the_way_or_in_the_browser(probed: Any) -> None:
+    pages = [
+        answer
+        for answer in probed["answers"]
+        if answer["headers"].get("Content-Type", "").startswith("text/html")
+        or answer["route"].startswith("/accounts/")
+    ]
+    assert {"/", "/accounts/password/", "/accounts/reset/", "/admin/"} <= {
+        answer["route"] for answer in pages
+    }
+    for answer in pages:
+        assert "no-store" in answer["headers"].get("Cache-Control", ""), answer["route"]
 
 
 def test_the_content_policy_is_strict_everywhere_but_in_the_admin(probed: Any) -> None:
@@ -151,7 +166,7 @@ def test_every_cookie_is_for_this_site_over_tls_alone(probed: Any) -> None:
                 assert cookie["secure"], (name, answer["route"])
                 assert cookie["httponly"], (name, answer["route"])
                 assert cookie["samesite"] == "Lax", (name, answer["route"])
-    assert {"__Host-csrftoken", "__Host-visitor", "__Host-sessionid"} <= seen
+    assert {"__Host-csrftoken", "__Host-visitor", "__Host-sessionid", "__Host-messages"} <= seen
 
 
 def test_plain_http_is_sent_to_tls(probed: Any) -> None:

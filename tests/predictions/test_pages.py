@@ -95,7 +95,11 @@ def test_an_upload_is_refused_in_words_while_no_model_version_can_answer(client:
 
 def test_the_upload_form_asks_for_the_token_of_its_page(live_version: ModelVersion) -> None:
     strict = Client(enforce_csrf_checks=True)
-    assert strict.post("/", image()).status_code == 403
+    refused = strict.post("/", image())
+    assert refused.status_code == 403
+    page = refused.content.decode()
+    assert "The page was open too long or cookies are off" in page
+    assert "Inkloop" in page
     token = strict.get("/").context["csrf_token"]
     sent = {**image(), "csrfmiddlewaretoken": str(token)}
     assert strict.post("/", sent).status_code == 302
