@@ -170,6 +170,32 @@ class TestEnding:
         assert client.post("/accounts/password/", {**form, "new_password2": new}).status_code == 302
         assert program_of_ada.get(PREDICTIONS).status_code == 401
 
+    def test_a_password_an_admin_sets_ends_every_token(self, client: Client):
+        ada = make_ada()
+        program_of_ada = program(ada, "read")
+        client.force_login(make_ben())
+        form = {"password1": "another-horse-battery", "usable_password": "true"}
+        address = f"/admin/auth/user/{ada.pk}/password/"
+        assert client.post(address, {**form, "password2": "x"}).status_code == 200
+        assert program_of_ada.get(PREDICTIONS).status_code == 200
+        done = client.post(address, {**form, "password2": form["password1"]})
+        assert done.status_code == 302
+        assert program_of_ada.get(PREDICTIONS).status_code == 401
+
+    def test_a_password_set_by_the_command_ends_every_token(self, monkeypatch: Any):
+        ada, cy = make_ada(), make_cy()
+        program_of_ada, program_of_cy = program(ada, "read"), program(cy, "read")
+        monkeypatch.setattr("getpass.getpass", lambda prompt: "")
+        with pytest.raises(CommandError):
+            call_command("changepassword", "ada", stdout=StringIO())
+        assert program_of_ada.get(PREDICTIONS).status_code == 200
+        monkeypatch.setattr("getpass.getpass", lambda prompt: "another-horse-battery")
+        out = StringIO()
+        call_command("changepassword", "ada", stdout=out)
+        assert "1 of its tokens ended" in out.getvalue()
+        assert program_of_ada.get(PREDICTIONS).status_code == 401
+        assert program_of_cy.get(PREDICTIONS).status_code == 200
+
     def test_an_admin_ends_anothers_and_makes_none(self, client: Client):
         token, secret = make_token(make_ada(), name="robot", scopes=["read"])
         client.force_login(make_ben())
