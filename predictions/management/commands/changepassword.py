@@ -16,6 +16,6 @@ class Command(changepassword.Command):
 
     def handle(self, *args: Any, **options: Any) -> str:
         username = options["username"] or getpass.getuser()  # as Django's own
-        said: str = super().handle(*args, **{**options, "username": username})
+        said = super().handle(*args, **{**options, "username": username})
         ended = tokens.revoke(User.objects.get(username=username).tokens.live())
         return f"{said}; {ended} of its tokens ended"
