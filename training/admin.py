@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast, Left
 from django.http import HttpRequest
 from django_q import admin as jobs
 from django_q.models import Failure, OrmQ, Schedule, Success
@@ -13,6 +14,7 @@ from predictions.admin import ReadOnlyAdmin
 from training import outbox
 from training.forms import EndpointForm
 from training.models import Backup, Endpoint, GateReport, Message, Promotion, Run, Snapshot
+from training.unopened import LONGEST, words_in
 
 
 @admin.register(Snapshot)
@@ -157,22 +159,52 @@ class ScheduleAdmin(jobs.ScheduleAdmin, ModelAdmin):
         return False
 
 
-class JobAdmin(ReadOnlyAdmin):
-    """What ran or waits, to look at."""
-
-    actions: list[Any] = []
+# Jobs and their results are pickles. They are read past django-q2's own fields, which would open
+# them: whoever can write one row could have any program run by whoever looks at it.
 
 
-@admin.register(Success)
-class SuccessAdmin(JobAdmin, jobs.TaskAdmin):
-    pass
+def text_of(field: str) -> Left:
+    """A pickle's own text as it is stored; the beginning of a long one."""
+    return Left(Cast(field, TextField()), LONGEST)
 
 
-@admin.register(Failure)
-class FailureAdmin(JobAdmin, jobs.FailAdmin):
-    pass
+class EndedJobAdmin(ReadOnlyAdmin):
+    """What ran."""
+
+    list_display = ["name", "group", "func", "cluster", "started", "stopped", "result_words"]
+    list_filter = ["group", "cluster"]
+    search_fields = ["name", "func", "group"]
+    fields = [
+        "id", "name", "func", "group", "cluster", "started", "stopped", "success", "attempt_count",
+        "arguments", "result_words",
+    ]  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_queryset(request).defer("args", "kwargs", "result")
+        return rows.annotate(
+            args_text=text_of("args"), kwargs_text=text_of("kwargs"), result_text=text_of("result")
+        )
+
+    @admin.display(description="result")
+    def result_words(self, job: Any) -> str:
+        return words_in(job.result_text or "")
+
+    @admin.display
+    def arguments(self, job: Any) -> str:
+        return f"{words_in(job.args_text or '')} {words_in(job.kwargs_text or '')}"
+
+
+admin.site.register([Success, Failure], EndedJobAdmin)
 
 
 @admin.register(OrmQ)
-class OrmQAdmin(JobAdmin, jobs.QueueAdmin):
-    pass
+class WaitingJobAdmin(ReadOnlyAdmin):
+    """What waits for a worker."""
+
+    list_display = ["id", "key", "lock", "job"]
+    list_filter = ["key"]
+    fields = ["key", "lock", "job"]
+
+    @admin.display
+    def job(self, waiting: OrmQ) -> str:
+        return words_in(waiting.payload)

@@ -1,29 +1,42 @@
-"""A backup as a file: a zip of parts with a manifest, and behind it the digest of all before.
+"""A backup as a file: a zip of parts with a manifest, and behind it a seal over all before.
 
 It is written from front to back, never holding a part in memory, under another name; read back
-from the disk; and gets its name when every digest agrees. A file that is cut short or changed
-anywhere does not agree with its last line.
+from the disk; and gets its name when every digest agrees. The seal is its last line: a SHA-256,
+with which a file that is cut short or changed by accident does not agree, and an HMAC with the
+installation's secret, which nobody makes who does not know it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import hmac
 import json
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Final, Protocol
+
+from django.utils.crypto import salted_hmac
 
 from training.errors import BackupFailed, BackupRefused
 
-FORMAT = 1
+FORMAT: Final = 2
+READ: Final = {1, FORMAT}  # 1 has a seal without a secret, and may hold django-q2's tables
 MANIFEST = "manifest.json"
-SEAL = b"\ninkloop backup, sha256 "  # and 64 hexadecimal digits: the last line of the file
-SEAL_LENGTH = len(SEAL) + 64 + 1
+# The last line of the file. Format 1 has the first digest alone.
+SEAL = "\ninkloop backup, sha256 {}, hmac-sha256 {}\n"
+SEALED: Final = re.compile(
+    rb"\ninkloop backup, sha256 ([0-9a-f]{64})(?:, hmac-sha256 ([0-9a-f]{64}))?\n\Z"
+)
+LONGEST_SEAL: Final = 256  # bytes
+SALT = "training.archive.seal"
+UNKEYED = "{} is sealed without a secret, as older backups are."
+FOREIGN = "{} was not sealed with the SECRET_KEY of this installation."
 AT_ONCE = 1 << 20  # bytes
 # What zipfile says of a file that is no zip, or not as it was written.
 BROKEN = (
@@ -50,6 +63,7 @@ class Manifest:
     rows: dict[str, int] = field(default_factory=dict)  # by table
     columns: dict[str, list[str]] = field(default_factory=dict)  # by table
     parts: list[Part] = field(default_factory=list)
+    schedules: dict[str, dict[str, Any]] = field(default_factory=dict)  # when, by name
     format: int = FORMAT
 
     @classmethod
@@ -123,10 +137,18 @@ def pack(file: IO[bytes], manifest: Manifest, fill: Callable[[Writer], object]) 
 
 
 def seal(file: IO[bytes]) -> None:
+    digest, keyed = hashlib.sha256(), seal_key()
     file.seek(0)
-    digest = digest_of(file)
-    file.write(SEAL + digest.encode() + b"\n")
+    while block := file.read(AT_ONCE):
+        digest.update(block)
+        keyed.update(block)
+    file.write(SEAL.format(digest.hexdigest(), keyed.hexdigest()).encode())
     file.flush()
+
+
+def seal_key() -> hmac.HMAC:
+    """HMAC with SECRET_KEY and a salt of its own: a seal is good for nothing else."""
+    return salted_hmac(SALT, b"", algorithm="sha256")
 
 
 def digest_of(file: IO[bytes]) -> str:
@@ -152,6 +174,7 @@ class Archive:
     path: Path
     manifest: Manifest
     sha256: str  # of the file
+    doubt: str = ""  # why it may be somebody else's; empty where our secret sealed it
 
     @contextlib.contextmanager
     def part(self, name: str) -> Iterator[IO[bytes]]:
@@ -159,42 +182,57 @@ class Archive:
             yield file
 
 
-def verified(path: Path) -> Archive:
-    """Read all of it; refuses, with the reason, what is not exactly as it was written."""
+def verified(path: Path, *, trusted: bool = False) -> Archive:
+    """Read all of it; refuses, with the reason, what is not exactly as it was written.
+
+    What our secret did not seal anybody can have written: it is looked into only when `trusted`.
+    """
     try:
-        sha256 = check_seal(path)
+        sha256, doubt = check_seal(path)
+        if doubt and not trusted:
+            raise BackupRefused(
+                f"{doubt} Whoever wrote it decides which accounts there are after a restore, and "
+                "all else. If you know that nobody has changed it, restore it with --trust."
+            )
         with zipfile.ZipFile(path) as archive:
             manifest = read_manifest(archive, path)
             check_parts(archive, manifest, path)
     except BROKEN as broken:
         raise BackupRefused(f"{path.name} is no backup of Inkloop, or is damaged.") from broken
-    return Archive(path, manifest, sha256)
+    return Archive(path, manifest, sha256, doubt)
 
 
-def check_seal(path: Path) -> str:
-    """The digest of the whole file."""
-    whole, before_seal = hashlib.sha256(), hashlib.sha256()
-    left = path.stat().st_size - SEAL_LENGTH
+def check_seal(path: Path) -> tuple[str, str]:
+    """The digest of the whole file; and why it may be somebody else's, or nothing."""
+    whole, before_seal, keyed = hashlib.sha256(), hashlib.sha256(), seal_key()
+    size = path.stat().st_size
     with path.open("rb") as file:
+        file.seek(max(0, size - LONGEST_SEAL))
+        found = SEALED.search(file.read())
+        if found is None:
+            raise BackupRefused(f"{path.name} is no backup of Inkloop, or its end is missing.")
+        file.seek(0)
+        left = size - len(found[0])
         while left > 0 and (block := file.read(min(AT_ONCE, left))):
-            whole.update(block)
-            before_seal.update(block)
+            for digest in (whole, before_seal, keyed):
+                digest.update(block)
             left -= len(block)
-        last = file.read()
-    whole.update(last)
-    if not last.startswith(SEAL):
-        raise BackupRefused(f"{path.name} is no backup of Inkloop, or its end is missing.")
-    if last != SEAL + before_seal.hexdigest().encode() + b"\n":
+    whole.update(found[0])
+    if found[1] != before_seal.hexdigest().encode():
         raise BackupRefused(f"{path.name} was changed since it was made: its digest differs.")
-    return whole.hexdigest()
+    if found[2] is None:
+        return whole.hexdigest(), UNKEYED.format(path.name)
+    if not hmac.compare_digest(found[2], keyed.hexdigest().encode()):
+        return whole.hexdigest(), FOREIGN.format(path.name)
+    return whole.hexdigest(), ""
 
 
 def read_manifest(archive: zipfile.ZipFile, path: Path) -> Manifest:
     text = archive.read(MANIFEST)
     made_as = json.loads(text).get("format")
-    if made_as != FORMAT:
+    if made_as not in READ:
         raise BackupRefused(
-            f"{path.name} has format {made_as}; this release reads format {FORMAT}."
+            f"{path.name} has format {made_as}; this release reads formats 1 and {FORMAT}."
         )
     try:
         return Manifest.from_json(text)

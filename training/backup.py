@@ -6,7 +6,8 @@ version on the host, gives each table a digest of its own, and lets `restore` pr
 back is what was taken, row for row. (2026-11-21: pg_dump's own format offers none of the three.)
 SQLite is copied by its online backup, in one step, so that writers cannot make it start again.
 
-Sessions stay behind: a backup signs nobody in.
+Sessions stay behind: a backup signs nobody in. So do django-q2's tables: they hold pickles, which
+run code when they are opened. Of schedules a backup knows when each is due, never what it calls.
 """
 
 from __future__ import annotations
@@ -32,12 +33,13 @@ from django.utils import timezone
 from training.archive import Archive, Manifest, Writer, write
 from training.errors import BackupFailed, BackupRefused
 from training.models import Backup
+from training.schedules import RHYTHM
 
 logger = logging.getLogger(__name__)
 
 # Copies are made past Django, which would translate the drivers' errors.
 DATABASE_FAILS = (DatabaseError, psycopg2.Error, sqlite3.Error)
-LEFT_OUT = {"django_session"}
+LEFT_OUT = {"django_session", "django_q_ormq", "django_q_schedule", "django_q_task"}
 SQLITE_PART = "database.sqlite3"
 TABLE_PART = "tables/{}.copy"
 SCRATCH = ".inkloop-backup-"
@@ -123,13 +125,22 @@ def fill_from_postgresql(writer: Writer, folder: Path, progress: Progress) -> No
     manifest = writer.manifest
     names = tables()
     with frozen() as cursor:
-        cursor.execute("SELECT app, name FROM django_migrations ORDER BY id")
-        manifest.migrations = [list(row) for row in cursor.fetchall()]
+        inspect(cursor, manifest)
         for table in names:
             progress(table)
             manifest.columns[table] = columns_of(cursor, table)
             with writer.part(TABLE_PART.format(table)) as file:
                 manifest.rows[table] = copy_out(cursor, table, manifest.columns[table], file)
+
+
+def inspect(cursor: Any, manifest: Manifest) -> None:
+    """Note what is not in the tables that are copied."""
+    cursor.execute("SELECT app, name FROM django_migrations ORDER BY id")
+    manifest.migrations = [list(row) for row in cursor.fetchall()]
+    cursor.execute(f"SELECT name, {', '.join(RHYTHM)} FROM django_q_schedule")  # noqa: S608
+    manifest.schedules = {
+        name: dict(zip(RHYTHM, when, strict=True)) for name, *when in cursor.fetchall()
+    }
 
 
 def columns_of(cursor: Any, table: str) -> list[str]:
@@ -165,7 +176,9 @@ def key_of(cursor: Any, table: str) -> str:
 
 
 def quote(name: str) -> str:
-    return str(connection.ops.quote_name(name))
+    """As SQL knows names; Django's own leaves one alone that is in quotes already."""
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'
 
 
 # -- SQLite --------------------------------------------------------------------------------------
@@ -191,19 +204,22 @@ def copy_online(copy: Path) -> None:
 
 
 def inspect_copy(taken: sqlite3.Connection, manifest: Manifest) -> None:
-    """Leave out what signs people in, see that it is sound, and count."""
-    taken.execute("PRAGMA journal_mode = DELETE")
-    taken.execute("PRAGMA secure_delete = ON")
-    for table in LEFT_OUT:
-        taken.execute(f"DELETE FROM {quote(table)}")  # noqa: S608  (a name of ours)
-    taken.commit()
+    """Leave out what stays behind, see that it is sound, and count."""
+    inspect(taken.cursor(), manifest)
+    leave_out(taken)
     (said,) = taken.execute("PRAGMA quick_check(1)").fetchone()
     if said != "ok":
         raise BackupFailed(f"the database is damaged: {said}")
-    manifest.migrations = [
-        list(row) for row in taken.execute("SELECT app, name FROM django_migrations ORDER BY id")
-    ]
     manifest.rows = counted(taken)
+
+
+def leave_out(copy: sqlite3.Connection) -> None:
+    """Empty the tables that are in no backup, and leave nothing of them in the file."""
+    copy.execute("PRAGMA journal_mode = DELETE")
+    copy.execute("PRAGMA secure_delete = ON")
+    for table in LEFT_OUT:
+        copy.execute(f"DELETE FROM {quote(table)}")  # noqa: S608  (a name of ours)
+    copy.commit()
 
 
 def counted(taken: sqlite3.Connection) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """A backup brought back, into an empty database unless told otherwise, and proved equal.
 
-The file is verified whole before anything is touched. Afterwards the tables are digested or
+The file is verified whole before anything is touched. What backups leave out now is left out of an
+older one too: no session and no job of django-q2 comes back. Afterwards the tables are digested or
 counted again, the weights of every version compared with their digests, and every label with its
 events. Stop the web servers and the workers first: what they write meanwhile is lost.
 """
@@ -28,15 +29,20 @@ from predictions.models import Artifact
 from training.archive import AT_ONCE, Archive, Digesting, Part, verified
 from training.backup import (
     DATABASE_FAILS,
+    LEFT_OUT,
     PLAIN,
     SQLITE_PART,
     TABLE_PART,
     copy_out,
     counted,
+    leave_out,
     quote,
     tables,
 )
 from training.errors import BackupRefused
+from training.models import Run
+from training.retrain import ring
+from training.schedules import make_schedules
 
 logger = logging.getLogger(__name__)
 
@@ -62,11 +68,20 @@ class Restored:
 
 
 def restore(
-    path: Path, *, force: bool = False, sha256: str = "", progress: Progress = lambda step: None
+    path: Path,
+    *,
+    force: bool = False,
+    trusted: bool = False,
+    sha256: str = "",
+    progress: Progress = lambda step: None,
 ) -> Restored:
-    """Put the database back as it was; refuses a bad file and, unless forced, a database in use."""
+    """Put the database back as it was.
+
+    Refuses a bad file, unless trusted one that our secret did not seal, and unless forced a
+    database in use.
+    """
     progress("reading the file")
-    archive = verified_or_refused(path, sha256)
+    archive = verified_or_refused(path, sha256, trusted=trusted)
     check_fits(archive)
     if not force and (found := rows_of_value()):
         raise BackupRefused(
@@ -82,6 +97,7 @@ def restore(
         ) from refused
     progress("bringing the tables up to date")
     call_command("migrate", interactive=False, verbosity=0)
+    make_jobs(archive)
     restored = Restored(archive, dict(archive.manifest.rows), differing)
     progress("comparing weights with their digests and labels with their events")
     restored.weights = altered_weights()
@@ -90,12 +106,15 @@ def restore(
     return restored
 
 
-def verified_or_refused(path: Path, sha256: str) -> Archive:
+def verified_or_refused(path: Path, sha256: str, *, trusted: bool) -> Archive:
     if not path.is_file():
         raise BackupRefused(f"There is no file {path}.")
-    archive = verified(path.resolve())
+    archive = verified(path.resolve(), trusted=trusted)
     if sha256 and archive.sha256 != sha256.lower():
         raise BackupRefused(f"{path.name} is whole, but not the one that was meant: {sha256[:12]}…")
+    for table in LEFT_OUT:  # an older backup has them
+        archive.manifest.rows.pop(table, None)
+        archive.manifest.columns.pop(table, None)
     return archive
 
 
@@ -140,7 +159,7 @@ def into_postgresql(archive: Archive, progress: Progress) -> list[str]:
     progress("making the tables")
     with connection.cursor() as cursor:
         cursor.execute(f"SET lock_timeout TO '{WAIT_FOR_OTHERS}s'")
-        gone = [table for table in (*tables(), "django_session") if exists(cursor, table)]
+        gone = [table for table in (*tables(), *LEFT_OUT) if exists(cursor, table)]
         if gone:
             cursor.execute(f"DROP TABLE {', '.join(map(quote, gone))} CASCADE")
     executor = MigrationExecutor(connection)
@@ -216,13 +235,29 @@ def into_sqlite(archive: Archive, progress: Progress) -> list[str]:
             closing(sqlite3.connect(copy)) as source,
             closing(sqlite3.connect(target, timeout=WAIT_FOR_OTHERS)) as live,
         ):
+            check_schema(source)
+            leave_out(source)
             source.backup(live)
     with closing(sqlite3.connect(target)) as live:
         now = counted(live)
     return [table for table, rows in archive.manifest.rows.items() if now.get(table) != rows]
 
 
+def check_schema(copy: sqlite3.Connection) -> None:
+    """Statements that would run by themselves later are in no database of ours."""
+    found = copy.execute("SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')")
+    if row := found.fetchone():
+        raise BackupRefused(f"The database in the file has a {row[0]}, {row[1]}; ours has none.")
+
+
 # -- both ----------------------------------------------------------------------------------------
+
+
+def make_jobs(archive: Archive) -> None:
+    """What stayed behind of django-q2 anew: schedules in their rhythm, the jobs of queued runs."""
+    make_schedules(archive.manifest.schedules)
+    for run in Run.objects.filter(state=Run.State.QUEUED).only("pk"):
+        ring(run)
 
 
 def altered_weights() -> list[str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from django.apps import apps
 from django_q.models import Schedule
 
 FINE_TUNE = "training.tasks.by_schedule"
+RHYTHM = ["schedule_type", "minutes", "cron", "repeats"]  # what an admin may change
 SCHEDULES = [
     {
         "name": "every minute",
@@ -44,16 +47,17 @@ def schedules() -> list[dict[str, Any]]:
     return [*SCHEDULES, *(schedule for each in of_apps for schedule in each)]
 
 
-def make_schedules() -> int:
-    """Add those that are missing; how many."""
+def make_schedules(rhythms: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> int:
+    """Add those that are missing, each in its rhythm if one is named; how many."""
     made = 0
     for schedule in schedules():
-        wanted = Schedule(**schedule, repeats=-1)
+        named = rhythms.get(schedule["name"], {})
+        rhythm = {key: named[key] for key in RHYTHM if key in named}
+        fields = {**schedule, "repeats": -1, **rhythm}
+        wanted = Schedule(**fields)
         if wanted.schedule_type == Schedule.CRON:  # not at once, as django-q2 would have it
-            wanted.next_run = wanted.calculate_next_run()
-        _, is_new = Schedule.objects.get_or_create(
-            name=schedule["name"], defaults={**schedule, "repeats": -1, "next_run": wanted.next_run}
-        )
+            fields["next_run"] = wanted.calculate_next_run()
+        _, is_new = Schedule.objects.get_or_create(name=schedule["name"], defaults=fields)
         made += is_new
     return made
 

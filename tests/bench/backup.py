@@ -24,6 +24,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from tests.bench.labeler import Page
 from tests.bench.queue import answer_to
 from tests.bench.report import finish, quantile, table
@@ -190,7 +192,12 @@ def elsewhere(options: argparse.Namespace) -> Iterator[dict[str, str]]:
         url = f"sqlite:///{folder}/elsewhere.sqlite3"
         if options.database_url:
             url = at_end.enter_context(fresh_postgresql(options.database_url))
-        yield {"DATA_DIR": folder, "DATABASE_URL": url, "LOG_LEVEL": "ERROR"}
+        yield {
+            "DATA_DIR": folder,
+            "DATABASE_URL": url,
+            "SECRET_KEY": settings.SECRET_KEY,  # which sealed the file
+            "LOG_LEVEL": "ERROR",
+        }
 
 
 def full(env: dict[str, str]) -> dict[str, str]:

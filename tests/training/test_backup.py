@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import pickle
 import random
+import sqlite3
 import stat
 import uuid
 import zipfile
+from base64 import b64encode
+from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
+from django_q.models import OrmQ, Schedule, Task
+from django_q.signing import SignedPackage
+from picklefield.fields import PickledObject
 
 from labeling import queue
 from labeling.decisions import Verdict, decide
 from labeling.intake import take_in
 from labeling.models import Label
 from predictions.models import ModelVersion, Prediction
-from tests.factories import make_ada, make_live, make_prediction
-from training import archive, backup
-from training.models import Backup
+from tests.factories import make_ada, make_live, make_prediction, make_user
+from tests.training.lessons import labeled
+from training import archive, backup, retrain
+from training.models import Backup, Run
+from training.schedules import make_schedules, schedules
 from training.tasks import nightly_backup
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -81,6 +94,178 @@ def test_a_backup_signs_nobody_in(tmp_path: Path) -> None:
         parts = b"".join(packed.read(name) for name in packed.namelist())
     assert b"CANARYSESSION" not in parts
     assert Session.objects.count() == 1
+
+
+class Trap:
+    """What runs code when its pickle is opened."""
+
+    def __init__(self, sprung: Path) -> None:
+        self.sprung = sprung
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.sprung),)
+
+
+@pytest.fixture
+def sprung(tmp_path: Path) -> Path:
+    """A folder that is made when somebody opens one of the pickles in django-q2's tables."""
+    return tmp_path / "sprung"
+
+
+@pytest.fixture
+def trapped(sprung: Path) -> Path:
+    """Jobs that ended and one that waits, all of them traps."""
+    at, trap = timezone.now(), PickledObject(b64encode(pickle.dumps(Trap(sprung))).decode())
+    for number, success in enumerate([True, False]):
+        Task.objects.create(
+            id=f"{number:032}", name=f"trap {number}", func="training.tasks.beat", success=success,
+            started=at, stopped=at, args=trap, kwargs=trap, result=trap,
+        )  # fmt: skip
+    OrmQ.objects.create(key="inkloop", payload=SignedPackage.dumps(Trap(sprung)), lock=at)
+    return sprung
+
+
+def as_older_releases_made_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With django-q2's tables, and a seal anybody can make."""
+
+    def unkeyed(packed: IO[bytes]) -> None:
+        packed.seek(0)
+        digest = hashlib.sha256(packed.read()).hexdigest()
+        packed.write(f"\ninkloop backup, sha256 {digest}\n".encode())
+        packed.flush()
+
+    really = archive.Manifest.__init__
+
+    def of_format_1(self: archive.Manifest, *fields: Any, **named: Any) -> None:
+        really(self, *fields, **named | {"format": 1})
+
+    with monkeypatch.context() as patched:
+        patched.setattr(archive, "seal", unkeyed)
+        patched.setattr(archive.Manifest, "__init__", of_format_1)
+        patched.setattr(backup, "LEFT_OUT", {"django_session"})
+        patched.setattr(archive, "verified", partial(archive.verified, trusted=True))
+        command("backup", file)
+
+
+def test_no_job_is_in_a_backup_and_schedules_are_only_their_rhythm(
+    trapped: Path, tmp_path: Path
+) -> None:
+    make_live()
+    labeled(3)
+    make_schedules()
+    Schedule.objects.filter(name="nightly erasure").update(cron="30 4 * * *", func="os.system")
+    Schedule.objects.filter(name="nightly fine-tune").update(repeats=0)
+    run = retrain.ask(trigger=Run.Trigger.COMMAND, least=1)
+    file = tmp_path / "kept.backup"
+    made = command("backup", file)
+    assert not [table for table in made["rows"] if table.startswith("django_q")]
+    with zipfile.ZipFile(file) as packed:
+        parts = b"".join(packed.read(name) for name in packed.namelist())
+    assert b"trap 0" not in parts
+    assert b"os.system" not in parts
+    lose_everything()
+    command("restore", file)
+    assert not Task.objects.exists()
+    assert OrmQ.objects.count() == 1  # that of the run, which would wait for ever
+    assert SignedPackage.loads(OrmQ.objects.get().payload)["args"] == (run.pk,)
+    there = dict(Schedule.objects.values_list("name", "func"))
+    assert there == {each["name"]: each["func"] for each in schedules()}
+    assert Schedule.objects.get(name="nightly erasure").cron == "30 4 * * *"
+    assert Schedule.objects.get(name="nightly fine-tune").repeats == 0
+
+
+def test_an_older_backup_comes_back_without_its_jobs(
+    trapped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(2)
+    file = tmp_path / "old.backup"
+    as_older_releases_made_it(file, monkeypatch)
+    lose_everything()
+    with pytest.raises(CommandError, match=r"sealed without a secret.*--trust"):
+        command("restore", file)
+    assert not User.objects.exists()
+    warned = StringIO()
+    assert command("restore", file, trust=True, stderr=warned)["equal"]
+    assert "sealed without a secret" in warned.getvalue()
+    assert Label.objects.count() == 2
+    assert not Task.objects.exists()
+    assert not OrmQ.objects.exists()
+    assert Schedule.objects.exists()
+
+
+def test_a_backup_sealed_with_another_secret_is_restored_only_when_it_is_trusted(
+    made: Path, settings: Any
+) -> None:
+    settings.SECRET_KEY = "another installation's, and as long as they have to be: 0123456789"
+    assert "not sealed with the SECRET_KEY of this installation" in refusal_of(made)
+    warned = StringIO()
+    assert command("restore", made, force=True, trust=True, stderr=warned)["equal"]
+    assert "not sealed with the SECRET_KEY" in warned.getvalue()
+
+
+def test_one_of_our_own_is_restored_without_a_warning(made: Path) -> None:
+    warned = StringIO()
+    assert command("restore", made, force=True, stderr=warned)["equal"]
+    assert warned.getvalue() == ""
+
+
+def test_a_forged_backup_is_refused_though_its_digests_agree(made: Path) -> None:
+    found = archive.verified(made)
+    forged = made.with_name("forged.backup")
+    with zipfile.ZipFile(made) as packed, zipfile.ZipFile(forged, "w") as other:
+        for name in packed.namelist():
+            other.writestr(name, packed.read(name))
+    digest = hashlib.sha256(forged.read_bytes()).hexdigest()
+    seal = made.read_bytes()[-archive.LONGEST_SEAL :].split(b"hmac-sha256 ")[1]
+    with forged.open("ab") as file:
+        file.write(f"\ninkloop backup, sha256 {digest}, hmac-sha256 ".encode() + seal)
+    assert found.doubt == ""
+    assert "not sealed with the SECRET_KEY" in refusal_of(forged)
+
+
+@pytest.mark.parametrize("page", ["success", "failure", "ormq"])
+def test_looking_at_jobs_in_the_admin_opens_no_pickle(
+    client: Client, trapped: Path, page: str
+) -> None:
+    client.force_login(make_user("root", is_superuser=True, is_staff=True))
+    shown = client.get(f"/admin/django_q/{page}/")
+    assert not trapped.exists()
+    assert str(trapped) in shown.content.decode()  # what it says can be read
+    key = {"success": f"{0:032}", "failure": f"{1:032}"}.get(page) or OrmQ.objects.get().pk
+    assert client.get(f"/admin/django_q/{page}/{key}/change/").status_code == 200
+    assert client.get(f"/admin/django_q/{page}/{key}/history/").status_code == 200
+    assert not trapped.exists()
+    SignedPackage.loads(OrmQ.objects.get().payload)
+    assert trapped.exists()  # the trap works
+
+
+def test_a_database_that_does_more_than_hold_rows_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trigger would write what it likes into a database long after it was restored."""
+    if connection.vendor != "sqlite":
+        pytest.skip("on PostgreSQL the tables are made by migrations")
+    fill(1)
+    really = backup.copy_online
+
+    def with_trigger(copy: Path) -> None:
+        really(copy)
+        with closing(sqlite3.connect(copy)) as database:
+            database.execute(
+                "CREATE TRIGGER later AFTER INSERT ON django_q_task BEGIN"
+                " UPDATE auth_user SET is_superuser = 1; END"
+            )
+            database.commit()
+
+    monkeypatch.setattr(backup, "copy_online", with_trigger)
+    file = tmp_path / "kept.backup"
+    command("backup", file)
+    assert "has a trigger, later" in refusal_of(file)
+
+
+def test_names_in_a_backup_are_names_and_no_statements() -> None:
+    assert backup.quote("digit") == '"digit"'
+    assert backup.quote('"a") FROM PROGRAM \'true\' --"') == ('"""a"") FROM PROGRAM \'true\' --"""')
 
 
 def test_a_database_in_use_is_replaced_only_by_force(tmp_path: Path) -> None:
@@ -167,10 +352,10 @@ def test_a_backup_of_another_database_or_a_newer_release_is_refused(
     made.with_name("other.backup").unlink()
     monkeypatch.setattr(archive, "read_manifest", lambda packed, path: None)
     monkeypatch.setattr(archive, "check_parts", lambda packed, manifest, path: None)
-    manifest = archive.Manifest(connection.vendor, "", "9.9", [], format=2)
+    manifest = archive.Manifest(connection.vendor, "", "9.9", [], format=3)
     archive.write(made.with_name("other.backup"), manifest, lambda writer: None)
     monkeypatch.undo()
-    assert "has format 2" in refusal_of(made.with_name("other.backup"))
+    assert "has format 3" in refusal_of(made.with_name("other.backup"))
 
 
 def test_no_backup_replaces_a_file_and_a_failure_is_noted(made: Path) -> None:

@@ -26,6 +26,12 @@ class Command(BaseCommand):
             "--force", action="store_true", help="replace what is in the database now"
         )
         parser.add_argument(
+            "--trust",
+            action="store_true",
+            help="take a file that this installation's SECRET_KEY did not seal, such as one of "
+            "another installation or an older backup",
+        )
+        parser.add_argument(
             "--sha256", default="", help="refuse any other file than the one with this digest"
         )
         parser.add_argument("--json", action="store_true", help="print what was found as JSON")
@@ -39,10 +45,16 @@ class Command(BaseCommand):
 
             try:
                 done = restore(
-                    file, force=options["force"], sha256=options["sha256"], progress=show
+                    file,
+                    force=options["force"],
+                    trusted=options["trust"],
+                    sha256=options["sha256"],
+                    progress=show,
                 )
             except Declined as declined:
                 raise CommandError(str(declined)) from declined
+        if done.archive.doubt:
+            self.stderr.write(self.style.WARNING(f"{done.archive.doubt} --trust was given."))
         if options["json"]:
             self.stdout.write(json.dumps(as_json(done)))
         if not done.is_equal:
