@@ -60,6 +60,8 @@ http {{
     }}
     server {{
         listen 127.0.0.1:{port};
+        set $forwarded_for $remote_addr;
+        set $forwarded_proto $scheme;
         include {root}/deploy/nginx/inkloop.inc;
     }}
 }}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,22 @@ from pathlib import Path
 
 from tests.operation.installation import ROOT, free_port, plain_environment, until
 
+NGINX = ROOT / "deploy" / "nginx"
+MAIN = """
+pid {folder}/nginx.pid;
+daemon off;
+error_log stderr warn;
+events {{ }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/{name}.conf;
+}}
+"""
 HOST = "digits.example.org"
 TLS = {"Host": HOST, "X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
 
@@ -111,3 +128,74 @@ def is_alive(process: subprocess.Popen[bytes], server: Web) -> bool:
         return server.ask("GET", "/healthz").status == 200
     except OSError:
         return False
+
+
+@dataclass
+class Proxy:
+    """nginx as it is shipped, under paths and ports of a test."""
+
+    folder: Path
+    name: str
+    upstream: int  # port
+    plain: int
+    encrypted: int
+
+    def call(self, *words: str) -> list[str]:
+        return ["nginx", "-p", str(self.folder), "-c", str(self.folder / "nginx.conf"), *words]
+
+    def write(self, changed: Mapping[str, str]) -> None:
+        replaced = {
+            "/etc/nginx": str(self.folder),
+            "server web:8000": f"server 127.0.0.1:{self.upstream}",
+            "listen 8080": f"listen 127.0.0.1:{self.plain}",
+            "listen 8443": f"listen 127.0.0.1:{self.encrypted}",
+            # http2 was a word of `listen` before nginx 1.25; what is tested here may be older.
+            "http2 on;": "",
+            **changed,
+        }
+        for file in NGINX.iterdir():
+            text = file.read_text()
+            for shipped, here in replaced.items():
+                text = text.replace(shipped, here)
+            (self.folder / file.name).write_text(text)
+        self.make_certificate()
+        main = MAIN.format(folder=self.folder, name=self.name)
+        (self.folder / "nginx.conf").write_text(main)
+
+    def make_certificate(self) -> None:
+        folder = self.folder / "certificates"
+        folder.mkdir()
+        made = subprocess.run(
+            [
+                "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                "-subj", f"/CN={HOST}", "-addext", f"subjectAltName=DNS:{HOST}",
+                "-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem",
+            ],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert made.returncode == 0, made.stderr
+
+    def ask(self, path: str, *, method: str = "GET", **headers: str) -> Answer:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return ask(self.plain, method, path, headers={"Host": HOST, **named})
+
+
+@contextlib.contextmanager
+def nginx(
+    folder: Path, name: str, *, upstream: int = 9, changed: Mapping[str, str] | None = None
+) -> Iterator[Proxy]:
+    """nginx with one of the shipped files; where no upstream is named, it has none to ask."""
+    proxy = Proxy(folder, name, upstream, free_port(), free_port())
+    proxy.write(changed or {})
+    with subprocess.Popen(proxy.call(), stderr=subprocess.PIPE, text=True) as process:
+        try:
+            until(lambda: is_open(process, proxy.plain), within=10, what="nginx listens")
+            yield proxy
+        finally:
+            process.terminate()
+
+
+def is_open(process: subprocess.Popen[str], port: int) -> bool:
+    assert process.poll() is None, process.stderr and process.stderr.read()
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -123,27 +123,6 @@ def test_requirements_of_the_web_image_leave_out_what_trains() -> None:
     assert (ROOT / "requirements.txt").read_text().startswith("-r requirements-web.txt\n")
 
 
-@pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed")
-@pytest.mark.parametrize("name", ["plain", "tls"])
-def test_nginx_takes_its_configuration(name: str, tmp_path: Path) -> None:
-    key, certificate = tmp_path / "privkey.pem", tmp_path / "fullchain.pem"
-    made = run(
-        "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=x",
-        "-keyout", key, "-out", certificate,
-    )  # fmt: skip
-    assert made.returncode == 0, made.stderr
-    for file in (ROOT / "deploy/nginx").iterdir():
-        text = file.read_text().replace("/etc/nginx/certificates", str(tmp_path))
-        text = text.replace("/etc/nginx", str(tmp_path)).replace("server web:", "server 127.0.0.1:")
-        text = re.sub(r"listen (\d+)", r"listen 127.0.0.1:\1", text)
-        # http2 was a word of `listen` before nginx 1.25; what is tested here may be older.
-        (tmp_path / file.name).write_text(text.replace("http2 on;", ""))
-    main = f"pid {tmp_path}/pid; error_log stderr; events {{}} http {{ include {name}.conf; }}"
-    (tmp_path / "nginx.conf").write_text(main)
-    done = run("nginx", "-t", "-p", tmp_path, "-c", tmp_path / "nginx.conf")
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd here")
 def test_systemd_takes_the_units(tmp_path: Path) -> None:
     for unit in (ROOT / "deploy/systemd").glob("*.service"):
