@@ -23,8 +23,15 @@ from django.conf import settings
 PATIENCE = 5.0  # seconds for a connection, and for each piece of the answer
 READ = 512  # bytes of the answer that are kept for whoever looks into it
 SIGNATURE = "Inkloop-Signature"
-# A translator inside the network would carry these to IPv4 addresses nobody checked.
-TRANSLATED = [ipaddress.ip_network(each) for each in ("64:ff9b::/96", "64:ff9b:1::/48")]
+# Not for hosts of the open Internet, though this Python's `is_global` may not know: protocol
+# assignments, documentation, and translators that lead to IPv4 addresses nobody checked.
+SET_ASIDE = [
+    ipaddress.ip_network(each)
+    for each in (
+        "192.0.0.0/24", "2001::/23", "3fff::/20", "192.88.99.0/24", "64:ff9b::/96",
+        "64:ff9b:1::/48",
+    )
+]  # fmt: skip
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -106,9 +113,9 @@ def safe_address(parts: SplitResult) -> tuple[str, int]:
 def is_inside(address: str) -> bool:
     """Whether it is anything but an address of the open Internet, also behind another's form."""
     ip: Address = ipaddress.ip_address(address.split("%")[0])
+    if any(ip in network for network in SET_ASIDE):
+        return True
     if isinstance(ip, ipaddress.IPv6Address):
-        if any(ip in network for network in TRANSLATED):
-            return True
         carried = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
         if any(each is not None and is_inside(str(each)) for each in carried):
             return True

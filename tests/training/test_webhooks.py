@@ -211,13 +211,24 @@ class TestInsideTheNetwork:
             "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
             "0.0.0.0", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1%eth0", "fd00::1",
             "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::1",
-            "2002:7f00:1::", "2002:a00:1::1",
+            "2002:7f00:1::", "2002:a00:1::1", "192.0.0.1", "192.0.0.255", "192.88.99.1",
+            "::ffff:192.88.99.1", "3fff::1", "3fff:fff:ffff::1", "2001:1ff::1",
         ],
     )  # fmt: skip
     def test_an_address_that_is_not_of_the_open_internet_is_inside(self, address: str):
         assert webhooks.is_inside(address)
 
-    @pytest.mark.parametrize("address", [OUTSIDE, "2606:2800:21f:cb07::1", f"::ffff:{OUTSIDE}"])
+    @pytest.mark.parametrize(
+        "address",
+        [
+            OUTSIDE,
+            "2606:2800:21f:cb07::1",
+            f"::ffff:{OUTSIDE}",
+            "192.0.1.1",
+            "192.88.98.255",
+            "3ffe::1",
+        ],
+    )
     def test_an_address_of_the_open_internet_is_not(self, address: str):
         assert not webhooks.is_inside(address)
 
