@@ -133,7 +133,6 @@ def laid_out(version: ModelVersion, labels: list[Label]) -> tuple[list[MapPoint]
     points = [
         MapPoint(
             prediction=label.prediction,
-            public_id=label.prediction.public_id,
             x=float(x),
             y=float(y),
             label=digit,

@@ -307,7 +307,6 @@ class MapPoint(models.Model):
     prediction = models.ForeignKey(
         Prediction, on_delete=models.CASCADE, related_name="+", db_index=False
     )
-    public_id = models.UUIDField()
     x = models.FloatField()
     y = models.FloatField()
     label = models.PositiveSmallIntegerField()

@@ -45,7 +45,7 @@ def cluster_drawings(request: HttpRequest) -> JsonResponse:
     except UnknownFilter as unknown:
         said = error_body(unknown.code, str(unknown), {unknown.name: [str(unknown)]})
         return JsonResponse(said, status=400)
-    found = points(filters).values_list("map", "public_id")
+    found = points(filters).values_list("map", "prediction__public_id")
     drawings = [Prediction(public_id=public_id) for _, public_id in found]
     return JsonResponse(
         {

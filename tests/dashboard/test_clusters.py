@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from dashboard import clusters, tasks
 from dashboard.models import DigitMap, MapPoint
 from predictions.erasure import erase_pictures
 from predictions.glyph import Glyph, glyph_of
-from predictions.models import ModelVersion
+from predictions.models import ModelVersion, Prediction
 from predictions.registry import install_base
 from tests.dashboard.audits import audited, label
 from tests.factories import canvas, make_live, make_prediction
@@ -132,7 +133,9 @@ def test_the_figure_names_its_sample_and_shows_no_drawing(
         "From 20 drawings chosen at random and 12 labeled for another reason; t-SNE"
     )
     shown = str(found)
-    assert not any(str(point.public_id) in shown for point in MapPoint.objects.all())
+    assert not any(
+        str(each) in shown for each in Prediction.objects.values_list("public_id", flat=True)
+    )
     assert len(body(client, "?digit=1")["rows"]) == 16
     assert len(body(client, "?stream=audit")["rows"]) == 20
 
@@ -142,8 +145,11 @@ def test_an_erased_drawing_leaves_the_map(
 ) -> None:
     clusters.make(base)
     before = body(client)["rows"]
-    erase_pictures([MapPoint.objects.order_by("pk")[3].prediction_id])
+    erased = MapPoint.objects.order_by("pk")[3].prediction
+    erase_pictures([erased.pk])
     assert body(client)["rows"] == [*before[:3], *before[4:]]
+    rows = [json.dumps(row, default=str) for row in MapPoint.objects.values()]
+    assert not any(str(erased.public_id) in row for row in rows)
 
 
 def test_without_a_map_there_are_words(client: Client, db: None) -> None:
