@@ -2,8 +2,8 @@
 // shows the drawing, pressing it opens the drawing; arrow keys walk from one to the next in that
 // direction. Who may not see drawings has the map and its table without pictures.
 
-const shared = document.querySelector("[data-figures]").dataset.figures;
-const { start, axis, color, options, percent, records, timeInWords } = await import(shared);
+import { axis, color, options, records, start, timeInWords } from "./figures.js";
+import { percent } from "./numbers.js";
 
 const home = document.querySelector(".map");
 const peek = document.querySelector("[data-map-peek]");

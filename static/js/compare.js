@@ -1,7 +1,7 @@
 // Two months or two versions side by side: bars from zero, each with its interval.
 
-const shared = document.querySelector("[data-figures]").dataset.figures;
-const { start, axis, color, count, options, records, shareAxis, told } = await import(shared);
+import { axis, color, options, records, shareAxis, start, told } from "./figures.js";
+import { count } from "./numbers.js";
 
 function sideBySide(figure) {
   const found = records(figure);

@@ -1,10 +1,10 @@
 // The dashboard for everybody: which chart belongs to which figure.
 
-const shared = document.querySelector("[data-figures]").dataset.figures;
-const {
-  start, axis, between, color, count, options, percent, placed, records, shareAxis, shareBars,
-  shareOverMonths, spreads, timeInWords, told,
-} = await import(shared);
+import {
+  axis, between, color, options, placed, records, shareAxis, shareBars, shareOverMonths, spreads,
+  start, timeInWords, told,
+} from "./figures.js";
+import { count, percent } from "./numbers.js";
 
 const MOST_MONTHS = 6; // told apart at a glance; of more, these are shown, evenly spaced
 

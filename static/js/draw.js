@@ -2,6 +2,9 @@
 // Strokes are kept as points from 0 to 1, so a resized screen or another theme repaints the same
 // drawing, and what is sent is always black on white, 280×280, whatever the screen looks like.
 
+import { answerOf, csrfToken, messageOf } from "./api.js";
+import { inPercent } from "./numbers.js";
+
 const SENT = 280; // pixels a side of the image that is sent
 const PEN = 0.07; // the line's width as a share of the paper's side
 const NEAR = 0.012; // points nearer than this to the one before only add the jitter of whole pixels
@@ -12,7 +15,6 @@ const LARGEST_SENT = 2_000_000; // bytes; the server refuses more
 const LARGEST_SIDE = 1600; // pixels; photographs are made smaller before they travel
 const KEPT_TYPES = new Set(["image/png", "image/jpeg", "image/webp"]);
 const STRANGE = 0.5;
-const ALMOST_CERTAIN = 0.9995;
 
 const desk = document.querySelector("[data-draw]");
 const find = (name) => desk.querySelector(`[data-${name}]`);
@@ -22,7 +24,7 @@ const form = find("upload-form");
 const feedback = find("feedback");
 const reading = find("reading");
 const note = find("note");
-const token = form.querySelector("[name=csrfmiddlewaretoken]").value;
+const token = csrfToken(form);
 
 let strokes = []; // each a list of [x, y]
 let image = null; // {bitmap, blob} when an image lies on the paper instead of strokes
@@ -201,7 +203,7 @@ async function guess() {
       say("");
     } else if (!current) {
       showReading(null);
-      say(answer.message, "warning");
+      say(messageOf(answer), "warning");
     }
   } catch (failure) {
     if (mine !== turn || failure.name === "AbortError") return;
@@ -230,22 +232,13 @@ async function send(url, signal) {
   return answerOf(await fetch(url, { method: "POST", body, signal, headers: { "X-CSRFToken": token } }));
 }
 
-async function answerOf(response) {
-  const isJson = response.headers.get("Content-Type")?.includes("json");
-  const body = isJson ? await response.json() : null;
-  const message = body?.error?.message ?? `The server answered ${response.status}. Try again.`;
-  return { ok: response.ok, body, message };
-}
-
 const withArticle = (digit) => `${Number(digit) === 8 ? "an" : "a"} ${digit}`;
-const percent = (share) =>
-  share >= ALMOST_CERTAIN && share < 1 ? ">99.9%" : `${(share * 100).toFixed(1)}%`;
 
 function showReading(body) {
   reading.toggleAttribute("data-empty", !body);
   reading.removeAttribute("data-stale");
   find("digit").textContent = body ? body.digit : "–";
-  find("confidence").textContent = body ? percent(body.confidence) : "";
+  find("confidence").textContent = body ? inPercent(body.confidence) : "";
   find("sure").textContent = body ? "confidence" : "Draw, and the guess appears here";
   find("strange").hidden = !body || body.strangeness < STRANGE;
   const glyph = find("glyph");
@@ -258,7 +251,7 @@ function showReading(body) {
     const share = body ? body.probabilities[digit] : 0;
     row.toggleAttribute("data-top", body?.digit === digit);
     row.querySelector("rect").setAttribute("width", `${(share * 100).toFixed(2)}%`);
-    row.querySelector("[data-share]").textContent = percent(share);
+    row.querySelector("[data-share]").textContent = inPercent(share);
   });
   announce(body);
 }
@@ -267,7 +260,7 @@ function showReading(body) {
 function announce(body) {
   clearTimeout(announcing);
   announcing = setTimeout(() => {
-    const sure = body && `${body.digit}, ${percent(body.confidence)} confidence`;
+    const sure = body && `${body.digit}, ${inPercent(body.confidence)} confidence`;
     const strange = body && body.strangeness >= STRANGE ? ". Probably not a digit" : "";
     find("announce").textContent = sure ? sure + strange : "";
   }, 600);
@@ -363,7 +356,7 @@ async function submit() {
   try {
     const answer = await send(desk.dataset.storeUrl);
     if (answer.ok) keep(answer.body);
-    else say(answer.message, "error");
+    else say(messageOf(answer), "error");
   } catch {
     say("Not stored: there is no connection. Your drawing stays; submit it again.", "error");
   } finally {
@@ -401,7 +394,7 @@ function showBest(confidence) {
   const best = desk.dataset.best ? Number(desk.dataset.best) : -1;
   if (confidence <= best) return;
   desk.dataset.best = confidence;
-  find("best-text").textContent = `${percent(confidence)}, this one`;
+  find("best-text").textContent = `${inPercent(confidence)}, this one`;
 }
 
 feedback.addEventListener("submit", (event) => {
@@ -422,7 +415,7 @@ async function tell(button) {
     });
     const answer = await answerOf(response);
     if (stored !== about) return;
-    if (!answer.ok) return say(answer.message, "error");
+    if (!answer.ok) return say(messageOf(answer), "error");
     showToward(answer.body.labels_toward_next_run);
     isLabel = answer.body.label;
   } catch {

@@ -1,13 +1,9 @@
 // What all pages of figures share. The server writes each figure's words, table and heat map; this
 // draws its chart from the same figure as JSON, keeps both up to date while the page is looked at,
 // draws again when the theme changes, and hands pictures out as PNG. A page's own module says which
-// chart belongs to which figure:
-//
-//   const { start, shareOverTime } = await import(document.querySelector("[data-figures]").dataset.figures);
-//   start({ "accuracy-by-month": (figure, color) => shareOverTime(figure, color) });
-//
-// (Imported by the address in the page, because names inside modules are not rewritten to those
-// that may be kept for ever.)
+// chart belongs to which figure: `start({ "accuracy-by-month": shareOverMonths })`.
+
+import { count, percent } from "./numbers.js";
 
 const LOOK_EVERY = 15_000; // ms between two questions whether what is on the screen has changed
 const LONGEST_WAIT = 120_000; // ms between two tries while the server does not answer
@@ -48,17 +44,6 @@ export function between(first, second, share) {
 export function records(figure) {
   const keys = figure.columns.map((column) => column.key);
   return figure.rows.map((row) => Object.fromEntries(keys.map((key, at) => [key, row[at]])));
-}
-
-export function percent(share, decimals = 1) {
-  if (share === null || share === undefined) return "–";
-  const most = 1 - 0.1 ** (decimals + 2);
-  const shown = share < 1 && share > most ? most : share;
-  return `${+(shown * 100).toFixed(decimals)}%`;
-}
-
-export function count(number) {
-  return number.toLocaleString("en-US");
 }
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

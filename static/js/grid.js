@@ -1,15 +1,18 @@
 // The grid: fifty glyphs of one guess. Each cell is a checkbox for "wrong"; arrows move, Space
 // marks, Enter confirms the rest as one batch that can be taken back as one.
 
+import { csrfToken, post, reason, sendLast, uuid } from "./api.js";
+import { isControl, isPlain } from "./keys.js";
+import { comeAlive, leaveTabs, listHeld } from "./tabs.js";
+
 const KEEP_EVERY = 60_000; // ms; a hold lasts three minutes
-const PATIENCE = 15_000; // ms until an unanswered request counts as failed
 const SETTLING = 400; // ms in which a second Enter does not confirm glyphs nobody has looked at
 
 const page = document.querySelector("[data-grid]");
 const find = (name) => page.querySelector(`[data-${name}]`);
 const form = find("form");
 const cells = find("cells");
-const csrf = form.querySelector("[name=csrfmiddlewaretoken]").value;
+const csrf = csrfToken(form);
 
 let digit = Number(page.dataset.digit);
 let shown = null; // {token, ids, request_id} while a grid is on screen
@@ -17,35 +20,7 @@ let lastBatch = null;
 let busy = false;
 let shownAt = 0;
 
-const uuid = () =>
-  crypto.randomUUID?.() ?? // absent over plain HTTP
-  "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (c) =>
-    (c ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (c / 4)))).toString(16),
-  );
-
-// -- talking to the server --------------------------------------------------------------------------
-
-const request = (body) => ({
-  method: "POST",
-  body: JSON.stringify(body),
-  headers: { "Content-Type": "application/json", "X-CSRFToken": csrf },
-});
-
-async function post(url, body) {
-  try {
-    const response = await fetch(url, { ...request(body), signal: AbortSignal.timeout(PATIENCE) });
-    const isJson = response.headers.get("Content-Type")?.includes("json");
-    return { ok: response.ok, status: response.status, body: isJson ? await response.json() : null };
-  } catch {
-    return { ok: false, status: 0, body: null }; // the network; the same request may be sent again
-  }
-}
-
-function reason(answer) {
-  if (answer.status === 0) return "There is no connection.";
-  if (answer.status === 401 || answer.status === 403) return "You are logged out. Reload the page to log in again.";
-  return answer.body?.error?.message ?? `The server answered ${answer.status}.`;
-}
+const ask = (url, body) => post(url, body, csrf);
 
 // -- showing a grid ------------------------------------------------------------------------------------
 
@@ -53,7 +28,7 @@ async function load() {
   const asked = digit;
   clear();
   wait("Fetching glyphs", "");
-  const answer = await post(page.dataset.gridUrl, { digit: asked });
+  const answer = await ask(page.dataset.gridUrl, { digit: asked });
   if (asked !== digit) {
     if (answer.ok) release(answer.body.token, answer.body.items);
     return;
@@ -71,7 +46,7 @@ function show({ token, items }) {
   find("wait").hidden = true;
   find("actions").hidden = false;
   shownAt = performance.now();
-  tellOtherTabs();
+  listHeld(shown.ids); // the label page in another tab leaves these alone
   count();
   boxes()[0].focus({ preventScroll: true });
   announce(`${items.length} glyphs read as ${digit}.`);
@@ -96,7 +71,7 @@ function clear() {
   shown = null;
   cells.querySelectorAll(".grid-cell").forEach((cell) => cell.remove());
   find("actions").hidden = true;
-  tellOtherTabs();
+  listHeld([]);
 }
 
 function wait(title, words) {
@@ -129,7 +104,7 @@ async function confirm() {
   if (!shown || busy || performance.now() - shownAt < SETTLING) return;
   busy = true;
   const { token, ids, request_id } = shown;
-  const answer = await post(page.dataset.confirmUrl, { digit, token, ids, request_id, wrong: wrongs() });
+  const answer = await ask(page.dataset.confirmUrl, { digit, token, ids, request_id, wrong: wrongs() });
   busy = false;
   if (answer.ok) {
     lastBatch = answer.body;
@@ -153,7 +128,7 @@ function showDone(words, canUndo) {
 async function undo() {
   if (!lastBatch || busy) return;
   busy = true;
-  const answer = await post(page.dataset.batchesUrl.replace("00000000-0000-0000-0000-000000000000", lastBatch.batch), {});
+  const answer = await ask(page.dataset.batchesUrl.replace("00000000-0000-0000-0000-000000000000", lastBatch.batch), {});
   busy = false;
   if (!answer.ok && answer.status !== 409) return note(`Not taken back. ${reason(answer)}`, "error");
   note("");
@@ -164,28 +139,10 @@ async function undo() {
 
 // -- holding on and letting go ------------------------------------------------------------------------------
 
-// The label page in another tab leaves alone what is registered here while this lock is held.
-const tab = uuid();
-const HELD = `inkloop-held-${tab}`;
-let letGo = () => {};
-
-function comeAlive() {
-  navigator.locks?.request(`inkloop-tab-${tab}`, () => new Promise((resolve) => (letGo = resolve)));
-}
-
-function tellOtherTabs() {
-  try {
-    if (shown) localStorage.setItem(HELD, JSON.stringify(shown.ids));
-    else localStorage.removeItem(HELD);
-  } catch {
-    // Without storage the holds' tokens sort it out.
-  }
-}
-
 async function keep() {
   if (!shown) return;
   const { token } = shown;
-  const answer = await post(page.dataset.keepUrl, { tokens: [token] });
+  const answer = await ask(page.dataset.keepUrl, { tokens: [token] });
   if (answer.ok && shown?.token === token && !answer.body.kept.includes(token)) {
     note("You were away for long, so these were free for others. Here are fresh ones.", "warning");
     load();
@@ -194,14 +151,13 @@ async function keep() {
 
 function release(token, items) {
   if (!token) return;
-  const body = { ids: items.map((item) => item.id), tokens: [token] };
-  fetch(page.dataset.releaseUrl, { ...request(body), keepalive: true }).catch(() => {});
+  sendLast(page.dataset.releaseUrl, { ids: items.map((item) => item.id), tokens: [token] }, csrf);
 }
 
 function leave() {
   if (shown) release(shown.token, shown.ids.map((id) => ({ id })));
   clear();
-  letGo();
+  leaveTabs();
 }
 
 // -- keys, tabs and buttons ------------------------------------------------------------------------------------
@@ -247,10 +203,9 @@ function move(key) {
 }
 
 const MOVES = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"]);
-const isControl = (target) => target.closest?.("a, button, summary");
 
 document.addEventListener("keydown", (event) => {
-  if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (!isPlain(event)) return;
   const isOnGrid = cells.contains(event.target) || event.target === document.body;
   if (shown && isOnGrid && MOVES.has(event.key)) move(event.key);
   else if (event.key === "Enter" && !isControl(event.target)) event.repeat || confirm();

@@ -1,7 +1,7 @@
 // The replay: its heat map is the server's; the learning curve is drawn here.
 
-const shared = document.querySelector("[data-figures]").dataset.figures;
-const { start, axis, color, count, options, percent, records, shareAxis } = await import(shared);
+import { axis, color, options, records, shareAxis, start } from "./figures.js";
+import { count, percent } from "./numbers.js";
 
 const told = (name, n, wrong, share, low, high) =>
   `${name}: ${percent(share, 2)} wrong, ${count(wrong)} of ${count(n)} (95%: ${percent(low, 2)} to ${percent(high, 2)})`;

@@ -1,7 +1,9 @@
 // The review page: keys for the framed dispute, and the next one framed when it is settled. The
 // page works without this file.
 
-const PATIENCE = 15_000; // ms until an unanswered request counts as failed
+import { csrfToken, post, reason, uuid } from "./api.js";
+import { digitOf, isPlain, isTyping } from "./keys.js";
+
 const SETTLING = 300; // ms without keys after the frame has moved by itself
 const UNDO_AT_MOST = 50;
 
@@ -14,33 +16,7 @@ let movedAt = -Infinity;
 let settled = []; // {dispute, request_id, word}, the last one last
 let busy = false;
 
-const uuid = () =>
-  crypto.randomUUID?.() ?? // absent over plain HTTP
-  "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (c) =>
-    (c ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (c / 4)))).toString(16),
-  );
-
-async function post(url, body) {
-  const csrf = page.querySelector("[name=csrfmiddlewaretoken]").value;
-  try {
-    const response = await fetch(url, {
-      method: "POST",
-      body: JSON.stringify(body),
-      headers: { "Content-Type": "application/json", "X-CSRFToken": csrf },
-      signal: AbortSignal.timeout(PATIENCE),
-    });
-    const isJson = response.headers.get("Content-Type")?.includes("json");
-    return { ok: response.ok, status: response.status, body: isJson ? await response.json() : null };
-  } catch {
-    return { ok: false, status: 0, body: null };
-  }
-}
-
-function reason(answer) {
-  if (answer.status === 0) return "There is no connection; press again.";
-  if (answer.status === 401 || answer.status === 403) return "You are logged out. Reload the page to log in again.";
-  return answer.body?.error?.message ?? `The server answered ${answer.status}.`;
-}
+const ask = (url, body) => post(url, body, csrfToken(page));
 
 function frame(dispute, { byPage = false } = {}) {
   current?.removeAttribute("data-current");
@@ -74,7 +50,7 @@ async function settle(dispute, said) {
   const field = dispute.querySelector("[name=request_id]");
   const digit = said === "unreadable" ? null : Number(said);
   const request_id = field.value; // the same when it is pressed again after a break
-  const answer = await post(page.dataset.settleUrl, { id, digit, request_id });
+  const answer = await ask(page.dataset.settleUrl, { id, digit, request_id });
   busy = false;
   if (!answer.ok) return say(`Not settled. ${reason(answer)}`, "error");
   field.value = uuid();
@@ -91,7 +67,7 @@ async function takeBack() {
   if (!last || busy) return;
   busy = true;
   last.undo_id ??= uuid();
-  const answer = await post(page.dataset.undoUrl, { request_id: last.undo_id, of: last.request_id });
+  const answer = await ask(page.dataset.undoUrl, { request_id: last.undo_id, of: last.request_id });
   busy = false;
   if (!answer.ok) return say(`Not taken back. ${reason(answer)}`, "error");
   settled.pop();
@@ -102,11 +78,8 @@ async function takeBack() {
 
 // -- keys and buttons ---------------------------------------------------------------------------------
 
-function meaning(event) {
-  const place = /^(?:Digit|Numpad)([0-9])$/.exec(event.code);
-  if (place && (event.code.startsWith("Numpad") || !event.shiftKey || /^[0-9]$/.test(event.key))) return place[1];
-  return { x: "unreadable", u: "undo", arrowdown: "next", arrowup: "before", j: "next", k: "before" }[event.key.toLowerCase()];
-}
+const MEANINGS = { x: "unreadable", u: "undo", arrowdown: "next", arrowup: "before", j: "next", k: "before" };
+const meaning = (event) => digitOf(event) ?? MEANINGS[event.key.toLowerCase()];
 
 function step(by) {
   const all = disputes();
@@ -114,8 +87,7 @@ function step(by) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.altKey || event.metaKey) return;
-  if (event.target.closest?.("input:not([type=hidden]), textarea, select")) return;
+  if (!isPlain(event) || isTyping(event.target)) return;
   const said = meaning(event);
   if (!said) return;
   event.preventDefault();

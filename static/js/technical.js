@@ -1,10 +1,9 @@
 // The technical dashboard: which chart belongs to which figure.
 
-const shared = document.querySelector("[data-figures]").dataset.figures;
-const {
-  start, axis, color, count, options, percent, records, shareAxis, shareOverDays, shareOverMonths,
-  spreads, timeInWords, told,
-} = await import(shared);
+import {
+  axis, color, options, records, shareAxis, shareOverDays, shareOverMonths, spreads, start, timeInWords, told,
+} from "./figures.js";
+import { count, percent } from "./numbers.js";
 
 /** How often it was right where it was so sure: on the line, its confidence means what it says. */
 function reliability(figure) {

@@ -2,11 +2,12 @@
 // the server writes it, this file adds the rows that come, and the chart is drawn from it. When the
 // state of the run changes, the server's own words are fetched and put in place of the old ones.
 
+import { inPercent } from "./numbers.js";
+
 const WHILE_ACTIVE = 1000; // ms between two questions about a run that goes on
 const WHILE_IDLE = 10_000; // ms between two looks whether a run was started elsewhere
 const LONGEST_WAIT = 30_000; // ms between two tries while the server does not answer
 const ACTIVE = new Set(["queued", "running"]);
-const ALMOST_CERTAIN = 0.9995;
 
 const find = (name, within = document) => within.querySelector(`[data-${name}]`);
 const home = find("training"); // on the training page alone
@@ -14,13 +15,7 @@ const charts = new Map();
 let tag = ""; // of the run as it is shown
 let failures = 0;
 
-// -- words and numbers --------------------------------------------------------------------------
-
-function percent(share) {
-  if (share === null) return "–";
-  if (share >= ALMOST_CERTAIN && share < 1) return ">99.9%";
-  return `${(share * 100).toFixed(1)}%`;
-}
+// -- the table --------------------------------------------------------------------------
 
 function rowOf(epoch) {
   const row = document.createElement("tr");
@@ -31,7 +26,7 @@ function rowOf(epoch) {
   name.scope = "row";
   name.textContent = epoch.number;
   row.append(name);
-  for (const text of [epoch.loss.toFixed(4), percent(epoch.accuracy), percent(epoch.holdout_accuracy)]) {
+  for (const text of [epoch.loss.toFixed(4), inPercent(epoch.accuracy), inPercent(epoch.holdout_accuracy)]) {
     row.insertCell().textContent = text;
   }
   return row;
@@ -41,7 +36,7 @@ function show(run) {
   const bar = find("progress");
   if (bar) {
     bar.value = run.progress;
-    find("percent").textContent = percent(run.progress);
+    find("percent").textContent = inPercent(run.progress);
   }
   find("epochs").replaceChildren(...run.epochs.map(rowOf));
   find("no-epochs").hidden = run.epochs.length > 0;
