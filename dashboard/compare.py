@@ -15,7 +15,6 @@ from datetime import date
 from typing import Any
 
 from django.db.models import Sum
-from scipy.stats import chi2_contingency
 
 from dashboard.axes import DIGITS, after
 from dashboard.difference import Difference, difference
@@ -175,11 +174,25 @@ def points(share: float) -> str:
 
 def p_equal(parts: Sequence[Part]) -> float | None:
     """That so uneven shares come of equal ones (chi-square)."""
-    right, wrong = [part.right for part in parts], [part.n - part.right for part in parts]
-    if not any(wrong) or not any(right):
+    right, n = sum(part.right for part in parts), sum(part.n for part in parts)
+    if min(part.n for part in parts) * min(right, n - right) < LEAST_EXPECTED * n:
         return None
-    found = chi2_contingency([right, wrong], correction=False)
-    return float(found.pvalue) if found.expected_freq.min() >= LEAST_EXPECTED else None
+    share = right / n
+    spread = share * (1 - share)
+    found = sum((part.right - part.n * share) ** 2 / (part.n * spread) for part in parts)
+    return chi_square_tail(found, len(parts) - 1)
+
+
+def chi_square_tail(value: float, freedom: int) -> float:
+    """The chance of this value or a higher one: a finite sum, since `freedom` is a whole number."""
+    half = value / 2
+    at, total = (0.5, math.erfc(math.sqrt(half))) if freedom % 2 else (0.0, 0.0)
+    term = half**at * math.exp(-half) / math.gamma(at + 1)
+    while at < freedom / 2:
+        total += term
+        at += 1
+        term *= half / at
+    return total
 
 
 # -- months -------------------------------------------------------------------------------------

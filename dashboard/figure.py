@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, Literal
 
-from training.engine.evaluate import Z95, wilson
+from predictions.shares import Z95, wilson
 
 Kind = Literal["text", "month", "day", "digit", "version", "count", "share", "number", "yesno"]
 ENOUGH: Final = 30  # labels; a share of fewer is shown gray

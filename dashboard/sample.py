@@ -18,7 +18,7 @@ import numpy as np
 from dashboard.axes import DIGITS, LABELS, UNLABELED, UNREADABLE
 from dashboard.fields import Counts
 from dashboard.figure import Share
-from training.engine.evaluate import Z95
+from predictions.shares import Z95
 
 
 class Part(NamedTuple):

@@ -18,6 +18,7 @@ from django.db.models import Count, F, Q
 from numpy.typing import NDArray
 
 from labeling.models import Label, LabelEvent
+from predictions.shares import wilson
 
 ANSWERS = 11
 UNREADABLE = 10
@@ -127,12 +128,9 @@ def estimate(value: float, resampled: NDArray[np.float64], n: int) -> Estimate:
 
 
 def rate(hits: int, n: int) -> Rate:
-    from scipy.stats import binomtest  # slow to import; only pages with figures need it
-
     if n == 0:
         return Rate(0, 0, None, None, None)
-    interval = binomtest(hits, n).proportion_ci(LEVEL, method="wilson")
-    return Rate(hits, n, hits / n, float(interval.low), float(interval.high))
+    return Rate(hits, n, hits / n, *wilson(hits, n))
 
 
 # -- what the figures are made of ---------------------------------------------------------------

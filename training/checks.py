@@ -9,7 +9,6 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from scipy.stats import binom
 
 from training.comparison import (
     NORMAL,
@@ -291,6 +290,9 @@ def calibration_rise(items: Items, share: float) -> float:
 
 def power_of(n: int, better: float, worse: float, level: float) -> float:
     """The chance that n items show a gain, when these shares of them are better and worse."""
+    # A second and 90 MB, and web processes import this module; only the jobs that judge ask this.
+    from scipy.stats import binom
+
     share = better + worse
     spread = 8 * math.sqrt(n * share) + 8
     tosses = np.arange(max(0, int(n * share - spread)), min(n, int(n * share + spread)) + 1)

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtrc
 
 Counts = NDArray[np.int64]
 NORMAL = NormalDist()
@@ -113,7 +112,16 @@ class Pairs:
 
 def tail(hits: int, tosses: int) -> float:
     """The chance of so many hits or more in so many tosses of a fair coin."""
-    return float(bdtrc(hits - 1, tosses, 0.5)) if hits > 0 else 1.0
+    if hits <= 0:
+        return 1.0
+    if 2 * hits <= tosses:
+        return 1.0 - tail(tosses - hits + 1, tosses)
+    total, term = 0.0, math.comb(tosses, hits) / 2**tosses  # whole numbers: right to the last bit
+    while total + term > total:
+        total += term
+        term *= (tosses - hits) / (hits + 1)
+        hits += 1
+    return total
 
 
 def score(pairs: Pairs, difference: float) -> float:

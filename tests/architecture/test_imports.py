@@ -15,7 +15,7 @@ from tests.operation.installation import plain_environment
 
 APPS = ["predictions", "labeling", "training", "dashboard"]  # lowest first
 PURE = [
-    *(f"predictions/{name}.py" for name in ("drawn", "glyph", "images", "ink")),
+    *(f"predictions/{name}.py" for name in ("drawn", "glyph", "images", "ink", "shares")),
     *(f"training/{name}.py" for name in ("checks", "comparison", "gate", "lifeline")),
 ]
 PURE_FOLDERS = ["training/engine"]
@@ -66,41 +66,37 @@ def test_only_training_reaches_torch(app: str) -> None:
     assert not reaching
 
 
-# Every page is loaded and a drawing read, as a web process does in its first second; and what the
-# workers run, which starts training in a process of its own.
-WEB_PROCESS = """
-import io, sys
+# Of these only what does the work asks, within a function.
+HEAVY = {"scipy": {"training/checks.py"}, "sklearn": {"dashboard/clusters.py"}}
+
+
+@pytest.mark.parametrize("package", HEAVY)
+def test_only_jobs_reach_heavy_packages(package: str) -> None:
+    files = [path for app in [*APPS, "config"] for path in sorted((ROOT / app).rglob("*.py"))]
+    reaching = {name for name, found in packages_imported_by(files).items() if package in found}
+    assert reaching == HEAVY[package]
+
+
+# What every command loads and what the workers run; training is in a process of its own. What a
+# web process loads is asked of a real one, in tests/operation/test_web_process.py.
+WORKER = """
+import sys
 import django
 django.setup()
-from django.core.management import call_command
-from django.test import Client
-from django.urls import get_resolver
-from PIL import Image, ImageDraw
-call_command("migrate", verbosity=0)
-call_command("install_base", verbosity=0)
-get_resolver().url_patterns
 from django.core.checks import run_checks
 run_checks()
 import dashboard.tasks, training.cluster, training.tasks
-image = Image.new("L", (280, 280), 255)
-ImageDraw.Draw(image).line([(80, 60), (200, 60), (120, 220)], fill=0, width=22)
-drawn = io.BytesIO()
-image.save(drawn, "PNG")
-drawn.seek(0)
-drawn.name = "seven.png"
-answer = Client(headers={"host": "localhost"}).post("/api/v1/predictions/", {"image": drawn})
-assert answer.status_code == 201, answer.content
-heavy = {"torch", "onnx", "sklearn"}
+heavy = {"torch", "onnx", "scipy", "sklearn"}
 print(sorted({name.split(".")[0] for name in sys.modules} & heavy))
 """
 
 
-def test_web_and_worker_processes_have_not_loaded_torch(tmp_path: Path) -> None:
+def test_commands_and_workers_have_not_loaded_torch(tmp_path: Path) -> None:
     environment = plain_environment(
         tmp_path, DJANGO_SETTINGS_MODULE="config.settings", DEBUG="true", LOG_LEVEL="error"
     )
     done = subprocess.run(
-        [sys.executable, "-c", WEB_PROCESS],
+        [sys.executable, "-c", WORKER],
         cwd=ROOT,
         env=environment,
         capture_output=True,

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 from datetime import date
+from fractions import Fraction
 from typing import Any
 
 import pytest
 from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import chi2_contingency
 
 from dashboard import replay
-from dashboard.compare import Part, Side, of_months, of_versions
+from dashboard.compare import Part, Side, of_months, of_versions, p_equal
 from dashboard.counting import catch_up
 from dashboard.figure import Share
 from dashboard.filters import Filters
@@ -46,6 +50,21 @@ class TestSpans:
         span = side([Part("0", 30, 30), Part("1", 40, 40)]).span
         assert span is not None
         assert "too few mistakes" in span.in_words
+
+    @given(
+        st.lists(st.tuples(st.integers(30, 3_000), st.integers(0, 100)), min_size=2, max_size=60)
+    )
+    def test_its_p_is_that_of_the_chi_square_test(self, drawn: list[tuple[int, int]]) -> None:
+        parts = [Part("", n - min(n, wrong), n) for n, wrong in drawn]
+        right, wrong = [part.right for part in parts], [part.n - part.right for part in parts]
+        least_expected = Fraction(
+            min(part.n for part in parts) * min(sum(right), sum(wrong)), sum(right) + sum(wrong)
+        )
+        if least_expected < 1:
+            assert p_equal(parts) is None
+        else:
+            found = chi2_contingency([right, wrong], correction=False)
+            assert p_equal(parts) == pytest.approx(found.pvalue, rel=1e-9, abs=1e-200)
 
 
 @pytest.mark.django_db

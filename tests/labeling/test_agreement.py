@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from labeling.agreement import (
     UNREADABLE,
@@ -99,11 +100,16 @@ class TestAlpha:
         assert krippendorff_alpha(counts_of([[1, 1], [1, 1]])).value is None
 
 
-def test_a_share_has_its_wilson_interval():
-    found = rate(98, 100)
-    assert (found.hits, found.n, found.value) == (98, 100, 0.98)
-    assert found.low == pytest.approx(0.930, abs=0.001)
-    assert found.high == pytest.approx(0.995, abs=0.001)
+@given(n=st.integers(1, 5_000), share=st.floats(0, 1))
+def test_a_share_has_its_wilson_interval(n: int, share: float):
+    hits = round(n * share)
+    found = rate(hits, n)
+    assert (found.hits, found.n, found.value) == (hits, n, hits / n)
+    interval = binomtest(hits, n).proportion_ci(0.95, method="wilson")
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high), abs=1e-7)
+
+
+def test_nothing_counted_is_no_share():
     assert rate(0, 0).value is None
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -26,7 +27,7 @@ from training.checks import (
     items_for_gain,
     power_of,
 )
-from training.comparison import Items, Kind, Pairs, calibration_error, compare, holm, score
+from training.comparison import Items, Kind, Pairs, calibration_error, compare, holm, score, tail
 from training.gate import Judgement, Verdict, judge
 
 BOUNDS = Bounds()
@@ -226,16 +227,22 @@ class TestSmallCounts:
 
 
 class TestStatistics:
-    @given(st.integers(0, 300), st.integers(0, 300))
+    @given(st.integers(0, 3_000), st.integers(0, 3_000))
     def test_mcnemars_p_is_the_exact_binomial_one(self, better: int, worse: int):
-        pairs = Pairs(better, worse, 1_000)
+        pairs = Pairs(better, worse, 6_000)
         if better + worse:
             exact = binomtest(better, better + worse).pvalue
             above = binomtest(better, better + worse, alternative="greater").pvalue
-            assert pairs.p == pytest.approx(exact, rel=1e-6)
-            assert pairs.p_better == pytest.approx(above, rel=1e-6)
+            assert pairs.p == pytest.approx(exact, rel=1e-9)
+            assert pairs.p_better == pytest.approx(above, rel=1e-9)
         else:
             assert pairs.p == pairs.p_better == pairs.p_worse == 1
+
+    @given(st.integers(0, 300), st.integers(0, 300))
+    def test_a_tail_is_right_to_the_last_digits(self, hits: int, more: int):
+        tosses = hits + more
+        ways = sum(math.comb(tosses, k) for k in range(hits, tosses + 1))
+        assert tail(hits, tosses) == pytest.approx(ways / 2**tosses, rel=1e-13)
 
     def test_known_p_values(self):
         assert Pairs(20, 9, 812).p == pytest.approx(0.0614, abs=1e-4)

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Z95 = 1.959964  # standard deviations that hold 95 % of a normal distribution
+from predictions.shares import wilson
+
 BINS = 15  # of confidence, equally wide
-
-
-def wilson(right: float, n: float, z: float = Z95) -> tuple[float, float]:
-    """The interval of a share, 95 % unless told; honest also near 0 and 1 and for small n."""
-    p, z2 = right / n, z**2
-    middle = p + z2 / (2 * n)
-    reach = z * math.sqrt(p * (1 - p) / n + z2 / (4 * n**2))
-    whole = 1 + z2 / n
-    low, high = (middle - reach) / whole, (middle + reach) / whole
-    return min(p, max(0.0, low)), max(p, min(1.0, high))  # rounding must not lose p
 
 
 @dataclass(frozen=True, slots=True)
