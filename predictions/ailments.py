@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import os
 import shutil
 import stat
@@ -24,13 +23,15 @@ from django.utils import timezone
 
 from predictions import sightings
 from predictions.doctor import Finding, Needs, attention, broken, examines
-from predictions.models import Artifact, ModelVersion, ServingFault, Sighting, WorkerBeat
-from predictions.network import UnsoundWeights, load
+from predictions.models import ModelVersion, ServingFault, Sighting, WorkerBeat
+from predictions.network import UnsoundWeights, WeightsAltered, WeightsMissing
+from predictions.registry import remedy, verify
 
 LITTLE_SPACE = 0.10  # of the disk
 NO_SPACE = 300_000_000  # bytes
 SKEW = timedelta(seconds=30)
 ALIKE = 0.84  # difflib's ratio: one letter more, less or swapped
+CODES = {WeightsMissing: "weights_missing", WeightsAltered: "weights_altered"}
 NETWORK_FILES = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre"}
 NETWORK_FUSES = ("fuse.sshfs", "fuse.s3fs", "fuse.rclone", "fuse.glusterfs")
 
@@ -328,30 +329,16 @@ def live_version() -> Iterator[Finding]:
             todo="Run `manage.py install_base`, or `manage.py promote NAME`.",
         )
         return
-    artifact = Artifact.objects.filter(version=live, kind=Artifact.Kind.ONNX).first()
-    if artifact is None:
-        yield unsound(live, "weights_missing", "has no weights for serving")
-        return
-    content = bytes(artifact.content)
     try:
-        load(content, sha256=artifact.sha256, canary=live.canary)
+        verify(live)
     except UnsoundWeights as fault:
-        is_altered = digest_differs(content, artifact.sha256)
-        code = "weights_altered" if is_altered else "canary_mismatch"
-        yield unsound(live, code, f"does not pass its own test: {fault}")
-
-
-def digest_differs(content: bytes, sha256: str) -> bool:
-    return hashlib.sha256(content).hexdigest() != sha256
-
-
-def unsound(live: ModelVersion, code: str, what: str) -> Finding:
-    return broken(
-        code,
-        f"The live version {live} {what}.",
-        why="No process serves it; the last good one answers where there is one.",
-        todo="Run `manage.py rollback --why '…'`, or restore the backup.",
-    )
+        yield broken(
+            CODES.get(type(fault), "canary_mismatch"),
+            f"The live version {live} does not pass its own test: {fault}",
+            why="No process may serve it or learn from it; the last good one answers where there "
+            "is one.",
+            todo=remedy(live),
+        )
 
 
 @examines()

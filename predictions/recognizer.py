@@ -20,12 +20,14 @@ from predictions import metrics
 from predictions.errors import Declined
 from predictions.models import Artifact, ModelVersion, ServingFault
 from predictions.network import Network, Reading, UnsoundWeights, load
+from predictions.registry import STEP_IN, content_of
 
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY = 0.5  # seconds between two looks at which version is live
 PIECE = 64  # glyphs of one forward pass; more at once are no faster
 FAILURES_IN_A_ROW = 3  # after which a version is given up; one alone may be the machine's
+TRY_AGAIN_AFTER = 30.0  # seconds after which one that was given up may have been repaired
 
 Mapper = Callable[
     [Callable[[NDArray[np.uint8]], list[Reading]], Iterable[NDArray[np.uint8]]],
@@ -63,6 +65,7 @@ class Recognizer:
 
     A live version that does not load, or fails FAILURES_IN_A_ROW times, is given up here and noted
     in the database for whoever decides about rolling back. The last good one answers meanwhile.
+    After TRY_AGAIN_AFTER it is tried again.
     """
 
     def __init__(self) -> None:
@@ -72,6 +75,7 @@ class Recognizer:
         self._looked_at = float("-inf")
         self._failures = 0  # in a row, of the one that serves
         self._unsound: dict[int, str] = {}  # version id to what is wrong with it
+        self._found_unsound_at = float("-inf")  # the last of them
         self._lock = threading.Lock()
 
     def read(self, glyphs: NDArray[np.uint8], *, side_by_side: Mapper = map) -> Answer:
@@ -114,7 +118,8 @@ class Recognizer:
 
     def _look(self) -> Serving:
         live = ModelVersion.objects.live().values_list("pk", "live_since").first()
-        if live != self._live:  # live again counts too: what was wrong may have been mended
+        is_late = time.monotonic() - self._found_unsound_at > TRY_AGAIN_AFTER
+        if live != self._live or is_late:  # what was wrong may have been repaired
             self._live = live
             self._unsound.clear()
         live_id = live[0] if live else None
@@ -151,13 +156,13 @@ class Recognizer:
     def _load_fallback(self) -> Serving | None:
         """The last of those live before that is sound."""
         before = ModelVersion.objects.retired().order_by("-live_since")
-        for version_id in before.values_list("pk", flat=True)[:10]:
+        for version_id in before.values_list("pk", flat=True)[:STEP_IN]:
             if version_id in self._unsound:
                 continue
             try:
                 return load_version(version_id)
             except UnsoundWeights as fault:
-                self._unsound[version_id] = str(fault)
+                self._note_unsound(version_id, str(fault))
                 logger.error("model version %s cannot step in: %s", version_id, fault)
         return None
 
@@ -188,9 +193,13 @@ class Recognizer:
             self._serve(another)
 
     def _give_up(self, version_id: int, message: str) -> None:
-        self._unsound[version_id] = message
+        self._note_unsound(version_id, message)
         logger.error("model version %s does not serve: %s", version_id, message)
         note_fault(version_id, message)
+
+    def _note_unsound(self, version_id: int, message: str) -> None:
+        self._unsound[version_id] = message
+        self._found_unsound_at = time.monotonic()
 
 
 def note_fault(version_id: int, message: str) -> None:
@@ -211,12 +220,7 @@ def note_fault(version_id: int, message: str) -> None:
 def load_version(version_id: int) -> Serving:
     version = ModelVersion.objects.only("name").get(pk=version_id)
     canary = ModelVersion.objects.values_list("canary", flat=True).get(pk=version_id)
-    artifact = Artifact.objects.filter(version=version_id, kind=Artifact.Kind.ONNX).first()
-    if artifact is None:
-        raise UnsoundWeights(f"{version.name} has no weights for serving.")
-    content = bytes(artifact.content)
-    network = load(content, sha256=artifact.sha256, canary=canary)
-    return Serving(version, network)
+    return Serving(version, load(content_of(version, Artifact.Kind.ONNX), canary=canary))
 
 
 recognizer = Recognizer()

@@ -30,7 +30,8 @@ from django.db import DatabaseError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from training.archive import Archive, Manifest, Writer, write
+from predictions.registry import altered
+from training.archive import Archive, Manifest, Writer, summary, write
 from training.errors import BackupFailed, BackupRefused
 from training.models import Backup
 from training.schedules import RHYTHM
@@ -71,7 +72,14 @@ def make(path: Path, *, progress: Progress = lambda table: None) -> Archive:
         rows=written.manifest.rows,
     )
     logger.info("backup %s made, %s bytes", written.path.name, written.path.stat().st_size)
+    if found := altered():
+        logger.warning("backup %s has altered weights: %s", written.path.name, ", ".join(found))
     return written
+
+
+def told(made: Archive) -> dict[str, Any]:
+    """What was made, and which weights in it are not the registered ones."""
+    return {**summary(made), "weights_altered": altered()}
 
 
 def note(path: Path, started_at: datetime, **fields: Any) -> None:

@@ -27,6 +27,12 @@ class NotWithdrawn(Declined):
     code = "not_withdrawn"
 
 
+class BrokenCheckpoint(Declined):
+    """What an attempt put aside is not what it was."""
+
+    code = "broken_checkpoint"
+
+
 class NotReproducible(Declined):
     """Nothing here says how the version was made."""
 

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.models import Label
-from predictions import network
 from predictions.glyph import decode_glyph
-from predictions.models import Artifact, ModelVersion
+from predictions.models import ModelVersion
+from predictions.network import Network
+from predictions.recognizer import load_version
 from training import mnist
 from training.engine.evaluate import Report, report
 
@@ -32,7 +33,7 @@ def judgments(
     version: ModelVersion, *, mnist_folder: Path, strokes: Path | None
 ) -> Iterator[Judgment]:
     """Whatever there is to judge by, one after the other."""
-    reads = network_of(version)
+    reads = load_version(version.pk).network
     if not mnist.missing(mnist_folder):
         yield judged("MNIST test set", reads, *mnist_test(mnist_folder))
     if strokes is not None:
@@ -45,11 +46,6 @@ def judgments(
         glyphs, digits = labeled(audited=audited)
         if len(digits):
             yield judged(f"labeled predictions: {title}", reads, glyphs, digits)
-
-
-def network_of(version: ModelVersion) -> network.Network:
-    artifact = Artifact.objects.get(version=version, kind=Artifact.Kind.ONNX)
-    return network.load(bytes(artifact.content), sha256=artifact.sha256, canary=version.canary)
 
 
 def mnist_test(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -78,7 +74,7 @@ def labeled(*, audited: bool) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 def judged(
     title: str,
-    reads: network.Network,
+    reads: Network,
     glyphs: NDArray[np.uint8],
     digits: NDArray[np.int64],
 ) -> Judgment:

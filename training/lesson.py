@@ -5,6 +5,7 @@ Runs in the training process alone; this is where the database and torch meet.
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,16 +18,19 @@ from django.conf import settings
 from labeling.models import LabelEvent
 from predictions.glyph import decode_glyph
 from predictions.models import Artifact
-from predictions.registry import Bundle
+from predictions.network import UnsoundWeights
+from predictions.registry import Bundle, check_finite, content_of, remedy
 from training.engine import calibrate, export
 from training.engine.data import Digits, joined, mnist
 from training.engine.fit import Anchor, Course, Recipe
 from training.engine.network import Reader
 from training.engine.strokes import strangers, written_digits
-from training.errors import NotEnoughLabels
+from training.errors import BrokenCheckpoint, NotEnoughLabels
 from training.mnist import fetch
 from training.models import Run
 from training.tuning import Tuning
+
+DIGEST = hashlib.sha256().digest_size  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +54,24 @@ class Lesson:
     best_accuracy: float = -1.0
 
     def state(self) -> bytes:
-        """Everything needed to go on after a kill."""
+        """Everything needed to go on after a kill, behind its digest."""
         file = io.BytesIO()
         kept = {"course": self.course.state(), "best": self.best, "accuracy": self.best_accuracy}
         torch.save(kept, file)
-        return file.getvalue()
+        content = file.getvalue()
+        return hashlib.sha256(content).digest() + content
 
     def take_up(self, state: bytes) -> None:
-        kept = torch.load(io.BytesIO(state), weights_only=True)
-        self.course.take_up(kept["course"])
+        digest, content = state[:DIGEST], state[DIGEST:]
+        if hashlib.sha256(content).digest() != digest:  # torch.load would not notice
+            raise BrokenCheckpoint("What an earlier attempt learned is damaged. Start a new run.")
+        kept = torch.load(io.BytesIO(content), weights_only=True)
+        try:
+            self.course.take_up(kept["course"])
+        except (KeyError, RuntimeError, ValueError) as other:  # of another release
+            raise BrokenCheckpoint(
+                "What an earlier attempt learned fits no lesson of this release. Start a new run."
+            ) from other
         self.best, self.best_accuracy = kept["best"], kept["accuracy"]
 
     def result(self) -> Reader:
@@ -133,8 +146,16 @@ def written_instead(tuning: Tuning) -> Digits:
 
 
 def network_of_parent(run: Run) -> Reader:
-    weights = Artifact.objects.get(version=run.parent, kind=Artifact.Kind.SAFETENSORS)
-    network, _ = export.network_from(bytes(weights.content))
+    """Its weights as they were registered; others would be handed down to every version after."""
+    try:
+        weights = content_of(run.parent, Artifact.Kind.SAFETENSORS)
+        check_finite(weights)
+    except UnsoundWeights as unsound:
+        raise UnsoundWeights(f"{unsound} {remedy(run.parent)}") from unsound
+    try:
+        network, _ = export.network_from(weights)
+    except (KeyError, RuntimeError) as other:  # names or shapes of another network
+        raise UnsoundWeights(f"The weights of {run.parent} are of another network.") from other
     return network
 
 

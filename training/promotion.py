@@ -11,7 +11,6 @@ reason may. So after the promotions A, B, C two rollbacks lead to B and then to 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Iterator
 from datetime import datetime
@@ -21,10 +20,8 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from predictions.models import Artifact, ModelVersion, ServingFault
-from predictions.network import UnsoundWeights
-from predictions.recognizer import load_version
-from predictions.registry import check_finite
+from predictions.models import ModelVersion, ServingFault
+from predictions.registry import remedy, unsoundness, verify
 from training.errors import AlreadyLive, NeedsReason, NothingBefore, Overtaken
 from training.models import GateReport, Promotion
 from training.outbox import tell_promotion
@@ -116,18 +113,6 @@ def said_of(report: GateReport | None, version: ModelVersion, before: ModelVersi
     return f"The gate's verdict on {version}: {report.get_verdict_display().lower()}."
 
 
-def verify(version: ModelVersion) -> None:
-    """Weights that are not the registered ones, or do not work, never go live."""
-    load_version(version.pk)  # digest, shapes, canary
-    weights = Artifact.objects.filter(version=version, kind=Artifact.Kind.SAFETENSORS).first()
-    if weights is None:
-        raise UnsoundWeights(f"{version} has no weights to train from.")
-    content = bytes(weights.content)
-    if hashlib.sha256(content).hexdigest() != weights.sha256:
-        raise UnsoundWeights(f"The weights of {version} are not those that were registered.")
-    check_finite(content)
-
-
 def move(
     kind: str,
     before: ModelVersion | None,
@@ -186,12 +171,12 @@ def rollback(
     why = why.strip()
     if not why:
         raise NeedsReason(f"Say why {live} is taken back.")
+    passed_over = []
     for target in versions_below(live):
-        try:
-            verify(target)
-        except UnsoundWeights as unsound:
-            logger.error("no rollback to model version %s: %s", target.pk, unsound)
-            why += f" ({target} was passed over: {unsound})"
+        if fault := unsoundness(target):
+            logger.error("no rollback to model version %s: %s", target.pk, fault)
+            why += f" ({target} was passed over: {fault})"
+            passed_over.append(target)
             continue
         return move(
             kind,
@@ -202,7 +187,11 @@ def rollback(
             report=None,
             becomes=ModelVersion.State.REJECTED,
         )
-    raise NothingBefore(f"No sound version was live before {live}.")
+    said = f"No sound version was live before {live}."
+    for each in (live, *passed_over):
+        if fault := unsoundness(each):
+            said += f" {each}: {fault} {remedy(each)}"
+    raise NothingBefore(said)
 
 
 def versions_below(live: ModelVersion) -> Iterator[ModelVersion]:
@@ -252,14 +241,6 @@ def watch_serving() -> Promotion | None:
     except NothingBefore as nothing:
         logger.error("model version %s does not serve (%s), and: %s", live.pk, said, nothing)
         return None
-
-
-def unsoundness(version: ModelVersion) -> str:
-    try:
-        verify(version)
-    except UnsoundWeights as unsound:
-        return str(unsound)
-    return ""
 
 
 def complaint_about(live: ModelVersion) -> str:

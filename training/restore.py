@@ -8,7 +8,6 @@ events. Stop the web servers and the workers first: what they write meanwhile is
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import sqlite3
 import tempfile
@@ -25,7 +24,7 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from labeling.rebuild import rebuild
-from predictions.models import Artifact
+from predictions.registry import altered
 from training.archive import AT_ONCE, Archive, Digesting, Part, verified
 from training.backup import (
     DATABASE_FAILS,
@@ -100,7 +99,7 @@ def restore(
     make_jobs(archive)
     restored = Restored(archive, dict(archive.manifest.rows), differing)
     progress("comparing weights with their digests and labels with their events")
-    restored.weights = altered_weights()
+    restored.weights = altered()
     restored.labels = len(rebuild(mend=False))
     logger.warning("the database was restored from %s", path.name)
     return restored
@@ -258,12 +257,3 @@ def make_jobs(archive: Archive) -> None:
     make_schedules(archive.manifest.schedules)
     for run in Run.objects.filter(state=Run.State.QUEUED).only("pk"):
         ring(run)
-
-
-def altered_weights() -> list[str]:
-    artifacts = Artifact.objects.select_related("version").order_by("pk").iterator(4)
-    return [
-        str(artifact)
-        for artifact in artifacts
-        if hashlib.sha256(bytes(artifact.content)).hexdigest() != artifact.sha256
-    ]

@@ -33,8 +33,9 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from predictions import trace
+from predictions.errors import Declined
 from predictions.models import ModelVersion
-from training.errors import AlreadyRunning, NotActive, NotEnoughLabels, NotWithdrawn
+from training.errors import AlreadyRunning, NotActive, NotEnoughLabels, NothingLive, NotWithdrawn
 from training.lineage import Source, clean_ancestor
 from training.models import Epoch, Run, RunQuerySet
 from training.outbox import tell_run
@@ -107,7 +108,9 @@ def queue(
     choice = choose(rule)
     if len(choice.labels) < least:
         raise NotEnoughLabels(too_few(choice, least))
-    live = ModelVersion.objects.live().defer("canary").get()
+    live = ModelVersion.objects.live().defer("canary").first()
+    if live is None:
+        raise NothingLive("No version is live, so there is none to learn from.")
     parent = clean_ancestor(live, rule)
     snapshot = freeze(choice, rule)
     try:
@@ -184,6 +187,8 @@ def carry_out(run: Run, watch: Callable[[float], object]) -> Run:
             judge_and_promote(run, version)
     except Canceled:
         end(run, Run.State.CANCELED, reason="Canceled.")
+    except Declined as declined:
+        end(run, Run.State.FAILED, reason=str(declined))
     except (OperationalError, InterfaceError):
         # The database went away or took no more: no fault of the run, which is taken up again.
         connection.close()

@@ -127,10 +127,10 @@ def by_schedule() -> dict[str, Any]:
 
 def nightly_backup() -> dict[str, Any]:
     """Where BACKUP_DIR names a folder. A failure is a failed job, and stands in a row."""
-    from training import archive, backup
+    from training import backup
 
     made = backup.nightly()
-    return archive.summary(made) if made else {"declined": "BACKUP_DIR is not set."}
+    return backup.told(made) if made else {"declined": "BACKUP_DIR is not set."}
 
 
 def nightly_erasure() -> dict[str, Any]:

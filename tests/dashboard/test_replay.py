@@ -265,7 +265,7 @@ def test_a_version_with_damaged_weights_is_named_and_the_others_go_on(
     done = replay.work()
     assert done.is_complete
     assert cells() == {("sevens", "2026-11", 7): (1, 1)}
-    assert "digest" in Replay.objects.get().problems["threes"]
+    assert "SHA-256 differs" in Replay.objects.get().problems["threes"]
 
 
 def test_a_rebuild_counts_the_same_without_a_forward_pass(

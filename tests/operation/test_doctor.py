@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -35,10 +36,12 @@ from predictions.models import (
     Sighting,
     WorkerBeat,
 )
+from predictions.registry import install_base
 from predictions.sides import teaching_visitor
-from tests.factories import make_live, make_prediction
+from tests.factories import make_live, make_prediction, make_version
 from tests.operation.installation import ROOT, Installation, plain_environment, until
 from training.models import Backup, Run, Snapshot
+from training.promotion import promote
 from training.schedules import make_schedules
 
 pytestmark = pytest.mark.django_db
@@ -212,7 +215,11 @@ def weights_gone(patient: Patient) -> None:
 
 
 def bit_flipped(patient: Patient) -> None:
-    artifact = Artifact.objects.get(kind=Artifact.Kind.ONNX)
+    damage(Artifact.Kind.ONNX)
+
+
+def damage(kind: str) -> None:
+    artifact = Artifact.objects.get(version__state=ModelVersion.State.LIVE, kind=kind)
     content = bytearray(artifact.content)
     content[len(content) // 2] ^= 1
     Artifact.objects.filter(pk=artifact.pk).update(content=bytes(content))
@@ -384,6 +391,35 @@ def test_a_planted_fault_is_named_with_why_and_what_to_do(
     assert len(found[code].todo) > 10
 
 
+def weights_found() -> list[doctor.Finding]:
+    codes = {"weights_missing", "weights_altered", "canary_mismatch"}
+    return [found for found in doctor.examine() if found.code in codes]
+
+
+@pytest.mark.parametrize("kind", Artifact.Kind.values)
+@pytest.mark.parametrize("place", ["shipped", "first", "after a sound one"])
+def test_what_it_says_to_do_about_weights_mends_them(
+    patient: Patient, place: str, kind: str
+) -> None:
+    """The commands in the advice, one after another; the first live version is a toy."""
+    if place != "first":
+        base = install_base()
+        promote(base, by=None, why="x")
+    if place == "after a sound one":
+        promote(make_version("b"), by=None, why="x")
+    damage(kind)
+    (found,) = weights_found()
+    asked = re.findall(r"`manage\.py ([^`]+)`", found.todo)
+    assert [each.split()[0] for each in asked] == {
+        "shipped": ["install_base"],
+        "first": ["install_base", "promote"],
+        "after a sound one": ["rollback"],
+    }[place]
+    for each in asked:
+        call_command(*shlex.split(each), stdout=StringIO())
+    assert weights_found() == []
+
+
 def test_the_exit_code_says_how_bad_it_is_and_json_says_all(patient: Patient) -> None:
     slip(patient)
     with pytest.raises(SystemExit) as ended:
@@ -475,9 +511,10 @@ def test_every_code_is_documented_and_none_that_is_gone() -> None:
     ]
     text = "".join(path.read_text() for path in [*sources, ROOT / "predictions" / "doctor.py"])
     text += (ROOT / "config" / "preflight.py").read_text()
-    calls = re.findall(r'(?:attention|broken|say|unsound)\(\s*(?:live, )?"([a-z_]+)"', text)
+    calls = re.findall(r'(?:attention|broken|say)\(\s*"([a-z_]+)"', text)
     calls += re.findall(
-        r'"(weights_altered|canary_mismatch|clock_skewed|no_worker|workers_idle)"', text
+        r'"(weights_missing|weights_altered|canary_mismatch|clock_skewed|no_worker|workers_idle)"',
+        text,
     )
     said = set(re.findall(r"`([a-z_]+_[a-z_]+)`", told.split("## Logs")[0]))
     assert said == set(calls)

@@ -89,11 +89,25 @@ def test_a_fresh_process_with_an_unsound_live_version_serves_the_one_before(
     assert recognizer.serving().version.name == "good"
 
 
+def test_what_was_given_up_is_tried_again_after_a_while(
+    recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch
+):
+    make_live("good")
+    bad = make_live("bad", favorite=3)
+    damage(bad, b"broken")
+    assert recognizer.serving().version.name == "good"
+    damage(bad, toy_onnx(favorite=3))
+    assert recognizer.serving().version.name == "good"
+    monkeypatch.setattr("predictions.recognizer.TRY_AGAIN_AFTER", -1)
+    assert recognizer.serving().version.name == "bad"
+    assert recognizer.faults() == {}
+
+
 def test_weights_that_disagree_with_the_canary_do_not_load():
     bundle = make_bundle(favorite=7)
     other = toy_onnx(favorite=7, seed=1)  # sound, but not what was registered
     with pytest.raises(UnsoundWeights, match="does not say what it said"):
-        load(other, sha256=hashlib.sha256(other).hexdigest(), canary=bundle.canary)
+        load(other, canary=bundle.canary)
 
 
 def test_weights_that_are_not_finite_are_not_registered():

@@ -34,7 +34,7 @@ from labeling import queue
 from labeling.decisions import Verdict, decide
 from labeling.intake import take_in
 from labeling.models import Label
-from predictions.models import ModelVersion, Prediction
+from predictions.models import Artifact, ModelVersion, Prediction
 from tests.factories import make_ada, make_live, make_prediction, make_user
 from tests.training.lessons import labeled
 from training import archive, backup, retrain
@@ -400,6 +400,18 @@ def test_every_night_one_is_made_and_the_oldest_goes(tmp_path: Path, settings: A
     assert kept[0] == "inkloop-20260103T020000Z.backup"
     assert kept[1:] == [Path(done["file"]).name, "mine.backup"]
     assert Backup.objects.get().state == Backup.State.DONE
+
+
+def test_a_backup_of_altered_weights_says_so(tmp_path: Path, capsys: Any) -> None:
+    live = make_live()
+    call_command("backup", tmp_path / "sound.backup")
+    assert "registered" not in capsys.readouterr().err
+    assert command("backup", tmp_path / "sound-2.backup")["weights_altered"] == []
+    live.artifacts.filter(kind=Artifact.Kind.ONNX).update(content=b"altered")
+    call_command("backup", tmp_path / "altered.backup")
+    assert "toy-live onnx are not those that were registered" in capsys.readouterr().err
+    made = command("backup", tmp_path / "altered-2.backup")
+    assert made["weights_altered"] == ["toy-live onnx"]
 
 
 def test_weights_that_are_not_what_their_digest_says_are_told(made: Path) -> None:

@@ -22,6 +22,7 @@ from hypothesis.extra.django import TestCase
 from predictions.models import Artifact, ModelVersion, ServingFault
 from predictions.network import UnsoundWeights
 from predictions.recognizer import Recognizer, note_fault
+from predictions.registry import BASE
 from tests.factories import make_live, make_user, make_version, some_glyph, toy_onnx
 from training import promotion
 from training.errors import AlreadyLive, NeedsReason, NothingBefore, Overtaken
@@ -221,6 +222,34 @@ class TestRollingBack:
         done = rollback(by=None, why="c is bad")
         assert done.after.name == "a"
         assert "b was passed over" in done.why
+
+    def test_a_live_version_whose_weights_went_bad_is_taken_back(self):
+        make_live("a")
+        b = make_version("b")
+        promote(b, by=None, why="x")
+        damage(b, b"broken")
+        assert rollback(by=None, why="b is broken").after.name == "a"
+
+    @pytest.mark.parametrize(
+        ("name", "todo"),
+        [
+            (BASE, "Run `manage.py install_base`: it repairs"),
+            ("b", "Run `manage.py install_base`, then"),
+        ],
+    )
+    def test_where_nothing_is_below_a_broken_one_it_says_what_to_do(self, name: str, todo: str):
+        damage(make_live(name), b"broken")
+        with pytest.raises(CommandError, match="No sound version was live before") as refused:
+            call_command("rollback", why="x")
+        assert todo in str(refused.value)
+
+    def test_where_all_below_is_broken_it_says_what_to_do(self):
+        damage(make_live(BASE), b"broken")
+        promote(make_version("b"), by=None, why="x")
+        with pytest.raises(
+            CommandError, match=r"base-1: .*Run `manage.py install_base`: it repair"
+        ):
+            call_command("rollback", why="x")
 
     def test_a_reason_is_needed_and_who_saw_another_changes_nothing(self):
         a = make_live("a")

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import socket
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -9,26 +11,28 @@ from io import StringIO
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import InterfaceError, OperationalError
 from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
+from safetensors.numpy import save as save_safetensors
 
 from labeling import decisions, intake
 from labeling.decisions import Verdict
 from labeling.models import Gold, Label
 from labeling.trust import labels_to_learn_from
-from predictions.models import ModelVersion, Prediction
+from predictions.models import Artifact, ModelVersion, Prediction
 from predictions.registry import install_base
 from predictions.sides import Side, judges, steers
 from predictions.visitors import Owner
-from tests.factories import make_prediction, make_user
+from tests.factories import make_live, make_prediction, make_user
 from tests.training.lessons import labeled, make_tiny, visitor_on, visitor_who
 from training import judging, retrain, tasks
-from training.errors import AlreadyRunning, NotActive, NotEnoughLabels
+from training.errors import AlreadyRunning, NotActive, NotEnoughLabels, NothingLive
 from training.models import GateReport, Run, Snapshot
 from training.schedules import make_schedules, schedules
 from training.snapshots import Rule, choose, default_rule, freeze
@@ -128,6 +132,14 @@ class TestAsking:
         labeled(3, visitor=visitor_on(Side.HOLDOUT))
         with pytest.raises(NotEnoughLabels, match=r"20 needed\. 1 more are kept to judge by"):
             retrain.ask(trigger=Run.Trigger.PAGE)
+
+    def test_where_nothing_is_live_a_run_is_declined(self):
+        make_live()
+        labeled(3)
+        ModelVersion.objects.update(state=ModelVersion.State.RETIRED)
+        with pytest.raises(NothingLive, match="No version is live"):
+            retrain.ask(trigger=Run.Trigger.PAGE, least=1)
+        assert not Snapshot.objects.exists()
 
     def test_a_second_run_is_declined_while_one_is_active(self, live_version: ModelVersion):
         labeled(3)
@@ -264,6 +276,19 @@ class TestReaping:
         assert retrain.take(stale.pk) is not None
         retrain.end(stale, Run.State.DONE)
         assert Run.objects.get(pk=stale.pk).state == Run.State.RUNNING
+
+
+REPAIR = r"\. Run `manage.py install_base`: it [a-z ]+\.$"
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def said_of(run: Run, what: str) -> list[str]:
+    """The lines of its log with this."""
+    run.refresh_from_db()
+    return [line for line in run.log.splitlines() if what in line]
 
 
 @pytest.fixture
@@ -440,6 +465,77 @@ class TestLearning:
         done = retrain.execute(run.pk)
         assert done is not None
         assert (done.state, done.attempts, away) == (Run.State.DONE, 1, [])
+
+    def broken_off(self) -> Run:
+        """Queued again after its process was killed behind the first epoch."""
+        run = self.ask()
+
+        def kill(done: float) -> None:
+            if Run.objects.filter(checkpoint__isnull=False).exists():
+                raise Killed
+
+        with pytest.raises(Killed):
+            retrain.execute(run.pk, watch=kill)
+        retrain.lost(run.pk, process=os.getpid())
+        return Run.objects.get(state=Run.State.QUEUED)
+
+    def end_of(self, run: Run) -> tuple[str, str]:
+        done = retrain.execute(run.pk)
+        assert done is not None
+        return done.state, done.reason
+
+    def test_what_an_earlier_attempt_learned_is_taken_up(
+        self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(retrain, "judge_and_promote", lambda run, version: None)
+        run = self.broken_off()
+        assert self.end_of(run) == ("done", "")
+        assert [line.split()[1] for line in said_of(run, "Epoch")] == ["Epoch"] * tiny.epochs
+
+    def test_a_damaged_checkpoint_ends_the_run_with_one_sentence(self, tiny: Tuning):
+        run = self.broken_off()
+        assert run.checkpoint is not None
+        content = bytearray(run.checkpoint)
+        content[len(content) // 2] ^= 1
+        Run.objects.update(checkpoint=bytes(content))
+        reason = "What an earlier attempt learned is damaged. Start a new run."
+        assert self.end_of(run) == ("failed", reason)
+
+    def test_a_checkpoint_of_another_recipe_ends_the_run_with_one_sentence(self, tiny: Tuning):
+        run = self.broken_off()
+        Run.objects.update(recipe={**run.recipe, "rate": 0.5})
+        state, reason = self.end_of(run)
+        assert (state, reason.split(".")[0]) == (
+            "failed", "What an earlier attempt learned fits no lesson of this release",
+        )  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("content", "with_digest", "said"),
+        [
+            (b"flipped", False, "^The weights of base-1 for training [^`.]+ differs" + REPAIR),
+            (b"flipped", True, "^The safetensors file cannot be read" + REPAIR),
+            (save_safetensors({"w": np.array([np.nan])}), True, "^The weights of w are not finite"),
+            (save_safetensors({"w": np.ones(3)}), True, "^The weights of base-1 are of another"),
+        ],
+        ids=["altered", "no file", "no numbers", "another network"],
+    )  # fmt: skip
+    def test_a_parent_that_went_bad_ends_the_run_with_one_sentence(
+        self, tiny: Tuning, content: bytes, with_digest: bool, said: str
+    ):
+        run = self.ask()
+        weights = run.parent.artifacts.filter(kind=Artifact.Kind.SAFETENSORS)
+        weights.update(content=content)
+        if with_digest:
+            weights.update(sha256=hashlib.sha256(content).hexdigest())
+        state, reason = self.end_of(run)
+        assert state == "failed"
+        assert re.search(said, reason)
+
+    def test_a_parent_without_weights_ends_the_run_with_one_sentence(self, tiny: Tuning):
+        run = self.ask()
+        run.parent.artifacts.all().delete()
+        with pytest.raises(CommandError, match=r"^base-1 has no weights for training\. Run"):
+            call_command("train_run", run.pk)
 
     def test_a_run_that_breaks_keeps_its_reason(
         self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch

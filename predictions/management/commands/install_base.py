@@ -5,20 +5,25 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from predictions.errors import Declined
-from predictions.registry import install_base
+from predictions.models import ModelVersion
+from predictions.registry import install_base, remedy, unsoundness
 
 
 class Command(BaseCommand):
     help = (
-        "Register the shipped model version; it goes live where nothing else is yet. Exit code 1 "
-        "when its weights are not what they were."
+        "Register the shipped model version, or repair it from the shipped files where its rows "
+        "are unsound; it goes live where nothing else is yet. Exit code 1 when the shipped files "
+        "are not what they were."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            version = install_base()
+            version = install_base(tell=self.stdout.write)
         except FileNotFoundError as missing:
             raise CommandError(f"{missing.filename} is missing: get it back with git.") from missing
         except Declined as declined:
             raise CommandError(str(declined)) from declined
         self.stdout.write(f"{version} is {version.get_state_display().lower()}.")
+        live = ModelVersion.objects.live().get()
+        if live != version and (fault := unsoundness(live)):
+            self.stdout.write(f"{live} is live and unsound: {fault} {remedy(live)}")

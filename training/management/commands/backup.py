@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from predictions.errors import Declined
-from training import archive, backup
+from training import backup
 
 
 class Command(BaseCommand):
@@ -34,10 +34,18 @@ class Command(BaseCommand):
                 made = backup.make(file, progress=show)
             except Declined as declined:
                 raise CommandError(str(declined)) from declined
+        told = backup.told(made)
         if options["json"]:
-            self.stdout.write(json.dumps(archive.summary(made)))
+            self.stdout.write(json.dumps(told))
             return
         rows = sum(made.manifest.rows.values())
         size = made.path.stat().st_size / 1e6
         self.stdout.write(self.style.SUCCESS(f"{made.path}: {rows:,} rows, {size:,.1f} MB."))
         self.stdout.write(f"SHA-256 {made.sha256}")
+        for weights in told["weights_altered"]:
+            self.stderr.write(
+                self.style.WARNING(
+                    f"The weights {weights} are not those that were registered, here and in this "
+                    "backup. Keep the older backups; `manage.py doctor` says what to do."
+                )
+            )
