@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 from django.conf import settings
 from django.db.models.expressions import Combinable
@@ -37,6 +36,7 @@ FIGURES: dict[str, Maker] = {
     "learning-curve": learning.curve,
     "clusters": clusters.in_two_dimensions,
 }
+APPS = ("predictions", "labeling", "training", "dashboard")
 # What a figure rests on beside the cube and the ledger, as SQL; it changes when the figure may.
 AS_OF: dict[str, Callable[[], Combinable]] = {
     "replay": replay.as_of,
@@ -68,8 +68,9 @@ def etag(name: str, filters: Filters, form: str, counted: str) -> str:
 
 @cache
 def edition() -> str:
-    """Of the program: another release may say the same counts in other words."""
+    """Of the program, all of it: intervals and words come from every app."""
     digest = hashlib.sha256(settings.TIME_ZONE.encode())
-    for file in sorted(Path(__file__).resolve().parent.parent.rglob("*.py")):
-        digest.update(file.read_bytes())
+    for app in APPS:
+        for file in sorted((settings.BASE_DIR / app).rglob("*.py")):
+            digest.update(file.read_bytes())
     return digest.hexdigest()[:16]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 
 from dashboard.counting import catch_up
-from dashboard.figures import FIGURES
+from dashboard.figures import FIGURES, edition
 from dashboard.models import Mark
 from predictions.models import ModelVersion
 from predictions.tokens import make_token
+from tests.architecture.repository import ROOT
 from tests.dashboard.test_figures import audits
 from tests.factories import make_cy
 
@@ -50,6 +52,26 @@ def test_unchanged_it_is_not_sent_again(client: Client, counted: None):
     assert client.get(API + "accuracy-by-month/?digit=3", headers=known).status_code == 200
     Mark.objects.update(event=10_000)
     assert client.get(API + "accuracy-by-month/", headers=known).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["training/engine/evaluate.py", "training/comparison.py", "labeling/models.py",
+     "predictions/slices.py", "dashboard/figures/accuracy.py"],
+)  # fmt: skip
+def test_a_release_that_says_it_otherwise_sends_it_again(
+    client: Client, counted: None, monkeypatch: pytest.MonkeyPatch, file: str
+):
+    """The code of its intervals and words lies in every app."""
+    read, address = Path.read_bytes, API + "accuracy-by-month/"
+    known = {"If-None-Match": client.get(address)["ETag"]}
+    edition.cache_clear()
+    assert client.get(address, headers=known).status_code == 304  # the same program again
+    edition.cache_clear()
+    other = str(ROOT / file)
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + b"#" * (str(path) == other))
+    assert client.get(address, headers=known).status_code == 200
+    edition.cache_clear()
 
 
 @pytest.mark.parametrize(
