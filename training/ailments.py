@@ -20,7 +20,7 @@ from predictions.models import WorkerBeat
 from training.mnist import missing
 from training.models import Backup, Run
 from training.retrain import LEAST_LABELS
-from training.schedules import SCHEDULES
+from training.schedules import schedules
 
 WEDGED = timedelta(minutes=15)  # a job that could be taken and is not
 SILENT = timedelta(minutes=3)  # three looks of whoever should have found it
@@ -74,9 +74,9 @@ def jobs() -> Iterator[Finding]:
 
 
 @examines()
-def schedules() -> Iterator[Finding]:
+def due_times() -> Iterator[Finding]:
     there = {schedule.name: schedule for schedule in Schedule.objects.all()}
-    for wanted in SCHEDULES:
+    for wanted in schedules():
         name = str(wanted["name"])
         schedule = there.get(name)
         if schedule is None:

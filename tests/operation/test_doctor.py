@@ -42,7 +42,7 @@ from tests.factories import make_live, make_prediction, make_version
 from tests.operation.installation import ROOT, Installation, plain_environment, until
 from training.models import Backup, Run, Snapshot
 from training.promotion import promote
-from training.schedules import make_schedules
+from training.schedules import make_schedules, schedules
 
 pytestmark = pytest.mark.django_db
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -389,6 +389,15 @@ def test_a_planted_fault_is_named_with_why_and_what_to_do(
     assert found[code].what.endswith((".", "?")) or found[code].what
     assert len(found[code].why) > 10
     assert len(found[code].todo) > 10
+
+
+@pytest.mark.parametrize("name", [schedule["name"] for schedule in schedules()])
+def test_every_schedule_of_every_app_is_missed(patient: Patient, name: str) -> None:
+    Schedule.objects.filter(name=name).update(repeats=0)
+    assert [found.what.split("”")[0] for found in doctor.examine()] == [f"The schedule “{name}"]
+    Schedule.objects.filter(name=name).delete()
+    (found,) = doctor.examine()
+    assert (found.code, name in found.what) == ("schedule_missing", True)
 
 
 def weights_found() -> list[doctor.Finding]:
