@@ -20,7 +20,6 @@ from predictions.endpoints import Endpoint, Input, Query
 from predictions.models import Artifact, ModelVersion
 from predictions.paging import PAGE, PAGE_MOST, cut
 from training import promotion
-from training.errors import Overtaken
 from training.models import GateReport, Promotion
 
 WHY_MOST = 2_000  # characters
@@ -214,7 +213,7 @@ class PromoteView(VersionView):
             version_or_404(name),
             by=self.person,
             why=said.validated_data["why"],
-            over=seen_as_live(said),
+            over=promotion.seen_as_live(said.validated_data.get("over", "")),
         )
         return Response(promotion_body(done))
 
@@ -232,7 +231,9 @@ class RollbackView(VersionView):
         said = RollbackInput(data=request.data)
         said.is_valid(raise_exception=True)
         done = promotion.rollback(
-            by=self.person, why=said.validated_data["why"], over=seen_as_live(said)
+            by=self.person,
+            why=said.validated_data["why"],
+            over=promotion.seen_as_live(said.validated_data.get("over", "")),
         )
         return Response(promotion_body(done))
 
@@ -275,16 +276,6 @@ def version_or_404(name: str) -> ModelVersion:
     if "\0" in name:  # PostgreSQL cannot even be asked for it
         raise Http404
     return get_object_or_404(ModelVersion.objects.defer("card", "canary"), name=name)
-
-
-def seen_as_live(said: serializers.Serializer[Any]) -> ModelVersion | None:
-    name = said.validated_data.get("over")
-    if name is None:
-        return None
-    seen = ModelVersion.objects.filter(name=name).defer("card", "canary").first()
-    if seen is None:
-        raise Overtaken(f"No version is named {name}, so it cannot be the live one.")
-    return seen
 
 
 def with_reports(*, figures: bool) -> Any:

@@ -286,7 +286,7 @@ def promote(request: HttpRequest, name: str) -> HttpResponse:
             found,
             by=person(request),
             why=form.cleaned_data["why"],
-            over=seen_as_live(form),
+            over=promotion.seen_as_live(form.cleaned_data["over"]),
         )
     except Declined as declined:
         messages.warning(request, str(declined))
@@ -305,14 +305,10 @@ def roll_back(request: HttpRequest) -> HttpResponse:
         return redirect("training:versions")
     why = form.cleaned_data["why"] or "Rolled back by hand, without a reason."
     try:
-        done = promotion.rollback(by=person(request), why=why, over=seen_as_live(form))
+        over = promotion.seen_as_live(form.cleaned_data["over"])
+        done = promotion.rollback(by=person(request), why=why, over=over)
     except Declined as declined:
         messages.warning(request, str(declined))
     else:
         messages.success(request, f"{done.after} is live again; {done.before} was taken back.")
     return redirect("training:versions")
-
-
-def seen_as_live(form: ReasonForm) -> ModelVersion | None:
-    """The version the person saw as live; if another is by now, nothing may happen."""
-    return ModelVersion.objects.filter(name=form.cleaned_data["over"]).first()

@@ -84,6 +84,16 @@ def promote_if_earned(report: GateReport) -> Promotion | None:
         return None
 
 
+def seen_as_live(name: str) -> ModelVersion | None:
+    """The version somebody saw as live, for `over`; None where they do not say."""
+    if not name:
+        return None
+    seen = ModelVersion.objects.filter(name=name).defer("card", "canary").first()
+    if seen is None:
+        raise Overtaken(f"No version is named {name}, so it cannot be the live one.")
+    return seen
+
+
 def check_still_live(seen: ModelVersion | None, live: ModelVersion | None) -> None:
     if seen is not None and (live is None or live.pk != seen.pk):
         raise Overtaken(f"{seen} is no longer live; {live or 'nothing'} is.")

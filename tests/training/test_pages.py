@@ -293,6 +293,17 @@ def test_a_page_that_is_out_of_date_promotes_nothing(
     assert not made.is_live
 
 
+@pytest.mark.parametrize("path", ["/versions/toy-2/promote/", "/training/roll-back/"])
+def test_a_page_that_saw_a_version_nobody_knows_changes_nothing(
+    trainer: Client, live_version: ModelVersion, path: str
+) -> None:
+    make_version("toy-2")
+    promotion.promote(make_version("toy-3"), by=None, why="It came first.")
+    assert "No version is named gone" in press(trainer, path, over="gone", why="Better.")
+    assert ModelVersion.objects.live().get().name == "toy-3"
+    assert "is live" in press(trainer, path, over="toy-3", why="Better.")
+
+
 def test_one_press_takes_the_live_version_back(trainer: Client, live_version: ModelVersion) -> None:
     made = make_version("toy-2")
     promotion.promote(made, by=None, why="To see.")
