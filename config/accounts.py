@@ -2,18 +2,61 @@
 
 from __future__ import annotations
 
-from django.contrib.auth import REDIRECT_FIELD_NAME, views
+from typing import Any
+
+from django.contrib.auth import REDIRECT_FIELD_NAME, forms, views
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import path, reverse
 from django.views.generic import RedirectView
 
+from predictions import resets
 from predictions.forms import NewPasswordForm, PasswordChangeForm
+from predictions.limits import Allowance, UsedUp, network_of
+from predictions.refusals import problem, refusal
 from training.system_page import system
 
 public = login_not_required
+
+LOGINS = Allowance("failed login", 20, 15, "20 attempts to log in failed from where you are")
+RESETS = Allowance("reset", 10, 60, "10 links were asked for from where you are")
+
+
+class LoginView(views.LoginView):
+    """One place may fail a few times, under whatever names, before a password is looked at."""
+
+    redirect_authenticated_user = True
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            LOGINS.take(network_of(request))
+        except UsedUp as used_up:
+            return refusal(request, used_up)
+        return super().post(request, *args, **kwargs)
+
+    def form_valid(self, form: forms.AuthenticationForm) -> HttpResponse:
+        LOGINS.give_back(network_of(self.request))
+        return super().form_valid(form)
+
+
+class PasswordResetView(views.PasswordResetView):
+    """Takes a wish for a link; who it is for is looked up where nobody waits."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not resets.is_possible():
+            message = "No mail is set up here. Ask an admin for a new password."
+            return problem(request, "no_mail", message, status=404, title="No links by mail")
+        return super().dispatch(request, *args, **kwargs)
+
+    def form_valid(self, form: forms.PasswordResetForm) -> HttpResponse:
+        try:
+            RESETS.take(network_of(self.request))
+        except UsedUp as used_up:
+            return refusal(self.request, used_up)
+        resets.ask(form.cleaned_data["email"], site=resets.site_of(self.request))
+        return HttpResponseRedirect(self.get_success_url())
 
 
 @public
@@ -25,7 +68,7 @@ def admin_login(request: HttpRequest) -> HttpResponseRedirect:
 
 
 urlpatterns = [
-    path("login/", views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("login/", LoginView.as_view(), name="login"),
     path("logout/", views.LogoutView.as_view(), name="logout"),
     path(
         "password/",
@@ -33,7 +76,7 @@ urlpatterns = [
         name="password_change",
     ),
     path("password/done/", views.PasswordChangeDoneView.as_view(), name="password_change_done"),
-    path("reset/", public(views.PasswordResetView.as_view()), name="password_reset"),
+    path("reset/", public(PasswordResetView.as_view()), name="password_reset"),
     path("reset/sent/", public(views.PasswordResetDoneView.as_view()), name="password_reset_done"),
     path(
         "reset/<uidb64>/<token>/",

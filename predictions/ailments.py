@@ -21,7 +21,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.models import Q
 from django.utils import timezone
 
-from predictions import sightings
+from predictions import resets, sightings
 from predictions.doctor import Finding, Needs, attention, broken, examines
 from predictions.models import ModelVersion, ServingFault, Sighting, WorkerBeat
 from predictions.network import UnsoundWeights, WeightsAltered, WeightsMissing
@@ -153,11 +153,11 @@ def trusted_origins() -> Iterator[Finding]:
 
 @examines(needs=Needs.NOTHING)
 def mail() -> Iterator[Finding]:
-    if settings.PUBLIC and settings.EMAIL_BACKEND.endswith("console.EmailBackend"):
+    if not resets.is_possible():
         yield attention(
             "mail_printed",
             "EMAIL_URL is not set: mail is printed.",
-            why="Nobody can reset a password, and the links to do so stand in the log.",
+            why="Nobody can reset a password, and trainers are told nothing.",
             todo="Set EMAIL_URL, for instance smtp://user:password@mail.example.org:587.",
         )
 

@@ -7,6 +7,7 @@ class Declined(Exception):
     """Understood and refused; the text is fit for a person, the code for a program."""
 
     code = "declined"
+    retry_after: int | None = None  # seconds, where the same may go through a little later
 
 
 class ImageRefused(Declined):

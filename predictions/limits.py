@@ -2,34 +2,67 @@
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import F
 from django.http import HttpRequest, HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from predictions.errors import Declined
 from predictions.models import RequestCount
 from predictions.refusals import problem
 
 BODY_LIMIT = 3_000_000  # bytes; an image of 2 MB as a data URL, and its envelope
 BATCH_BODY_LIMIT = 48_000_000  # bytes
 SECONDS = 60
+COUNTS_KEPT_FOR = 120  # minutes; no limit looks back further
+
+
+UNKNOWN = "0.0.0.0"  # noqa: S104  (for what is no address: all such callers are one)
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def address_of(request: Any) -> str:
     """The caller's address; of forwarded ones only those our own proxies added are believed."""
-    return BaseThrottle().get_ident(request)
+    return str(read_address(BaseThrottle().get_ident(request) or ""))
+
+
+def network_of(request: Any) -> str:
+    """Whom limits and locks take for one caller: an IPv4 address, or a /64 of IPv6.
+
+    A /64 is the least that one customer gets, and within it anybody has as many as they like.
+    """
+    address = ipaddress.ip_address(address_of(request))
+    if address.version == 4:
+        return str(address)
+    return str(ipaddress.IPv6Network((address, 64), strict=False).network_address)
+
+
+def read_address(told: str) -> Address:
+    """One address for all its spellings, as proxies write it: with a port, a zone, brackets."""
+    if told.startswith("["):
+        told = told[1:].partition("]")[0]
+    elif told.count(":") == 1:
+        told = told.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(told.partition("%")[0])
+    except ValueError:
+        return ipaddress.ip_address(UNKNOWN)
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def caller_of(request: HttpRequest | Request) -> str:
     if request.user.is_authenticated:
         return f"user {request.user.pk}"
-    return f"address {address_of(request)}"[:80]
+    return f"address {network_of(request)}"
 
 
 class BodyLimitMiddleware:
@@ -136,6 +169,50 @@ def take_atomically(caller: str, minute: int, block: int, allowed: int) -> bool:
 
 
 quota = Quota()
+
+
+class UsedUp(Declined):
+    """The caller has had what is allowed in this span of time."""
+
+    code = "too_many_requests"
+
+    def __init__(self, what: str, *, minutes: int, wait_seconds: float) -> None:
+        self.retry_after = int(wait_seconds) + 1
+        left = -(-self.retry_after // SECONDS)
+        super().__init__(f"{what} in {minutes} minutes. Try again in {left} min.")
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """So much for each caller in a span of the clock, counted exactly over all processes."""
+
+    name: str
+    most: int
+    minutes: int
+    told: str  # what the caller had
+
+    def take(self, caller: str) -> None:
+        now = time.time()
+        if not take_atomically(self.key(caller), self.span(now), 1, self.most):
+            ends_at = (self.span(now) + self.minutes) * SECONDS
+            raise UsedUp(self.told, minutes=self.minutes, wait_seconds=ends_at - now)
+
+    def give_back(self, caller: str) -> None:
+        taken = RequestCount.objects.filter(caller=self.key(caller), taken__gt=0)
+        taken.filter(minute=self.span(time.time())).update(taken=F("taken") - 1)
+
+    def key(self, caller: str) -> str:
+        return f"{self.name} {caller}"
+
+    def span(self, now: float) -> int:
+        """The minute this span of the clock began in."""
+        return int(now // SECONDS) // self.minutes * self.minutes
+
+
+def forget_old_counts() -> int:
+    """Counts no limit asks for any more; how many."""
+    old = RequestCount.objects.filter(minute__lt=int(time.time() // SECONDS) - COUNTS_KEPT_FOR)
+    return old.delete()[0]
 
 
 class CallerThrottle(BaseThrottle):

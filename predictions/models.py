@@ -291,6 +291,22 @@ class RequestCount(models.Model):
         return f"{self.caller}: {self.taken}"
 
 
+class PasswordReset(models.Model):
+    """Somebody asked for a new password; the row goes once the mail is sent or nobody is found."""
+
+    mailbox = models.EmailField(help_text="As it was typed: there may be no such account.")
+    site = models.CharField(max_length=300, help_text="Where the link leads.")
+    asked_at = models.DateTimeField(default=timezone.now)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"asked at {self.asked_at:%H:%M}"
+
+
 class Sighting(models.Model):
     """Requests came otherwise than the settings say; seen by a host."""
 

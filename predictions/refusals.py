@@ -17,6 +17,8 @@ from predictions.errors import Declined, ImageRefused, NoInk
 
 STATUS_OF = {
     "no_model": 503,
+    "busy": 503,
+    "too_many_requests": 429,
     "image_too_large": 413,
     "image_format": 415,
     "bad_file": 422,
@@ -51,10 +53,15 @@ def status_of(declined: Declined) -> int:
     return 422 if isinstance(declined, ImageRefused | NoInk) else 409
 
 
+def retry_after(declined: Declined) -> dict[str, str]:
+    return {} if declined.retry_after is None else {"Retry-After": str(declined.retry_after)}
+
+
 def as_response(exception: Exception, context: dict[str, Any]) -> Response | None:
     """What an endpoint answers to an exception; None means it is a bug and travels up."""
     if isinstance(exception, Declined):
-        return Response(error_body(exception.code, str(exception)), status=status_of(exception))
+        body = error_body(exception.code, str(exception))
+        return Response(body, status=status_of(exception), headers=retry_after(exception))
     if isinstance(exception, TooManyFilesSent | MultiPartParserError):
         return Response(error_body("bad_request", str(exception)), status=400)
     if isinstance(exception, RequestDataTooBig):
@@ -120,6 +127,14 @@ def problem(
         return JsonResponse(error_body(code, message), status=status)
     context = {"status": status, "title": title or message, "message": message}
     return render(request, "problem.html", context, status=status)
+
+
+def refusal(request: HttpRequest, declined: Declined) -> HttpResponse:
+    """What a page answers to what is declined."""
+    response = problem(request, declined.code, str(declined), status=status_of(declined))
+    for name, value in retry_after(declined).items():
+        response[name] = value
+    return response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:

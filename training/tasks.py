@@ -74,7 +74,9 @@ def deliver() -> dict[str, int]:
 def every_minute() -> dict[str, Any]:
     """Look after the queue and the runs; start one when enough was labeled."""
     from labeling.intake import take_in
+    from predictions import resets
     from predictions.idempotency import forget_old_answers
+    from predictions.limits import forget_old_counts
     from training import outbox
     from training.retrain import reap
     from training.wishes import tell_labeling
@@ -83,7 +85,8 @@ def every_minute() -> dict[str, Any]:
         "serving": watch_serving(),  # first: what goes wrong below must not keep a bad one live
         "taken_in": take_in(),
         "reaped": reap(),
-        "forgotten": forget_old_answers(),
+        "forgotten": forget_old_answers() + forget_old_counts(),
+        "resets_due": resets.ring_if_due(),
         "wanted": tell_labeling(),
         "threshold": by_threshold(),
         "told": outbox.tell_undone_batches(),

@@ -10,7 +10,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
-from predictions import recognizer
+from predictions import recognizer, resets
 from predictions.models import Feedback, ModelVersion, Prediction
 from predictions.refusals import server_error
 from predictions.templatetags.readings import percent
@@ -292,6 +292,7 @@ def test_a_forgotten_password_is_set_by_a_link_that_works_once(
 ) -> None:
     ada = make_ada()
     assert client.post(reverse("password_reset"), {"email": ada.email}).status_code == 302
+    assert resets.send_due()["sent"] == 1
     (mail,) = mailoutbox
     assert mail.subject == "Set a new password for Inkloop"
     link = next(line for line in mail.body.splitlines() if line.startswith("http"))
@@ -310,6 +311,7 @@ def test_a_reset_for_an_unknown_address_tells_nothing(
 ) -> None:
     response = client.post(reverse("password_reset"), {"email": "eve@example.org"}, follow=True)
     assert "If an account has that address" in response.content.decode()
+    assert resets.send_due()["sent"] == 1
     assert mailoutbox == []
 
 
