@@ -290,8 +290,19 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Inkloop",
     "DESCRIPTION": "Handwritten digits, read by a network that learns from the people it serves.",
-    "VERSION": "1",
+    "VERSION": None,  # the API's own, which is in its addresses
+    "LICENSE": {"name": "MIT", "identifier": "MIT"},
     "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "TAGS": [
+        {"name": "predictions", "description": "Drawings in, predictions out."},
+        {"name": "labels", "description": "The queue, labels as they stand, files of them."},
+        {"name": "runs", "description": "Fine-tuning: ask for it, follow it, stop it."},
+        {"name": "versions", "description": "Model versions, and which of them answers."},
+        {"name": "promotions", "description": "Which version answered when, and why."},
+        {"name": "figures", "description": "What the dashboard shows."},
+        {"name": "label-studio", "description": "A machine learning backend for Label Studio."},
+    ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -300,13 +311,22 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["predictions.schema.one_spelling"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "predictions.schema.put_plainly",
         "predictions.examples.add_examples",
     ],
     "ENUM_NAME_OVERRIDES": {
         "BatchKind": "labeling.models.Batch.Kind",
+        "ColumnKind": "dashboard.figures_api.COLUMN_KINDS",
+        "HealthStatus": ["UP"],
         "LabelEventKind": "labeling.models.LabelEvent.Kind",
+        "LabelState": "labeling.models.Label.State",
+        "LabelStudioOutcome": "labeling.label_studio.OUTCOMES",
         "PromotionKind": "training.models.Promotion.Kind",
+        "QueuedStatus": ["queued"],
         "RunState": "training.models.Run.State",
+        "RunTrigger": "training.models.Run.Trigger",
+        "Stream": "labeling.models.Stream",
+        "Verdict": "training.models.GateReport.Verdict",
         "VersionState": "predictions.models.ModelVersion.State",
     },
 }

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from django.http import Http404, HttpResponseBase
 from django.urls import reverse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,7 +26,9 @@ from dashboard.filters import (
 from predictions.access import Everybody
 from predictions.api import ErrorOutput
 from predictions.endpoints import Endpoint, Query
+from predictions.schema import IF_NONE_MATCH
 
+COLUMN_KINDS = get_args(Kind)
 A_MONTH = f"^{MONTH.pattern}$"
 
 
@@ -56,7 +58,12 @@ class FigureNamesOutput(serializers.Serializer[Any]):
 class ColumnOutput(serializers.Serializer[Any]):
     key = serializers.CharField()
     title = serializers.CharField()
-    kind = serializers.ChoiceField(choices=get_args(Kind))
+    kind = serializers.ChoiceField(choices=COLUMN_KINDS)
+
+
+@extend_schema_field({"type": ["string", "number", "boolean"]})
+class CellField(serializers.JSONField):
+    pass
 
 
 class FigureOutput(serializers.Serializer[Any]):
@@ -66,7 +73,7 @@ class FigureOutput(serializers.Serializer[Any]):
     sampled_from = serializers.CharField(help_text="What its numbers are of.")
     columns = ColumnOutput(many=True)
     rows = serializers.ListField(
-        child=serializers.ListField(child=serializers.JSONField(allow_null=True)),
+        child=serializers.ListField(child=CellField(allow_null=True)),
         help_text="In the columns' order; null is a gap, not zero.",
     )
     warning = serializers.CharField(help_text="Why it is biased, or empty.")
@@ -105,7 +112,9 @@ class FigureView(Endpoint):
     queries = {"GET": FigureQuery}
 
     @extend_schema(
-        operation_id="figures_read", responses={200: FigureOutput, "default": ErrorOutput}
+        operation_id="figures_read",
+        parameters=[IF_NONE_MATCH],
+        responses={200: FigureOutput, 304: None, "default": ErrorOutput},
     )
     def get(self, request: Request, name: str) -> HttpResponseBase:
         """One figure. Send the ETag back as If-None-Match: 304 says that nothing has changed."""

@@ -18,7 +18,7 @@ from labeling.decisions import Decided, Verdict
 from labeling.intake import watch
 from labeling.models import Label, LabelEvent, Stream
 from labeling.trust import is_trusted, label_if_trusted, labels_to_learn_from
-from predictions.api import FEEDBACK_SCHEMA, ErrorOutput, FeedbackOutput, FeedbackView
+from predictions.api import FEEDBACK, ErrorOutput, FeedbackOutput, FeedbackView
 from predictions.endpoints import Endpoint, Input
 from predictions.models import Feedback, Prediction
 from predictions.visitors import Owner
@@ -52,10 +52,13 @@ class ItemOutput(serializers.Serializer[Any]):
     token = serializers.UUIDField(help_text="The hold; spent by the answer.")
     glyph = serializers.CharField(help_text="The glyph as a data URL: on screen without a request.")
     drawing_url = serializers.CharField()
-    stream = serializers.ChoiceField(choices=Stream.values)
+    stream = serializers.ChoiceField(choices=Stream.choices)
     why = serializers.CharField()
     guess = serializers.IntegerField(
-        allow_null=True, help_text="Hidden until answered, unless guesses are shown."
+        allow_null=True,
+        min_value=0,
+        max_value=9,
+        help_text="Hidden until answered, unless guesses are shown.",
     )
 
 
@@ -105,10 +108,15 @@ class LabelInput(VerdictInput):
 class DecidedOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     event = serializers.IntegerField()
-    digit = serializers.IntegerField(allow_null=True)
-    state = serializers.CharField()
+    digit = serializers.IntegerField(allow_null=True, min_value=0, max_value=9)
+    state = serializers.CharField(
+        help_text="Of the label: settled, awaiting or disputed; empty where none stands."
+    )
     guess = serializers.IntegerField(
-        allow_null=True, help_text="What the model had said; null for a blind item."
+        allow_null=True,
+        min_value=0,
+        max_value=9,
+        help_text="What the model had said; null for a blind item.",
     )
 
 
@@ -337,7 +345,7 @@ class TrustedFeedbackView(FeedbackView):
 
     @extend_schema(
         operation_id="predictions_feedback",
-        request={"application/json": FEEDBACK_SCHEMA},
+        request=FEEDBACK,
         responses={200: TrustedFeedbackOutput, "default": ErrorOutput},
     )
     def post(self, request: Request, public_id: UUID) -> Response:

@@ -19,6 +19,11 @@ from predictions.api import ErrorOutput
 from predictions.endpoints import Endpoint, Query
 from predictions.models import Prediction
 
+KINDS_OF_FILE = """\
+- `text/csv`, `application/x-ndjson`: a line for each label;
+- `application/json`: Label Studio's tasks;
+- `application/zip`: npz, MNIST's IDX files, or images in folders by digit."""
+
 
 class MayViewLabels(BasePermission):
     message = "Reading labels needs a role that may see them."
@@ -46,7 +51,7 @@ class ExportQuery(Query):
     after = serializers.UUIDField(
         required=False, help_text="Go on after this id: the last one a broken download has."
     )
-    state = serializers.ChoiceField(choices=Label.State.values, required=False)
+    state = serializers.ChoiceField(choices=Label.State.choices, required=False)
     digit = serializers.IntegerField(required=False, min_value=0, max_value=9)
     is_audit = serializers.BooleanField(required=False)
     wrong = serializers.BooleanField(
@@ -77,12 +82,10 @@ class ExportView(Endpoint):
     @extend_schema(
         operation_id="labels_export",
         responses={
-            (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR, "A header and a line a label."),
-            (200, "application/x-ndjson"): OpenApiResponse(OpenApiTypes.STR, "An object a line."),
-            (200, "application/json"): OpenApiResponse(OpenApiTypes.STR, "Label Studio's tasks."),
-            (200, "application/zip"): OpenApiResponse(
-                OpenApiTypes.BINARY, "npz, MNIST's IDX files, or images in folders by digit."
-            ),
+            (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR, KINDS_OF_FILE),
+            (200, "application/x-ndjson"): OpenApiTypes.STR,
+            (200, "application/json"): serializers.ListSerializer(child=serializers.DictField()),
+            (200, "application/zip"): OpenApiTypes.BINARY,
             "default": ErrorOutput,
         },
     )

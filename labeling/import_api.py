@@ -26,7 +26,7 @@ class ImportInput(serializers.Serializer[Any]):
 
 
 class ImportOutput(serializers.Serializer[Any]):
-    class Refusal(serializers.Serializer[Any]):
+    class RefusedImage(serializers.Serializer[Any]):
         name = serializers.CharField(help_text="Its file, or its place in one.")
         why = serializers.CharField()
 
@@ -37,7 +37,7 @@ class ImportOutput(serializers.Serializer[Any]):
     labeled = serializers.IntegerField(help_text="Labels that stand by it.")
     already = serializers.IntegerField(help_text="Images that were here as they are said to be.")
     refused = serializers.IntegerField()
-    refusals = Refusal(many=True)
+    refusals = RefusedImage(many=True)
 
 
 class ImportView(LabelView):

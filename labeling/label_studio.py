@@ -34,7 +34,7 @@ from predictions.models import Prediction
 logger = logging.getLogger(__name__)
 BY_A_PERSON = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED")
 MAY_VOUCH = "labeling.correct_in_bulk"
-LABELED, ALREADY_SO, PASSED_OVER = "labeled", "already_so", "passed_over"
+OUTCOMES = LABELED, ALREADY_SO, PASSED_OVER = "labeled", "already_so", "passed_over"
 
 
 class PassedOver(Exception):
@@ -127,7 +127,7 @@ class EventInput(Input):
 
 
 class EventOutput(serializers.Serializer[Any]):
-    status = serializers.ChoiceField(choices=[LABELED, ALREADY_SO, PASSED_OVER])
+    status = serializers.ChoiceField(choices=OUTCOMES)
     reason = serializers.CharField(help_text="Why it was passed over, or empty.")
 
 

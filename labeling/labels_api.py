@@ -22,6 +22,7 @@ from predictions.errors import Declined
 from predictions.models import Prediction
 from predictions.paging import PAGE, PAGE_MOST
 from predictions.refusals import error_body
+from predictions.schema import either
 
 MANY_MOST = 100
 SUSPICIOUS_MOST = 100
@@ -46,7 +47,7 @@ class LabelsQuery(Query):
     ordering = serializers.ChoiceField(
         choices=[NEWEST, OLDEST], default=NEWEST, help_text="Newest drawings first unless told."
     )
-    state = serializers.ChoiceField(choices=Label.State.values, required=False)
+    state = serializers.ChoiceField(choices=Label.State.choices, required=False)
     digit = serializers.IntegerField(required=False, min_value=0, max_value=9)
     is_unreadable = serializers.BooleanField(required=False)
     is_audit = serializers.BooleanField(required=False)
@@ -60,9 +61,11 @@ class LabelsQuery(Query):
 
 class LabelOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
-    digit = serializers.IntegerField(allow_null=True, help_text="Null for unreadable.")
+    digit = serializers.IntegerField(
+        allow_null=True, min_value=0, max_value=9, help_text="Null for unreadable."
+    )
     is_unreadable = serializers.BooleanField()
-    state = serializers.ChoiceField(choices=Label.State.values)
+    state = serializers.ChoiceField(choices=Label.State.choices)
     opinions = serializers.IntegerField()
     predicted = serializers.IntegerField(min_value=0, max_value=9)
     confidence = serializers.FloatField(min_value=0, max_value=1)
@@ -116,17 +119,9 @@ class ManyInput(Input):
 
 
 class ManyOutput(serializers.Serializer[Any]):
-    class Each(DecidedOutput):
-        """A decision, or an error in its place."""
-
-        id = serializers.UUIDField(required=False)
-        event = serializers.IntegerField(required=False)
-        digit = serializers.IntegerField(required=False, allow_null=True)
-        state = serializers.CharField(required=False)
-        guess = serializers.IntegerField(required=False, allow_null=True)
-        error = serializers.DictField(required=False)
-
-    results = Each(many=True, help_text="In the order sent.")
+    results = either(
+        "ManyResult", DecidedOutput, ErrorOutput, many=True, help_text="In the order sent."
+    )
 
 
 class ManyView(LabelView):
@@ -165,14 +160,14 @@ class MayLabelOrLook(BasePermission):
 
 
 class QueueOutput(serializers.Serializer[Any]):
-    class Streams(serializers.Serializer[Any]):
+    class OpenItems(serializers.Serializer[Any]):
         audit = serializers.IntegerField()
         feedback = serializers.IntegerField()
         unsure = serializers.IntegerField()
         review = serializers.IntegerField()
         second = serializers.IntegerField()
 
-    open = Streams(help_text="Items that wait, by why they are shown.")
+    open = OpenItems(help_text="Items that wait, by why they are shown.")
     left = serializers.IntegerField(help_text="All of them together.")
     held = serializers.IntegerField(help_text="Those of them somebody has on screen.")
     disputed = serializers.IntegerField()

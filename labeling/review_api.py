@@ -19,7 +19,7 @@ from labeling.api import LabelView, MayReview
 from labeling.labels_api import MayLabelOrLook
 from labeling.models import Batch, LabelEvent
 from predictions.api import ErrorOutput
-from predictions.paging import PAGE, PageQuery, cut
+from predictions.paging import PageQuery, cut
 
 
 class SaidOutput(serializers.Serializer[Any]):
@@ -27,7 +27,9 @@ class SaidOutput(serializers.Serializer[Any]):
 
     by = serializers.CharField(help_text='A name, or "a visitor".')
     kind = serializers.ChoiceField(choices=LabelEvent.Kind.choices)
-    digit = serializers.IntegerField(allow_null=True, help_text="Null for unreadable.")
+    digit = serializers.IntegerField(
+        allow_null=True, min_value=0, max_value=9, help_text="Null for unreadable."
+    )
     at = serializers.DateTimeField()
     guess_shown = serializers.BooleanField()
 
@@ -153,7 +155,7 @@ class BatchesView(LabelView):
     def get(self, request: Request) -> Response:
         """Batches of labels, newest first: all of them, or your own where you may only label."""
         found = batches_before(self.asked.get("before"), self.person)
-        page = cut(found, attrgetter("pk"), self.asked.get("limit", PAGE))
+        page = cut(found, attrgetter("pk"), self.asked["limit"])
         return self.listed([batch_body(batch) for batch in page.rows], page.next_query)
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -25,6 +25,7 @@ from predictions.models import Feedback, Prediction
 from predictions.paging import PageQuery, page_of
 from predictions.parsers import StrictJSONParser
 from predictions.refusals import error_body
+from predictions.schema import either
 from predictions.visitors import Owner, make_owner, owner_of
 
 BATCH_MOST = 256
@@ -34,25 +35,36 @@ PAGE_SOURCES = {Prediction.Source.DRAW, Prediction.Source.UPLOAD}
 class ErrorOutput(serializers.Serializer[Any]):
     """The one shape of every refusal."""
 
-    class Error(serializers.Serializer[Any]):
-        code = serializers.CharField()
-        message = serializers.CharField()
-        fields = serializers.DictField(required=False)  # type: ignore[assignment]
+    class ErrorDetail(serializers.Serializer[Any]):
+        code = serializers.CharField(help_text="For programs: it stays the same.")
+        message = serializers.CharField(help_text="For people: it may be worded anew.")
+        fields = serializers.DictField(  # type: ignore[assignment]
+            child=serializers.ListField(child=serializers.CharField()),
+            required=False,
+            help_text="What is wrong with each field, where the code is `invalid`.",
+        )
 
-    error = Error()
+    error = ErrorDetail()
 
 
-class ImageInput(serializers.Serializer[Any]):
-    """An image file as multipart, or a data URL as JSON."""
+class ImageFileInput(serializers.Serializer[Any]):
+    image = serializers.FileField(help_text="A PNG, JPEG or WebP file.")
 
-    image = serializers.CharField(help_text="data:image/png;base64,… or the file itself")
+
+class ImageUrlInput(serializers.Serializer[Any]):
+    image = serializers.CharField(help_text="The file as a data URL: data:image/png;base64,…")
+
+
+IMAGE_INPUTS = {"multipart/form-data": ImageFileInput, "application/json": ImageUrlInput}
 
 
 class PredictionOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     digit = serializers.IntegerField(min_value=0, max_value=9)
     confidence = serializers.FloatField(min_value=0, max_value=1)
-    probabilities = serializers.ListField(child=serializers.FloatField(), min_length=10)
+    probabilities = serializers.ListField(
+        child=serializers.FloatField(min_value=0, max_value=1), min_length=10, max_length=10
+    )
     strangeness = serializers.FloatField(help_text="0 is surely a digit, 1 surely none.")
     model = serializers.CharField(help_text="The model version that read it.")
     glyph_url = serializers.CharField(help_text="The 28×28 image the network saw.")
@@ -76,31 +88,37 @@ class BatchInput(serializers.Serializer[Any]):
 
 
 class BatchOutput(serializers.Serializer[Any]):
-    results = serializers.ListField(
-        child=serializers.DictField(), help_text="A prediction each, or an error in its place."
+    results = either(
+        "BatchResult", PredictionOutput, ErrorOutput, many=True, help_text="In the order sent."
     )
 
 
 class FeedbackOutput(serializers.Serializer[Any]):
-    digit = serializers.IntegerField(allow_null=True)
+    digit = serializers.IntegerField(allow_null=True, min_value=0, max_value=9)
     correct = serializers.BooleanField()
 
 
-# Either of two, which the generator cannot see in a serializer.
-FEEDBACK_SCHEMA = {
-    "type": "object",
-    "oneOf": [{"required": ["correct"]}, {"required": ["digit"]}],
-    "properties": {
-        "correct": {"const": True},
-        "digit": {"type": ["integer", "null"], "minimum": 0, "maximum": 9},
-    },
-    "example": {"digit": 3},
-}
+@extend_schema_field({"type": "boolean", "const": True})
+class TrueField(serializers.BooleanField):
+    pass
+
+
+class ReadRight(serializers.Serializer[Any]):
+    """It was read right."""
+
+    correct = TrueField()
+
+
+class ReadWrong(serializers.Serializer[Any]):
+    """What was drawn: a digit, or null for a drawing that is no digit."""
+
+    digit = serializers.IntegerField(allow_null=True, min_value=0, max_value=9)
+
+
+FEEDBACK = either("FeedbackInput", ReadRight, ReadWrong)
 
 
 class FeedbackInput(Input):
-    """{"correct": true}, {"digit": 3}, or {"digit": null} for a drawing that is no digit."""
-
     correct = serializers.BooleanField(required=False)
     digit = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=9)
 
@@ -181,7 +199,7 @@ class PredictionsView(DrawingView):
 
     @extend_schema(
         operation_id="predictions_create",
-        request={"multipart/form-data": ImageInput, "application/json": ImageInput},
+        request=IMAGE_INPUTS,
         responses={201: PredictionOutput, "default": ErrorOutput},
     )
     def post(self, request: Request) -> Response:
@@ -207,7 +225,7 @@ class PreviewView(DrawingView):
 
     @extend_schema(
         operation_id="predictions_preview",
-        request={"multipart/form-data": ImageInput, "application/json": ImageInput},
+        request=IMAGE_INPUTS,
         responses={200: PreviewOutput, "default": ErrorOutput},
     )
     def post(self, request: Request) -> Response:
@@ -275,7 +293,7 @@ class FeedbackView(Endpoint):
 
     @extend_schema(
         operation_id="predictions_feedback",
-        request={"application/json": FEEDBACK_SCHEMA},
+        request=FEEDBACK,
         responses={200: FeedbackOutput, "default": ErrorOutput},
     )
     def post(self, request: Request, public_id: UUID) -> Response:

@@ -9,8 +9,19 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
+LABEL_CONFIG = (
+    '<View><Image name="image" value="$image"/><Choices name="digit" toName="image">'
+    + "".join(f'<Choice value="{digit}"/>' for digit in range(10))
+    + '<Choice value="unreadable"/></Choices></View>'
+)
 ID = "8f0c2f5e-6d1b-4a39-9f6e-2b7c1d4e5a60"
 TIME = "2026-11-21T12:00:00Z"
+REGION = {
+    "from_name": "digit",
+    "to_name": "image",
+    "type": "choices",
+    "value": {"choices": ["7"]},
+}
 
 
 @cache
@@ -65,8 +76,15 @@ WORDS: dict[str, Any] = {
     "marks": [{"month": "2026-09", "title": "base-2 went live"}],
     "warning": "",
     "as_of": "6000.412.97.2",
-    "label_config": '<View><Image name="img" value="$image"/>…</View>',
+    "url": "https://digits.example.org/api/v1/figures/accuracy-by-month/",
+    "label_config": LABEL_CONFIG,
+    "schema": LABEL_CONFIG,
+    "tasks": [{"id": 1, "data": {"image": f"/glyphs/{ID}.png"}}],
+    "result": [REGION],
     "action": "ANNOTATION_CREATED",
+    "project": {"id": 1, "label_config": LABEL_CONFIG},
+    "task": {"id": 1, "data": {"image": f"/glyphs/{ID}.png"}},
+    "annotation": {"id": 1, "result": [REGION]},
     "model_version": "base-1",
     "model_class": "Inkloop",
     "versions": ["base-1"],
@@ -93,6 +111,8 @@ def example_of(schema: dict[str, Any], schemas: dict[str, Any], name: str = "") 
         }
     kind = schema.get("type")
     kind = kind[0] if isinstance(kind, list) else kind
+    if schema.get("format") == "binary":
+        return "the bytes of a file"
     if name == "image":
         return seven()
     if name in WORDS and fits(WORDS[name], kind):
@@ -118,9 +138,9 @@ KINDS: dict[str, tuple[type, ...]] = {
 
 
 def fits(value: Any, kind: str | None) -> bool:
-    return isinstance(value, bool) == (kind == "boolean") and isinstance(
-        value, KINDS.get(kind or "", ())
-    )
+    if kind is None:
+        return True  # of any kind
+    return isinstance(value, bool) == (kind == "boolean") and isinstance(value, KINDS[kind])
 
 
 def plain_example(schema: dict[str, Any], schemas: dict[str, Any], kind: str | None) -> Any:

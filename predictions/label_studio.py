@@ -191,7 +191,7 @@ def note(outcomes: Mapping[str, int], first: str) -> None:
 
 
 class HealthOutput(serializers.Serializer[Any]):
-    status = serializers.CharField(help_text="UP")
+    status = serializers.ChoiceField(choices=["UP"])
     model_class = serializers.CharField(help_text="Inkloop")
 
 

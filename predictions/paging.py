@@ -24,7 +24,7 @@ class PageQuery(Query):
         required=False, help_text="The id of the last row on the page before."
     )
     limit = serializers.IntegerField(
-        required=False, min_value=1, max_value=PAGE_MOST, help_text=f"{PAGE} unless told."
+        default=PAGE, min_value=1, max_value=PAGE_MOST, help_text=f"{PAGE} unless told."
     )
 
 

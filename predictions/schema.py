@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
@@ -11,7 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import conditional_page, require_safe
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer
+from rest_framework.serializers import Serializer
 
 from predictions.access import Everybody
 
@@ -24,9 +26,41 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="Sent again within a day, the same request is answered as it was, not repeated.",
 )
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="The ETag of an answer you have: 304 says that nothing has changed.",
+)
+# What an answer says by its status, where its endpoint says no more.
+ANSWERS = {
+    "200": "Done.",
+    "201": "Made.",
+    "204": "Done, and nothing to tell.",
+    "304": "Nothing has changed.",
+    "default": "Refused: the code says why to a program, the message to a person.",
+}
+UNSAID = {"", "No response body"}
+# A list of choices that are all called what they are.
+SAME_CHOICES = re.compile(r"\s*^(?:\* `(.*)` - (?i:\1)(?:\n|\Z))+\Z", re.M)
+
+
+def either(name: str, *shapes: type[Serializer[Any]], **kwargs: Any) -> Any:
+    """One of several shapes; for descriptions alone, it reads and writes nothing."""
+    return PolymorphicProxySerializer(name, shapes, resource_type_field_name=None, **kwargs)
 
 
 class Schema(AutoSchema):
+    def get_summary(self) -> str:
+        """The first sentence."""
+        return re.split(r"\.(?:\s|$)", super().get_description(), maxsplit=1)[0]
+
+    def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular has it
+        """What it does, and the scope it takes."""
+        scope = getattr(self.view, "scope", "")
+        enough = f"`{scope}` or `read`" if self.method in SAFE and scope != "read" else f"`{scope}`"
+        return f"{super().get_description()}\n\nA token needs the scope {enough}."
+
     def get_auth(self) -> list[dict[str, Any]]:
         """What is open to everybody needs no credentials, and takes them."""
         found: list[dict[str, Any]] = super().get_auth()
@@ -54,19 +88,47 @@ class TextField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-cal
         return {**described, "type": "string"}  # whoever asks adds that it may be null
 
 
-class JsonField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    """Anything, by its kinds: null is one of them only where it may be."""
-
-    target_class = "rest_framework.fields.JSONField"
-
-    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
-        return {"type": ["object", "array", "string", "number", "boolean"]}
-
-
 def one_spelling(endpoints: list[Any]) -> list[Any]:
     """Of an address that answers with and without a slash at its end, the one that has it."""
     paths = {path for path, *_ in endpoints}
     return [endpoint for endpoint in endpoints if f"{endpoint[0]}/" not in paths]
+
+
+def put_plainly(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Every answer in words and every value once, so that any generator of clients reads it."""
+    schemas = result["components"]["schemas"]
+    for operation in (each for methods in result["paths"].values() for each in methods.values()):
+        for status, answer in operation["responses"].items():
+            if answer["description"] in UNSAID:
+                answer["description"] = ANSWERS[status]
+        body = operation.get("requestBody", {"content": {}})
+        for sent in body["content"].values():
+            if "oneOf" in schemas[sent["schema"]["$ref"].rpartition("/")[2]]:
+                body["required"] = True  # sending nothing is none of the shapes
+    simplify(result)
+    return result
+
+
+def simplify(node: Any) -> None:
+    """Drop alternatives that say nothing new, and choices explained by themselves."""
+    if isinstance(node, list):
+        for each in node:
+            simplify(each)
+    if not isinstance(node, dict):
+        return
+    for each in node.values():
+        simplify(each)
+    match node.get("oneOf"):
+        case [{**text}, {"type": "string", "maxLength": 0}]:  # the pattern lets blanks through
+            del node["oneOf"]
+            node.update(text)
+        case [{**anything}, {"type": "null"}] if not anything:
+            del node["oneOf"]
+    words = node.pop("description", "")
+    if isinstance(words, dict):  # a property of this name
+        node["description"] = words
+    elif said := SAME_CHOICES.sub("", words):
+        node["description"] = said
 
 
 @functools.cache

@@ -65,7 +65,7 @@ class LiveQuery(Query):
 
 
 class ReportOutput(serializers.Serializer[Any]):
-    verdict = serializers.ChoiceField(choices=GateReport.Verdict.values)
+    verdict = serializers.ChoiceField(choices=GateReport.Verdict.choices)
     against = serializers.CharField(help_text="The version that was live then.")
     labels_needed = serializers.IntegerField(
         allow_null=True,

@@ -20,7 +20,7 @@ START_TRAINING = "START_TRAINING"
 
 
 class QueuedOutput(serializers.Serializer[Any]):
-    status = serializers.CharField(help_text="queued")
+    status = serializers.ChoiceField(choices=["queued"])
     run = serializers.UUIDField()
 
 

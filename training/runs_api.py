@@ -20,6 +20,7 @@ from rest_framework.response import Response
 from predictions.api import ErrorOutput
 from predictions.endpoints import Endpoint, Input
 from predictions.paging import PageQuery, page_of
+from predictions.schema import IF_NONE_MATCH
 from training import retrain
 from training.models import GateReport, Run
 
@@ -38,7 +39,7 @@ class MayRun(BasePermission):
 
 
 class RunVerdictOutput(serializers.Serializer[Any]):
-    verdict = serializers.ChoiceField(choices=GateReport.Verdict.values)
+    verdict = serializers.ChoiceField(choices=GateReport.Verdict.choices)
     labels_needed = serializers.IntegerField(allow_null=True)
     reasons = serializers.ListField(child=serializers.CharField())
 
@@ -46,7 +47,7 @@ class RunVerdictOutput(serializers.Serializer[Any]):
 class RunOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     state = serializers.ChoiceField(choices=Run.State.choices)
-    trigger = serializers.ChoiceField(choices=Run.Trigger.values)
+    trigger = serializers.ChoiceField(choices=Run.Trigger.choices)
     asked_by = serializers.CharField(allow_null=True)
     asked_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
@@ -197,7 +198,9 @@ class RunView(Endpoint):
     permission_classes = [MayRun]
 
     @extend_schema(
-        operation_id="runs_read", responses={200: RunDetailOutput, "default": ErrorOutput}
+        operation_id="runs_read",
+        parameters=[IF_NONE_MATCH],
+        responses={200: RunDetailOutput, 304: None, "default": ErrorOutput},
     )
     def get(self, request: Request, public_id: UUID) -> HttpResponseBase:
         """One run. Send the ETag back as If-None-Match: 304 says that nothing has changed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 from django.urls import get_resolver
+from jsonschema import Draft202012Validator, FormatChecker
 
 from predictions.endpoints import Endpoint
 from tests.architecture.doors import API, PARAMETER, doors
@@ -81,6 +83,36 @@ def test_every_operation_has_an_example_and_every_endpoint_is_described(client: 
         and "example" not in component
     ]  # fmt: skip
     assert not bare
+
+
+def test_every_example_is_what_its_schema_asks_for(client: Client):
+    schema = client.get("/api/schema/").json()
+    schemas = schema["components"]["schemas"]
+    formats = FormatChecker(["uuid"])
+    formats.checks("uri")(lambda value: "://" in value)
+    formats.checks("date-time", raises=ValueError)(datetime.fromisoformat)
+    for name, component in schemas.items():
+        if "example" in component:
+            full = {**component, "components": {"schemas": schemas}}
+            wrong = list(
+                Draft202012Validator(full, format_checker=formats).iter_errors(component["example"])
+            )
+            assert not wrong, (name, wrong)
+
+
+def test_every_operation_has_a_subject_a_title_and_words_for_its_answers(client: Client):
+    schema = client.get("/api/schema/").json()
+    subjects = {tag["name"] for tag in schema["tags"] if tag["description"]}
+    for operation in (each for verbs in schema["paths"].values() for each in verbs.values()):
+        assert set(operation["tags"]) <= subjects
+        assert 5 < len(operation["summary"]) < 100
+        assert "scope" in operation["description"]
+        assert "default" in operation["responses"]
+        assert all(len(each["description"]) > 4 for each in operation["responses"].values())
+    used = {
+        tag for verbs in schema["paths"].values() for each in verbs.values() for tag in each["tags"]
+    }
+    assert used == subjects
 
 
 def test_every_endpoint_is_documented_for_people():

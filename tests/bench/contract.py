@@ -63,18 +63,21 @@ class Verdict:
 
 
 @contextlib.contextmanager
-def platform(folder: Path, database: str = "") -> Iterator[tuple[Server, dict[str, str]]]:
-    """A server with data, and a token for each person who has an account."""
+def platform(
+    folder: Path, database: str = "", *, seed: str = SEED, **settings: str
+) -> Iterator[tuple[Server, dict[str, str]]]:
+    """A server with data, and the tokens that the seed prints as its last line."""
     env = {
         "DATA_DIR": str(folder),
         "DATABASE_URL": database or f"sqlite:///{folder}/contract.sqlite3",
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "LOG_LEVEL": "ERROR",
         "CAPTURES_PER_MINUTE": "0",
+        **settings,
     }
     manage(env, "migrate", "-v0")
     seeded = subprocess.run(
-        [sys.executable, "-c", SEED],
+        [sys.executable, "-c", seed],
         cwd=ROOT, env={**os.environ, **env}, check=True, capture_output=True, text=True,
     )  # fmt: skip
     with serving("contract", gunicorn, ready="/readyz", env=env) as server:
