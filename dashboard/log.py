@@ -36,8 +36,8 @@ from django.db.models.functions import Cast, Floor
 from dashboard.axes import BINS, EDGES, MILLION, NO_STREAM, UNLABELED, millionths
 from dashboard.flow import Told
 from dashboard.tally import AUDIT, Drawn, Key
-from labeling.batches import among_keys
 from labeling.models import LabelEvent
+from labeling.turns import among_keys
 from predictions.models import Prediction
 
 LOOK_AGAIN = 0.005  # seconds between two looks at who still inserts

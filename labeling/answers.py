@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.db.models import Q
 
 from labeling.decisions import reverse
@@ -63,7 +62,6 @@ def page_of_answers(labeler: User, *, before: int | None = None, limit: int = PA
 
 
 @in_turn
-@transaction.atomic
 def take_back(labeler: User, event: int) -> LabelEvent:
     """Take one answer of one's own back, however long ago; what stands is as if it had not been."""
     own = LabelEvent.objects.of_labeler(labeler.pk).exclude(kind__in=REVERSALS)

@@ -17,7 +17,7 @@ from labeling import decisions, progress, queue
 from labeling.decisions import Decided, Verdict
 from labeling.intake import watch
 from labeling.models import Label, LabelEvent, Stream
-from labeling.trust import is_trusted, label_if_trusted, labels_to_learn_from
+from labeling.trust import is_trusted, labels_to_learn_from, take_word
 from predictions.api import FEEDBACK, ErrorOutput, FeedbackOutput, FeedbackView
 from predictions.endpoints import Endpoint, Input
 from predictions.models import Feedback, Prediction
@@ -356,6 +356,6 @@ class TrustedFeedbackView(FeedbackView):
         return response
 
     def keep(self, prediction: Prediction, digit: int | None, owner: Owner) -> Feedback:
-        feedback = super().keep(prediction, digit, owner)
-        self.event = label_if_trusted(prediction, digit, user=self.request.user, owner=owner)
+        user = self.request.user
+        feedback, self.event = take_word(prediction, digit, user=user, owner=owner)
         return feedback

@@ -74,7 +74,7 @@ def take_back(batch: Batch) -> None:
 
 def put_where_they_belong(keys: list[int]) -> None:
     labels = Label.objects.in_bulk(keys)
-    items = QueueItem.objects.select_for_update().filter(pk__in=keys).order_by("pk")
+    items = QueueItem.objects.filter(pk__in=keys).order_by("pk")
     moved: dict[tuple[bool, str], list[int]] = defaultdict(list)
     for item in items.only("is_open", "stream", "origin", "is_parked", "review_after"):
         place = place_of(item, standing_of(labels.get(item.pk)))

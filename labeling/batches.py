@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -13,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
@@ -23,6 +22,7 @@ from labeling.errors import AlreadyUndone, EmptySelection
 from labeling.intake import take_in_chosen
 from labeling.models import Batch, Label, LabelEvent, QueueItem
 from labeling.standing import Past, standing
+from labeling.turns import among_keys, in_queue, in_turn, lock_items
 from predictions.models import Prediction
 
 logger = logging.getLogger(__name__)
@@ -49,17 +49,13 @@ NOT_OVERTAKEN = """NOT EXISTS (
   SELECT 1 FROM labeling_labelevent AS said JOIN labeling_batch AS b ON b.id = said.batch_id
   WHERE said.id = e.reverses_id AND b.undone_at IS NOT NULL)"""
 
-LOCKED = """
-SELECT prediction_id FROM labeling_queueitem WHERE prediction_id {among}
-ORDER BY prediction_id {lock}"""
-
 PAST = """
 SELECT id, kind, digit, is_unreadable, labeler_id, visitor, wants_second, is_gold, reverses_id,
   prediction_id, NULL
 FROM labeling_labelevent WHERE prediction_id {among} ORDER BY id"""
 
 
-@transaction.atomic
+@in_turn
 def correct(
     selection: QuerySet[Prediction], verdict: Verdict, *, by: User, chosen_by: dict[str, Any]
 ) -> Batch:
@@ -80,23 +76,8 @@ def correct(
 def locked_items(selection: QuerySet[Prediction]) -> list[int]:
     """The selection as it stands now. Decisions on these items wait for the batch, and see it."""
     chosen = list(selection.order_by("pk").values_list("pk", flat=True))
-    keys = locked(chosen)
-    if waiting := sorted(set(chosen).difference(keys)):
-        take_in_chosen(waiting)
-        keys = locked(chosen)
-    return keys
-
-
-def locked(keys: list[int]) -> list[int]:
-    """Those of these items that are in the queue, theirs to change until the transaction ends.
-
-    They are named one by one: told only by what they are selected, PostgreSQL reads whole tables.
-    """
-    among, given = among_keys(keys)
-    lock = "FOR UPDATE" if connection.features.has_select_for_update else ""
-    with connection.cursor() as cursor:
-        cursor.execute(LOCKED.format(among=among, lock=lock), [given])
-        return [key for (key,) in cursor.fetchall()]
+    take_in_chosen(sorted(set(chosen) - in_queue(chosen)))
+    return lock_items(chosen)
 
 
 def append_corrections(keys: list[int], verdict: Verdict, *, by: User, batch: Batch) -> int:
@@ -115,13 +96,6 @@ def append_corrections(keys: list[int], verdict: Verdict, *, by: User, batch: Ba
             given,
         ],
     )
-
-
-def among_keys(keys: list[int]) -> tuple[str, Any]:
-    """Any number of keys as one parameter."""
-    if connection.vendor == "postgresql":
-        return "= ANY(%s)", keys
-    return "IN (SELECT value FROM json_each(%s))", json.dumps(keys)
 
 
 def settle_labels(batch: Batch) -> None:
@@ -146,7 +120,7 @@ def close_items(batch: Batch) -> None:
     ).update(is_open=False, stream=F("origin"), holder=None, token=None, leased_until=None)
 
 
-@transaction.atomic
+@in_turn
 def undo_batch(batch: Batch, *, by: User, at: datetime | None = None) -> int:
     """Take a whole batch back exactly; what was decided after it stays decided."""
     taken = Batch.objects.filter(pk=batch.pk, undone_at__isnull=True).update(
@@ -154,6 +128,7 @@ def undo_batch(batch: Batch, *, by: User, at: datetime | None = None) -> int:
     )
     if not taken:
         raise AlreadyUndone("This batch was taken back before.")
+    lock_items(items_of(batch))
     of_batch = "e.batch_id = %s"
     if batch.kind == Batch.Kind.WITHDRAWAL:
         undone = append_reversals(
@@ -166,6 +141,15 @@ def undo_batch(batch: Batch, *, by: User, at: datetime | None = None) -> int:
     arrivals.put_aside(batch)
     logger.info("batch %s was taken back: %s labels", batch.pk, undone)
     return undone
+
+
+def items_of(batch: Batch) -> set[int]:
+    """Everything the batch said something about, asked another look for, or brought."""
+    return {
+        key
+        for rows in (batch.events, batch.asks, batch.arrivals)
+        for key in rows.order_by().values_list("prediction", flat=True)
+    }
 
 
 def append_reversals(
@@ -215,9 +199,8 @@ def uncollected() -> Iterator[None]:
 
 
 def restate_many(prediction_ids: list[int]) -> None:
-    """Bring labels and queue rows to what the events of these items add up to."""
-    items = QueueItem.objects.select_for_update().only(*PLACE).order_by("pk")
-    by_key = items.in_bulk(prediction_ids)
+    """Bring labels and queue rows of locked items to what their events add up to."""
+    by_key = QueueItem.objects.only(*PLACE).in_bulk(prediction_ids)
     labels, gone, moved = [], [], []
     for prediction_id, events in events_by_item(prediction_ids).items():
         stands = standing(events)

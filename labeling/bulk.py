@@ -9,15 +9,15 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from labeling import batches
-from labeling.batches import AT_ONCE, adapted_time, adapted_uuid, among_keys, chunks, execute
+from labeling.batches import AT_ONCE, adapted_time, adapted_uuid, chunks, execute
 from labeling.decisions import Verdict
 from labeling.errors import EmptySelection
 from labeling.models import Batch, LabelEvent
+from labeling.turns import among_keys, in_turn
 from predictions.models import Prediction
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def counted(left: Mapping[str, int]) -> str:
     return " ".join(f"{count:,} left alone: {why}." for why, count in left.items() if count)
 
 
-@transaction.atomic
+@in_turn
 def set_verdict(
     selection: QuerySet[Prediction], verdict: Verdict, *, by: User, chosen_by: dict[str, Any]
 ) -> Outcome:
@@ -61,7 +61,7 @@ def set_verdict(
     return Outcome(batches.correct(rest, verdict, by=by, chosen_by=chosen_by), left)
 
 
-@transaction.atomic
+@in_turn
 def accept_feedback(
     selection: QuerySet[Prediction], *, by: User, chosen_by: dict[str, Any]
 ) -> Outcome:
@@ -86,7 +86,7 @@ def accept_feedback(
     return Outcome(batch, left)
 
 
-@transaction.atomic
+@in_turn
 def correct_each(
     verdicts: Mapping[int, Verdict],
     *,

@@ -15,7 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -66,7 +66,6 @@ class Decided:
 
 
 @in_turn
-@transaction.atomic
 def decide(
     public_id: uuid.UUID,
     verdict: Verdict,
@@ -245,7 +244,6 @@ def place_of(item: QueueItem, stands: Standing | None) -> tuple[bool, str]:
 
 
 @in_turn
-@transaction.atomic
 def undo(labeler: User, *, request_id: uuid.UUID, of: uuid.UUID | None = None) -> LabelEvent:
     """Take back a decision of one's own; the item is open again.
 
@@ -295,7 +293,6 @@ def reverse(event: LabelEvent, *, by: User, request_id: uuid.UUID | None = None)
 
 
 @in_turn
-@transaction.atomic
 def settle(
     public_id: uuid.UUID, verdict: Verdict, *, reviewer: User, request_id: uuid.UUID
 ) -> Decided:
@@ -321,7 +318,7 @@ def settle(
     return Decided(event, item.prediction, stands.state)
 
 
-@transaction.atomic
+@in_turn
 def label_by_feedback(
     prediction: Prediction, verdict: Verdict, *, owner: Owner
 ) -> LabelEvent | None:

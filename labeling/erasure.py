@@ -15,11 +15,11 @@ import uuid
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from labeling.models import Arrival, Gold, LabelEvent, QueueItem
+from labeling.turns import in_turn, lock_items
 from predictions.erasure import erase_pictures, forget_speaker
 from predictions.models import Prediction
 from predictions.visitors import Owner
@@ -33,12 +33,20 @@ LONGEST = 200.0  # seconds of one night; the next goes on
 def erase_owner(owner: Owner) -> int:
     """Everything somebody drew, and their name under everything they said; how many drawings."""
     erased = erase(Prediction.objects.owned_by(owner).pictured())
-    with transaction.atomic():
-        forget_speaker(owner)
-        if owner.visitor is not None:
-            LabelEvent.objects.filter(visitor=owner.visitor).update(visitor=uuid.uuid4())
+    forget_word_of(owner)
     logger.info("%s drawings erased on request", erased)
     return erased
+
+
+@in_turn
+def forget_word_of(owner: Owner) -> None:
+    """What somebody said about other people's drawings stays said, under no name or a new one."""
+    if owner.visitor is not None:
+        said = LabelEvent.objects.filter(visitor=owner.visitor)
+        # Locked, so that no label is made meanwhile of what they said under two names.
+        lock_items(said.values_list("prediction", flat=True))
+        said.update(visitor=uuid.uuid4())
+    forget_speaker(owner)
 
 
 def erase_unlabeled() -> int | None:
@@ -70,8 +78,9 @@ def erase(chosen: QuerySet[Prediction], *, seconds: float = float("inf")) -> int
     return erased
 
 
-@transaction.atomic
+@in_turn
 def erase_some(keys: list[int]) -> int:
+    lock_items(keys)
     QueueItem.objects.filter(pk__in=keys).delete()
     Gold.objects.filter(pk__in=keys).delete()
     Arrival.objects.filter(pk__in=keys).delete()  # a file's name may name somebody

@@ -7,7 +7,6 @@ from collections import defaultdict
 from datetime import datetime
 
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
@@ -15,12 +14,13 @@ from labeling.batches import AT_ONCE, chunks, restate_many
 from labeling.bulk import counted
 from labeling.errors import EmptySelection
 from labeling.models import Gold, Label, QueueItem
+from labeling.turns import in_turn, lock_items
 from predictions.models import Prediction
 
 SURE = 2  # opinions that agree
 
 
-@transaction.atomic
+@in_turn
 def add_gold(
     selection: QuerySet[Prediction], *, by: User | None, at: datetime | None = None
 ) -> tuple[int, dict[str, int]]:
@@ -29,11 +29,9 @@ def add_gold(
     A gold item is answered by everybody, counts as nobody's opinion and is never trained on.
     """
     chosen = set(selection.order_by().values_list("pk", flat=True))
-    already = set(
-        Gold.objects.filter(pk__in=selection.order_by().values("pk")).values_list("pk", flat=True)
-    )
-    readable = Label.objects.settled().readable()
-    rows = readable.filter(prediction__in=selection.order_by().values("pk"))
+    lock_items(chosen)
+    already = set(Gold.objects.filter(pk__in=chosen).values_list("pk", flat=True))
+    rows = Label.objects.settled().readable().filter(pk__in=chosen)
     settled = {key: digit for key, digit in rows.values_list("pk", "digit") if digit is not None}
     fresh = sorted(settled.keys() - already)
     left = {
@@ -54,9 +52,10 @@ def add_gold(
     return len(fresh), left
 
 
-@transaction.atomic
+@in_turn
 def remove_gold(keys: list[int]) -> int:
     """These are items like any other again; answers given while they were gold stay gold."""
+    lock_items(keys)
     removed, _ = Gold.objects.filter(pk__in=keys).delete()
     earlier = QueueItem.objects.filter(glyph_digest=OuterRef("glyph_digest"), pk__lt=OuterRef("pk"))
     for some in chunks(sorted(keys), AT_ONCE):

@@ -18,6 +18,7 @@ from labeling.decisions import drawn_by_lot, others_label
 from labeling.errors import EmptySelection, Gone, LeaseLost
 from labeling.models import Ask, Batch, LabelEvent, QueueItem, Skip, Stream
 from labeling.queue import Held, lease
+from labeling.turns import in_turn
 
 logger = logging.getLogger(__name__)
 AT_MOST = 50  # glyphs on one grid
@@ -32,7 +33,7 @@ class Confirmed:
     sent_back: int
 
 
-@transaction.atomic
+@in_turn
 def claim(labeler: User, *, digit: int, count: int = AT_MOST) -> list[Held]:
     """Lease the surest guesses of one digit that nobody has labeled; one's own come back first.
 
@@ -80,7 +81,7 @@ def held(row: QueueItem, token: uuid.UUID) -> Held:
     )
 
 
-@transaction.atomic
+@in_turn
 def confirm(
     labeler: User,
     *,

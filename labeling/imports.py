@@ -24,6 +24,7 @@ from labeling import arrivals
 from labeling.batches import locked_items, restate_many
 from labeling.bulk import append_verdicts
 from labeling.decisions import Verdict
+from labeling.errors import Gone
 from labeling.formats import Found, Items, Limits, Refused, read_file, readable
 from labeling.intake import enqueue, take_in
 from labeling.models import Batch, Label, QueueItem
@@ -250,6 +251,8 @@ class Import(Trial):
 
     @transaction.atomic
     def store(self, page: Page, predictions: list[Prediction], labels: dict[UUID, Verdict]) -> None:
+        if self.report.batch is not None:
+            self.check_standing(self.report.batch)
         if predictions:
             capture.store(predictions, page.sketches)
             enqueue(predictions)
@@ -270,6 +273,12 @@ class Import(Trial):
         restate_many(sorted({*verdicts, *aside}))
         touched = len({*brought.values(), *verdicts, *aside})
         Batch.objects.filter(pk=batch.pk).update(count=F("count") + touched)
+
+    def check_standing(self, batch: Batch) -> None:
+        """Nothing is added to what somebody takes back meanwhile."""
+        standing = Batch.objects.select_for_update().filter(pk=batch.pk, undone_at__isnull=True)
+        if standing.first() is None:
+            raise Gone("This import was taken back while it ran; the rest was not read.")
 
     def batch(self) -> Batch:
         if self.report.batch is None:

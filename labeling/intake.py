@@ -12,10 +12,10 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from labeling.models import Gold, Intake, QueueItem, Stream
+from labeling.turns import in_turn, lock_items
 from predictions.models import Feedback, Prediction
 
 AT_ONCE = 1_000  # rows handled together
@@ -86,8 +86,10 @@ def outside() -> QuerySet[Prediction]:
     )  # fmt: skip
 
 
-@transaction.atomic
+@in_turn
 def enqueue(predictions: list[Prediction]) -> None:
+    """Give them their places; those erased since they were read get none."""
+    predictions = still_pictured(predictions)
     digests = {prediction.glyph_digest for prediction in predictions}
     twins = set(
         QueueItem.objects.filter(glyph_digest__in=digests).values_list("glyph_digest", flat=True)
@@ -103,6 +105,14 @@ def enqueue(predictions: list[Prediction]) -> None:
         twins.add(item.glyph_digest)
         items.append(item)
     QueueItem.objects.bulk_create(items, ignore_conflicts=True)
+
+
+def still_pictured(predictions: list[Prediction]) -> list[Prediction]:
+    """Those that are not erased, nor can be before the transaction ends."""
+    rows = Prediction.objects.pictured().filter(pk__in=[row.pk for row in predictions])
+    locked = rows.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True)
+    kept = set(locked)
+    return [row for row in predictions if row.pk in kept]
 
 
 def item_for(prediction: Prediction) -> QueueItem:
@@ -141,13 +151,18 @@ def take_in_feedback(intake: Intake) -> None:
     )
     at, key = since, 0
     while said := feedback_after(at, key):
-        moved = [item for feedback in said if (item := moved_by(feedback)) is not None]
-        # The premise again: what was decided since it was read stays where the decision put it.
-        movable = QueueItem.objects.filter(is_open=True, stream__in=MOVABLE)
-        movable.bulk_update(moved, ["origin", "stream", "rank"])
+        move([item for feedback in said if (item := moved_by(feedback)) is not None])
         at, key = said[-1].changed_at, said[-1].pk
     if key and at != intake.last_feedback_at:
         Intake.objects.filter(pk=1).update(last_feedback_at=at)
+
+
+@in_turn
+def move(items: list[QueueItem]) -> None:
+    lock_items([item.pk for item in items])
+    # The premise again: what was decided since it was read stays where the decision put it.
+    movable = QueueItem.objects.filter(is_open=True, stream__in=MOVABLE)
+    movable.bulk_update(items, ["origin", "stream", "rank"])
 
 
 def feedback_after(at: datetime, key: int) -> list[Feedback]:

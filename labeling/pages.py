@@ -10,7 +10,6 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -21,10 +20,9 @@ from labeling import decisions, progress, queue
 from labeling.erasure import erase_owner
 from labeling.forms import NEXT, SKIP, UNDO, AnswerForm
 from labeling.intake import watch
-from labeling.trust import label_if_trusted
+from labeling.trust import take_word
 from predictions import pages as below
 from predictions.access import page_for
-from predictions.capture import give_feedback
 from predictions.errors import Declined
 from predictions.models import DIGITS, Prediction
 from predictions.visitors import make_owner, owner_of
@@ -147,11 +145,9 @@ def prediction(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return below.prediction(request, public_id, keep=keep_feedback)
 
 
-@transaction.atomic
 def keep_feedback(request: HttpRequest, shown: Prediction, digit: int | None) -> None:
-    owner = make_owner(request)
-    give_feedback(shown, digit=digit, owner=owner)
-    if label_if_trusted(shown, digit, user=request.user, owner=owner):
+    _, label = take_word(shown, digit, user=request.user, owner=make_owner(request))
+    if label is not None:
         messages.success(request, "Saved as a label.")
 
 

@@ -18,14 +18,14 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Count, DurationField, ExpressionWrapper, F, Min, Q
 from django.db.models.functions import Now
 
 from labeling import gold
 from labeling.errors import LeaseLost
 from labeling.models import LabelEvent, QueueItem, Skip, Stream, Wanted
-from labeling.turns import in_turn
+from labeling.turns import in_turn, lock_items
 from predictions.models import Prediction
 
 LEASE = timedelta(minutes=3)
@@ -91,17 +91,16 @@ def claim(
     count = min(count, AT_MOST)
     dice = dice or random.Random()  # noqa: S311  (a fair mix, no secret)
     weave = dice.random() < settings.GOLD_RATE * count
-    with transaction.atomic():
-        rows = candidates(labeler, count, len(holding), with_gold=weave)
-        shown = [row for row in rows if row.public_id in set(holding)]
-        fresh = [row for row in rows if row.public_id not in set(holding)]
-        last = [row for row in shown if row.public_id == holding[-1]]
-        chosen = choose([row for row in fresh if not row.is_gold], count, dice, last)
-        known = [row for row in fresh if row.is_gold and chosen]
-        chosen = chosen[: count - len(known)]
-        tokens = {row.prediction_id: row.token_for(page) for row in chosen}
-        if lease(labeler, tokens) != len(tokens):  # what is locked cannot have changed
-            raise LeaseLost("Somebody else took one of these items at the same moment.")
+    rows = candidates(labeler, count, len(holding), with_gold=weave)
+    shown = [row for row in rows if row.public_id in set(holding)]
+    fresh = [row for row in rows if row.public_id not in set(holding)]
+    last = [row for row in shown if row.public_id == holding[-1]]
+    chosen = choose([row for row in fresh if not row.is_gold], count, dice, last)
+    known = [row for row in fresh if row.is_gold and chosen]
+    chosen = chosen[: count - len(known)]
+    tokens = {row.prediction_id: row.token_for(page) for row in chosen}
+    if lease(labeler, tokens) != len(tokens):  # what is locked cannot have changed
+        raise LeaseLost("Somebody else took one of these items at the same moment.")
     held = [row.held(tokens[row.prediction_id]) for row in chosen]
     for row in known:
         token = gold.token_for(labeler.pk, row.prediction_id)
@@ -318,9 +317,11 @@ def next_of(waiting: list[Candidate], last: Sequence[Candidate]) -> Candidate:
     return waiting.pop(0)
 
 
+@in_turn
 def keep(labeler: User, tokens: Sequence[uuid.UUID]) -> list[str]:
     """The page is still open: hold on to what it shows. Which holds still stand."""
     own = QueueItem.objects.filter(token__in=tokens, holder=labeler)
+    lock_items(own.values_list("pk", flat=True))
     own.filter(leased_until__gt=Now()).update(leased_until=Now() + LEASE)
     standing = set(own.filter(leased_until__gt=Now()).values_list("token", flat=True))
     if missing := set(tokens) - standing:
@@ -376,6 +377,7 @@ def as_held(row: QueueItem, token: uuid.UUID) -> Held:
     )
 
 
+@in_turn
 def give_back(
     labeler: User, public_ids: Sequence[uuid.UUID], tokens: Sequence[uuid.UUID] | None = None
 ) -> int:
@@ -386,11 +388,11 @@ def give_back(
     own = QueueItem.objects.filter(prediction__public_id__in=public_ids, holder=labeler)
     if tokens is not None:
         own = own.filter(token__in=tokens)
+    lock_items(own.values_list("pk", flat=True))
     return own.update(holder=None, token=None, leased_until=None)
 
 
 @in_turn
-@transaction.atomic
 def skip(labeler: User, public_id: uuid.UUID, *, token: uuid.UUID) -> None:
     """Pass an item on. It does not come back to this labeler; often skipped, it goes to review."""
     prediction = Prediction.objects.only("pk").filter(public_id=public_id).first()

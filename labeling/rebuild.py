@@ -10,13 +10,12 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from django.db import transaction
-
 from labeling.asks import standing_of
 from labeling.batches import events_by_item, write_labels, write_places
 from labeling.decisions import label_of, place_of
 from labeling.models import Label, QueueItem
 from labeling.standing import Standing, standing
+from labeling.turns import in_turn, lock_items
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 2_000  # items looked at together
@@ -43,8 +42,7 @@ def rebuild(
     while keys := list(
         QueueItem.objects.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:AT_ONCE]
     ):
-        with transaction.atomic():
-            compare(keys, found, mend=mend)
+        compare(keys, found, mend=mend)
         found.looked_at += len(keys)
         progress(len(keys))
         last = keys[-1]
@@ -53,9 +51,11 @@ def rebuild(
     return found
 
 
+@in_turn
 def compare(keys: list[int], found: Differences, *, mend: bool) -> None:
-    rows = QueueItem.objects.filter(pk__in=keys).order_by("pk")
-    items = {item.pk: item for item in (rows.select_for_update() if mend else rows)}
+    if mend:
+        lock_items(keys)
+    items = QueueItem.objects.in_bulk(keys)
     events = events_by_item(keys)
     labels = Label.objects.in_bulk(keys)
     stands = {key: standing(events.get(key, [])) for key in keys}

@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.db.models import QuerySet
 
 from labeling import asks
@@ -20,6 +19,7 @@ from labeling.errors import EmptySelection
 from labeling.intake import take_in
 from labeling.models import Batch, Gold, Label, LabelEvent, QueueItem, Stream
 from labeling.standing import unreversed
+from labeling.turns import in_turn, lock_items
 from predictions.models import Prediction
 from predictions.paging import PAGE, Page, page_of
 
@@ -59,7 +59,6 @@ def said_about(prediction_ids: Iterable[int]) -> dict[int, list[LabelEvent]]:
     return found
 
 
-@transaction.atomic
 def send_to_review(
     selection: QuerySet[Prediction], *, by: User, chosen_by: dict[str, Any]
 ) -> Outcome:
@@ -69,6 +68,13 @@ def send_to_review(
     suspicion. So is what waits for somebody already.
     """
     take_in()
+    return ask_for_review(selection, by=by, chosen_by=chosen_by)
+
+
+@in_turn
+def ask_for_review(
+    selection: QuerySet[Prediction], *, by: User, chosen_by: dict[str, Any]
+) -> Outcome:
     keys = list(selection.order_by("pk").values_list("pk", flat=True))
     may, left = reviewable(keys)
     if not may:
@@ -83,7 +89,11 @@ def send_to_review(
 
 
 def reviewable(keys: list[int]) -> tuple[list[int], dict[str, int]]:
-    """Those of these items that may be sent to review, in their order; why not the others."""
+    """Those of these items that may be sent to review, in their order; why not the others.
+
+    All of them are locked until the transaction ends.
+    """
+    lock_items(keys)
     may: list[int] = []
     left: dict[str, int] = defaultdict(int)
     for some in chunks(keys, AT_ONCE):
@@ -97,13 +107,8 @@ def reviewable(keys: list[int]) -> tuple[list[int], dict[str, int]]:
 
 
 def reasons_against(keys: list[int]) -> dict[int, str]:
-    """Why items cannot be sent to review; the rows are locked until the transaction ends."""
-    items = (
-        QueueItem.objects.select_for_update()
-        .filter(pk__in=keys)
-        .order_by("pk")
-        .values_list("pk", "is_open", "stream", "origin")
-    )
+    """Why items cannot be sent to review."""
+    items = QueueItem.objects.filter(pk__in=keys).values_list("pk", "is_open", "stream", "origin")
     gold = set(Gold.objects.filter(pk__in=keys).values_list("pk", flat=True))
     disputed = set(Label.objects.disputed().filter(pk__in=keys).values_list("pk", flat=True))
     # A drawing made since the queue was brought up to date has no place to move from.

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from numpy.typing import NDArray
 
@@ -23,6 +22,7 @@ from labeling.errors import EmptySelection
 from labeling.intake import take_in
 from labeling.models import Ask, Batch, Gold, Label, LabelEvent
 from labeling.review import reviewable
+from labeling.turns import in_turn
 from predictions.models import Prediction
 
 logger = logging.getLogger(__name__)
@@ -84,13 +84,17 @@ def suspects(limit: int | None = None) -> list[Suspect]:
     return [Suspect(rows[i][0], int(labels[i]), float(scores[i])) for i in ranked]
 
 
-@transaction.atomic
 def send_suspicious_to_review(limit: int, *, by: User | None) -> Batch:
     """Put the most suspicious labels back, blind, before somebody who has not answered them.
 
     The label stands until then: a suspicion is no judgment.
     """
     take_in()
+    return ask_about_suspects(limit, by=by)
+
+
+@in_turn
+def ask_about_suspects(limit: int, *, by: User | None) -> Batch:
     found = {suspect.prediction_id: suspect for suspect in suspects()}
     may, _ = reviewable(list(found))
     chosen = may[:limit]

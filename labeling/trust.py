@@ -9,8 +9,11 @@ from django.db.models.functions import Coalesce
 
 from labeling import decisions
 from labeling.decisions import Verdict
+from labeling.errors import Gone
 from labeling.models import Intake, Label, LabelEvent
-from predictions.models import Prediction
+from labeling.turns import in_turn, lock_items
+from predictions.capture import give_feedback
+from predictions.models import Feedback, Prediction
 from predictions.sides import Drawing, Side, side_of
 from predictions.visitors import Owner
 
@@ -19,6 +22,18 @@ MOST_COUNTED = 10_000  # at the least; nobody waits for more, and the count stay
 
 def is_trusted(user: User | AnonymousUser) -> bool:
     return settings.TRUST_FEEDBACK or user.has_perm("labeling.label_items")
+
+
+@in_turn
+def take_word(
+    prediction: Prediction, digit: int | None, *, user: User | AnonymousUser, owner: Owner
+) -> tuple[Feedback, LabelEvent | None]:
+    """What somebody says a drawing is: feedback, and a label at once where they are trusted."""
+    lock_items([prediction.pk])
+    if not Prediction.objects.filter(public_id=prediction.public_id).exists():
+        raise Gone("This drawing was erased meanwhile.")
+    feedback = give_feedback(prediction, digit=digit, owner=owner)
+    return feedback, label_if_trusted(prediction, digit, user=user, owner=owner)
 
 
 def label_if_trusted(

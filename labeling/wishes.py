@@ -23,5 +23,6 @@ def want(keys: Sequence[int], *, why: str) -> int:
         if key in open_keys
     ]
     Wanted.objects.all().delete()
+    wanted.sort(key=lambda wish: wish.prediction_id)  # no item is locked: see `turns`
     Wanted.objects.bulk_create(wanted, batch_size=500, ignore_conflicts=True)
     return len(wanted)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.db.models import QuerySet
 
-from labeling.batches import append_reversals, locked_items, restate_touched
+from labeling.batches import append_reversals, restate_touched
 from labeling.errors import EmptySelection
 from labeling.models import Batch, LabelEvent
-from predictions.models import Prediction
+from labeling.turns import among_keys, in_turn, lock_items
 
 logger = logging.getLogger(__name__)
 
@@ -21,20 +20,22 @@ def said_by(labeler: User) -> QuerySet[LabelEvent]:
     return LabelEvent.objects.of_labeler(labeler.pk).standing()
 
 
-@transaction.atomic
+@in_turn
 def withdraw(labeler: User, *, by: User | None) -> Batch:
     """Leave labels, queue and agreement as if this person had never spoken, as one batch.
 
     Events are only added to: each decision gets an undo, and taking the batch back gives each undo
     a redo, after which everything stands as it stood.
     """
-    about = said_by(labeler).order_by().values("prediction")
-    locked_items(Prediction.objects.filter(pk__in=about))
+    about = set(said_by(labeler).order_by().values_list("prediction", flat=True))
+    lock_items(about)
     batch = Batch.objects.create(
         kind=Batch.Kind.WITHDRAWAL, made_by=by, chosen_by={"labeler": labeler.get_username()}
     )
-    decided = "e.labeler_id = %s AND e.kind NOT IN ('undo', 'redo')"
-    batch.count = append_reversals("undo", decided, [labeler.pk], by=by, batch=batch)
+    # What they say meanwhile about other items is not locked, and stays said.
+    among, keys = among_keys(about)
+    decided = f"e.prediction_id {among} AND e.labeler_id = %s AND e.kind NOT IN ('undo', 'redo')"
+    batch.count = append_reversals("undo", decided, [keys, labeler.pk], by=by, batch=batch)
     if batch.count == 0:
         raise EmptySelection(f"Nothing that {labeler} decided stands.")
     batch.save(update_fields=["count"])

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.core.files.uploadedfile import UploadedFile
-from django.db import transaction
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -302,8 +301,7 @@ class FeedbackView(Endpoint):
         said = FeedbackInput(data=request.data)
         said.is_valid(raise_exception=True)
         digit = said.digit_for(prediction)
-        with transaction.atomic():
-            self.keep(prediction, digit, make_owner(request))
+        self.keep(prediction, digit, make_owner(request))
         return Response({"digit": digit, "correct": digit == prediction.digit})
 
     def keep(self, prediction: Prediction, digit: int | None, owner: Owner) -> Feedback:

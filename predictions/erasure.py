@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Sequence
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from predictions.models import Drawing, Feedback, Prediction
@@ -23,7 +24,13 @@ AT_ONCE = 200  # rows a statement
 @transaction.atomic
 def erase_pictures(keys: Sequence[int]) -> int:
     """Erase these predictions' pictures and owners; how many had them still."""
-    rows = list(Prediction.objects.pictured().filter(pk__in=keys).only("pk"))
+    rows = list(
+        Prediction.objects.pictured()
+        .filter(pk__in=keys)
+        .only("pk")
+        .select_for_update()
+        .order_by("pk")
+    )
     now = timezone.now()
     for row in rows:
         row.public_id, row.glyph_digest = uuid.uuid4(), uuid.uuid4()
@@ -35,13 +42,20 @@ def erase_pictures(keys: Sequence[int]) -> int:
     )
     erased = [row.pk for row in rows]
     Drawing.objects.filter(pk__in=erased).delete()
-    Feedback.objects.filter(pk__in=erased).update(user=None, visitor=None)
+    change(Feedback.objects.filter(pk__in=erased), user=None, visitor=None)
     return len(rows)
 
 
+@transaction.atomic
 def forget_speaker(owner: Owner) -> int:
     """What somebody said about other people's drawings stays said, by nobody."""
     said = Feedback.objects.all()
     if owner.user_id is not None:
-        return said.filter(user=owner.user_id).update(user=None)
-    return said.filter(visitor=owner.visitor).update(visitor=None)
+        return change(said.filter(user=owner.user_id), user=None)
+    return change(said.filter(visitor=owner.visitor), visitor=None)
+
+
+def change(said: QuerySet[Feedback], **fields: None) -> int:
+    """By ascending key: two who erase at the same moment wait for each other one way alone."""
+    locked = list(said.select_for_update().order_by("pk").values_list("pk", flat=True))
+    return Feedback.objects.filter(pk__in=locked).update(**fields)

@@ -109,7 +109,10 @@ def take_feedback(request: HttpRequest, shown: Prediction, keep: Keeper) -> Http
     form = FeedbackForm(request.POST)
     if not form.is_valid():
         return prediction_page(request, shown, form, status=422)
-    keep(request, shown, form.digit_for(shown))
+    try:
+        keep(request, shown, form.digit_for(shown))
+    except Declined as declined:
+        return problem(request, declined.code, str(declined), status=status_of(declined))
     return redirect(shown)
 
 

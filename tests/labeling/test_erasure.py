@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from labeling import queue, review
 from labeling.decisions import Verdict, decide
-from labeling.intake import take_in
+from labeling.intake import enqueue, new_predictions, take_in
 from labeling.models import Gold, Label, LabelEvent, QueueItem
 from labeling.rebuild import rebuild
 from labeling.suspicion import suspects
@@ -118,6 +118,15 @@ def test_labels_and_lineage_survive_and_no_item_comes_back(client: Client) -> No
     assert not QueueItem.objects.exists()
     assert queue.claim(ada) == []
     assert len(rebuild(mend=False)) == 0
+
+
+def test_a_drawing_erased_on_its_way_into_the_queue_does_not_arrive(client: Client) -> None:
+    draw(client)
+    draw(Client())  # somebody else's
+    on_their_way = new_predictions(0)
+    erase(client, sure="yes")
+    enqueue(on_their_way)
+    assert [item.pk for item in QueueItem.objects.all()] == [on_their_way[1].pk]
 
 
 def test_what_is_erased_teaches_judges_and_is_reviewed_no_more(settings: Any) -> None:

@@ -19,6 +19,7 @@ from hypothesis.extra.numpy import arrays
 
 from labeling import imports
 from labeling.batches import undo_batch
+from labeling.errors import Gone
 from labeling.formats import WRITERS, Found, Labeled, Limits, Refused, read_file, read_paths
 from labeling.imports import Report, take_in_images
 from labeling.models import Arrival, Batch, Label, LabelEvent, QueueItem
@@ -509,6 +510,22 @@ class TestOneBatch:
         assert Prediction.objects.count() == 3
         assert not QueueItem.objects.exclude(pk=waiting.pk).filter(is_open=True).exists()
         assert len(rebuild(mend=False)) == 0
+
+    def test_nothing_is_added_to_what_is_taken_back_while_it_comes_in(
+        self, tmp_path: Path, monkeypatch: Any
+    ):
+        monkeypatch.setattr(imports, "AT_ONCE", 2)
+        ben, pages = make_ben(), []
+
+        def take_back_after_the_first_page(count: int) -> None:
+            pages.append(count)
+            undo_batch(Batch.objects.get(), by=ben)
+
+        file = csv_of(*((at, a_glyph(at)) for at in range(4)), path=tmp_path / "x.csv")
+        with pytest.raises(Gone, match="taken back while it ran"):
+            take(file, progress=take_back_after_the_first_page)
+        assert pages == [2]
+        assert not Label.objects.exists()
 
     def test_what_was_taken_back_can_come_in_again_and_be_taken_back_again(self, tmp_path: Path):
         ben = make_ben()

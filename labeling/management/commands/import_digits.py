@@ -11,7 +11,7 @@ from tqdm import tqdm
 from labeling.formats import read_paths
 from labeling.imports import Report, take_in_images
 from labeling.management.commands.import_labels import account
-from predictions.recognizer import NoModel
+from predictions.errors import Declined
 
 SOME_REFUSED = 2  # exit code
 
@@ -44,8 +44,8 @@ class Command(BaseCommand):
                     dry_run=dry_run,
                     progress=bar.update,
                 )
-        except NoModel as none:
-            raise CommandError(str(none)) from none
+        except Declined as declined:
+            raise CommandError(str(declined)) from declined
         if options["json"]:
             self.stdout.write(json.dumps(report.as_json()))
         else:
