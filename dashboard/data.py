@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from dashboard import figures
 from dashboard.figure import Figure
 from dashboard.filters import Filters, UnknownFilter, UnmetFilter
-from predictions.refusals import error_body
+from predictions.refusals import error_body, status_of
 
 
 @login_not_required
@@ -31,7 +31,8 @@ def figure(request: HttpRequest, name: str, form: str) -> HttpResponseBase:
 
 def refused(unknown: UnknownFilter) -> HttpResponse:
     said = error_body(unknown.code, str(unknown), {unknown.name: [str(unknown)]})
-    return JsonResponse(said, status=409 if isinstance(unknown, UnmetFilter) else 400)
+    status = status_of(unknown) if isinstance(unknown, UnmetFilter) else 400
+    return JsonResponse(said, status=status)
 
 
 def answered(

@@ -12,7 +12,7 @@ from django.db.models import F, Q
 
 from dashboard.axes import after
 from dashboard.cube import position
-from dashboard.filters import ALL, Filters, UnknownFilter, UnmetFilter, read_digit
+from dashboard.filters import ALL, Filters, UnknownFilter, UnknownVersion, read_digit
 from labeling.models import Stream
 from predictions.models import Prediction, PredictionQuerySet
 from predictions.paging import Page, page_of
@@ -84,7 +84,7 @@ def read_key(text: str) -> UUID | None:
 
 def check_version(filters: Filters) -> None:
     if filters.version and position(filters.version).version_id is None:
-        raise UnmetFilter("version", f"There is no version {filters.version!r}.")
+        raise UnknownVersion("version", f"There is no version {filters.version!r}.")
 
 
 def cell_page(which: WhichDrawings) -> Page[Prediction]:

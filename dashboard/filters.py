@@ -36,6 +36,12 @@ class UnmetFilter(UnknownFilter):
     code = "unmet_filter"
 
 
+class UnknownVersion(UnmetFilter):
+    """No version has this name."""
+
+    code = "not_found"
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
     """Empty means no limit, but for the stream: there each figure says what it takes then."""
@@ -104,7 +110,7 @@ def read_digit(name: str, text: str) -> int:
 
 def read_version(name: str, text: str) -> str:
     if len(text) > LONGEST_NAME or not text.isprintable():
-        raise UnmetFilter(name, "There is no such version.")
+        raise UnknownVersion(name, "There is no such version.")
     return text
 
 

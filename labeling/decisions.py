@@ -33,6 +33,7 @@ from labeling.standing import (
     vote_of,
 )
 from labeling.turns import in_turn
+from predictions.errors import NotThere
 from predictions.models import Prediction
 from predictions.visitors import Owner
 
@@ -130,7 +131,7 @@ def locked_item(public_id: uuid.UUID) -> QueueItem:
         .first()
     )
     if item is None:
-        raise Gone("There is no such item in the queue.")
+        raise NotThere("There is no such item in the queue.")
     return item
 
 
@@ -256,6 +257,8 @@ def undo(labeler: User, *, request_id: uuid.UUID, of: uuid.UUID | None = None) -
         meant = own.standing().filter(batch__isnull=True).order_by("-pk").first()
     else:
         meant = own.filter(request_id=of).exclude(kind__in=REVERSALS).first()
+    if meant is None and of is not None:
+        raise NotThere("There is no such answer of yours.")
     if meant is None:
         raise NothingToUndo("There is nothing of yours left to take back.")
     return reverse(meant, by=labeler, request_id=request_id)

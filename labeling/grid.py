@@ -19,6 +19,7 @@ from labeling.errors import EmptySelection, Gone, LeaseLost
 from labeling.models import Ask, Batch, LabelEvent, QueueItem, Skip, Stream
 from labeling.queue import Held, lease
 from labeling.turns import in_turn
+from predictions.errors import NotThere
 
 logger = logging.getLogger(__name__)
 AT_MOST = 50  # glyphs on one grid
@@ -183,7 +184,7 @@ def undo(user: User, batch_id: uuid.UUID) -> int:
     """Take a batch back; a batch one may not touch is as good as not there."""
     batch = Batch.objects.filter(pk=batch_id).first()
     if batch is None or not may_undo(user, batch):
-        raise Gone("There is no such batch of yours.")
+        raise NotThere("There is no such batch of yours.")
     return undo_batch(batch, by=user)
 
 

@@ -26,6 +26,7 @@ from labeling import gold
 from labeling.errors import LeaseLost
 from labeling.models import LabelEvent, QueueItem, Skip, Stream, Wanted
 from labeling.turns import in_turn, lock_items
+from predictions.errors import NotThere
 from predictions.models import Prediction
 
 LEASE = timedelta(minutes=3)
@@ -397,7 +398,7 @@ def skip(labeler: User, public_id: uuid.UUID, *, token: uuid.UUID) -> None:
     """Pass an item on. It does not come back to this labeler; often skipped, it goes to review."""
     prediction = Prediction.objects.only("pk").filter(public_id=public_id).first()
     if prediction is None:
-        raise LeaseLost("There is no such item.")
+        raise NotThere("There is no such item.")
     if gold.is_token(labeler.pk, prediction.pk, token):
         Skip.objects.get_or_create(prediction=prediction, labeler=labeler)
         return

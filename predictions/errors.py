@@ -10,6 +10,12 @@ class Declined(Exception):
     retry_after: int | None = None  # seconds, where the same may go through a little later
 
 
+class NotThere(Declined):
+    """What is named by its id is not here, or not for whoever asks."""
+
+    code = "not_found"
+
+
 class ImageRefused(Declined):
     """The upload is not an image we accept."""
 

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from predictions.errors import Declined, ImageRefused, NoInk
 
 STATUS_OF = {
+    "not_found": 404,
     "no_model": 503,
     "busy": 503,
     "too_many_requests": 429,

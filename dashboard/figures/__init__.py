@@ -13,7 +13,7 @@ from django.db.models.expressions import Combinable
 from dashboard.cube import position
 from dashboard.figure import Figure
 from dashboard.figures import accuracy, clusters, confidence, labels, learning, replay
-from dashboard.filters import Filters, UnmetFilter
+from dashboard.filters import Filters, UnknownVersion
 
 Maker = Callable[[Filters], Figure]
 FIGURES: dict[str, Maker] = {
@@ -49,7 +49,7 @@ def as_of(name: str, filters: Filters) -> str:
     """What the figure would be counted from now; equal text, equal figure. One query."""
     found = position(filters.version, AS_OF[name]() if name in AS_OF else None)
     if filters.version and found.version_id is None:
-        raise UnmetFilter("version", f"There is no version {filters.version!r}.")
+        raise UnknownVersion("version", f"There is no version {filters.version!r}.")
     more = [found.more] if name in AS_OF else []
     return ".".join(map(str, [*found.marks, *more]))
 

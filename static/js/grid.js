@@ -130,7 +130,7 @@ async function undo() {
   busy = true;
   const answer = await ask(page.dataset.batchesUrl.replace("00000000-0000-0000-0000-000000000000", lastBatch.batch), {});
   busy = false;
-  if (!answer.ok && answer.status !== 409) return note(`Not taken back. ${reason(answer)}`, "error");
+  if (!answer.ok && ![404, 409].includes(answer.status)) return note(`Not taken back. ${reason(answer)}`, "error");
   note("");
   showDone(answer.ok ? `Taken back: ${answer.body.undone} labels` : reason(answer), false);
   lastBatch = null;

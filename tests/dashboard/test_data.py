@@ -65,7 +65,7 @@ def test_what_is_known_is_not_sent_again(live_version: ModelVersion, client: Cli
         ("digit=1&digit=2", "digit", 400),
         # Well said, as the API has it too, but there is nothing like it.
         ("first=2026-02&last=2026-01", "last", 409),
-        ("version=nobody", "version", 409),
+        ("version=nobody", "version", 404),
     ],
 )
 def test_an_unknown_filter_is_refused_by_name(

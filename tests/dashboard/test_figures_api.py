@@ -96,10 +96,13 @@ def test_an_unknown_filter_is_refused_by_name(client: Client, query: str, name: 
     assert list(answer.json()["error"]["fields"]) == [name]
 
 
-@pytest.mark.parametrize("query", ["first=2026-02&last=2026-01", "version=nobody"])
-def test_what_there_is_nothing_of_is_refused(client: Client, query: str):
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [("first=2026-02&last=2026-01", 409, "unmet_filter"), ("version=nobody", 404, "not_found")],
+)
+def test_what_there_is_nothing_of_is_refused(client: Client, query: str, status: int, code: str):
     answer = client.get(f"{API}accuracy-by-month/?{query}")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "unmet_filter")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 
 
 def test_an_unknown_figure_is_not_found(client: Client):

@@ -72,6 +72,36 @@ class TestRoles:
         assert Door(make_ada()).post("next/", body).status_code == 400
 
 
+class TestUnknownIds:
+    """An id of nothing is not found, at every door; a 409 is about something that is here."""
+
+    def found_nothing(self, answer: Any) -> bool:
+        return (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+    def test_an_id_of_nothing_is_not_found(self):
+        ada, rita = Door(make_ada()), Door(make_user("rita", role="reviewer"))
+        made, nothing = make_item(), str(uuid.uuid4())
+        item = ada.item()
+        assert self.found_nothing(ada.label({**item, "id": nothing}))
+        assert self.found_nothing(ada.skip({**item, "id": nothing}))
+        assert self.found_nothing(ada.undo(of=nothing))
+        assert self.found_nothing(ada.post(f"batches/{nothing}/undo/", {}))
+        assert self.found_nothing(rita.settle(nothing, 3))
+        said = {"id": nothing, "token": item["token"], "digit": 3, "request_id": nothing}
+        (told,) = ada.post("many/", {"labels": [said]}).json()["results"]
+        assert told["error"]["code"] == "not_found"
+        assert not LabelEvent.objects.exists()
+        assert ada.label(item).status_code == 200
+        assert made.label.digit == 7
+
+    def test_what_is_here_and_cannot_be_changed_is_a_conflict(self):
+        ada = Door(make_ada())
+        assert ada.undo().status_code == 409  # nothing was said, and nothing named
+        make_item()
+        item = ada.item()
+        assert ada.label({**item, "token": str(uuid.uuid4())}).status_code == 409
+
+
 class TestQueries:
     @pytest.mark.parametrize("count", [1, 20])
     def test_next_asks_four_whatever_the_number(self, count: int):

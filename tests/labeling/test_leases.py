@@ -142,8 +142,8 @@ class TestHolding:
         item = ada.item()
         made_up = str(uuid.uuid4())
         assert ada.label({**item, "token": made_up}).status_code == 409
-        assert ada.label({**item, "id": made_up}).status_code == 409
-        assert ada.skip({**item, "id": made_up}).status_code == 409
+        assert ada.label({**item, "id": made_up}).status_code == 404
+        assert ada.skip({**item, "id": made_up}).status_code == 404
         assert not LabelEvent.objects.exists()
         assert ada.label(item).status_code == 200
 
