@@ -22,6 +22,7 @@ from labeling.formats import WRITERS as GLYPH_WRITERS
 from labeling.formats import Labeled
 from labeling.models import Label, LabelQuerySet
 from predictions.models import Prediction
+from predictions.sides import Drawing, Side, side_of
 from predictions.slices import slices
 
 AT_ONCE = 5_000  # labels read by one query
@@ -115,15 +116,18 @@ GLYPH_COLUMNS = {
     "drawn_at": "prediction__created_at",
     "labeled_at": "event__created_at",
 }
+DECIDES_SIDE = [f"prediction__{name}" for name in ("is_audit", *Drawing._fields)]
 
 
 def with_glyphs(labels: LabelQuerySet | None = None) -> Iterator[Labeled]:
     """Every settled label with the glyph it is about, in the order of its prediction."""
     chosen = (Label.objects.all() if labels is None else labels).settled().pictured()
-    columns = [GLYPH_COLUMNS[name] for name in Labeled._fields]
     for page in slices(chosen, GLYPHS_AT_ONCE):
-        for values in page.values_list(*columns):
-            label = Labeled._make(values)
+        for *values, is_audit, user, visitor, digest in page.values_list(
+            *GLYPH_COLUMNS.values(), *DECIDES_SIDE
+        ):
+            is_held_out = is_audit or side_of(Drawing(user, visitor, digest)) is Side.HOLDOUT
+            label = Labeled._make([*values, is_held_out])
             yield label._replace(glyph=bytes(label.glyph))  # PostgreSQL's are views of memory
 
 

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, Self, TypeVar
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -25,7 +25,7 @@ from labeling.batches import locked_items, restate_many
 from labeling.bulk import append_verdicts
 from labeling.decisions import Verdict
 from labeling.errors import Gone
-from labeling.formats import Found, Items, Limits, Refused, read_file, readable
+from labeling.formats import BadFile, Found, Items, Limits, Refused, read_file, readable
 from labeling.intake import enqueue, take_in
 from labeling.models import Batch, Label, QueueItem
 from predictions import capture
@@ -37,8 +37,23 @@ logger = logging.getLogger(__name__)
 AT_ONCE = 128  # images read and stored together; each has at most 2 MB
 UPLOAD_MOST = 1_000  # images of a file that comes through a page or the API
 NARROW = Limits(members=3 * UPLOAD_MOST, bytes=256 << 20)
+FIRST = 5  # refusals told of a file that is refused whole
 MOST_TOLD = 10_000  # refusals kept word for word; more are counted
 Key = TypeVar("Key", int, UUID)  # of a prediction that is here, or the digest of a glyph
+
+
+class NothingTaken(BadFile):
+    """Not one thing in the file is of use."""
+
+    @classmethod
+    def of(cls, report: Report) -> Self:
+        if not report.refused:
+            return cls("The file holds no image.")
+        told = [f"{each.name}: {each.why}" for each in report.refusals[:FIRST]]
+        more = f" And {report.refused - len(told):,} more." if report.refused > len(told) else ""
+        return cls(
+            f"All {report.refused:,} images of the file are refused. {'; '.join(told)}.{more}"
+        )
 
 
 class TooMany(Declined):
@@ -107,7 +122,10 @@ def take_in_upload(name: str, file: BinaryIO, *, by: User, dry_run: bool = False
                 "On the server, manage.py import_digits takes in any number."
             )
     items = read_file(name, file, limits=NARROW)
-    return take_in_images(items, by=by, source=name, dry_run=dry_run)
+    report = take_in_images(items, by=by, source=name, dry_run=dry_run)
+    if not (report.batch or report.taken or report.labeled or report.already):
+        raise NothingTaken.of(report)
+    return report
 
 
 Said = list[tuple[Found, Key]]  # items, and what each of them is about

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.formats.archive import BROKEN, Archive, Member, UnsafeMember, pieces_of, streamed
-from labeling.formats.pixels import Readable, Spool, images_in, paired, spooled
+from labeling.formats.pixels import Readable, Spool, images_in, paired, spool, spread
 from labeling.formats.rows import BadFile, Items, Labeled
 from predictions.glyph import SIDE
 
-IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+# Where torchvision's MNIST(root) looks for its four files.
+IMAGES, LABELS = "MNIST/raw/{}-images-idx3-ubyte", "MNIST/raw/{}-labels-idx1-ubyte"
 IMAGES_HEAD: Final = struct.Struct(">4I")  # what it is, how many, rows, columns
 LABELS_HEAD: Final = struct.Struct(">2I")
 OF_IMAGES: Final = 0x803
@@ -31,7 +32,7 @@ MOST: Final = 10_000_000  # images of one file
 
 
 def write(labels: Iterable[Labeled]) -> Iterator[bytes]:
-    """A zip of the two files under the names that MNIST's loaders look for."""
+    """A zip of MNIST's four files: `t10k` holds what is held out here, `train` the rest."""
     yield from zipped(labels, packed=False)
 
 
@@ -41,8 +42,9 @@ def write_gzipped(labels: Iterable[Labeled]) -> Iterator[bytes]:
 
 
 def zipped(labels: Iterable[Labeled], *, packed: bool) -> Iterator[bytes]:
-    with spooled(labels) as spool:
-        files = contents(spool)
+    with spool() as train, spool() as test:
+        spread(labels, lambda label: test if label.is_held_out else train)
+        files = contents("train", train) | contents("t10k", test)
         if packed:
             files = {f"{name}.gz": gzipped(content) for name, content in files.items()}
         yield from streamed(
@@ -50,12 +52,12 @@ def zipped(labels: Iterable[Labeled], *, packed: bool) -> Iterator[bytes]:
         )
 
 
-def contents(spool: Spool) -> dict[str, Iterator[bytes]]:
+def contents(part: str, spool: Spool) -> dict[str, Iterator[bytes]]:
     images = IMAGES_HEAD.pack(OF_IMAGES, spool.count, SIDE, SIDE)
     labels = LABELS_HEAD.pack(OF_LABELS, spool.count)
     return {
-        IMAGES: behind(images, pieces_of(spool.images)),
-        LABELS: behind(labels, pieces_of(spool.digits)),
+        IMAGES.format(part): behind(images, pieces_of(spool.images)),
+        LABELS.format(part): behind(labels, pieces_of(spool.digits)),
     }
 
 

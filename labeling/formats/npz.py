@@ -13,17 +13,22 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from labeling.formats.archive import BROKEN, Archive, Member, UnsafeMember, pieces_of, streamed
-from labeling.formats.pixels import Readable, images_in, paired, spooled
+from labeling.formats.pixels import Readable, images_in, paired, spool, spread
 from labeling.formats.rows import BadFile, Items, Labeled
 from predictions.glyph import SIDE
 
 # Ours, and those of the `mnist.npz` that Keras hands out.
 PAIRS: Final = [("images", "labels"), ("x_train", "y_train"), ("x_test", "y_test")]
+WANTED: Final = "Images are looked for in " + ", ".join(
+    f"{images} (their labels in {labels})" for images, labels in PAIRS
+)
 MOST: Final = 10_000_000  # images of one array
+MOST_NAMED: Final = 10  # arrays
 HEAD: Final = struct.Struct("<6sBxH")  # the magic, the version, the header's length
-# As NumPy writes it, of numbers in the order of C; its own reader would evaluate it.
+# As NumPy writes it; its own reader would evaluate it.
 HEADER: Final = re.compile(
-    r"\{'descr': '([<>|=][iu][1248])', 'fortran_order': False, 'shape': \(([\d, ]{1,60})\), \}\s*"
+    r"\{'descr': '([<>|=][biufSU]\d{1,6})', 'fortran_order': (False|True),"
+    r" 'shape': \(([\d, ]{0,60})\), \}\s*"
 )
 
 
@@ -32,14 +37,15 @@ HEADER: Final = re.compile(
 
 def write(labels: Iterable[Labeled]) -> Iterator[bytes]:
     """What `numpy.load` opens without pickles; the arrays are in the same order."""
-    with spooled(labels) as spool:
-        n = spool.count
+    with spool() as all_of_them:
+        spread(labels, lambda label: all_of_them)
+        n = all_of_them.count
         yield from streamed(
             Member(f"{name}.npy", array(dtype, shape, pieces_of(file)))
             for name, dtype, shape, file in (
-                ("images", "|u1", (n, SIDE, SIDE), spool.images),
-                ("labels", "|u1", (n,), spool.digits),
-                ("ids", "|S36", (n,), spool.ids),
+                ("images", "|u1", (n, SIDE, SIDE), all_of_them.images),
+                ("labels", "|u1", (n,), all_of_them.digits),
+                ("ids", "|S36", (n,), all_of_them.ids),
             )
         )
 
@@ -56,15 +62,19 @@ def array(dtype: str, shape: tuple[int, ...], content: Iterator[bytes]) -> Itera
 
 
 def is_ours(names: Iterable[str]) -> bool:
-    return any(f"{images}.npy" in set(names) for images, _ in PAIRS)
+    """An npz, whatever its arrays are called."""
+    return any(name.endswith(".npy") for name in names)
 
 
 def read_zip(name: str, archive: Archive) -> Items:
     """Every pair of arrays that is known by its names."""
     known = set(archive.names)
-    for images, labels in PAIRS:
-        if f"{images}.npy" in known:
-            yield from read_pair(f"{name} {images}", archive, images, labels, known)
+    pairs = [(images, labels) for images, labels in PAIRS if f"{images}.npy" in known]
+    if not pairs:
+        there = ", ".join(sorted(known)[:MOST_NAMED]).replace(".npy", "")
+        raise BadFile(f"The npz holds {there}. {WANTED}")
+    for images, labels in pairs:
+        yield from read_pair(f"{name} {images}", archive, images, labels, known)
 
 
 def read_pair(name: str, archive: Archive, images: str, labels: str, known: set[str]) -> Items:
@@ -83,7 +93,13 @@ def read_pair(name: str, archive: Archive, images: str, labels: str, known: set[
 def count_of_images(file: Readable) -> int:
     shape, dtype = head_of(file)
     if dtype != np.uint8 or len(shape) != 3 or shape[1:] != (SIDE, SIDE):
-        raise BadFile(f"The images must be N×28×28 of uint8, not {shape} of {dtype}.")
+        told = (
+            f"Images must be N×28×28 of uint8, 0 for paper and 255 for ink, not {shape} of {dtype}."
+        )
+        scaled = (
+            " Multiply numbers from 0 to 1 by 255 and convert them." if dtype.kind == "f" else ""
+        )
+        raise BadFile(told + scaled)
     if shape[0] > MOST:
         raise BadFile(f"The array claims {shape[0]:,} images; {MOST:,} are accepted.")
     return shape[0]
@@ -91,7 +107,7 @@ def count_of_images(file: Readable) -> int:
 
 def digits_in(file: Readable, count: int) -> NDArray[np.integer]:
     shape, dtype = head_of(file)
-    if shape != (count,):
+    if shape != (count,) or dtype.kind not in "iu":
         raise BadFile(f"The labels must be {count:,} whole numbers, not {shape} of {dtype}.")
     try:
         content = file.read(count * dtype.itemsize)
@@ -111,5 +127,10 @@ def head_of(file: Readable) -> tuple[tuple[int, ...], np.dtype]:
         raise BadFile("An array is damaged at its beginning.") from broken
     if magic != b"\x93NUMPY" or version != 1 or said is None:
         raise BadFile("An array is none, or stored in a way that is not accepted.")
-    shape = tuple(int(side) for side in said.group(2).split(",") if side.strip())
-    return shape, np.dtype(said.group(1))
+    if said[2] == "True":
+        raise BadFile("An array is stored by columns; save numpy.ascontiguousarray of it.")
+    try:
+        dtype = np.dtype(said[1])
+    except TypeError as unknown:
+        raise BadFile(f"An array is of an unknown type, {said[1]}.") from unknown
+    return tuple(int(side) for side in said[3].split(",") if side.strip()), dtype

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryFile
@@ -45,14 +45,16 @@ class Spool:
 
 
 @contextmanager
-def spooled(labels: Iterable[Labeled]) -> Iterator[Spool]:
-    """Those of these labels that name a digit: an unreadable glyph has no number."""
+def spool() -> Iterator[Spool]:
     with TemporaryFile() as images, TemporaryFile() as digits, TemporaryFile() as ids:
-        spool = Spool(images, digits, ids)
-        for label in labels:
-            if label.digit is not None:
-                spool.add(label, label.digit)
-        yield spool
+        yield Spool(images, digits, ids)
+
+
+def spread(labels: Iterable[Labeled], choose: Callable[[Labeled], Spool]) -> None:
+    """Those of these labels that name a digit: an unreadable glyph has no number."""
+    for label in labels:
+        if label.digit is not None:
+            choose(label).add(label, label.digit)
 
 
 def images_in(stream: Readable, count: int) -> Iterator[Pixels]:

@@ -34,6 +34,7 @@ class Labeled(NamedTuple):
     model: str
     drawn_at: datetime
     labeled_at: datetime
+    is_held_out: bool  # nothing here learns from it: an audit, or by somebody who is held out
 
     @property
     def value(self) -> str:

@@ -13,15 +13,18 @@ from typing import Any
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
+from numpy.typing import NDArray
 from PIL import Image
 
 from labeling import export
 from labeling.formats import WRITERS, Labeled
 from labeling.models import Label
 from predictions.images import image_from_data_url
+from predictions.sides import Side
 from tests.factories import make_ada, make_ben
 from tests.labeling.collection import a_glyph, labeled_item, png_of, read_idx
 from tests.labeling.door import Door, make_item
+from tests.training.lessons import visitor_on
 
 pytestmark = pytest.mark.django_db
 EXPORT = "/api/v1/labels/export/"
@@ -55,6 +58,35 @@ def unzipped(content: bytes) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
+def unpacked_into(folder: Path, content: bytes) -> list[str]:
+    """Beside each other, as our own training looks for them."""
+    files = unzipped(content)
+    for name, each in files.items():
+        (folder / Path(name).name).write_bytes(each)
+    return list(files)
+
+
+def concat(arrays: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    return np.concatenate(arrays)
+
+
+def mnist_as_torchvision_reads_it(
+    root: Path, *, train: bool
+) -> tuple[NDArray[np.uint8], list[int]]:
+    """`MNIST(root, train)`: it refuses where one of four files is missing, then reads two."""
+    raw = root / "MNIST" / "raw"
+    kinds = "images-idx3-ubyte", "labels-idx1-ubyte"
+    assert all((raw / f"{part}-{kind}").is_file() for part in ("train", "t10k") for kind in kinds)
+    read = []
+    for kind, sides in zip(kinds, (3, 1), strict=True):
+        content = (raw / f"{'train' if train else 't10k'}-{kind}").read_bytes()
+        magic = int.from_bytes(content[:4], "big")
+        assert (magic // 256, magic % 256) == (8, sides)  # bytes, and how many dimensions
+        shape = [int.from_bytes(content[4 * at : 4 * at + 4], "big") for at in range(1, sides + 1)]
+        read.append(np.frombuffer(content, np.uint8, offset=4 * (sides + 1)).reshape(shape))
+    return read[0], read[1].tolist()
+
+
 class TestFiles:
     def test_numpy_opens_an_npz_without_pickles(self, ben: Door, labels: dict[str, Any]):
         with np.load(io.BytesIO(download(ben, "?format=npz")), allow_pickle=False) as arrays:
@@ -68,23 +100,36 @@ class TestFiles:
     def test_idx_files_are_mnists_own(
         self, ben: Door, labels: dict[str, Any], kind: str, tmp_path: Path
     ):
-        for name, content in unzipped(download(ben, f"?format={kind}")).items():
-            assert name.endswith(".gz") == (kind == "idx-gz")
-            (tmp_path / name).write_bytes(content)
-        images = read_idx(tmp_path, "train-images-idx3-ubyte")
-        assert np.array_equal(images, [a_glyph(seed) for seed in range(3)])
-        assert read_idx(tmp_path, "train-labels-idx1-ubyte").tolist() == [7, 0, 3]
+        files = unpacked_into(tmp_path, download(ben, f"?format={kind}"))
+        assert all(name.endswith(".gz") == (kind == "idx-gz") for name in files)
+        images = [read_idx(tmp_path, f"{part}-images-idx3-ubyte") for part in ("train", "t10k")]
+        digits = [read_idx(tmp_path, f"{part}-labels-idx1-ubyte") for part in ("train", "t10k")]
+        there = dict(zip(concat(digits), concat(images), strict=True))
+        assert len(there) == 3
+        for seed, digit in enumerate([7, 0, 3]):
+            assert np.array_equal(there[digit], a_glyph(seed))
+
+    def test_torchvision_reads_all_four_files_as_they_lie(self, ben: Door, tmp_path: Path):
+        """In the folder, under the names and by the rule of its class MNIST (0.29)."""
+        learned = visitor_on(Side.TRAIN)
+        labeled_item(7, 0, visitor=learned)
+        labeled_item(4, 1, visitor=visitor_on(Side.HOLDOUT))
+        labeled_item(9, 2, visitor=learned, is_audit=True)
+        with zipfile.ZipFile(io.BytesIO(download(ben, "?format=idx"))) as archive:
+            archive.extractall(tmp_path)
+        assert mnist_as_torchvision_reads_it(tmp_path, train=True)[1] == [7]
+        images, digits = mnist_as_torchvision_reads_it(tmp_path, train=False)
+        assert (digits, images.shape) == ([4, 9], (2, 28, 28))
+        assert np.array_equal(images, [a_glyph(1), a_glyph(2)])
 
     def test_training_reads_them_as_it_reads_mnist(
         self, ben: Door, labels: dict[str, Any], tmp_path: Path
     ):
         from training.engine.data import mnist
 
-        for name, content in unzipped(download(ben, "?format=idx")).items():
-            (tmp_path / name).write_bytes(content)
-        digits = mnist(tmp_path, "train")
-        assert np.array_equal(digits.glyphs.numpy()[:, 0], [a_glyph(seed) for seed in range(3)])
-        assert digits.labels.tolist() == [7, 0, 3]
+        unpacked_into(tmp_path, download(ben, "?format=idx"))
+        parts = [mnist(tmp_path, part) for part in ("train", "t10k")]
+        assert sorted(digit for part in parts for digit in part.labels.tolist()) == [0, 3, 7]
 
     def test_a_zip_has_a_folder_for_each_digit_and_an_index(
         self, ben: Door, labels: dict[str, Any]
@@ -165,7 +210,7 @@ def test_memory_is_flat(kind: str, monkeypatch: Any):
     label = Labeled(
         id=labeled_item(7).public_id, digit=7, glyph=png_of(0), predicted=7, confidence=0.9,
         model="toy", drawn_at=Label.objects.get().event.created_at,
-        labeled_at=Label.objects.get().event.created_at,
+        labeled_at=Label.objects.get().event.created_at, is_held_out=False,
     )  # fmt: skip
 
     def peak(count: int) -> int:

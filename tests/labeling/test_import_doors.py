@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -80,6 +82,46 @@ class TestTheEndpoint:
         assert (answer.status_code, answer.json()["error"]["code"]) == (422, "bad_file")
         assert ben.post(IMPORT, {"file": "text"}).status_code == 400
 
+    def test_a_file_that_is_refused_whole_is_no_success(self, ben: Client, tmp_path: Path):
+        odd = zip_of({"odd/a.png": png_of(0), "odd/b.png": png_of(1)}, tmp_path / "x.zip")
+        for dry_run in (False, True):
+            answer = ben.post(IMPORT, {"file": upload(odd.read_bytes()), "dry_run": dry_run})
+            said = answer.json()["error"]
+            assert (answer.status_code, said["code"]) == (422, "bad_file")
+            assert (
+                "All 2 images of the file are refused. x.zip/odd/a.png: it lies" in said["message"]
+            )
+        empty = ben.post(IMPORT, {"file": upload(zip_of({}, tmp_path / "e.zip").read_bytes())})
+        assert (empty.status_code, "no image" in empty.json()["error"]["message"]) == (422, True)
+        assert not Batch.objects.exists()
+
+    def test_a_file_of_which_all_is_here_is_one(self, ben: Client, three: bytes):
+        ben.post(IMPORT, {"file": upload(three)})
+        again = ben.post(IMPORT, {"file": upload(three)})
+        assert (again.status_code, again.json()["already"]) == (200, 2)
+
+    @pytest.mark.parametrize(
+        ("arrays", "word"),
+        [
+            ({"data": np.zeros((2, 28, 28), np.uint8), "target": np.zeros(2, np.uint8)},
+             "The npz holds data, target. Images are looked for in images (their labels in"),
+            ({"images": np.zeros((2, 28, 28)), "labels": np.zeros(2, np.uint8)},
+             "N×28×28 of uint8, 0 for paper and 255 for ink, not (2, 28, 28) of float64. Multiply"),
+            ({"images": np.zeros((2, 784), np.uint8)}, "not (2, 784) of uint8"),
+            ({"images": np.zeros((2, 28, 28), np.uint8, order="F")}, "stored by columns"),
+            ({"images": np.zeros((2, 28, 28), np.uint8), "labels": np.array(["7", "0"])},
+             "The labels must be 2 whole numbers, not (2,) of <U1"),
+        ],
+    )  # fmt: skip
+    def test_an_npz_of_other_arrays_is_told_what_is_read(
+        self, ben: Client, arrays: dict[str, Any], word: str
+    ):
+        file = io.BytesIO()
+        np.savez(file, **arrays)
+        answer = ben.post(IMPORT, {"file": upload(file.getvalue(), "x.npz")})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "bad_file")
+        assert word in answer.json()["error"]["message"]
+
     def test_larger_ones_lie_on_a_disk_and_are_read_alike(self, ben: Client, tmp_path: Path):
         glyphs = [a_glyph(seed % 9) for seed in range(900)]
         noise = "".join(f'{{"data": "{at}"}},' for at in range(900))
@@ -93,7 +135,8 @@ class TestTheEndpoint:
         told = ben.post(IMPORT, {"file": upload(path.read_bytes())}).json()
         assert (told["taken"], told["labeled"], told["already"]) == (9, 9, 891)
         text = ("[" + noise + "1]" + " " * 3_000_000).encode()
-        assert ben.post(IMPORT, {"file": upload(text, "x.json")}).json()["refused"] == 901
+        refused = ben.post(IMPORT, {"file": upload(text, "x.json")}).json()["error"]["message"]
+        assert "All 901 images" in refused
 
     def test_only_who_may_correct_in_bulk_may(self, three: bytes):
         for user, status in ((make_ada(), 403), (make_cy(), 403), (None, 401),
