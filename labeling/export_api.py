@@ -82,10 +82,11 @@ class ExportView(Endpoint):
     @extend_schema(
         operation_id="labels_export",
         responses={
-            (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR, KINDS_OF_FILE),
+            # Bytes first: some clients read every kind as they read the first.
+            (200, "application/zip"): OpenApiResponse(OpenApiTypes.BINARY, KINDS_OF_FILE),
+            (200, "text/csv"): OpenApiTypes.STR,
             (200, "application/x-ndjson"): OpenApiTypes.STR,
             (200, "application/json"): serializers.ListSerializer(child=serializers.DictField()),
-            (200, "application/zip"): OpenApiTypes.BINARY,
             "default": ErrorOutput,
         },
     )
