@@ -13,6 +13,8 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from django.core.exceptions import SuspiciousOperation
+
 from predictions.trace import current, route_of
 
 
@@ -56,10 +58,13 @@ class WithoutPaths(logging.Filter):
     """Django names a refused or failed request by its path: a secret may stand there.
 
     The route takes its place, and addresses that a browser sent along end behind their host. A
-    refusal (4xx) that says no more than its status is left to the line of the request itself.
+    refusal (4xx) that says no more than its status is left to the line of the request itself, and
+    what a stranger can bring about at will has no traceback.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], SuspiciousOperation):
+            record.exc_info = None
         request = getattr(record, "request", None)
         if request is None:
             return True

@@ -54,6 +54,10 @@ CAPTURES_PER_MINUTE = env.whole(
 PREVIEWS_PER_MINUTE = env.whole(
     "PREVIEWS_PER_MINUTE", default=600 if PUBLIC else 0, least=0, most=1_000_000
 )
+# Half of these may read large images at a time, see predictions.limits.Slots.
+WEB_THREADS = env.whole("WEB_THREADS", default=4, least=1, most=64)
+# Whether Label Studio may ask without a token.
+LABEL_STUDIO_ANONYMOUS = env.flag("LABEL_STUDIO_ANONYMOUS", default=False)
 # Who is believed at once: on a one-person install everybody, elsewhere labelers alone.
 TRUST_FEEDBACK = env.flag("TRUST_FEEDBACK", default=not PUBLIC)
 # Labeling: how often each stream is drawn from while it has items.
@@ -401,6 +405,5 @@ LOGGING = {
 
 # Read elsewhere than here; `doctor` takes for a slip what is neither and looks much like one.
 KNOWN_VARIABLES = frozenset(
-    env.ASKED
-    | {"HOST", "PORT", "WEB_PROCESSES", "WEB_THREADS", "SQLITE_SYNCHRONOUS", "INKLOOP_MNIST_DIR"}
+    env.ASKED | {"HOST", "PORT", "WEB_PROCESSES", "SQLITE_SYNCHRONOUS", "INKLOOP_MNIST_DIR"}
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from django import forms
@@ -15,6 +16,7 @@ from django.urls import reverse
 from labeling.bulk_admin import CORRECT
 from labeling.imports import UPLOAD_MOST, Report, take_in_upload
 from predictions.errors import Declined
+from predictions.limits import charge_pixels
 
 SHOWN = 20  # refusals spelled out
 
@@ -55,7 +57,11 @@ def taken_in(request: HttpRequest, form: ImportForm) -> str:
     file = form.cleaned_data["file"]
     try:
         report = take_in_upload(
-            file.name, file.file, by=request.user, dry_run=form.cleaned_data["dry_run"]
+            file.name,
+            file.file,
+            by=request.user,
+            charge=functools.partial(charge_pixels, request),
+            dry_run=form.cleaned_data["dry_run"],
         )
     except Declined as declined:
         messages.warning(request, str(declined))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -13,7 +14,7 @@ from rest_framework.response import Response
 from labeling.api import LabelView, MayCorrect
 from labeling.imports import UPLOAD_MOST, take_in_upload
 from predictions.api import ErrorOutput
-from predictions.limits import BATCH_BODY_LIMIT
+from predictions.limits import BATCH_BODY_LIMIT, charge_pixels
 
 
 class ImportInput(serializers.Serializer[Any]):
@@ -54,6 +55,10 @@ class ImportView(LabelView):
         """Take in images, with labels or without; a bad one costs no good one."""
         said = self.read(ImportInput, request)
         report = take_in_upload(
-            said["file"].name, said["file"].file, by=self.person, dry_run=said["dry_run"]
+            said["file"].name,
+            said["file"].file,
+            by=self.person,
+            charge=functools.partial(charge_pixels, request),
+            dry_run=said["dry_run"],
         )
         return Response(report.as_json())

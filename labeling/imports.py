@@ -30,7 +30,8 @@ from labeling.intake import enqueue, take_in
 from labeling.models import Batch, Label, QueueItem
 from predictions import capture
 from predictions.capture import Sketch
-from predictions.errors import Declined
+from predictions.errors import TooMany
+from predictions.limits import slots
 from predictions.models import Prediction
 
 logger = logging.getLogger(__name__)
@@ -54,12 +55,6 @@ class NothingTaken(BadFile):
         return cls(
             f"All {report.refused:,} images of the file are refused. {'; '.join(told)}.{more}"
         )
-
-
-class TooMany(Declined):
-    """More than this door takes at once."""
-
-    code = "too_many"
 
 
 @dataclass(slots=True)
@@ -113,19 +108,33 @@ def take_in_images(
     return work.report
 
 
-def take_in_upload(name: str, file: BinaryIO, *, by: User, dry_run: bool = False) -> Report:
-    """A file as small as can be done while somebody waits; it is counted before it is begun."""
-    for count, _ in enumerate(read_file(name, file, limits=NARROW), start=1):
+def take_in_upload(
+    name: str, file: BinaryIO, *, by: User, charge: Callable[[int], None], dry_run: bool = False
+) -> Report:
+    """A file as small as can be done while somebody waits; it is counted before it is begun.
+
+    `charge` is told how many pixels it has, and may refuse.
+    """
+    with slots().take():
+        charge(pixels_of_upload(read_file(name, file, limits=NARROW)))
+        items = read_file(name, file, limits=NARROW)
+        report = take_in_images(items, by=by, source=name, dry_run=dry_run)
+    if not (report.batch or report.taken or report.labeled or report.already):
+        raise NothingTaken.of(report)
+    return report
+
+
+def pixels_of_upload(items: Items) -> int:
+    pixels = 0
+    for count, item in enumerate(items, start=1):
         if count > UPLOAD_MOST:
             raise TooMany(
                 f"The file holds more than the {UPLOAD_MOST:,} images that are taken in at once. "
                 "On the server, manage.py import_digits takes in any number."
             )
-    items = read_file(name, file, limits=NARROW)
-    report = take_in_images(items, by=by, source=name, dry_run=dry_run)
-    if not (report.batch or report.taken or report.labeled or report.already):
-        raise NothingTaken.of(report)
-    return report
+        if isinstance(item, Found) and item.picture is not None:
+            pixels += capture.pixels_in([item.picture])
+    return pixels
 
 
 Said = list[tuple[Found, Key]]  # items, and what each of them is about

@@ -19,6 +19,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from labeling import bulk
 from labeling.decisions import Verdict
@@ -139,6 +140,7 @@ class WebhookView(LabelStudioView):
 
     def check_permissions(self, request: Request) -> None:
         """A token of another scope has none of the rights that are asked for below."""
+        APIView.check_permissions(self, request)
 
     @extend_schema(
         operation_id="label_studio_webhook",

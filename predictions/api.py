@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from predictions.access import Everybody
 from predictions.endpoints import Endpoint, Input
 from predictions.errors import Declined
 from predictions.images import image_from_data_url
-from predictions.limits import BATCH_BODY_LIMIT, CaptureThrottle, PreviewThrottle
+from predictions.limits import BATCH_BODY_LIMIT, CaptureThrottle, PreviewThrottle, cost_of_each
 from predictions.models import Feedback, Prediction
 from predictions.paging import PageQuery, page_of
 from predictions.parsers import StrictJSONParser
@@ -189,6 +190,16 @@ class DrawingView(Endpoint):
     permission_classes = [Everybody]
     parser_classes = [MultiPartParser, StrictJSONParser]
 
+    @functools.cached_property
+    def image(self) -> bytes:
+        return image_in(self.request)
+
+    def cost_of(self, request: Request) -> int:
+        try:
+            return cost_of_each([self.image])
+        except (Declined, serializers.ValidationError):
+            return 1  # refused when it is its turn, and counted
+
 
 class PredictionsView(DrawingView):
     queries = {"GET": PageQuery}
@@ -204,7 +215,7 @@ class PredictionsView(DrawingView):
     def post(self, request: Request) -> Response:
         """Read a drawing and store the prediction."""
         prediction = capture.capture(
-            image_in(request), owner=make_owner(request), source=source_in(request)
+            self.image, owner=make_owner(request), source=source_in(request)
         )
         return Response(prediction_body(prediction), status=201)
 
@@ -229,22 +240,22 @@ class PreviewView(DrawingView):
     )
     def post(self, request: Request) -> Response:
         """Read a drawing and store nothing."""
-        return Response(preview_body(capture.preview(image_in(request))))
-
-
-class BatchThrottle(CaptureThrottle):
-    """Every image of a batch counts."""
-
-    def cost_of(self, request: Request) -> int:
-        return max(len(request.FILES.getlist("images")), 1)
+        return Response(preview_body(capture.preview(self.image)))
 
 
 class BatchView(Endpoint):
     scope = "predict"
     permission_classes = [Everybody]
     parser_classes = [MultiPartParser]
-    throttle_classes = [BatchThrottle]
+    throttle_classes = [CaptureThrottle]
     body_limit = BATCH_BODY_LIMIT
+
+    @functools.cached_property
+    def images(self) -> list[bytes]:
+        return [file.read() for file in self.request.FILES.getlist("images")]
+
+    def cost_of(self, request: Request) -> int:
+        return cost_of_each(self.images)
 
     @extend_schema(
         operation_id="predictions_batch",
@@ -253,14 +264,11 @@ class BatchView(Endpoint):
     )
     def post(self, request: Request) -> Response:
         """Read up to 256 drawings with one version; answers come in the order sent."""
-        files = request.FILES.getlist("images")
-        if not 1 <= len(files) <= BATCH_MOST:
-            said = f"Send 1 to {BATCH_MOST} files named images, not {len(files)}."
+        if not 1 <= len(self.images) <= BATCH_MOST:
+            said = f"Send 1 to {BATCH_MOST} files named images, not {len(self.images)}."
             raise serializers.ValidationError({"images": [said]})
         answers = capture.capture_batch(
-            [file.read() for file in files],
-            owner=make_owner(request),
-            source=Prediction.Source.BATCH,
+            self.images, owner=make_owner(request), source=Prediction.Source.BATCH
         )
         return Response({"results": [batch_item(answer) for answer in answers]}, status=201)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hmac
 import logging
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from django.conf import settings
@@ -24,7 +25,8 @@ from predictions import metrics
 from predictions.drawn import upright_gray
 from predictions.errors import Declined, ImageRefused, NoInk
 from predictions.glyph import encode_glyph, glyph_digest, glyph_of, ready_glyph
-from predictions.images import PNG_SIGNATURE, is_small, open_image, thumbnail_png
+from predictions.images import BIG_PIXELS, PNG_SIGNATURE, open_image, pixels_of, thumbnail_png
+from predictions.limits import slots
 from predictions.models import Drawing, Feedback, ModelVersion, Prediction
 from predictions.network import Reading
 from predictions.recognizer import recognizer
@@ -33,6 +35,7 @@ from predictions.visitors import Owner
 logger = logging.getLogger(__name__)
 MOST_SKETCHERS = 4
 Picture = bytes | NDArray[np.uint8]  # an image file, or gray pixels (height, width)
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +67,16 @@ def sketch(data: bytes) -> Sketch:
 
 def preview(data: bytes) -> Preview:
     """Read a drawing and store nothing."""
-    glyph = glyph_of(open_image(data))
+    with slot_for([data]):
+        glyph = glyph_of(open_image(data))
     answer = recognizer.read(glyph[np.newaxis])
     return Preview(encode_glyph(glyph), answer.readings[0], answer.version.name)
 
 
 def capture(data: bytes, *, owner: Owner, source: str) -> Prediction:
     """Read a drawing and store what was read, with the drawing, in one transaction."""
-    made = sketch(data)
+    with slot_for([data]):
+        made = sketch(data)
     answer = recognizer.read(made.glyph[np.newaxis])
     prediction = prediction_of(made, answer.readings[0], answer.version, owner=owner, source=source)
     store([prediction], [made])
@@ -82,12 +87,12 @@ def capture_batch(
     files: Sequence[bytes], *, owner: Owner, source: str
 ) -> list[Prediction | Declined]:
     """Read many drawings with one version and one insert; refusals stand in their places."""
-    sketches = list(side_by_side(files)(sketch_or_refusal, files))
+    sketches = side_by_side(sketch_or_refusal, files)
     accepted = [made for made in sketches if isinstance(made, Sketch)]
     if not accepted:
         return [refused for refused in sketches if isinstance(refused, Declined)]
     glyphs = np.stack([made.glyph for made in accepted])
-    answer = recognizer.read(glyphs, side_by_side=sketchers().map)
+    answer = recognizer.read(glyphs, side_by_side=readers().map)
     predictions = [
         prediction_of(made, reading, answer.version, owner=owner, source=source)
         for made, reading in zip(accepted, answer.readings, strict=True)
@@ -97,10 +102,28 @@ def capture_batch(
     return [next(stored) if isinstance(made, Sketch) else made for made in sketches]
 
 
-def side_by_side(pictures: Sequence[Picture]) -> Callable[..., Iterable[Any]]:
-    """How to go over pictures: a small one is sketched sooner than handed to another thread."""
-    are_small = all(not isinstance(each, bytes) or is_small(each) for each in pictures)
-    return map if are_small else sketchers().map
+# -- many pictures at once ------------------------------------------------------------------------
+
+
+def pixels_in(pictures: Iterable[Picture]) -> int:
+    return sum(pixels_of(each) if isinstance(each, bytes) else each.size for each in pictures)
+
+
+def is_long_work(pictures: Iterable[Picture]) -> bool:
+    return pixels_in(pictures) > BIG_PIXELS
+
+
+def slot_for(pictures: Sequence[Picture]) -> contextlib.AbstractContextManager[None]:
+    """One of the slots for long work where these need it; a drawing of our page never does."""
+    return slots().take() if is_long_work(pictures) else contextlib.nullcontext()
+
+
+def side_by_side(sketch: Callable[[Any], Made], pictures: Sequence[Picture]) -> list[Made]:
+    """Sketch each; in several threads where that is long work, in a slot for it."""
+    if not is_long_work(pictures):
+        return [sketch(each) for each in pictures]
+    with slots().take():
+        return list(sketchers().map(sketch, pictures))
 
 
 @functools.cache
@@ -112,9 +135,15 @@ def sketchers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_SKETCHERS), "sketcher")
 
 
+@functools.cache
+def readers() -> ThreadPoolExecutor:
+    """Threads that read glyphs side by side, so that these never wait for large images."""
+    return ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_SKETCHERS), "reader")
+
+
 def glyphs_of(files: Sequence[bytes]) -> list[NDArray[np.uint8] | Declined]:
     """What the network would see of each; refusals stand in their places."""
-    return list(side_by_side(files)(glyph_or_refusal, files))
+    return side_by_side(glyph_or_refusal, files)
 
 
 def glyph_or_refusal(data: bytes) -> NDArray[np.uint8] | Declined:
@@ -136,7 +165,7 @@ def sketch_or_refusal(data: bytes) -> Sketch | Declined:
 
 def sketch_all(pictures: Sequence[Picture]) -> list[Sketch | Declined]:
     """Sketch pictures of a collection side by side; refusals stand in their places."""
-    return list(side_by_side(pictures)(ready_or_refusal, pictures))
+    return side_by_side(ready_or_refusal, pictures)
 
 
 def ready_or_refusal(picture: Picture) -> Sketch | Declined:

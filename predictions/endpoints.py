@@ -61,6 +61,10 @@ def check_kind(name: str, field: serializers.Field, value: Any) -> None:
     if value is None:
         return  # the field itself says whether it may be null
     if isinstance(field, serializers.ListField) and isinstance(value, list):
+        # Before its elements are looked at, each of which costs a thousand times its bytes.
+        if field.max_length is not None and len(value) > field.max_length:
+            said = f"At most {field.max_length:,} are taken at once, not {len(value):,}."
+            raise serializers.ValidationError({name: [said]})
         for each in value:
             check_kind(name, field.child, each)
     if isinstance(field, serializers.IntegerField) and isinstance(value, float):
@@ -131,6 +135,10 @@ class Endpoint(APIView):
     def check_permissions(self, request: Request) -> None:
         check_scope(request, self.scope)
         super().check_permissions(request)
+
+    def cost_of(self, request: Request) -> int:
+        """What a request counts for where requests are limited."""
+        return 1
 
     def throttles_for(self, request: Request) -> list[BaseThrottle]:
         return super().get_throttles()

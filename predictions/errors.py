@@ -26,3 +26,9 @@ class NoInk(Declined):
     """The image is fine, but nothing is drawn on it that could be a digit."""
 
     code = "no_ink"
+
+
+class TooMany(Declined):
+    """More than is taken at once."""
+
+    code = "too_many"

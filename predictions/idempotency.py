@@ -92,6 +92,7 @@ def fingerprint(request: Request) -> str:
 def content_of(value: Any) -> bytes:
     if not isinstance(value, UploadedFile):
         return str(value).encode()
+    value.seek(0)  # it may have been read already
     content: bytes = value.read()
     value.seek(0)
     return content

@@ -8,6 +8,7 @@ names a prediction of ours.
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,11 +24,11 @@ from django.urls import Resolver404, URLPattern, path, resolve
 from drf_spectacular.utils import extend_schema
 from numpy.typing import NDArray
 from rest_framework import serializers
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from predictions import metrics
-from predictions.access import Everybody
 from predictions.api import BATCH_MOST, ErrorOutput
 from predictions.authentication import (
     BearerAuthentication,
@@ -40,7 +41,7 @@ from predictions.errors import Declined
 from predictions.glyph import decode_glyph
 from predictions.images import image_from_data_url
 from predictions.label_config import LONGEST, Question, UnusableConfig, question_in
-from predictions.limits import BATCH_BODY_LIMIT, PreviewThrottle
+from predictions.limits import BATCH_BODY_LIMIT, PreviewThrottle, cost_of_each
 from predictions.models import Prediction
 from predictions.recognizer import recognizer
 
@@ -78,22 +79,32 @@ class Task:
     refused: Declined | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a project asks of each task; no question where every task is refused."""
+
+    question: Question | None
+    tasks: list[Task]
+
+
 # -- from tasks to answers -----------------------------------------------------------------------
 
 
-def results_for(tasks: Sequence[Mapping[str, Any]], config: str) -> list[dict[str, Any]]:
+def asked_in(tasks: Sequence[Mapping[str, Any]], config: str) -> Asked:
+    try:
+        question = question_in(config)
+    except UnusableConfig as unusable:
+        return Asked(None, [Task(refused=unusable)] * len(tasks))
+    return Asked(question, [picture_in(task, question) for task in tasks])
+
+
+def results_for(asked: Asked) -> list[dict[str, Any]]:
     """One result a task, in their order, also where there is nothing to say: then with the reason.
 
     Label Studio drops all of them when one is missing.
     """
-    try:
-        question = question_in(config)
-    except UnusableConfig as unusable:
-        found: list[dict[str, Any]] = [nothing(unusable) for _ in tasks]
-        note({unusable.code: len(tasks)}, str(unusable))
-        return found
-    seen = glyphs_in([picture_in(task, question) for task in tasks])
-    answers = iter(readings([each for each in seen if not isinstance(each, Declined)], question))
+    seen = glyphs_in(asked.tasks)
+    answers = readings([each for each in seen if not isinstance(each, Declined)], asked.question)
     found = [nothing(each) if isinstance(each, Declined) else next(answers) for each in seen]
     refused = [each for each in seen if isinstance(each, Declined)]
     outcomes = Counter(each.code for each in refused)
@@ -160,7 +171,9 @@ def glyphs_in(tasks: Sequence[Task]) -> list[Glyph | Declined]:
     return seen
 
 
-def readings(glyphs: Sequence[Glyph], question: Question) -> Iterator[dict[str, Any]]:
+def readings(glyphs: Sequence[Glyph], question: Question | None) -> Iterator[dict[str, Any]]:
+    if question is None:
+        return
     for at in range(0, len(glyphs), BATCH_MOST):
         answer = recognizer.read(np.stack(glyphs[at : at + BATCH_MOST]))
         for reading in answer.readings:
@@ -239,11 +252,20 @@ class TasksOutput(serializers.Serializer[Any]):
     model_version = serializers.CharField()
 
 
+class Connected(BasePermission):
+    """A project that shows a token; any caller where the settings say so."""
+
+    message = "It needs a token, also as the password of HTTP Basic, or a login."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return settings.LABEL_STUDIO_ANONYMOUS or request.user.is_authenticated
+
+
 class LabelStudioView(Endpoint):
-    """Open to whom `predictions/` is open, under the limits of what stores nothing."""
+    """Under the limits of what stores nothing."""
 
     scope = "predict"
-    permission_classes = [Everybody]
+    permission_classes = [Connected]
     authentication_classes = [BearerAuthentication, PasswordAuthentication, SessionAuthentication]
 
 
@@ -267,6 +289,8 @@ class RootView(HealthView):
 
 
 class SetupView(LabelStudioView):
+    throttle_classes = [PreviewThrottle]
+
     @extend_schema(
         operation_id="label_studio_setup",
         request=SetupInput,
@@ -301,18 +325,21 @@ class VersionsView(LabelStudioView):
         return Response({"versions": [recognizer.serving().version.name]})
 
 
-class TaskThrottle(PreviewThrottle):
-    """Every task counts."""
+class PredictView(LabelStudioView):
+    throttle_classes = [PreviewThrottle]
+    body_limit = BATCH_BODY_LIMIT
+
+    @functools.cached_property
+    def wanted(self) -> Asked:
+        said = self.read(TasksInput, self.request)
+        return asked_in(said["tasks"], said["label_config"])
 
     def cost_of(self, request: Request) -> int:
-        data: Any = request.data
-        tasks = data.get("tasks") if isinstance(data, dict) else None
-        return max(len(tasks), 1) if isinstance(tasks, list) else 1
-
-
-class PredictView(LabelStudioView):
-    throttle_classes = [TaskThrottle]
-    body_limit = BATCH_BODY_LIMIT
+        """Every task counts, by the picture it carries."""
+        try:
+            return cost_of_each(task.content or b"" for task in self.wanted.tasks)
+        except serializers.ValidationError:
+            return 1  # refused when it is its turn, and counted
 
     @extend_schema(
         operation_id="label_studio_predict",
@@ -321,8 +348,7 @@ class PredictView(LabelStudioView):
     )
     def post(self, request: Request) -> Response:
         """What the live version reads in each task, stored nowhere; one result a task."""
-        said = self.read(TasksInput, request)
-        results = results_for(said["tasks"], said["label_config"])
+        results = results_for(self.wanted)
         name = recognizer.serving().version.name
         return Response({"results": results, "model_version": name})
 

@@ -1,11 +1,13 @@
-"""How much one caller may ask of us: bytes in a request, requests in a minute."""
+"""How much may be asked of us: bytes in a request, work in a minute, threads at a time."""
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,18 +18,28 @@ from django.http import HttpRequest, HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from predictions.errors import Declined
+from predictions.errors import Declined, TooMany
+from predictions.images import pixels_of
 from predictions.models import RequestCount
-from predictions.refusals import problem
+from predictions.refusals import problem, refusal
 
 BODY_LIMIT = 3_000_000  # bytes; an image of 2 MB as a data URL, and its envelope
 BATCH_BODY_LIMIT = 48_000_000  # bytes
 SECONDS = 60
 COUNTS_KEPT_FOR = 120  # minutes; no limit looks back further
-
+# A picture counts one for every so many pixels: decoding them (up to 12 ns each) takes as long as
+# everything else that is done with a request.
+PIXELS_OF_ONE = 300_000
 
 UNKNOWN = "0.0.0.0"  # noqa: S104  (for what is no address: all such callers are one)
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Busy(Declined):
+    """The threads that may do long work are all at it."""
+
+    code = "busy"
+    retry_after = 2  # seconds
 
 
 def address_of(request: Any) -> str:
@@ -65,23 +77,80 @@ def caller_of(request: HttpRequest | Request) -> str:
     return f"address {network_of(request)}"
 
 
+class Slots:
+    """Long work takes a share of this process's threads; the others go on answering everybody.
+
+    Whoever comes while the share is taken is refused at once, because waiting would hold a thread
+    as well.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._free = threading.BoundedSemaphore(most)
+        self._mine = threading.local()
+
+    @contextmanager
+    def take(self) -> Iterator[None]:
+        """For what runs inside; work within work needs no slot of its own."""
+        if getattr(self._mine, "is_taken", False):
+            yield
+            return
+        if not self._free.acquire(blocking=False):
+            raise Busy(
+                f"Others have large images read just now. Try again in {Busy.retry_after} s."
+            )
+        self._mine.is_taken = True
+        try:
+            yield
+        finally:
+            self._mine.is_taken = False
+            self._free.release()
+
+
+@functools.cache
+def slots() -> Slots:
+    """Half of the threads; of a single one, all."""
+    return Slots(max(1, settings.WEB_THREADS // 2))
+
+
 class BodyLimitMiddleware:
-    """Refuses a body by its announced length, before a byte of it is read."""
+    """Looks at a body's announced length before a byte of it is read.
+
+    Beyond the limit of its address it is refused; beyond what one image takes it needs a slot.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        return self.get_response(request)
+        if length_of(request) <= BODY_LIMIT:
+            return self.get_response(request)
+        try:
+            with slots().take():
+                return self.get_response(request)
+        except Busy as busy:
+            return refusal(request, busy)
 
     def process_view(
         self, request: HttpRequest, view: Any, args: Any, kwargs: Any
     ) -> HttpResponseBase | None:
         limit = getattr(getattr(view, "cls", None), "body_limit", BODY_LIMIT)
-        if int(request.META.get("CONTENT_LENGTH") or 0) <= limit:
+        if length_of(request) <= limit:
             return None
         message = f"The request is larger than the {limit / 1e6:.0f} MB accepted here."
         return problem(request, "too_large", message, status=413)
+
+
+def length_of(request: HttpRequest) -> int:
+    return int(request.META.get("CONTENT_LENGTH") or 0)
+
+
+def cost_of(pixels: int) -> int:
+    """What a picture counts for where requests are limited."""
+    return max(1, -(-pixels // PIXELS_OF_ONE))
+
+
+def cost_of_each(images: Iterable[bytes]) -> int:
+    return max(1, sum(cost_of(pixels_of(image)) for image in images))
 
 
 class Quota:
@@ -172,14 +241,15 @@ quota = Quota()
 
 
 class UsedUp(Declined):
-    """The caller has had what is allowed in this span of time."""
+    """The caller has had what is allowed in a span of time."""
 
     code = "too_many_requests"
 
-    def __init__(self, what: str, *, minutes: int, wait_seconds: float) -> None:
+    def __init__(self, told: str, *, wait_seconds: float) -> None:
         self.retry_after = int(wait_seconds) + 1
-        left = -(-self.retry_after // SECONDS)
-        super().__init__(f"{what} in {minutes} minutes. Try again in {left} min.")
+        minutes = -(-self.retry_after // SECONDS)
+        left = f"{minutes} min" if minutes > 1 else f"{self.retry_after} s"
+        super().__init__(f"{told} Try again in {left}.")
 
 
 @dataclass(frozen=True)
@@ -195,7 +265,8 @@ class Allowance:
         now = time.time()
         if not take_atomically(self.key(caller), self.span(now), 1, self.most):
             ends_at = (self.span(now) + self.minutes) * SECONDS
-            raise UsedUp(self.told, minutes=self.minutes, wait_seconds=ends_at - now)
+            told = f"{self.told} in {self.minutes} minutes."
+            raise UsedUp(told, wait_seconds=ends_at - now)
 
     def give_back(self, caller: str) -> None:
         taken = RequestCount.objects.filter(caller=self.key(caller), taken__gt=0)
@@ -216,18 +287,28 @@ def forget_old_counts() -> int:
 
 
 class CallerThrottle(BaseThrottle):
-    """Requests a minute for each caller, by the setting the subclass names."""
+    """Work a minute for each caller, by the setting the subclass names."""
 
     setting: str
     wait_seconds = 0.0
     caller = ""  # empty where nothing is counted
 
     def allow_request(self, request: Request, view: Any) -> bool:
+        return self.charge(request, lambda: view.cost_of(request))
+
+    def charge(self, request: HttpRequest | Request, cost: Callable[[], int]) -> bool:
+        """Count what a request costs, if it may go on; nothing is worked out without a limit."""
         limit = getattr(settings, self.setting)
         if not limit:
             return True
         self.caller = f"{self.setting} {caller_of(request)}"
-        self.wait_seconds = quota.take(self.caller, limit, cost=self.cost_of(request))
+        wanted = cost()
+        if wanted > limit:
+            raise TooMany(
+                f"These images cost {wanted:,} of the {limit:,} allowed in a minute: one for every "
+                f"{PIXELS_OF_ONE:,} pixels, and at least one each. Send fewer at once."
+            )
+        self.wait_seconds = quota.take(self.caller, limit, cost=wanted)
         return self.wait_seconds == 0
 
     def headers(self) -> dict[str, str]:
@@ -242,9 +323,6 @@ class CallerThrottle(BaseThrottle):
             "RateLimit": f'"{name}";r={left};t={until}',
         }
 
-    def cost_of(self, request: Request) -> int:
-        return 1
-
     def wait(self) -> float:
         return self.wait_seconds
 
@@ -255,3 +333,10 @@ class CaptureThrottle(CallerThrottle):
 
 class PreviewThrottle(CallerThrottle):
     setting = "PREVIEWS_PER_MINUTE"
+
+
+def charge_pixels(request: HttpRequest | Request, pixels: int) -> None:
+    """As the endpoints do before they begin, where only then it is known how much there is."""
+    throttle = CaptureThrottle()
+    if not throttle.charge(request, lambda: cost_of(pixels)):
+        raise UsedUp("You are faster than this server allows.", wait_seconds=throttle.wait())

@@ -16,10 +16,11 @@ from predictions import capture
 from predictions.errors import Declined
 from predictions.forms import FeedbackForm, UploadForm
 from predictions.history import best_of, tally
-from predictions.limits import CaptureThrottle
+from predictions.images import pixels_of
+from predictions.limits import charge_pixels
 from predictions.models import DIGITS, Prediction
 from predictions.paging import PageQuery, page_of
-from predictions.refusals import problem, status_of
+from predictions.refusals import problem, refusal, retry_after, status_of
 from predictions.visitors import make_owner, owner_of
 
 # What is done with what somebody says; an app above may do more with it.
@@ -54,7 +55,10 @@ def upload(request: HttpRequest) -> HttpResponse:
         stored = capture.capture(data, owner=make_owner(request), source=Prediction.Source.UPLOAD)
     except Declined as declined:
         form.add_error("image", str(declined))
-        return draw_page(request, form, status=status_of(declined))
+        response = draw_page(request, form, status=status_of(declined))
+        for name, value in retry_after(declined).items():
+            response[name] = value
+        return response
     return redirect(stored)
 
 
@@ -122,11 +126,12 @@ def keep_feedback(request: HttpRequest, shown: Prediction, digit: int | None) ->
 
 def refusal_when_too_many(request: HttpRequest) -> HttpResponse | None:
     """The forms share the endpoints' limit; None means the request may go on."""
-    throttle = CaptureThrottle()
-    if throttle.allow_request(request, None):  # type: ignore[arg-type]  # it asks for the user only
-        return None
-    seconds = int(throttle.wait()) + 1
-    message = f"You are faster than this server allows. Try again in {seconds} s."
-    response = problem(request, "too_many_requests", message, status=429, title="Too many requests")
-    response["Retry-After"] = str(seconds)
-    return response
+    image = request.FILES.get("image")
+    pixels = pixels_of(image.read()) if image else 0
+    if image:
+        image.seek(0)
+    try:
+        charge_pixels(request, pixels)
+    except Declined as declined:
+        return refusal(request, declined)
+    return None

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFilesSent
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.http.multipartparser import MultiPartParserError
@@ -63,7 +68,7 @@ def as_response(exception: Exception, context: dict[str, Any]) -> Response | Non
     if isinstance(exception, Declined):
         body = error_body(exception.code, str(exception))
         return Response(body, status=status_of(exception), headers=retry_after(exception))
-    if isinstance(exception, TooManyFilesSent | MultiPartParserError):
+    if isinstance(exception, TooManyFieldsSent | TooManyFilesSent | MultiPartParserError):
         return Response(error_body("bad_request", str(exception)), status=400)
     if isinstance(exception, RequestDataTooBig):
         return Response(error_body("too_large", "The request is too large."), status=413)

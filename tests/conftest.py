@@ -12,7 +12,7 @@ from dashboard.counting import watch as counting
 from dashboard.demo import presence
 from labeling.intake import watch
 from predictions import metrics, sightings
-from predictions.limits import quota
+from predictions.limits import quota, slots
 from predictions.models import ModelVersion
 from predictions.recognizer import recognizer
 from tests.factories import make_live
@@ -51,6 +51,7 @@ def _nothing_remembered() -> Iterator[None]:
     yield
     recognizer.forget()
     quota.forget()
+    slots.cache_clear()
     watch.forget()
     sightings.forget()
     metrics.rows.forget()

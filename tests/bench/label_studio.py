@@ -250,7 +250,7 @@ def follow(
 
     outcomes = events(visitor)
     story.note("events that made a label", outcomes["labeled"], len(stand))
-    story.note("events that arrived", sum(outcomes.values()), 2 * NAMED + OTHERS)
+    story.note("events that were let in", sum(outcomes.values()), NAMED + OTHERS)
 
     theirs.ask("POST", f"/api/ml/{made['id']}/train")
     runs = reader.get("/api/v1/runs/")["results"]

@@ -136,9 +136,11 @@ class TestPassedOver:
         assert post_json(client, WEBHOOK, event(drawn, "3")).json()["status"] == "passed_over"
         assert not LabelEvent.objects.exists()
 
-    def test_nobody_in_particular_is_acknowledged_and_counted(
-        self, client: Client, drawn: Prediction
+    def test_nobody_in_particular_is_acknowledged_where_the_settings_say_so(
+        self, client: Client, drawn: Prediction, settings: Any
     ):
+        assert post_json(client, WEBHOOK, event(drawn, "3")).status_code == 401
+        settings.LABEL_STUDIO_ANONYMOUS = True
         before = counted("ANNOTATION_CREATED", "passed_over")
         answer = post_json(client, WEBHOOK, event(drawn, "3"))
         assert answer.json()["status"] == "passed_over"
@@ -200,11 +202,11 @@ class TestPassedOver:
         assert post_json(bens, WEBHOOK, body).status_code == 400
 
 
-def test_events_count_against_the_limit(client: Client, settings: Any):
+def test_events_count_against_the_limit(bens: Client, settings: Any):
     settings.CAPTURES_PER_MINUTE = 1
     sent = {"action": "ANNOTATION_CREATED"}
-    assert post_json(client, WEBHOOK, sent).status_code == 200
-    assert post_json(client, WEBHOOK, sent).status_code == 429
+    assert post_json(bens, WEBHOOK, sent).status_code == 200
+    assert post_json(bens, WEBHOOK, sent).status_code == 429
 
 
 def test_a_labeler_who_is_no_admin_labels_in_the_queue_instead(drawn: Prediction):

@@ -150,6 +150,18 @@ def test_on_a_terminal_the_id_stands_at_the_end() -> None:
         assert TextLines().format(record).endswith(f"INFO x: done [{GIVEN}]")
 
 
+@pytest.mark.parametrize(
+    "path", ["/", "/accounts/login/", "/api/v1/predictions/", "/api/v1/predictions/batch/"]
+)
+def test_too_many_fields_are_refused_without_a_traceback(kept: Kept, path: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.get("/accounts/login/")  # with the cookie, it looks for the token in the form
+    answer = client.post(path, {f"field{at}": "x" for at in range(1_001)})
+    assert answer.status_code == 400
+    assert kept.lines
+    assert "Traceback" not in "".join(kept.lines)
+
+
 def test_lines_of_others_are_left_alone() -> None:
     record = logging.LogRecord("django.request", logging.WARNING, "f", 1, "hello", (), None)
     assert WithoutPaths().filter(record)

@@ -39,7 +39,11 @@ class Answer:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("hostile")
-    env = {"DATA_DIR": str(folder), "DATABASE_URL": f"sqlite:///{folder}/h.sqlite3"}
+    env = {
+        "DATA_DIR": str(folder),
+        "DATABASE_URL": f"sqlite:///{folder}/h.sqlite3",
+        "WEB_THREADS": str(2 * CLIENTS),  # half of them take large images
+    }
     manage_py(env, "migrate", "-v0")
     manage_py(env, "install_base")
     with serving("web", gunicorn, ready="/readyz", env=env) as started:

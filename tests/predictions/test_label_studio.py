@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from rest_framework import serializers
 
 from predictions.erasure import erase_pictures
 from predictions.models import ModelVersion, Prediction, Token
@@ -33,6 +34,17 @@ BACKEND = "/api/v1/label-studio"
 @pytest.fixture(autouse=True)
 def _nothing_noted() -> None:
     forget_noted()
+
+
+@pytest.fixture
+def secret() -> str:
+    return make_token(make_ada(), name="label studio", scopes=["predict"])[1]
+
+
+@pytest.fixture
+def client(secret: str) -> Client:
+    """A project that shows its token."""
+    return Client(headers={"authorization": f"Bearer {secret}"})
 
 
 def task(image: Any, number: int = 1) -> dict[str, Any]:
@@ -195,6 +207,40 @@ class TestPredicting:
         assert answer.status_code == 400
         assert answer.json()["error"]["code"] == "invalid"
 
+    @pytest.mark.parametrize(
+        ("count", "code", "said"),
+        [(985_000, "bad_request", "1,970,002 parts"), (40_000, "invalid", "At most 1,000"),
+         (1_001, "invalid", "At most 1,000")],
+    )  # fmt: skip
+    def test_of_too_many_tasks_none_is_looked_at(
+        self,
+        client: Client,
+        live_version: Any,
+        monkeypatch: pytest.MonkeyPatch,
+        count: int,
+        code: str,
+        said: str,
+    ):
+        looked: list[object] = []
+        monkeypatch.setattr(serializers.DictField, "run_validation", looked.append)
+        body = b'{"label_config":"","tasks":[' + b"{}," * (count - 1) + b"{}]}"
+        answer = client.post(f"{BACKEND}/predict", body, content_type="application/json")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
+        assert said in answer.json()["error"]["message"]
+        assert not looked
+
+    def test_a_body_of_many_megabytes_is_read(self, client: Client, live_version: ModelVersion):
+        sent = [task(data_url()) | {"notes": "x" * 400_000} for _ in range(100)]
+        body = {"tasks": sent, "label_config": config()}
+        answer = post_json(client, f"{BACKEND}/predict", body)
+        assert answer.status_code == 200
+        assert len([each for each in answer.json()["results"] if each["result"]]) == 100
+
+    def test_a_body_beyond_what_is_meant_is_refused(self, client: Client, live_version: Any):
+        answer = post_json(client, f"{BACKEND}/predict", {"notes": "x" * 48_000_000})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
+        assert "48 MB" in answer.json()["error"]["message"]
+
     def test_without_a_version_it_is_unavailable(self, client: Client):
         assert predict(client, data_url()).status_code == 503
         assert client.get(f"{BACKEND}/health").status_code == 503
@@ -212,7 +258,7 @@ class TestPredicting:
     ):
         addresses = [f"/glyphs/{make_prediction().public_id}.png" for _ in range(20)]
         predict(client, data_url())
-        with django_assert_num_queries(1):
+        with django_assert_num_queries(2):  # and whose token it is
             assert len(predict(client, *addresses).json()["results"]) == 20
 
 
@@ -249,9 +295,22 @@ class TestConnecting:
 
 
 class TestWhoComesIn:
-    @pytest.fixture
-    def secret(self) -> str:
-        return make_token(make_ada(), name="label studio", scopes=["predict"])[1]
+    @pytest.mark.parametrize("path", ["", "/health", "/versions", "/setup", "/predict", "/webhook"])
+    def test_nobody_comes_in_without_saying_who(
+        self, secret: str, live_version: ModelVersion, settings: Any, path: str
+    ):
+        def ask(client: Client) -> Any:
+            if path in {"", "/health", "/versions"}:
+                return client.get(BACKEND + path)
+            body = {"tasks": [task(data_url())], "label_config": config(), "action": "X"}
+            return post_json(client, BACKEND + path, body)
+
+        refused = ask(Client())
+        assert (refused.status_code, refused.json()["error"]["code"]) == (401, "not_signed_in")
+        assert refused["WWW-Authenticate"]
+        assert ask(Client(headers={"authorization": basic(secret)})).status_code == 200
+        settings.LABEL_STUDIO_ANONYMOUS = True
+        assert ask(Client()).status_code == 200
 
     @pytest.mark.parametrize("name", ["ada", "", "anything"])
     def test_a_token_is_the_password(
