@@ -130,6 +130,8 @@ class LabelView(Endpoint):
 
 
 class NextView(LabelView):
+    keeps_answer = False
+
     @extend_schema(
         operation_id="labels_next",
         request=NextInput,
@@ -183,6 +185,8 @@ class UndoInput(Input):
 
 
 class UndoView(LabelView):
+    keeps_answer = False
+
     @extend_schema(
         operation_id="labels_undo",
         request=UndoInput,

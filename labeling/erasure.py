@@ -21,6 +21,7 @@ from django.utils import timezone
 from labeling.models import Arrival, Gold, LabelEvent, QueueItem
 from labeling.turns import in_turn, lock_items
 from predictions.erasure import erase_pictures, forget_speaker
+from predictions.idempotency import forget_answers
 from predictions.models import Prediction
 from predictions.visitors import Owner
 
@@ -34,6 +35,7 @@ def erase_owner(owner: Owner) -> int:
     """Everything somebody drew, and their name under everything they said; how many drawings."""
     erased = erase(Prediction.objects.owned_by(owner).pictured())
     forget_word_of(owner)
+    forget_answers(owner)
     logger.info("%s drawings erased on request", erased)
     return erased
 

@@ -59,6 +59,8 @@ class ConfirmOutput(serializers.Serializer[Any]):
 
 
 class GridView(LabelView):
+    keeps_answer = False
+
     @extend_schema(
         operation_id="labels_grid",
         request=GridInput,

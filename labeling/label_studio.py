@@ -137,6 +137,7 @@ class WebhookView(LabelStudioView):
 
     scope = "label"
     throttle_classes = [CaptureThrottle]
+    keeps_answer = True
 
     def check_permissions(self, request: Request) -> None:
         """A token of another scope has none of the rights that are asked for below."""

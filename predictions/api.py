@@ -232,6 +232,7 @@ class PredictionsView(DrawingView):
 
 class PreviewView(DrawingView):
     throttle_classes = [PreviewThrottle]
+    keeps_answer = False
 
     @extend_schema(
         operation_id="predictions_preview",

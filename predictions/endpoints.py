@@ -16,9 +16,10 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from predictions.idempotency import key_of, once
+from predictions.idempotency import caller_named, key_of, once
 from predictions.limits import CallerThrottle
 from predictions.tokens import check_scope
+from predictions.visitors import owner_of
 
 # What JSON a field takes, at its word: no number for a text, no text for a number.
 JSON_KINDS: dict[type[serializers.Field], tuple[type, ...]] = {
@@ -98,6 +99,9 @@ class Endpoint(APIView):
 
     scope: ClassVar[str] = ""
     queries: ClassVar[dict[str, type[Query]]] = {}
+    # False where nothing is changed, where the request has an id of its own, or where the answer
+    # carries drawings: these lie in one place alone, where they can be erased.
+    keeps_answer: ClassVar[bool] = True
     asked: dict[str, Any]
     throttles: Sequence[BaseThrottle] = ()
 
@@ -149,12 +153,15 @@ class Endpoint(APIView):
         return self.throttles
 
     def keep_answer(self, request: Request) -> None:
-        """A change that names an idempotency key is made once, and its answer given again."""
-        name = (request.method or "").lower()
-        key = key_of(request)
-        if key is None or request.method in SAFE_METHODS:
+        """A change that names an idempotency key is made once, and its answer given again.
+
+        A caller that cannot be told from others behind its address has no keys.
+        """
+        key, caller = key_of(request), caller_named(owner_of(request))
+        if key is None or caller is None or request.method in SAFE_METHODS or not self.keeps_answer:
             return
-        setattr(self, name, functools.partial(once, getattr(self, name), key))
+        name = (request.method or "").lower()
+        setattr(self, name, functools.partial(once, getattr(self, name), caller, key))
 
     def finalize_response(
         self, request: Request, response: Any, *args: Any, **kwargs: Any

@@ -3,6 +3,9 @@
 The key's row and what the change does are one transaction. So there is no half: a process that
 dies leaves neither, and the same request sent twice at once waits for the first on the unique key.
 A refusal changes nothing and is not kept, so the key may be used again.
+
+A key is its account's, or its visitor's by the cookie, never an address's, behind which many may
+sit. What is erased for somebody takes the answers with it.
 """
 
 from __future__ import annotations
@@ -23,11 +26,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from predictions.errors import Declined
-from predictions.limits import caller_of
 from predictions.models import KeptAnswer
+from predictions.visitors import Owner
 
 KEY = re.compile(r"[\x21-\x7e]{8,100}")
 KEPT_FOR = timedelta(hours=24)
+LONGEST = 200_000  # characters; a batch of 256 predictions has 120,000
 REPLAYED = "Idempotent-Replayed"
 
 
@@ -35,6 +39,19 @@ class KeyReused(Declined):
     """The key was used for another request."""
 
     code = "idempotency_key_reused"
+
+
+class AnswerNotKept(Declined):
+    """The change was made; what was answered is too long to be given again."""
+
+    code = "answer_not_kept"
+
+
+def caller_named(owner: Owner) -> str | None:
+    """Whose a key is; None for a program that has shown neither account nor cookie."""
+    if owner.user_id is not None:
+        return f"user {owner.user_id}"
+    return None if owner.visitor is None else f"visitor {owner.visitor}"
 
 
 def key_of(request: Request) -> str | None:
@@ -47,23 +64,24 @@ def key_of(request: Request) -> str | None:
 
 @transaction.atomic
 def once(
-    handler: Callable[..., Response], key: str, request: Request, *args: Any, **kwargs: Any
+    handler: Callable[..., Response], caller: str, key: str, request: Request, **kwargs: Any
 ) -> Response:
     """Carry a request out, or answer as it was answered before."""
     kept, is_new = KeptAnswer.objects.get_or_create(
-        caller=caller_of(request), key=key, defaults={"fingerprint": fingerprint(request)}
+        caller=caller, key=key, defaults={"fingerprint": fingerprint(request)}
     )
     if not is_new and kept.made_at < timezone.now() - KEPT_FOR:
         kept.delete()
-        return once(handler, key, request, *args, **kwargs)
+        return once(handler, caller, key, request, **kwargs)
     if not is_new:
         return answer_again(kept, request)
-    response = handler(request, *args, **kwargs)
+    response = handler(request, **kwargs)
     if response.status_code >= 400:
         transaction.set_rollback(True)
-    else:
-        kept.status = response.status_code
-        kept.body = JSONRenderer().render(response.data).decode()
+        return response
+    body = JSONRenderer().render(response.data).decode()
+    if len(body) <= LONGEST:
+        kept.status, kept.body = response.status_code, body
         kept.save(update_fields=["status", "body"])
     return response
 
@@ -71,6 +89,10 @@ def once(
 def answer_again(kept: KeptAnswer, request: Request) -> Response:
     if kept.fingerprint != fingerprint(request):
         raise KeyReused("This idempotency key was used for another request; nothing was changed.")
+    if kept.status is None:
+        raise AnswerNotKept(
+            f"It was done already; its answer, over {LONGEST:,} characters, was not kept."
+        )
     body = json.loads(kept.body) if kept.body else None
     return Response(body, status=kept.status, headers={REPLAYED: "true"})
 
@@ -96,6 +118,10 @@ def content_of(value: Any) -> bytes:
     content: bytes = value.read()
     value.seek(0)
     return content
+
+
+def forget_answers(owner: Owner) -> None:
+    KeptAnswer.objects.filter(caller=caller_named(owner)).delete()
 
 
 def forget_old_answers() -> int:

@@ -266,6 +266,7 @@ class LabelStudioView(Endpoint):
 
     scope = "predict"
     permission_classes = [Connected]
+    keeps_answer = False
     authentication_classes = [BearerAuthentication, PasswordAuthentication, SessionAuthentication]
 
 
