@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -62,6 +65,54 @@ def test_a_check_that_fails_is_a_failure_and_shows_why(capsys: Any) -> None:
     said = capsys.readouterr().out
     assert "not so" in said
     assert "fine" not in said
+
+
+@pytest.mark.slow
+def test_a_database_of_vulnerabilities_that_cannot_be_reached_is_said_and_no_failure(
+    in_ci: None, capsys: Any
+) -> None:
+    tally = Tally()
+    nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    environment = {**ENVIRONMENT, **nowhere}
+    everything.check(tally, "flaws", everything.AUDIT, environment, not_asked=everything.NOT_ASKED)
+    assert "skipped  flaws" in tally.lines[0]
+    assert "the database cannot be reached" in tally.lines[0]
+    assert (tally.failed, capsys.readouterr().out) == (0, "flaws …\n")
+
+
+class Advisories(BaseHTTPRequestHandler):
+    """A database in OSV's form that knows one flaw of every package."""
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        affected = {"package": asked["package"], "versions": [asked["version"]], "ranges": []}
+        flaw = {"id": "FLAW-1", "summary": "It can be broken.", "affected": [affected]}
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"vulns": [flaw]}).encode())
+
+    def log_message(self, *said: Any) -> None:
+        """Nothing."""
+
+
+@pytest.mark.slow
+def test_a_known_vulnerability_is_a_failure(in_ci: None, capsys: Any) -> None:
+    tally = Tally()
+    with HTTPServer(("127.0.0.1", 0), Advisories) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        database = ["-s", "osv", "--osv-url", f"http://127.0.0.1:{server.server_port}"]
+        argv = [*everything.AUDIT, *database]
+        everything.check(tally, "flaws", argv, ENVIRONMENT, not_asked=everything.NOT_ASKED)
+        server.shutdown()
+    assert tally.failed == 1
+    assert "FLAW-1" in capsys.readouterr().out
+
+
+def test_an_audit_that_cannot_begin_is_a_failure(in_ci: None) -> None:
+    tally = Tally()
+    argv = [*everything.AUDIT, "--no-such-option"]
+    everything.check(tally, "flaws", argv, ENVIRONMENT, not_asked=everything.NOT_ASKED)
+    assert tally.failed == 1
 
 
 def test_results_are_counted(tmp_path: Path) -> None:
