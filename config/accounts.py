@@ -14,8 +14,8 @@ from django.views.generic import RedirectView
 
 from predictions import resets
 from predictions.forms import NewPasswordForm, PasswordChangeForm
-from predictions.limits import Allowance, UsedUp, network_of
-from predictions.refusals import problem, refusal
+from predictions.limits import Allowance, Busy, network_of
+from predictions.refusals import problem
 from training.system_page import system
 
 public = login_not_required
@@ -30,11 +30,12 @@ class LoginView(views.LoginView):
     redirect_authenticated_user = True
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        LOGINS.take(network_of(request))
         try:
-            LOGINS.take(network_of(request))
-        except UsedUp as used_up:
-            return refusal(request, used_up)
-        return super().post(request, *args, **kwargs)
+            return super().post(request, *args, **kwargs)
+        except Busy:
+            LOGINS.give_back(network_of(request))
+            raise
 
     def form_valid(self, form: forms.AuthenticationForm) -> HttpResponse:
         LOGINS.give_back(network_of(self.request))
@@ -51,10 +52,7 @@ class PasswordResetView(views.PasswordResetView):
         return super().dispatch(request, *args, **kwargs)
 
     def form_valid(self, form: forms.PasswordResetForm) -> HttpResponse:
-        try:
-            RESETS.take(network_of(self.request))
-        except UsedUp as used_up:
-            return refusal(self.request, used_up)
+        RESETS.take(network_of(self.request))
         resets.ask(form.cleaned_data["email"], site=resets.site_of(self.request))
         return HttpResponseRedirect(self.get_success_url())
 

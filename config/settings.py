@@ -54,7 +54,7 @@ CAPTURES_PER_MINUTE = env.whole(
 PREVIEWS_PER_MINUTE = env.whole(
     "PREVIEWS_PER_MINUTE", default=600 if PUBLIC else 0, least=0, most=1_000_000
 )
-# Half of these may read large images at a time, see predictions.limits.Slots.
+# Half of these may read large images or hash passwords at a time, see predictions.limits.Slots.
 WEB_THREADS = env.whole("WEB_THREADS", default=4, least=1, most=64)
 # Whether Label Studio may ask without a token.
 LABEL_STUDIO_ANONYMOUS = env.flag("LABEL_STUDIO_ANONYMOUS", default=False)
@@ -190,6 +190,7 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "predictions.accounts.RoleBackend",
 ]
+PASSWORD_HASHERS = ["predictions.passwords.PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

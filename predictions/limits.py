@@ -95,9 +95,7 @@ class Slots:
             yield
             return
         if not self._free.acquire(blocking=False):
-            raise Busy(
-                f"Others have large images read just now. Try again in {Busy.retry_after} s."
-            )
+            raise Busy(f"Too many ask for long work just now. Try again in {Busy.retry_after} s.")
         self._mine.is_taken = True
         try:
             yield
@@ -138,6 +136,12 @@ class BodyLimitMiddleware:
             return None
         message = f"The request is larger than the {limit / 1e6:.0f} MB accepted here."
         return problem(request, "too_large", message, status=413)
+
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponseBase | None:
+        """What is refused for a while, in a page; endpoints answer by themselves."""
+        return refusal(request, exception) if isinstance(exception, Busy | UsedUp) else None
 
 
 def length_of(request: HttpRequest) -> int:

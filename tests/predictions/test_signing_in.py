@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from smtplib import SMTPServerDisconnected
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
-from django.contrib.auth.hashers import MD5PasswordHasher
+from django.contrib.auth.hashers import MD5PasswordHasher, PBKDF2PasswordHasher
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 from django.db import connection
@@ -19,9 +22,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from config import settings as shipped
 from predictions import resets
-from predictions.limits import address_of, network_of
+from predictions.limits import address_of, network_of, slots
 from predictions.models import PasswordReset, RequestCount
+from predictions.passwords import PasswordHasher
 from tests.factories import make_ada, make_cy
 from training import tasks
 
@@ -128,6 +133,49 @@ def test_an_unknown_name_is_hashed_as_often_as_a_known_one(
     known = len(hashed)
     log_in(client, "eve")
     assert (known, len(hashed) - known) == (1, 1)
+
+
+@contextmanager
+def long_work_under_way(count: int) -> Iterator[None]:
+    """As many threads as this are at long work until the block ends."""
+    begun, end = threading.Barrier(count + 1, timeout=30), threading.Event()
+
+    def work() -> None:
+        with slots().take():
+            begun.wait()
+            end.wait(30)
+
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    begun.wait()
+    try:
+        yield
+    finally:
+        end.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_passwords_are_hashed_by_half_of_the_threads_and_the_rest_answer_others(
+    client: Client, settings: Any
+) -> None:
+    settings.PASSWORD_HASHERS = shipped.PASSWORD_HASHERS
+    settings.WEB_THREADS = 4
+    make_ada()
+    with long_work_under_way(1):
+        assert log_in(Client(), "eve").status_code == 200
+    with long_work_under_way(2):
+        refused = [log_in(client, name, PASSWORD) for name in ("ada", *["eve"] * 25)]
+        assert {answer.status_code for answer in refused} == {503}
+        assert int(refused[0]["Retry-After"]) == 2
+        assert client.get(LOGIN).status_code == 200
+    assert log_in(client, "ada", PASSWORD).status_code == 302  # none of them counted as failed
+
+
+def test_a_hash_is_as_strong_as_djangos() -> None:
+    made = PasswordHasher().encode(PASSWORD, "salt" * 6)
+    assert made == PBKDF2PasswordHasher().encode(PASSWORD, "salt" * 6)
 
 
 @pytest.mark.parametrize(
