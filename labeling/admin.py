@@ -16,7 +16,6 @@ from unfold.admin import TabularInline
 
 from labeling import bulk_admin, export, filters, gold_items, import_admin
 from labeling.batches import undo_batch
-from labeling.bulk import counted
 from labeling.models import Batch, Gold, Label, LabelEvent
 from labeling.saved_views import SavedViewsMixin
 from predictions.admin import LooksUpIds, PredictionAdmin, ReadOnlyAdmin
@@ -93,8 +92,21 @@ class LabelEventInline(TabularInline):
         return "" if event.reverses_id is None else f"event {event.reverses_id}"
 
 
+class DecidesInBulk:
+    """One act on everything selected, for predictions and for their labels."""
+
+    actions: ClassVar[list[str]] = ["decide_in_bulk"]
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return bool(bulk_admin.acts_for(request.user))
+
+    @admin.action(description="Correct, accept feedback, send to review …", permissions=["decide"])
+    def decide_in_bulk(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
+        return bulk_admin.decide_in_bulk(self, request, queryset)
+
+
 @admin.register(Prediction)
-class LabeledPredictionAdmin(SavedViewsMixin, PredictionAdmin):
+class LabeledPredictionAdmin(DecidesInBulk, SavedViewsMixin, PredictionAdmin):
     """Predictions as `predictions` lists them, with their labels and what can be done."""
 
     list_display = [
@@ -110,14 +122,6 @@ class LabeledPredictionAdmin(SavedViewsMixin, PredictionAdmin):
     fields = ["picture", "stands", "visitor_said", *PredictionAdmin.fields[1:]]
     readonly_fields = fields
     inlines = [LabelEventInline]
-    actions = ["decide_in_bulk"]
-
-    def has_decide_permission(self, request: HttpRequest) -> bool:
-        return bool(bulk_admin.acts_for(request.user))
-
-    @admin.action(description="Correct, accept feedback, send to review …", permissions=["decide"])
-    def decide_in_bulk(self, request: HttpRequest, queryset: Any) -> HttpResponse:
-        return bulk_admin.decide_in_bulk(self, request, queryset)
 
     @admin.display(description="label")
     def said(self, prediction: Prediction) -> str:
@@ -168,7 +172,7 @@ class OfPredictionAdmin(LooksUpIds):
 
 
 @admin.register(Label)
-class LabelAdmin(OfPredictionAdmin):
+class LabelAdmin(DecidesInBulk, OfPredictionAdmin):
     list_display = ["thumbnail", "value", "guess", "state", "opinions", "by", "at"]
     list_filter = [
         filters.LabelByState, filters.LabelByDigit, filters.LabelByGuess, filters.LabelByMonth,
@@ -178,25 +182,10 @@ class LabelAdmin(OfPredictionAdmin):
     fields = ["thumbnail", "prediction", "value", "state", "opinions", "event"]
     readonly_fields = fields
     list_before_template = "admin/labeling/export_links.html"
-    actions = ["use_as_gold"]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         context = {"formats": list(export.FORMATS), **(extra_context or {})}
         return super().changelist_view(request, context)
-
-    def has_make_gold_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(bulk_admin.GOLD)
-
-    @admin.action(description="Use as gold", permissions=["make_gold"])
-    def use_as_gold(self, request: HttpRequest, queryset: QuerySet[Label]) -> None:
-        assert isinstance(request.user, User)
-        chosen = Prediction.objects.filter(pk__in=queryset.order_by().values("pk"))
-        try:
-            added, left = gold_items.add_gold(chosen, by=request.user)
-        except Declined as declined:
-            messages.warning(request, str(declined))
-        else:
-            messages.success(request, f"{added:,} are gold now. {counted(left)}")
 
     @admin.display(description="guess")
     def guess(self, label: Label) -> int:

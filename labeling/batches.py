@@ -6,24 +6,23 @@ import contextlib
 import gc
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.utils import timezone
 
 from labeling import arrivals, asks
 from labeling.decisions import Verdict, label_of, place_of
-from labeling.errors import AlreadyUndone, EmptySelection
+from labeling.errors import AlreadyUndone
 from labeling.intake import take_in_chosen
 from labeling.models import Batch, Label, LabelEvent, QueueItem
 from labeling.standing import Past, standing
 from labeling.turns import among_keys, in_queue, in_turn, lock_items
-from predictions.models import Prediction
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 1_000  # items restated together
@@ -55,29 +54,10 @@ SELECT id, kind, digit, is_unreadable, labeler_id, visitor, wants_second, is_gol
 FROM labeling_labelevent WHERE prediction_id {among} ORDER BY id"""
 
 
-@in_turn
-def correct(
-    selection: QuerySet[Prediction], verdict: Verdict, *, by: User, chosen_by: dict[str, Any]
-) -> Batch:
-    """Correct everything selected, as one batch. An empty selection is declined, never widened."""
-    keys = locked_items(selection)
-    if not keys:
-        raise EmptySelection("Nothing is selected, so nothing was corrected.")
-    batch = Batch.objects.create(
-        kind=Batch.Kind.CORRECTION, made_by=by, chosen_by=chosen_by, count=len(keys)
-    )
-    append_corrections(keys, verdict, by=by, batch=batch)
-    settle_labels(batch)
-    close_items(batch)
-    logger.info("batch %s corrected %s labels", batch.pk, batch.count)
-    return batch
-
-
-def locked_items(selection: QuerySet[Prediction]) -> list[int]:
-    """The selection as it stands now. Decisions on these items wait for the batch, and see it."""
-    chosen = list(selection.order_by("pk").values_list("pk", flat=True))
-    take_in_chosen(sorted(set(chosen) - in_queue(chosen)))
-    return lock_items(chosen)
+def locked_items(keys: Collection[int]) -> list[int]:
+    """Those of these items that are not erased. Decisions on them wait, and see what is done."""
+    take_in_chosen(sorted(set(keys) - in_queue(keys)))
+    return lock_items(keys)
 
 
 def append_corrections(keys: list[int], verdict: Verdict, *, by: User, batch: Batch) -> int:

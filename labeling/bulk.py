@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from labeling import batches
@@ -17,12 +16,17 @@ from labeling.batches import AT_ONCE, adapted_time, adapted_uuid, chunks, execut
 from labeling.decisions import Verdict
 from labeling.errors import EmptySelection
 from labeling.models import Batch, LabelEvent
-from labeling.turns import among_keys, in_turn
+from labeling.selections import Shown
+from labeling.turns import among_keys, in_turn, selected
 from predictions.models import Prediction
 
 logger = logging.getLogger(__name__)
 BLIND = "audits nobody has answered yet, which are labeled blind"
 
+AUDITS = "SELECT p.id FROM predictions_prediction AS p WHERE p.is_audit AND p.id {among}"
+WAIT_BLIND = """
+SELECT p.id FROM predictions_prediction AS p WHERE p.is_audit AND p.id {among}
+AND NOT EXISTS (SELECT 1 FROM labeling_label AS l WHERE l.prediction_id = p.id)"""
 # What a visitor said becomes the correction.
 FEEDBACK = """
 INSERT INTO labeling_labelevent (prediction_id, kind, digit, is_unreadable, labeler_id, created_at,
@@ -49,38 +53,38 @@ def counted(left: Mapping[str, int]) -> str:
 
 
 @in_turn
-def set_verdict(
-    selection: QuerySet[Prediction], verdict: Verdict, *, by: User, chosen_by: dict[str, Any]
-) -> Outcome:
-    """Correct what is selected; audits that still wait for a blind answer go on waiting."""
-    blind = Q(is_audit=True, label__isnull=True)
-    left = {BLIND: selection.filter(blind).count()}
-    rest = selection.exclude(pk__in=Prediction.objects.filter(blind).values("pk"))
-    if not rest.exists():
-        raise EmptySelection("Nothing selected can be corrected. " + counted(left))
-    return Outcome(batches.correct(rest, verdict, by=by, chosen_by=chosen_by), left)
+def set_verdict(shown: Shown, verdict: Verdict, *, by: User, chosen_by: dict[str, Any]) -> Outcome:
+    """Correct what was shown; audits that still wait for a blind answer go on waiting."""
+    keys, left = shown.unchanged()
+    blind = selected(WAIT_BLIND, keys)
+    left[BLIND] = len(blind)
+    rest = sorted(set(keys).difference(blind))
+    batch = Batch.objects.create(
+        kind=Batch.Kind.CORRECTION, made_by=by, chosen_by=chosen_by, count=len(rest)
+    )
+    batches.append_corrections(rest, verdict, by=by, batch=batch)
+    finish(batch, nothing="Nothing selected can be corrected. " + counted(left))
+    return Outcome(batch, left)
 
 
 @in_turn
-def accept_feedback(
-    selection: QuerySet[Prediction], *, by: User, chosen_by: dict[str, Any]
-) -> Outcome:
-    """Each selected item becomes what its visitor said; "not a digit" becomes unreadable.
+def accept_feedback(shown: Shown, *, by: User, chosen_by: dict[str, Any]) -> Outcome:
+    """Each item shown becomes what its visitor said; "not a digit" becomes unreadable.
 
     Whoever gave feedback had seen the guess, so none of it enters the audit.
     """
-    count = selection.count()
-    audits = selection.filter(is_audit=True).count()
-    accepted = selection.filter(is_audit=False, feedback__isnull=False)
+    keys, left = shown.unchanged()
+    audits = selected(AUDITS, keys)
+    rest = sorted(set(keys).difference(audits))
     batch = Batch.objects.create(kind=Batch.Kind.CORRECTION, made_by=by, chosen_by=chosen_by)
-    among, keys = among_keys(batches.locked_items(accepted))
+    among, given = among_keys(rest)
     batch.count = execute(
         FEEDBACK.format(among=among),
-        [by.pk, adapted_time(), True, False, False, adapted_uuid(batch.pk), keys],
+        [by.pk, adapted_time(), True, False, False, adapted_uuid(batch.pk), given],
     )
-    left = {
-        "audits, which are labeled blind": audits,
-        "without feedback": count - audits - batch.count,
+    left |= {
+        "audits, which are labeled blind": len(audits),
+        "without feedback": len(rest) - batch.count,
     }
     finish(batch, nothing="Nothing selected has feedback to accept. " + counted(left))
     return Outcome(batch, left)
@@ -110,7 +114,7 @@ def correct_each(
 def append_verdicts(verdicts: Mapping[int, Verdict], *, batch: Batch, at: datetime) -> None:
     """The events of a batch; what they lead to is for the caller to write."""
     chosen = Prediction.objects.filter(pk__in=list(verdicts))
-    batches.locked_items(chosen)
+    batches.locked_items(verdicts)
     versions = dict(chosen.values_list("pk", "version_id"))
     LabelEvent.objects.bulk_create(
         LabelEvent(

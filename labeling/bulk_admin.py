@@ -1,8 +1,7 @@
 """One act on everything selected in the admin: choose it on a page that shows how many, then do it.
 
-The selection travels as the list's own filter and is built again on the server by the list's own
-filtering, cut off at the newest row there was when the count was shown. If the count has changed
-meanwhile, the page is shown again instead.
+What the page shows is kept on the server, items and what stood about each; the page has its name
+alone. The act leaves alone what has changed since, and says how many those were.
 """
 
 from __future__ import annotations
@@ -15,48 +14,48 @@ from django.contrib import messages
 from django.contrib.admin import helpers
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from unfold.widgets import UnfoldAdminRadioSelectWidget
 
 from labeling import bulk, gold_items, review
 from labeling.decisions import Verdict
+from labeling.selections import Shown, as_shown, keep_shown, kept, shown_in, use_up
+from labeling.turns import in_turn
 from predictions.errors import Declined
 from predictions.models import DIGITS, Prediction
 
 SHOWN = 24  # thumbnails on the page
 CORRECT, REVIEW, GOLD = "labeling.correct_in_bulk", "labeling.review_items", "labeling.add_gold"
 
-Selection = QuerySet[Prediction]
+Do = Callable[[Shown, User, dict[str, Any]], str]
 
 
 class Act:
     """Something that can be done to a selection, and the permission it needs."""
 
-    def __init__(
-        self, title: str, permission: str, do: Callable[[Selection, User, dict[str, Any]], str]
-    ) -> None:
+    def __init__(self, title: str, permission: str, do: Do) -> None:
         self.title, self.permission, self.do = title, permission, do
 
 
-def correct(digit: int | None) -> Callable[[Selection, User, dict[str, Any]], str]:
-    def do(chosen: Selection, by: User, chosen_by: dict[str, Any]) -> str:
-        return str(bulk.set_verdict(chosen, Verdict(digit), by=by, chosen_by=chosen_by))
+def correct(digit: int | None) -> Do:
+    def do(shown: Shown, by: User, chosen_by: dict[str, Any]) -> str:
+        return str(bulk.set_verdict(shown, Verdict(digit), by=by, chosen_by=chosen_by))
 
     return do
 
 
-def accept_feedback(chosen: Selection, by: User, chosen_by: dict[str, Any]) -> str:
-    return str(bulk.accept_feedback(chosen, by=by, chosen_by=chosen_by))
+def accept_feedback(shown: Shown, by: User, chosen_by: dict[str, Any]) -> str:
+    return str(bulk.accept_feedback(shown, by=by, chosen_by=chosen_by))
 
 
-def send_to_review(chosen: Selection, by: User, chosen_by: dict[str, Any]) -> str:
-    return str(review.send_to_review(chosen, by=by, chosen_by=chosen_by))
+def send_to_review(shown: Shown, by: User, chosen_by: dict[str, Any]) -> str:
+    return str(review.send_to_review(shown, by=by, chosen_by=chosen_by))
 
 
-def use_as_gold(chosen: Selection, by: User, chosen_by: dict[str, Any]) -> str:
-    added, left = gold_items.add_gold(chosen, by=by)
+def use_as_gold(shown: Shown, by: User, chosen_by: dict[str, Any]) -> str:
+    added, left = gold_items.add_gold(shown, by=by)
     return f"{added:,} are gold now. {bulk.counted(left)}"
 
 
@@ -77,8 +76,7 @@ class ActForm(forms.Form):
     """What to do, and the selection it was shown for."""
 
     act = forms.ChoiceField(widget=UnfoldAdminRadioSelectWidget, label="What to do")
-    count = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
-    newest = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
+    selection = forms.UUIDField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, acts: dict[str, Act], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -87,78 +85,65 @@ class ActForm(forms.Form):
         field.choices = [(name, act.title) for name, act in acts.items()]
 
 
-def decide_in_bulk(model_admin: Any, request: HttpRequest, queryset: Selection) -> HttpResponse:
-    """The page that asks what to do, and the doing of it."""
-    acts = acts_for(request.user)
+def decide_in_bulk(model_admin: Any, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
+    """The page that asks what to do with these predictions or labels, and the doing of it."""
+    acts, by = acts_for(request.user), request.user
     if not acts:
         raise PermissionDenied
+    assert isinstance(by, User)
+    here = HttpResponseRedirect(request.get_full_path())
     if "confirmed" not in request.POST:
-        return page(model_admin, request, queryset, acts)
+        # A label's key is its prediction's.
+        shown = as_shown(Prediction.objects.filter(pk__in=queryset.order_by().values("pk")))
+        if not shown:
+            messages.warning(request, "Nothing is selected, so nothing was changed.")
+            return here
+        selection = keep_shown(shown, owner=by, chosen_by=chosen_by(request))
+        form = ActForm(acts=acts, initial={"selection": selection.pk})
+        return page(model_admin, request, shown, form)
     form = ActForm(request.POST, acts=acts)
-    if not form.is_valid():
-        return page(model_admin, request, queryset, acts, form)
-    chosen = plain(queryset).filter(pk__lte=form.cleaned_data["newest"])
-    count = chosen.count()
-    if count != form.cleaned_data["count"]:
-        messages.warning(
-            request,
-            f"The filter matched {form.cleaned_data['count']:,} predictions and matches {count:,} "
-            "now. Nothing was changed; look again.",
-        )
-        return page(model_admin, request, queryset, acts)
-    return carry_out(request, acts[form.cleaned_data["act"]], chosen)
-
-
-def carry_out(request: HttpRequest, act: Act, chosen: Selection) -> HttpResponse:
-    assert isinstance(request.user, User)
-    chosen_by = {
-        "filter": request.GET.dict(),
-        "all that match": is_across(request),
-        "act": act.title,
-    }
     try:
-        messages.success(request, f"{act.title}: {act.do(chosen, request.user, chosen_by)}")
+        if form.is_valid():
+            messages.success(request, carry_out(form.cleaned_data, acts, by))
+        elif named := form.cleaned_data.get("selection"):
+            return page(model_admin, request, shown_in(kept(named, owner=by)), form)
     except Declined as declined:
         messages.warning(request, str(declined))
-    return HttpResponseRedirect(request.get_full_path())
+    return here
 
 
-def plain(queryset: Selection) -> Selection:
-    """The same rows without what the list joins to show them."""
-    return Prediction.objects.filter(pk__in=queryset.order_by().values("pk"))
+@in_turn
+def carry_out(said: dict[str, Any], acts: dict[str, Act], by: User) -> str:
+    """The selection is used up by the act; one that is refused leaves it as it was."""
+    selection, act = kept(said["selection"], owner=by), acts[said["act"]]
+    done = act.do(use_up(selection), by, {**selection.chosen_by, "act": act.title})
+    return f"{act.title}: {done}"
+
+
+def chosen_by(request: HttpRequest) -> dict[str, Any]:
+    return {"filter": request.GET.dict(), "all that match": is_across(request)}
 
 
 def is_across(request: HttpRequest) -> bool:
     return request.POST.get("select_across") == "1"
 
 
-def page(
-    model_admin: Any,
-    request: HttpRequest,
-    queryset: Selection,
-    acts: dict[str, Act],
-    form: ActForm | None = None,
-) -> HttpResponse:
-    chosen = plain(queryset)
-    count = chosen.count()
-    if count == 0:
-        messages.warning(request, "Nothing is selected, so nothing was changed.")
-        return HttpResponseRedirect(request.get_full_path())
-    newest = chosen.aggregate(newest=Max("pk"))["newest"]
-    shown = chosen.order_by("-pk").only("public_id", "digit")[:SHOWN]
+def page(model_admin: Any, request: HttpRequest, shown: Shown, form: ActForm) -> HttpResponse:
+    newest = sorted(shown.stood)[-SHOWN:]
+    drawings = Prediction.objects.filter(pk__in=newest).order_by("-pk").only("public_id", "digit")
     # The keys of a page's rows travel in the form; those of a whole filter never do.
     keys = ["all"] if is_across(request) else request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,
-        "title": f"{count:,} predictions",
-        "count": count,
+        "title": f"{len(shown):,} predictions",
+        "count": len(shown),
         "across": is_across(request),
         "filters": sorted(request.GET.items()),
-        "shown": shown,
+        "shown": drawings,
         "keys": keys,
         "checkbox_name": helpers.ACTION_CHECKBOX_NAME,
-        "form": form or ActForm(acts=acts, initial={"count": count, "newest": newest}),
+        "form": form,
         "here": request.get_full_path(),
     }
     return TemplateResponse(request, "admin/labeling/decide_in_bulk.html", context)

@@ -14,6 +14,7 @@ from labeling.batches import AT_ONCE, chunks, restate_many
 from labeling.bulk import counted
 from labeling.errors import EmptySelection
 from labeling.models import Gold, Label, QueueItem
+from labeling.selections import Shown
 from labeling.turns import in_turn, lock_items
 from predictions.models import Prediction
 
@@ -22,21 +23,24 @@ SURE = 2  # opinions that agree
 
 @in_turn
 def add_gold(
-    selection: QuerySet[Prediction], *, by: User | None, at: datetime | None = None
+    shown: Shown, *, by: User | None, at: datetime | None = None
 ) -> tuple[int, dict[str, int]]:
     """Use settled labels as known answers; how many became gold, and why others did not.
 
     A gold item is answered by everybody, counts as nobody's opinion and is never trained on.
     """
-    chosen = set(selection.order_by().values_list("pk", flat=True))
-    lock_items(chosen)
-    already = set(Gold.objects.filter(pk__in=chosen).values_list("pk", flat=True))
-    rows = Label.objects.settled().readable().filter(pk__in=chosen)
-    settled = {key: digit for key, digit in rows.values_list("pk", "digit") if digit is not None}
+    keys, left = shown.unchanged()
+    already: set[int] = set()
+    settled: dict[int, int] = {}
+    for some in chunks(keys, AT_ONCE):
+        already |= set(Gold.objects.filter(pk__in=some).values_list("pk", flat=True))
+        rows = Label.objects.settled().readable().filter(pk__in=some)
+        found = rows.values_list("pk", "digit")
+        settled |= {key: digit for key, digit in found if digit is not None}
     fresh = sorted(settled.keys() - already)
-    left = {
+    left |= {
         "gold already": len(already),
-        "without a settled digit": len(chosen - settled.keys() - already),
+        "without a settled digit": len(keys) - len(fresh) - len(already),
     }
     if not fresh:
         raise EmptySelection("Nothing selected can be gold. " + counted(left))

@@ -284,7 +284,7 @@ class Import(Trial):
             capture.store(predictions, page.sketches)
             enqueue(predictions)
         known = sorted({key for _, key in page.known})
-        locked_items(Prediction.objects.filter(pk__in=known))
+        locked_items(known)
         on_known = self.labels_on_known(page.known)
         self.report.labeled += len(on_known)
         brought = {row.glyph_digest: row.pk for row in predictions}

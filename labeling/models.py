@@ -6,6 +6,7 @@ from typing import Self
 from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from labeling.standing import REVERSALS, Past
@@ -353,6 +354,20 @@ class Gold(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prediction_id} is {self.digit}"
+
+
+class Selection(models.Model):
+    """Items somebody is asked what to do with, as they stood when they were shown."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    shown_at = models.DateTimeField(db_default=Now())
+    chosen_by = models.JSONField(default=dict, help_text="The filter as it stood, in words.")
+    keys = models.BinaryField(help_text="Predictions, as 64-bit integers.")
+    stood = models.BinaryField(help_text="What stood about each, as 64-bit integers.")
+
+    def __str__(self) -> str:
+        return f"{len(self.keys) // 8} shown to {self.owner_id}"
 
 
 class Wanted(models.Model):

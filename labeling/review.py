@@ -10,14 +10,13 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
 
 from labeling import asks
 from labeling.batches import AT_ONCE, chunks
 from labeling.bulk import Outcome, counted
 from labeling.errors import EmptySelection
-from labeling.intake import take_in
 from labeling.models import Batch, Gold, Label, LabelEvent, QueueItem, Stream
+from labeling.selections import Shown
 from labeling.standing import unreversed
 from labeling.turns import in_turn, lock_items
 from predictions.models import Prediction
@@ -59,24 +58,16 @@ def said_about(prediction_ids: Iterable[int]) -> dict[int, list[LabelEvent]]:
     return found
 
 
-def send_to_review(
-    selection: QuerySet[Prediction], *, by: User, chosen_by: dict[str, Any]
-) -> Outcome:
-    """Ask for another, blind look at everything selected, as one batch that can be taken back.
+@in_turn
+def send_to_review(shown: Shown, *, by: User, chosen_by: dict[str, Any]) -> Outcome:
+    """Ask for another, blind look at everything shown, as one batch that can be taken back.
 
     The audit is left alone: which of its items are looked at twice must not hang on anybody's
     suspicion. So is what waits for somebody already.
     """
-    take_in()
-    return ask_for_review(selection, by=by, chosen_by=chosen_by)
-
-
-@in_turn
-def ask_for_review(
-    selection: QuerySet[Prediction], *, by: User, chosen_by: dict[str, Any]
-) -> Outcome:
-    keys = list(selection.order_by("pk").values_list("pk", flat=True))
-    may, left = reviewable(keys)
+    keys, left = shown.unchanged()
+    may, barred = reviewable(keys)
+    left |= barred
     if not may:
         raise EmptySelection("Nothing selected can be sent to review. " + counted(left))
     batch = Batch.objects.create(

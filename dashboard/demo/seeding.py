@@ -30,6 +30,7 @@ from labeling.errors import EmptySelection
 from labeling.gold_items import add_gold, surest
 from labeling.intake import take_in
 from labeling.models import Batch, Gold, Intake, Label, LabelEvent
+from labeling.selections import as_shown
 from predictions.errors import Declined
 from predictions.models import Prediction
 from training import outbox
@@ -221,7 +222,7 @@ class Story:
         wanted = max(round(self.history.total * GOLD_SHARE), 2)
         chosen = surest(wanted, seed=0).filter(is_audit=False, source=Prediction.Source.DEMO)
         try:
-            add_gold(chosen, by=self.people["demo-ines"], at=at)
+            add_gold(as_shown(chosen), by=self.people["demo-ines"], at=at)
         except EmptySelection:
             return  # so small a history has none yet
         for key, digit in Gold.objects.filter(added_at=at).values_list("pk", "digit"):

@@ -217,8 +217,9 @@ def in_bulk(labeled: int) -> dict[str, Any]:
     """The verbs behind the admin's bulk correction, over a filter that matches many."""
     from django.contrib.auth.models import User
 
-    from labeling import batches
+    from labeling import batches, bulk
     from labeling.decisions import Verdict
+    from labeling.selections import as_shown
     from predictions.models import Prediction
 
     somebody = User.objects.order_by("pk")[0]
@@ -226,7 +227,8 @@ def in_bulk(labeled: int) -> dict[str, Any]:
     corrections, undos, cpu, count = [], [], [], 0
     for number in range(ROUNDS):
         began, worked = time.perf_counter(), time.process_time()
-        batch = batches.correct(chosen, Verdict(number), by=somebody, chosen_by={})
+        shown = as_shown(chosen)  # as the page does that asks what to do
+        batch = bulk.set_verdict(shown, Verdict(number), by=somebody, chosen_by={}).batch
         done = time.perf_counter()
         batches.undo_batch(batch, by=somebody)
         corrections.append(done - began)

@@ -21,7 +21,7 @@ from dashboard.log import Marks
 from dashboard.models import Cell, Mark
 from dashboard.tally import Tally
 from labeling import decisions, queue
-from labeling.batches import correct, undo_batch
+from labeling.batches import undo_batch
 from labeling.decisions import Verdict
 from labeling.errors import EmptySelection
 from labeling.intake import take_in
@@ -31,6 +31,7 @@ from predictions.models import ModelVersion, Prediction
 from predictions.visitors import Owner
 from tests.dashboard.recount import check, recount, stored
 from tests.factories import make_live, make_prediction, make_user
+from tests.labeling.door import correct
 
 SPRING = datetime(2026, 3, 30, 12, tzinfo=UTC)
 
@@ -100,7 +101,7 @@ class History:
         with contextlib.suppress(EmptySelection):
             correct(
                 Prediction.objects.filter(pk__in=some), self.any_verdict(3),
-                by=self.any_person(), chosen_by={},
+                by=self.any_person(),
             )  # fmt: skip
 
     def undo(self) -> None:
@@ -175,7 +176,7 @@ class TestCounting:
         made = make_prediction(digit=7)
         catch_up()
         assert [key.label for key in stored()] == [11]
-        correct(Prediction.objects.all(), Verdict(1), by=make_user(), chosen_by={})
+        correct(Prediction.objects.all(), Verdict(1), by=make_user())
         catch_up()
         assert [(key.predicted, key.label) for key in stored()] == [(7, 1)]
         undo_batch(Batch.objects.get(), by=User.objects.get())

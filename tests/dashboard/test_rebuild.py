@@ -13,11 +13,11 @@ from dashboard import tasks
 from dashboard.counting import catch_up
 from dashboard.models import Cell, Check, Mark, MonthFlow, MonthSums
 from dashboard.rebuild import rebuild
-from labeling.batches import correct
 from labeling.decisions import Verdict
 from predictions.models import ModelVersion, Prediction
 from tests.dashboard.recount import check
 from tests.factories import make_prediction, make_user
+from tests.labeling.door import correct
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +31,7 @@ def counted(live_version: ModelVersion) -> None:
     catch_up()
     ada = make_user()
     for digit in (3, 4):
-        correct(Prediction.objects.filter(digit=3), Verdict(digit), by=ada, chosen_by={})
+        correct(Prediction.objects.filter(digit=3), Verdict(digit), by=ada)
         catch_up()
 
 

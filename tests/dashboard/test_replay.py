@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from dashboard import replay, tasks
 from dashboard.models import Replay, ReplayCell, ReplayItem, ReplayPair, ReplayReading
-from labeling.batches import correct, undo_batch
+from labeling.batches import undo_batch
 from labeling.decisions import Verdict
 from labeling.erasure import erase
 from labeling.models import Label, LabelEvent, QueueItem
 from predictions.models import Artifact, ModelVersion, Prediction
 from tests.dashboard.audits import NOVEMBER, OCTOBER, SEPTEMBER, audited, label, learn
 from tests.factories import make_ben, make_live, make_prediction, make_version, some_glyph
+from tests.labeling.door import correct
 
 pytestmark = pytest.mark.django_db
 
@@ -123,7 +124,7 @@ def test_a_corrected_label_changes_the_figure_without_a_forward_pass(
     drawn = audited(7)
     replay.work()
     replay.work()
-    batch = correct(Prediction.objects.filter(pk=drawn.pk), Verdict(3), by=make_ben(), chosen_by={})
+    batch = correct(Prediction.objects.filter(pk=drawn.pk), Verdict(3), by=make_ben())
     assert replay.is_due()
     replay.work()
     assert cells() == {("sevens", "2026-11", 3): (0, 1)}
@@ -136,7 +137,7 @@ def test_a_corrected_label_changes_the_figure_without_a_forward_pass(
 def test_a_drawing_found_unreadable_later_is_left_out(sevens: ModelVersion) -> None:
     drawn = audited(7)
     replay.work()
-    correct(Prediction.objects.filter(pk=drawn.pk), Verdict(None), by=make_ben(), chosen_by={})
+    correct(Prediction.objects.filter(pk=drawn.pk), Verdict(None), by=make_ben())
     replay.work()
     assert cells() == {}
     assert ReplayItem.objects.count() == 0

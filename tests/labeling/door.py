@@ -8,11 +8,14 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.test import Client
 from django.utils import timezone
 
+from labeling.bulk import correct_each
+from labeling.decisions import Verdict
 from labeling.intake import enqueue
-from labeling.models import Gold, QueueItem
+from labeling.models import Batch, Gold, QueueItem
 from predictions.models import Prediction
 from tests.factories import make_prediction
 
@@ -79,6 +82,12 @@ def let_lease_expire(prediction: Prediction) -> None:
 
 def place(prediction: Prediction) -> tuple[bool, str]:
     return QueueItem.objects.values_list("is_open", "stream").get(pk=prediction.pk)
+
+
+def correct(chosen: QuerySet[Prediction], verdict: Verdict, *, by: User) -> Batch:
+    """An admin's word on each of these, audits too."""
+    verdicts = dict.fromkeys(chosen.values_list("pk", flat=True), verdict)
+    return correct_each(verdicts, by=by, kind=Batch.Kind.CORRECTION, chosen_by={})
 
 
 def make_gold(prediction: Prediction, digit: int) -> Gold:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 from urllib.parse import urlencode
@@ -15,7 +15,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
+from labeling.erasure import erase_owner
 from labeling.intake import take_in
 from labeling.models import (
     Ask,
@@ -25,10 +27,12 @@ from labeling.models import (
     LabelEvent,
     QueueItem,
     SavedView,
+    Selection,
     Stream,
 )
 from labeling.rebuild import rebuild
-from predictions.models import ModelVersion, Prediction
+from predictions.models import Feedback, ModelVersion, Prediction
+from predictions.visitors import Owner
 from tests.factories import (
     make_ada,
     make_ben,
@@ -44,7 +48,7 @@ from tests.labeling.door import Door, make_item
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/predictions/prediction/"
-HIDDEN = re.compile(r'name="(count|newest)" value="(\d+)"')
+HIDDEN = re.compile(r'name="(selection)" value="([0-9a-f-]+)"')
 
 
 @pytest.fixture
@@ -453,7 +457,7 @@ class TestDecidingInBulk:
         admin.post(
             LIST,
             {"action": "decide_in_bulk", "confirmed": "yes", "act": "3", "count": 1, "newest": 99,
-             "select_across": "1"},
+             "select_across": "1", "selection": str(uuid.uuid4())},
         )  # fmt: skip
         assert not LabelEvent.objects.exists()
 
@@ -465,15 +469,88 @@ class TestDecidingInBulk:
         assert Label.objects.filter(pk=item.pk).exists()
         assert not Label.objects.filter(pk=late.pk).exists()
 
-    def test_a_count_that_changed_is_shown_again_and_nothing_done(self, admin: Client):
-        item, other = make_item(), make_item()
-        page = select(admin, item, across=True, label="none")
-        LabelEvent.objects.create(prediction=other, kind="correct", digit=2)
-        rebuild()
-        answer = decide(admin, page, "1")
-        assert "matches 1 now" in said(answer)
-        assert answer.context["count"] == 1
+    def test_while_people_label_the_rest_is_corrected_and_theirs_left_alone(self, admin: Client):
+        rows = many(40)
+        page = select(admin, rows[0], across=True, label="none")
+        for name in ("ada", "bea", "cid"):
+            door = Door(make_user(name, role="labeler"))
+            assert door.label(door.item(), 4).status_code == 200
+        told = said(decide(admin, page, "1"))
+        assert "37 done. 3 left alone: changed since they were shown." in told
+        assert Label.objects.filter(digit=4).count() == 3
+        assert Label.objects.filter(digit=1).count() == Batch.objects.get().count == 37
+
+    def test_an_answer_taken_back_meanwhile_is_a_change_too(self, admin: Client):
+        make_item()
+        ada = Door(make_ada())
+        ada.label(ada.item(), 4)
+        page = select(admin, Prediction.objects.get(), across=True, label="4")
+        ada.undo()
+        assert "1 left alone: changed" in said(decide(admin, page, "1"))
+        assert not Label.objects.exists()
+
+    def test_of_two_admins_the_later_changes_nothing_that_changed_meanwhile(self, admin: Client):
+        rows, bob = many(30), Client()
+        bob.force_login(make_user("bob", role="admin", is_staff=True))
+        late = select(bob, rows[0], across=True, predicted="7")
+        ticked = select(admin, *rows[:20])
+        assert "20 done" in said(decide(admin, ticked, "1"))
+        told = said(decide(bob, late, "2"))
+        assert "10 done. 20 left alone: changed since they were shown." in told
+        assert Label.objects.filter(digit=1).count() == 20
+        assert Label.objects.filter(digit=2).count() == 10
+        assert LabelEvent.objects.count() == 30
+
+    def test_a_visitor_who_changed_their_mind_meanwhile_is_asked_about_again(self, admin: Client):
+        kept, changed = make_item(), make_item()
+        make_feedback(kept, 8)
+        make_feedback(changed, 8)
+        page = select(admin, kept, changed)
+        Feedback.objects.filter(pk=changed.pk).update(digit=3)
+        told = said(decide(admin, page, "feedback"))
+        assert "1 done. 1 left alone: changed since they were shown." in told
+        assert set(Label.objects.values_list("pk", "digit")) == {(kept.pk, 8)}
+
+    def test_what_was_erased_meanwhile_is_counted_and_left_alone(self, admin: Client):
+        visitor = uuid.uuid4()
+        page = select(admin, make_item(visitor=visitor), make_item())
+        erase_owner(Owner(visitor=visitor))
+        assert "1 done. 1 left alone: erased." in said(decide(admin, page, "1"))
         assert Label.objects.count() == 1
+
+    @pytest.mark.parametrize("act", ["review", "gold"])
+    def test_the_other_acts_leave_alone_what_changed_too(self, admin: Client, act: str):
+        rows = many(3)
+        decide(admin, select(admin, *rows), "1")
+        page = select(admin, *rows)
+        decide(admin, select(admin, rows[0]), "2")
+        told = said(decide(admin, page, act))
+        assert "1 left alone: changed since they were shown" in told
+        changed = Ask.objects.all() if act == "review" else Gold.objects.all()
+        assert {row.prediction_id for row in changed} == {row.pk for row in rows[1:]}
+
+    def test_a_second_press_of_the_button_finds_nothing(self, admin: Client):
+        page = select(admin, make_item())
+        assert "1 done" in said(decide(admin, page, "1"))
+        assert "acted on already" in said(decide(admin, page, "1"))
+        assert LabelEvent.objects.count() == 1
+
+    def test_a_refusal_leaves_the_page_good_for_another_act(self, admin: Client):
+        page = select(admin, make_item())
+        assert "Nothing selected has feedback" in said(decide(admin, page, "feedback"))
+        assert "1 done" in said(decide(admin, page, "1"))
+
+    def test_what_was_shown_to_somebody_else_or_an_hour_ago_is_acted_on_by_nobody(
+        self, admin: Client
+    ):
+        page, bob = select(admin, make_item()), Client()
+        bob.force_login(make_user("bob", role="admin", is_staff=True))
+        assert "Look again" in said(decide(bob, page, "1"))
+        Selection.objects.update(shown_at=timezone.now() - timedelta(minutes=61))
+        assert "Look again" in said(decide(admin, page, "1"))
+        assert not LabelEvent.objects.exists()
+        select(bob, make_item())
+        assert Selection.objects.get().owner.username == "bob"  # and what is old is gone
 
     def test_without_an_act_nothing_happens(self, admin: Client):
         page = select(admin, make_item())
@@ -579,11 +656,12 @@ class TestGold:
     def test_the_label_list_makes_gold_too(self, admin: Client):
         item = make_item()
         decide(admin, select(admin, item), "3")
-        admin.post(
+        page = admin.post(
             "/admin/labeling/label/",
-            {"action": "use_as_gold", "index": "0", "select_across": "0",
+            {"action": "decide_in_bulk", "index": "0", "select_across": "0",
              "_selected_action": [item.pk]},
         )  # fmt: skip
+        assert "1 are gold now" in said(decide(admin, page, "gold"))
         assert Gold.objects.get().digit == 3
 
     def test_the_command_draws_the_surest_in_equal_shares(self):

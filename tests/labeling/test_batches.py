@@ -13,20 +13,24 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from labeling import batches, decisions, queue
+from labeling.bulk import set_verdict
 from labeling.decisions import Verdict
 from labeling.errors import AlreadyUndone, EmptySelection, LeaseLost, NothingToUndo
 from labeling.models import Batch, Label, LabelEvent, QueueItem, Stream
+from labeling.selections import as_shown
 from labeling.standing import standing
 from predictions.models import Prediction
 from tests.factories import make_prediction, make_user, some_glyph
 from tests.labeling.digest import as_standing, digest_of_what_stands
+from tests.labeling.door import correct as correct_each
 from tests.labeling.door import make_item, place
 
 EVERYTHING = Prediction.objects.all()
 
 
 def correct(selection: Any, digit: int | None, by: User) -> Batch:
-    return batches.correct(selection, Verdict(digit), by=by, chosen_by={"digit": "7"})
+    shown = as_shown(selection)
+    return set_verdict(shown, Verdict(digit), by=by, chosen_by={"digit": "7"}).batch
 
 
 def label(prediction: Prediction, digit: int | None, by: User) -> None:
@@ -175,7 +179,7 @@ def label_all(who: User) -> None:
 
 def correct_and_take_back(who: User, digit: int) -> None:
     for _ in range(4):
-        batch = correct(EVERYTHING.order_by("-pk"), digit, who)
+        batch = correct_each(EVERYTHING.order_by("-pk"), Verdict(digit), by=who)
         batches.undo_batch(batch, by=who)
 
 

@@ -12,13 +12,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from labeling import batches
 from labeling.decisions import Verdict
 from labeling.intake import watch
 from labeling.models import LabelEvent
 from predictions.models import Prediction
 from tests.factories import make_ada, make_ben, make_user
-from tests.labeling.door import LABELS, Door, make_gold, make_item
+from tests.labeling.door import LABELS, Door, correct, make_gold, make_item
 
 pytestmark = pytest.mark.django_db
 PAID_FOR_BY_THE_DATABASE_ALONE = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
@@ -204,6 +203,6 @@ class TestProgress:
     def test_a_correction_in_bulk_is_no_pace(self):
         ben = make_ben()
         make_item()
-        batches.correct(Prediction.objects.all(), Verdict(3), by=ben, chosen_by={})
+        correct(Prediction.objects.all(), Verdict(3), by=ben)
         found = self.progress(Door(ben))
         assert (found["total"], found["per_hour"]) == (0, 0)

@@ -21,10 +21,12 @@ from hypothesis.stateful import (
 )
 
 from labeling import batches, decisions, gold, queue
+from labeling.bulk import set_verdict
 from labeling.decisions import Verdict, place_of
 from labeling.errors import EmptySelection, LeaseLost, NothingToUndo
 from labeling.intake import take_in
 from labeling.models import Batch, Label, LabelEvent, QueueItem
+from labeling.selections import as_shown
 from labeling.standing import standing
 from labeling.withdrawal import withdraw
 from predictions.capture import give_feedback
@@ -135,12 +137,13 @@ class Queue(RuleBasedStateMachine):
     def correct(self, items: set[int], digit: int | None) -> None:
         chosen = Prediction.objects.filter(pk__in=[self.items[at].pk for at in items])
         made: list[Batch] = []
-        self.unchanged_by(
-            lambda: made.append(
-                batches.correct(chosen, Verdict(digit), by=self.reviewer, chosen_by={})
-            ),
-            lambda: batches.undo_batch(made[-1], by=self.reviewer),
-        )
+
+        def act() -> None:
+            shown = as_shown(chosen)
+            made.append(set_verdict(shown, Verdict(digit), by=self.reviewer, chosen_by={}).batch)
+
+        with suppress(EmptySelection):  # an audit that waits for a blind answer
+            self.unchanged_by(act, lambda: batches.undo_batch(made[-1], by=self.reviewer))
 
     @precondition(lambda self: Batch.objects.filter(undone_at__isnull=True).exists())
     @rule(data=st.data())

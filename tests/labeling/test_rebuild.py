@@ -18,6 +18,7 @@ from labeling.errors import EmptySelection
 from labeling.models import Batch, Label, QueueItem, Stream
 from labeling.rebuild import rebuild
 from labeling.review import send_to_review
+from labeling.selections import as_shown
 from predictions.models import Prediction
 from tests.factories import make_ada, make_ben, make_feedback, make_user
 from tests.labeling.door import Door, make_item
@@ -66,7 +67,7 @@ class Office:
         act = self.dice.choice([partial(set_verdict, verdict=Verdict(3)), accept_feedback,
                                 send_to_review])  # fmt: skip
         with contextlib.suppress(EmptySelection):
-            act(chosen, by=self.ben, chosen_by={})
+            act(as_shown(chosen), by=self.ben, chosen_by={})
 
     def undo_a_batch(self) -> None:
         if batches := list(Batch.objects.filter(undone_at=None).order_by("made_at")):
@@ -131,7 +132,7 @@ class TestMending:
 
         item = self.spoil()
         rebuild()
-        add_gold(Prediction.objects.filter(pk=item.pk), by=None)
+        add_gold(as_shown(Prediction.objects.filter(pk=item.pk)), by=None)
         for _ in range(2):
             make_item(glyph=some_glyph(1))
         assert QueueItem.objects.filter(is_open=True).count() == 1

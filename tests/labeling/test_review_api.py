@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from labeling import batches
 from labeling.decisions import Verdict
 from labeling.models import Batch, Label
 from predictions.models import Prediction
 from tests.factories import make_ada, make_ben, make_cy, make_user
-from tests.labeling.door import Door, make_item, place
+from tests.labeling.door import Door, correct, make_item, place
 
 pytestmark = pytest.mark.django_db
 DISPUTES = "/api/v1/labels/disputes/"
@@ -116,17 +115,17 @@ def test_labelers_cy_and_visitors_see_no_disputes(labelers: list[Door]):
 BATCHES = "/api/v1/labels/batches/"
 
 
-def correct(digit: int) -> str:
+def make_batch(digit: int) -> str:
     ben = User.objects.filter(username="ben").first() or make_ben()
     make_item()
-    made = batches.correct(Prediction.objects.all(), Verdict(digit), by=ben, chosen_by={})
+    made = correct(Prediction.objects.all(), Verdict(digit), by=ben)
     return str(made.pk)
 
 
 def test_batches_are_listed_newest_first_page_by_page(
     rita: Door, django_assert_max_num_queries: Any
 ):
-    made = [correct(digit) for digit in range(5)]
+    made = [make_batch(digit) for digit in range(5)]
     rita.client.get(BATCHES)
     with django_assert_max_num_queries(4):
         page = rita.client.get(BATCHES + "?limit=2").json()
@@ -142,7 +141,7 @@ def test_batches_are_listed_newest_first_page_by_page(
 
 
 def test_a_labeler_sees_batches_of_their_own(labelers: list[Door]):
-    correct(5)
+    make_batch(5)
     assert labelers[0].client.get(BATCHES).json()["results"] == []
     own = Batch.objects.create(kind="grid", made_by=User.objects.get(username="ada"), count=3)
     (seen,) = labelers[0].client.get(BATCHES).json()["results"]

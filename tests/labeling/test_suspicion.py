@@ -13,6 +13,7 @@ from labeling.decisions import Verdict, settle
 from labeling.errors import EmptySelection
 from labeling.gold_items import add_gold
 from labeling.models import Ask, Label, LabelEvent, QueueItem, Stream
+from labeling.selections import as_shown
 from labeling.suspicion import precision, send_suspicious_to_review, suspects, suspicion
 from predictions.models import Prediction
 from tests.factories import make_ada, make_ben, make_user
@@ -95,7 +96,7 @@ class TestSending:
             labeled(3, 3)
         labeled(3, 5, confidence=0.99, is_audit=True)
         gold = labeled(3, 8, confidence=0.99)
-        add_gold(Prediction.objects.filter(pk=gold.pk), by=None)
+        add_gold(as_shown(Prediction.objects.filter(pk=gold.pk)), by=None)
         assert suspects() == []
         with pytest.raises(EmptySelection):
             send_suspicious_to_review(10, by=None)

@@ -17,6 +17,7 @@ from django_q.models import OrmQ
 from labeling import decisions, review
 from labeling.decisions import Verdict
 from labeling.models import Label, LabelEvent
+from labeling.selections import as_shown
 from predictions.models import ModelVersion, Prediction
 from predictions.sides import Side, steers
 from predictions.visitors import Owner
@@ -242,7 +243,7 @@ class Said:
 
     def ask_again(self, reviewer: User) -> Any:
         selection = Prediction.objects.filter(pk=self.drawing.pk)
-        review.send_to_review(selection, by=reviewer, chosen_by={})
+        review.send_to_review(as_shown(selection), by=reviewer, chosen_by={})
         return self
 
 

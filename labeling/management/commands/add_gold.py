@@ -8,6 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 from labeling import gold_items
 from labeling.bulk import counted
 from labeling.errors import EmptySelection
+from labeling.selections import as_shown
 from predictions.models import Prediction
 from predictions.telling import TellingCommand
 
@@ -31,7 +32,7 @@ class Command(TellingCommand):
             else Prediction.objects.filter(public_id__in=options["id"])
         )
         try:
-            added, left = gold_items.add_gold(chosen, by=None)
+            added, left = gold_items.add_gold(as_shown(chosen), by=None)
         except EmptySelection as nothing:
             raise CommandError(str(nothing)) from nothing
         self.tell(f"{added:,} gold items added. {counted(left)}", added=added, left_alone=left)
