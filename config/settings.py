@@ -294,7 +294,11 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Inkloop",
-    "DESCRIPTION": "Handwritten digits, read by a network that learns from the people it serves.",
+    "DESCRIPTION": (
+        "Handwritten digits, read by a network that learns from the people it serves.\n\n"
+        "A program shows a token: `Authorization: Bearer ink_…`. Every refusal has one shape, "
+        "`ErrorOutput`. A list goes on at the address in its `next`, until that is null."
+    ),
     "VERSION": None,  # the API's own, which is in its addresses
     "LICENSE": {"name": "MIT", "identifier": "MIT"},
     "OAS_VERSION": "3.1.0",

@@ -37,9 +37,18 @@ class FigureQuery(Query):
 
     first = serializers.RegexField(A_MONTH, required=False, help_text="The first month: 2026-09.")
     last = serializers.RegexField(A_MONTH, required=False, help_text="The last, which is in it.")
-    digit = serializers.IntegerField(required=False, min_value=0, max_value=9)
-    version = serializers.CharField(required=False, max_length=LONGEST_NAME)
-    source = serializers.ChoiceField(choices=SOURCES, required=False)  # type: ignore[assignment]
+    digit = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=9,
+        help_text="Drawings labeled so, or read so where a figure is about unlabeled ones.",
+    )
+    version = serializers.CharField(
+        required=False, max_length=LONGEST_NAME, help_text="The version that read them."
+    )
+    source = serializers.ChoiceField(  # type: ignore[assignment]
+        choices=SOURCES, required=False, help_text="How the drawings came here."
+    )
     stream = serializers.ChoiceField(
         choices=STREAMS, required=False, help_text="Which sample; audits unless told."
     )

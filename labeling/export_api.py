@@ -52,8 +52,12 @@ class ExportQuery(Query):
         required=False, help_text="Go on after this id: the last one a broken download has."
     )
     state = serializers.ChoiceField(choices=Label.State.choices, required=False)
-    digit = serializers.IntegerField(required=False, min_value=0, max_value=9)
-    is_audit = serializers.BooleanField(required=False)
+    digit = serializers.IntegerField(
+        required=False, min_value=0, max_value=9, help_text="What they say."
+    )
+    is_audit = serializers.BooleanField(
+        required=False, help_text="Whether the drawing was chosen at random and labeled blind."
+    )
     wrong = serializers.BooleanField(
         default=False, help_text="Only settled labels that name another digit than the model did."
     )

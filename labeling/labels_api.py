@@ -48,9 +48,13 @@ class LabelsQuery(Query):
         choices=[NEWEST, OLDEST], default=NEWEST, help_text="Newest drawings first unless told."
     )
     state = serializers.ChoiceField(choices=Label.State.choices, required=False)
-    digit = serializers.IntegerField(required=False, min_value=0, max_value=9)
+    digit = serializers.IntegerField(
+        required=False, min_value=0, max_value=9, help_text="What they say."
+    )
     is_unreadable = serializers.BooleanField(required=False)
-    is_audit = serializers.BooleanField(required=False)
+    is_audit = serializers.BooleanField(
+        required=False, help_text="Whether the drawing was chosen at random and labeled blind."
+    )
     model = serializers.CharField(
         required=False, max_length=60, help_text="The version that read it."
     )

@@ -1,4 +1,7 @@
-"""Examples for the API's description: a word means one thing, so it has one example everywhere."""
+"""Examples for the API's description: a word means one thing, so it has one example everywhere.
+
+Where it means several, such as a name, it is told apart by what it is in: `FigureOutput.name`.
+"""
 
 from __future__ import annotations
 
@@ -48,6 +51,18 @@ WORDS: dict[str, Any] = {
     "after": "base-2",
     "against": "base-1",
     "name": "base-1",
+    "FigureNameOutput.name": "accuracy-by-month",
+    "FigureOutput.name": "accuracy-by-month",
+    "RefusedImage.name": "digits.zip/7/first.png",
+    "RefusedImage.why": "There is no ink found in the image: it is blank.",
+    "ItemOutput.why": "The model was unsure: 7 at 51 %, then 1.",
+    "ColumnOutput.key": "month",
+    "ColumnOutput.title": "Month",
+    "VersionOutput.name": "base-2",
+    "FullVersionOutput.name": "base-2",
+    "state": "settled",
+    "reason": "",
+    "log": ["2026-11-21T12:00:31 Epoch 1: loss 0.5000, 90.00% while learning."],
     "glyph": "data:image/png;base64,iVBORw0KGgo=",
     "glyph_url": f"/glyphs/{ID}.png",
     "drawing_url": f"/drawings/{ID}.png",
@@ -59,6 +74,8 @@ WORDS: dict[str, Any] = {
     "reasons": ["12 read better, 1 worse."],
     "labeled_by": "ada",
     "by": "ada",
+    "made_by": "ada",
+    "undone_by": "bea",
     "one": "ada",
     "other": "bea",
     "labeler": "ada",
@@ -85,6 +102,7 @@ WORDS: dict[str, Any] = {
     "project": {"id": 1, "label_config": LABEL_CONFIG},
     "task": {"id": 1, "data": {"image": f"/glyphs/{ID}.png"}},
     "annotation": {"id": 1, "result": [REGION]},
+    "problem": "The labeling config has no image.",
     "model_version": "base-1",
     "model_class": "Inkloop",
     "versions": ["base-1"],
@@ -96,19 +114,25 @@ WORDS: dict[str, Any] = {
 def add_examples(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     """A whole example for every body that is sent or answered."""
     schemas = result["components"]["schemas"]
-    for schema in schemas.values():
+    for name, schema in schemas.items():
         if schema.get("type") == "object" and schema.get("properties"):
-            schema["example"] = example_of(schema, schemas)
+            schema["example"] = example_of(schema, schemas, inside=name)
     return result
 
 
-def example_of(schema: dict[str, Any], schemas: dict[str, Any], name: str = "") -> Any:
+def example_of(
+    schema: dict[str, Any], schemas: dict[str, Any], name: str = "", inside: str = ""
+) -> Any:
     if reference := reference_in(schema):
-        return example_of(schemas[reference.rpartition("/")[2]], schemas, name)
+        component = reference.rpartition("/")[2]
+        return example_of(schemas[component], schemas, name, component)
     if schema.get("properties"):
         return {
-            each: example_of(inner, schemas, each) for each, inner in schema["properties"].items()
+            each: WORDS.get(f"{inside}.{each}") or example_of(inner, schemas, each)
+            for each, inner in schema["properties"].items()
         }
+    if "enum" in schema:
+        return schema["enum"][0]
     kind = schema.get("type")
     kind = kind[0] if isinstance(kind, list) else kind
     if schema.get("format") == "binary":
@@ -117,8 +141,6 @@ def example_of(schema: dict[str, Any], schemas: dict[str, Any], name: str = "") 
         return seven()
     if name in WORDS and fits(WORDS[name], kind):
         return WORDS[name]
-    if "enum" in schema:
-        return schema["enum"][0]
     return plain_example(schema, schemas, kind)
 
 
