@@ -20,12 +20,9 @@ from predictions.access import Everybody
 # What text may be sent: NUL nowhere, and where something has to be said, more than blanks.
 TEXT, SAID = r"^[^\u0000]*$", r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
 SAFE = {"GET", "HEAD", "OPTIONS"}
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    {"type": "string", "minLength": 8, "maxLength": 100, "pattern": "^[!-~]{8,100}$"},
-    OpenApiParameter.HEADER,
-    description="Sent again within a day, the same request is answered as it was, not repeated.",
-)
+KEY = {"type": "string", "minLength": 8, "maxLength": 100, "pattern": "^[!-~]{8,100}$"}
+KEPT = "Sent again within a day, the same request is answered as it was, not repeated."
+NOT_KEPT = "Without effect here: no answer is kept."
 IF_NONE_MATCH = OpenApiParameter(
     "If-None-Match",
     str,
@@ -71,7 +68,12 @@ class Schema(AutoSchema):
     def get_override_parameters(self) -> list[Any]:
         queries = getattr(self.view, "queries", {})
         found = [queries[self.method]] if self.method in queries else []
-        return found if self.method in SAFE else [*found, IDEMPOTENCY_KEY]
+        if self.method in SAFE:
+            return found
+        # Offered everywhere, so that a program may send it with all that it sends.
+        effect = KEPT if getattr(self.view, "keeps_answer", False) else NOT_KEPT
+        key = OpenApiParameter("Idempotency-Key", KEY, OpenApiParameter.HEADER, description=effect)
+        return [*found, key]
 
 
 class TextField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]

@@ -33,7 +33,10 @@ class TrainingWebhookView(WebhookView):
         responses={200: EventOutput, 201: QueuedOutput, "default": ErrorOutput},
     )
     def post(self, request: Request) -> Response:
-        """Something happened in a project: a label, a run that was asked for, or passed over."""
+        """Something happened in a project: a label, a run that was asked for, or passed over.
+
+        `START_TRAINING` takes a token with the scope `train` in the place of the other.
+        """
         if self.read(EventInput, request)["action"] != START_TRAINING:
             return super().post(request)
         if not request.user.has_perm("training.start_run"):

@@ -115,6 +115,22 @@ def test_every_operation_has_a_subject_a_title_and_words_for_its_answers(client:
     assert used == subjects
 
 
+def test_an_idempotency_key_is_told_to_be_without_effect_where_no_answer_is_kept(client: Client):
+    """docs/api.md names the same."""
+    effects = {
+        operation["operationId"]: each["description"]
+        for verbs in client.get("/api/schema/").json()["paths"].values()
+        for operation in verbs.values()
+        for each in operation.get("parameters", [])
+        if each["name"] == "Idempotency-Key"
+    }
+    assert "labels_create" in effects
+    assert {name for name, effect in effects.items() if effect.startswith("Without effect")} == {
+        "predictions_preview", "label_studio_setup", "label_studio_predict",
+        "labels_next", "labels_grid", "labels_undo",
+    }  # fmt: skip
+
+
 def test_every_endpoint_is_documented_for_people():
     from tests.architecture.repository import ROOT
 
