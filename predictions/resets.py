@@ -91,16 +91,16 @@ def send_due() -> dict[str, int]:
 
 
 def attempt(reset: PasswordReset) -> bool:
-    """Whether nothing is left to be done."""
-    is_old = reset.asked_at < timezone.now() - GIVEN_UP_AFTER
+    """Whether it is mailed; what came too late, or could only be printed, is dropped."""
+    is_void = reset.asked_at < timezone.now() - GIVEN_UP_AFTER or not is_possible()
     try:
-        if not is_old:
+        if not is_void:
             mail(reset)
     except (SMTPException, OSError) as refused:
         logger.warning("a link to reset a password was not mailed: %s", type(refused).__name__)
         return False
     reset.delete()
-    return not is_old
+    return not is_void
 
 
 def mail(reset: PasswordReset) -> None:

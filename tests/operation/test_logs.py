@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import runpy
 import socket
 import uuid
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
+from gunicorn.config import Config
 
 from config.logs import JsonLines, TextLines, WithoutPaths
 from config.urls import urlpatterns as ours
@@ -23,7 +25,7 @@ from predictions import trace
 from predictions.models import ModelVersion, Sighting
 from tests.factories import make_ada, make_prediction, png
 from tests.operation import production
-from tests.operation.installation import until
+from tests.operation.installation import ROOT, until
 
 pytestmark = pytest.mark.django_db
 GIVEN = "balancer-4711.abc"
@@ -227,3 +229,21 @@ def test_no_line_of_a_real_web_server_names_an_address(
         lines = [json.loads(line) for line in web.log.splitlines()]
         told = [line["status"] for line in lines if line["logger"] == "inkloop.access"]
         assert told == ([200, 404, 403, 403, 403] if access_log == "true" else [])
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_a_fault_in_the_web_server_itself_is_told_without_its_address(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], log_format: str
+) -> None:
+    monkeypatch.setenv("LOG_FORMAT", log_format)
+    monkeypatch.setenv("LOCK_TIMEOUT", "3")  # which the file would set for good
+    config = runpy.run_path(str(ROOT / "config" / "gunicorn.py"))
+    log = config["logger_class"](Config())
+    try:
+        raise RuntimeError("on purpose")
+    except RuntimeError:
+        log.exception("Error handling request %s %s", "GET", "/predictions/CANARY/")
+    told = capfd.readouterr().err
+    assert "Error handling request" in told
+    assert "on purpose" in told
+    assert "CANARY" not in told

@@ -296,6 +296,20 @@ def test_a_link_that_is_an_hour_late_is_not_mailed() -> None:
     assert not PasswordReset.objects.exists()
 
 
+def test_a_link_that_waits_is_not_printed_where_no_mail_is_set_up_any_more(
+    settings: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    ada = make_ada()
+    for is_public in (True, False):
+        settings.PUBLIC = False
+        ask(ada.email)
+        settings.PUBLIC = is_public
+        resets.send_due()
+        assert ("/accounts/reset/" in capfd.readouterr().out) is not is_public
+        assert not PasswordReset.objects.exists()
+
+
 @pytest.mark.parametrize("is_public", [True, False])
 def test_where_no_mail_is_set_up_nobody_in_public_asks_for_a_link(
     settings: Any, *, is_public: bool
