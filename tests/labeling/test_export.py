@@ -51,6 +51,13 @@ def ben() -> Door:
 
 
 class TestDownloading:
+    @pytest.mark.parametrize(("kind", "name"), [("csv", "labels.csv"), ("idx", "labels.idx.zip")])
+    def test_a_file_is_named_by_us_whatever_was_asked(self, ben: Door, kind: str, name: str):
+        answer = download(ben, f"?format={kind}&digit=3")
+        assert answer["Content-Disposition"] == f'attachment; filename="{name}"'
+        odd = download(ben, "?format=csv&filename=x%0d%0aSet-Cookie:a")
+        assert odd.status_code == 400
+
     def test_every_label_is_a_line_with_what_the_model_said(self, ben: Door):
         eight, unreadable = labeled(8, make_ada(), digit=3), labeled(None)
         make_item()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.core.files.storage import FileSystemStorage
+from django.test import Client
 
 from config.static_files import StaticFiles
 from tests.architecture.repository import ROOT
@@ -39,3 +40,15 @@ def test_every_import_names_a_file_that_may_be_kept_for_ever(collected: Path) ->
     ]
     assert len(named) > 30
     assert not [path for path in named if not path.is_file() or path.resolve() not in hashed]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("folder", ["/static/", "/static/js/", "/static/../config/"])
+def test_no_folder_is_listed(client: Client, folder: str) -> None:
+    assert client.get(folder).status_code == 404
+
+
+def test_nginx_lists_no_folder_either() -> None:
+    files = list((ROOT / "deploy/nginx").iterdir())
+    assert len(files) > 3
+    assert not any("autoindex" in file.read_text() for file in files)

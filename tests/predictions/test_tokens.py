@@ -62,6 +62,15 @@ class TestMaking:
         assert not any(secret[12:] in str(value) for value in client.session.values())
         assert bearer(secret).get(PREDICTIONS).status_code == 200
 
+    def test_a_name_is_kept_as_it_was_typed_and_shown_as_text(self, client: Client):
+        client.force_login(make_ada())
+        name = """<img src=x onerror="alert(1)"> '&amp;"""
+        assert self.form(client, name=name).status_code == 200
+        assert Token.objects.get().name == name
+        page = client.get(PAGE).content.decode()
+        assert "<img src=x" not in page
+        assert "&lt;img src=x onerror=&quot;alert(1)&quot;&gt; &#x27;&amp;amp;" in page
+
     def test_a_second_press_makes_no_second_token(self, client: Client):
         client.force_login(make_ada())
         assert self.form(client).status_code == 200
