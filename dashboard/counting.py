@@ -25,6 +25,7 @@ from dashboard.log import History, Marks, local_day
 from dashboard.models import Mark
 from dashboard.tally import Drawn, Tally
 from labeling.models import LabelEvent
+from predictions.clock import Moment
 from predictions.models import Prediction
 
 logger = logging.getLogger(__name__)
@@ -150,7 +151,7 @@ def move(at: Marks, to: Marks) -> bool:
             prediction=to.prediction,
             event=to.event,
             changes=F("changes") + 1,
-            moved_at=timezone.now(),
+            moved_at=Moment(),
         )
     )
 

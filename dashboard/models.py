@@ -7,11 +7,11 @@ from urllib.parse import parse_qsl
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
-from django.utils import timezone
 
 from dashboard.axes import BINS, DAYS, DIGITS, LABELS
 from dashboard.fields import CountsField
 from dashboard.flow import ACTS
+from predictions.clock import Moment
 from predictions.models import ModelVersion, Prediction, is_digit
 
 
@@ -21,7 +21,7 @@ class Mark(models.Model):
     prediction = models.BigIntegerField(default=0, help_text="Every key up to it is counted.")
     event = models.BigIntegerField(default=0, help_text="Labels are counted as they stood then.")
     changes = models.BigIntegerField(default=0, help_text="How often the counts were written.")
-    moved_at = models.DateTimeField(default=timezone.now)
+    moved_at = models.DateTimeField(db_default=Moment())
     busy_until = models.DateTimeField(null=True, help_text="Somebody counts; others need not.")
 
     class Meta:
@@ -124,7 +124,7 @@ class MonthFlow(models.Model):
 class Check(models.Model):
     """The counts were held against a recount from nothing."""
 
-    made_at = models.DateTimeField(default=timezone.now)
+    made_at = models.DateTimeField(db_default=Moment())
     months = models.PositiveIntegerField(help_text="How many were looked at, the newest first.")
     of_months = models.PositiveIntegerField()
     differences = models.PositiveIntegerField(help_text="Rows that were not what they should be.")
@@ -273,7 +273,7 @@ class Replay(models.Model):
     readings_wanted = models.PositiveIntegerField(default=0)
     problems = models.JSONField(default=dict, help_text="Why a version could not be asked.")
     rung_at = models.DateTimeField(null=True, help_text="A job was asked for and has not begun.")
-    worked_at = models.DateTimeField(default=timezone.now)
+    worked_at = models.DateTimeField(db_default=Moment())
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_replay")]
@@ -286,7 +286,7 @@ class DigitMap(models.Model):
     """Drawings laid out in two dimensions by what one version's network makes of them."""
 
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+")
-    made_at = models.DateTimeField(default=timezone.now)
+    made_at = models.DateTimeField(db_default=Moment())
     last_event = models.BigIntegerField(help_text="Labels as they stood after this event.")
     method = models.CharField(max_length=80, help_text="How, in words, with its settings.")
     audits = models.PositiveIntegerField(help_text="Drawings chosen at random.")
@@ -336,7 +336,7 @@ class Demo(models.Model):
     digits = models.CharField(max_length=8, help_text="What stood in for drawings.")
     first = models.DateTimeField()
     until = models.DateTimeField()
-    made_at = models.DateTimeField(default=timezone.now)
+    made_at = models.DateTimeField(db_default=Moment())
     finished_at = models.DateTimeField(null=True)
     before = models.JSONField(help_text="What its removal puts back.")
 
@@ -362,8 +362,8 @@ class RReport(models.Model):
     asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
-    asked_at = models.DateTimeField(default=timezone.now)
-    changed_at = models.DateTimeField(default=timezone.now)
+    asked_at = models.DateTimeField(db_default=Moment())
+    changed_at = models.DateTimeField(db_default=Moment())
     query = models.CharField(max_length=500, blank=True, help_text="The filters, as an address.")
     progress = models.FloatField(default=0, help_text="0 to 1.")
     reason = models.TextField(blank=True, help_text="Why it failed, in words.")

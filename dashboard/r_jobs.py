@@ -13,12 +13,12 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 from django_q.tasks import async_task
 
 from dashboard import r_report
 from dashboard.filters import Filters
 from dashboard.models import RChart, RReport
+from predictions.clock import Moment
 from predictions.errors import Declined
 
 logger = logging.getLogger(__name__)
@@ -48,18 +48,18 @@ def ask(*, by: User, query: str = "") -> RReport:
 
 def give_up_lost() -> int:
     """Reports whose worker was lost, so that another can be asked for."""
-    lost = RReport.objects.filter(state__in=RReport.ACTIVE, changed_at__lt=timezone.now() - SILENT)
+    lost = RReport.objects.filter(state__in=RReport.ACTIVE, changed_at__lt=Moment() - SILENT)
     return lost.update(
         state=RReport.State.FAILED,
         reason="No worker drew it in time. Is one running?",
-        changed_at=timezone.now(),
+        changed_at=Moment(),
     )
 
 
 def work(report_id: int) -> dict[str, Any]:
     """Draw a report, unless somebody else does."""
     taken = RReport.objects.filter(pk=report_id, state=RReport.State.QUEUED).update(
-        state=RReport.State.RUNNING, changed_at=timezone.now()
+        state=RReport.State.RUNNING, changed_at=Moment()
     )
     if not taken:
         return {"report": report_id, "taken": False}
@@ -88,7 +88,7 @@ def drawn(report: RReport) -> list[RChart]:
         nonlocal done
         done += 1
         RReport.objects.filter(pk=report.pk).update(
-            progress=min(done / total, 1.0), changed_at=timezone.now()
+            progress=min(done / total, 1.0), changed_at=Moment()
         )
 
     filters = Filters.parse(dict(report.filters()))
@@ -106,7 +106,7 @@ def drawn(report: RReport) -> list[RChart]:
 def ended(report: RReport, state: str, *, reason: str = "") -> dict[str, Any]:
     """End it once: a report given up meanwhile stays given up."""
     RReport.objects.filter(pk=report.pk, state=RReport.State.RUNNING).update(
-        state=state, reason=reason, changed_at=timezone.now()
+        state=state, reason=reason, changed_at=Moment()
     )
     logger.info("R report %s ended %s", report.pk, state)
     return {"report": report.pk, "state": state, "reason": reason}

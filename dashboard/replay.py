@@ -20,7 +20,6 @@ from itertools import combinations
 import numpy as np
 from django.db import transaction
 from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Sum
-from django.utils import timezone
 from django_q.tasks import async_task
 from numpy.typing import NDArray
 
@@ -33,6 +32,7 @@ from dashboard.models import (
     ReplayReading,
 )
 from labeling.models import Label, LabelEvent
+from predictions.clock import Moment
 from predictions.glyph import decode_glyph
 from predictions.models import DIGITS, ModelVersion, Prediction
 from predictions.network import Network, UnsoundWeights
@@ -85,7 +85,7 @@ def work(seconds: float = SLICE) -> Progress:
         readings_wanted=progress.wanted,
         problems=problems,
         complete_as=signature if progress.is_complete else "",
-        worked_at=timezone.now(),
+        worked_at=Moment(),
     )
     logger.info("replay: %s of %s readings", progress.done, progress.wanted)
     return progress
@@ -109,10 +109,9 @@ def progress_now(problems: Iterable[str] = ()) -> Progress:
 
 def ring() -> bool:
     """Ask for a job unless one is asked for already; inside a transaction, when it commits."""
-    now = timezone.now()
     Replay.objects.get_or_create(pk=1)
-    free = Q(rung_at__isnull=True) | Q(rung_at__lt=now - RING_LOST)
-    if not Replay.objects.filter(free, pk=1).update(rung_at=now):
+    free = Q(rung_at__isnull=True) | Q(rung_at__lt=Moment() - RING_LOST)
+    if not Replay.objects.filter(free, pk=1).update(rung_at=Moment()):
         return False
     async_task("dashboard.tasks.replay", task_name="replay")
     return True

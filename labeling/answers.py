@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
-from django.db.models import Q
 
 from labeling.decisions import reverse
 from labeling.errors import NothingToUndo
@@ -13,9 +12,6 @@ from labeling.models import Batch, LabelEvent
 from labeling.standing import REVERSALS
 from labeling.turns import in_turn
 from predictions.paging import PAGE
-
-# Said item by item; what was decided in bulk goes back in bulk.
-ITEM_BY_ITEM = Q(batch__isnull=True) | Q(batch__kind=Batch.Kind.GRID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +60,8 @@ def page_of_answers(labeler: User, *, before: int | None = None, limit: int = PA
 @in_turn
 def take_back(labeler: User, event: int) -> LabelEvent:
     """Take one answer of one's own back, however long ago; what stands is as if it had not been."""
-    own = LabelEvent.objects.of_labeler(labeler.pk).exclude(kind__in=REVERSALS)
-    meant = own.filter(ITEM_BY_ITEM, pk=event).select_related("prediction").first()
+    own = LabelEvent.objects.of_labeler(labeler.pk).one_by_one()  # a bulk act goes back in bulk
+    meant = own.filter(pk=event).select_related("prediction").first()
     if meant is None:
         raise NothingToUndo("There is no such answer of yours to take back.")
     return reverse(meant, by=labeler)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,7 +28,7 @@ def ask(
     ranks = dict(found.values_list("pk", "rank"))
     reviews = dict(found.values_list("pk", "review_after"))
     digits = dict(Label.objects.filter(pk__in=keys).values_list("pk", "digit"))
-    first = -time.time()  # the newest asking comes first, as in the feedback stream
+    first = -batch.made_at.timestamp()  # the newest asking comes first, as in the feedback stream
     asked = [
         Ask(
             prediction_id=key,

@@ -14,7 +14,6 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import F
-from django.utils import timezone
 
 from labeling import arrivals, asks
 from labeling.decisions import Verdict, label_of, place_of
@@ -23,6 +22,8 @@ from labeling.intake import take_in_chosen
 from labeling.models import Batch, Label, LabelEvent, QueueItem
 from labeling.standing import Past, standing
 from labeling.turns import among_keys, in_queue, in_turn, lock_items
+from predictions import clock
+from predictions.clock import Moment
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 1_000  # items restated together
@@ -104,7 +105,7 @@ def close_items(batch: Batch) -> None:
 def undo_batch(batch: Batch, *, by: User, at: datetime | None = None) -> int:
     """Take a whole batch back exactly; what was decided after it stays decided."""
     taken = Batch.objects.filter(pk=batch.pk, undone_at__isnull=True).update(
-        undone_at=at or timezone.now(), undone_by=by
+        undone_at=at or Moment(), undone_by=by
     )
     if not taken:
         raise AlreadyUndone("This batch was taken back before.")
@@ -245,7 +246,7 @@ def execute(sql: str, params: list[Any]) -> int:
 
 
 def adapted_time(at: datetime | None = None) -> Any:
-    return connection.ops.adapt_datetimefield_value(at or timezone.now())
+    return connection.ops.adapt_datetimefield_value(at or clock.now())
 
 
 def adapted_uuid(value: Any) -> Any:

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.utils import timezone
 
 from labeling import batches
 from labeling.batches import AT_ONCE, adapted_time, adapted_uuid, chunks, execute
@@ -18,6 +17,7 @@ from labeling.errors import EmptySelection
 from labeling.models import Batch, LabelEvent
 from labeling.selections import Shown
 from labeling.turns import among_keys, in_turn, selected
+from predictions.clock import Moment
 from predictions.models import Prediction
 
 logger = logging.getLogger(__name__)
@@ -100,10 +100,9 @@ def correct_each(
     at: datetime | None = None,
 ) -> Batch:
     """Correct each prediction, by its key, to a verdict of its own."""
-    at = at or timezone.now()
     keys = sorted(verdicts)
     batch = Batch.objects.create(
-        kind=kind, made_by=by, made_at=at, chosen_by=chosen_by, count=len(keys)
+        kind=kind, made_by=by, made_at=at or Moment(), chosen_by=chosen_by, count=len(keys)
     )
     for some in chunks(keys, AT_ONCE):
         append_verdicts({key: verdicts[key] for key in some}, batch=batch, at=at)
@@ -111,7 +110,9 @@ def correct_each(
     return batch
 
 
-def append_verdicts(verdicts: Mapping[int, Verdict], *, batch: Batch, at: datetime) -> None:
+def append_verdicts(
+    verdicts: Mapping[int, Verdict], *, batch: Batch, at: datetime | None = None
+) -> None:
     """The events of a batch; what they lead to is for the caller to write."""
     chosen = Prediction.objects.filter(pk__in=list(verdicts))
     batches.locked_items(verdicts)
@@ -123,7 +124,7 @@ def append_verdicts(verdicts: Mapping[int, Verdict], *, batch: Batch, at: dateti
             digit=verdict.digit,
             is_unreadable=verdict.is_unreadable,
             labeler_id=batch.made_by_id,
-            created_at=at,
+            created_at=at or Moment(),
             version_id=versions[key],
             batch=batch,
         )

@@ -11,6 +11,7 @@ import random
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -33,6 +34,7 @@ from labeling.standing import (
     vote_of,
 )
 from labeling.turns import in_turn
+from predictions.clock import Moment
 from predictions.errors import NotThere
 from predictions.models import Prediction
 from predictions.visitors import Owner
@@ -83,7 +85,8 @@ def decide(
     if answered := by_request(events, request_id):
         check_same(answered, item, LabelEvent.Kind.LABEL, verdict, by=labeler)
         return Decided(answered, item.prediction, state_after(events, answered))
-    is_gold = gold.is_token(labeler.pk, item.prediction_id, token)
+    locked_at: datetime = item.locked_at  # type: ignore[attr-defined]
+    is_gold = gold.is_token(labeler.pk, item.prediction_id, token, at=locked_at)
     if is_gold:
         gold.check_unanswered(events, labeler.pk)
     else:
@@ -126,7 +129,7 @@ def locked_item(public_id: uuid.UUID) -> QueueItem:
         QueueItem.objects.select_for_update(of=("self",))
         .select_related("prediction")
         .only(*LOOKED_AT)
-        .annotate(is_held=Q(leased_until__gt=Now()))
+        .annotate(is_held=Q(leased_until__gt=Now()), locked_at=Moment())
         .filter(prediction__public_id=public_id)
         .first()
     )

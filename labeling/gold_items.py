@@ -8,7 +8,6 @@ from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db.models import Exists, F, OuterRef, QuerySet
-from django.utils import timezone
 
 from labeling.batches import AT_ONCE, chunks, restate_many
 from labeling.bulk import counted
@@ -16,6 +15,7 @@ from labeling.errors import EmptySelection
 from labeling.models import Gold, Label, QueueItem
 from labeling.selections import Shown
 from labeling.turns import in_turn, lock_items
+from predictions.clock import Moment
 from predictions.models import Prediction
 
 SURE = 2  # opinions that agree
@@ -45,7 +45,7 @@ def add_gold(
     if not fresh:
         raise EmptySelection("Nothing selected can be gold. " + counted(left))
     Gold.objects.bulk_create(
-        Gold(prediction_id=key, digit=settled[key], added_by=by, added_at=at or timezone.now())
+        Gold(prediction_id=key, digit=settled[key], added_by=by, added_at=at or Moment())
         for key in fresh
     )
     for some in chunks(fresh, AT_ONCE):

@@ -18,7 +18,6 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
-from django.utils import timezone
 
 from labeling import arrivals
 from labeling.batches import locked_items, restate_many
@@ -296,7 +295,7 @@ class Import(Trial):
         names = [readable(found.name) for found in page.founds]
         arrivals.note(dict(zip(brought.values(), names, strict=True)), batch=batch)
         arrivals.bring_back(aside, batch=batch)
-        append_verdicts(verdicts, batch=batch, at=timezone.now())
+        append_verdicts(verdicts, batch=batch)
         restate_many(sorted({*verdicts, *aside}))
         touched = len({*brought.values(), *verdicts, *aside})
         Batch.objects.filter(pk=batch.pk).update(count=F("count") + touched)

@@ -7,9 +7,9 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from labeling.standing import REVERSALS, Past
+from predictions.clock import Moment
 from predictions.models import ModelVersion, Prediction, is_digit
 
 
@@ -36,7 +36,7 @@ class Batch(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=10, choices=Kind)
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True)
-    made_at = models.DateTimeField(default=timezone.now)
+    made_at = models.DateTimeField(db_default=Moment())
     chosen_by = models.JSONField(default=dict, help_text="The filter as it stood, in words.")
     count = models.PositiveIntegerField(default=0)
     undone_by = models.ForeignKey(
@@ -59,6 +59,10 @@ class LabelEventQuerySet(models.QuerySet["LabelEvent"]):
     def opinions(self) -> Self:
         """What labelers said, each on an item's own merits."""
         return self.filter(kind=LabelEvent.Kind.LABEL, is_gold=False)
+
+    def one_by_one(self) -> Self:
+        """What somebody looked at before they said it, glyphs of the grid among them."""
+        return self.filter(kind__in=[LabelEvent.Kind.LABEL, LabelEvent.Kind.SETTLE])
 
     def past(self) -> list[Past]:
         """What was said, oldest first."""
@@ -91,7 +95,7 @@ class LabelEvent(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, db_index=False
     )
     visitor = models.UUIDField(null=True, help_text="Who said it where nobody signs in.")
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(db_default=Moment())
     stream = models.CharField(max_length=8, choices=Stream, blank=True)
     score = models.FloatField(null=True, help_text="What ordered it in its stream.")
     selection_probability = models.FloatField(
@@ -294,7 +298,7 @@ class Skip(models.Model):
 
     prediction = models.ForeignKey(Prediction, on_delete=models.CASCADE)
     labeler = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(db_default=Moment())
 
     class Meta:
         constraints = [
@@ -346,7 +350,7 @@ class Gold(models.Model):
     prediction = models.OneToOneField(Prediction, on_delete=models.CASCADE, primary_key=True)
     digit = models.PositiveSmallIntegerField()
     added_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True)
-    added_at = models.DateTimeField(default=timezone.now)
+    added_at = models.DateTimeField(db_default=Moment())
 
     class Meta:
         verbose_name_plural = "gold"

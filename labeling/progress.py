@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -11,6 +11,7 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from labeling.models import LabelEvent, QueueItem
+from predictions import clock
 
 HOUR = timedelta(hours=1)
 LONGEST_STREAK = 366  # days looked back
@@ -18,8 +19,8 @@ MOST_LEFT = 10_000  # counted no further: nobody plans by more, and the count st
 
 
 def of(labeler: User) -> dict[str, Any]:
-    own = LabelEvent.objects.of_labeler(labeler.pk).standing().filter(batch__isnull=True)
-    now = timezone.now()
+    own = LabelEvent.objects.of_labeler(labeler.pk).standing().one_by_one()
+    now = clock.now()
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     counts = own.aggregate(
         total=Count("pk"),
@@ -31,29 +32,30 @@ def of(labeler: User) -> dict[str, Any]:
     return {
         "today": counts["today"],
         "total": counts["total"],
-        "per_hour": per_hour(own.filter(created_at__gte=now - HOUR), counts["last_hour"]),
-        "streak": streak(own.filter(created_at__gte=midnight - timedelta(days=LONGEST_STREAK))),
+        "per_hour": per_hour(own.filter(created_at__gte=now - HOUR), counts["last_hour"], now=now),
+        "streak": streak(
+            own.filter(created_at__gte=midnight - timedelta(days=LONGEST_STREAK)),
+            today=midnight.date(),
+        ),
         "gold_answered": counts["gold_answered"],
         "gold_right": counts["gold_right"],
         "left": QueueItem.objects.filter(is_open=True)[:MOST_LEFT].count(),
     }
 
 
-def per_hour(recent: Any, count: int) -> float:
+def per_hour(recent: Any, count: int, *, now: datetime) -> float:
     """Labels an hour over the part of the last hour that was worked in; at least a minute."""
     first = recent.order_by("created_at").values_list("created_at", flat=True).first()
     if first is None:
         return 0.0
-    worked = max(timezone.now() - first, timedelta(minutes=1))
+    worked = max(now - first, timedelta(minutes=1))
     return float(count) * (HOUR / worked)
 
 
-def streak(own: Any) -> int:
+def streak(own: Any, *, today: date) -> int:
     """Days in a row with a label; a day that has only begun does not break it."""
     days = set(own.annotate(day=TruncDate("created_at")).values_list("day", flat=True).distinct())
-    day = timezone.localdate()
-    if day not in days:
-        day -= timedelta(days=1)
+    day = today if today in days else today - timedelta(days=1)
     length = 0
     while day in days:
         length += 1

@@ -26,6 +26,7 @@ from labeling import gold
 from labeling.errors import LeaseLost
 from labeling.models import LabelEvent, QueueItem, Skip, Stream, Wanted
 from labeling.turns import in_turn, lock_items
+from predictions.clock import Moment
 from predictions.errors import NotThere
 from predictions.models import Prediction
 
@@ -104,7 +105,7 @@ def claim(
         raise LeaseLost("Somebody else took one of these items at the same moment.")
     held = [row.held(tokens[row.prediction_id]) for row in chosen]
     for row in known:
-        token = gold.token_for(labeler.pk, row.prediction_id)
+        token = gold.new_token(labeler.pk, row.prediction_id)
         held.insert(dice.randrange(len(held) + 1), row.held(token))
     return held
 
@@ -334,13 +335,14 @@ def still_held(labeler: User, public_id: uuid.UUID, token: uuid.UUID) -> Held | 
     """The item this token holds, to be shown again; None once the hold is over."""
     row = (
         QueueItem.objects.select_related("prediction")
-        .annotate(is_standing=Q(holder=labeler, token=token, leased_until__gt=Now()))
+        .annotate(is_standing=Q(holder=labeler, token=token, leased_until__gt=Now()), at=Moment())
         .filter(prediction__public_id=public_id)
         .first()
     )
-    if row is None or not (row.is_standing or gold.is_token(labeler.pk, row.pk, token)):
+    if row is None:
         return None
-    return as_held(row, token)
+    is_held = row.is_standing or gold.is_token(labeler.pk, row.pk, token, at=row.at)
+    return as_held(row, token) if is_held else None
 
 
 def hold_again(labeler: User, undoing: LabelEvent, page: uuid.UUID | None = None) -> Held | None:
@@ -350,7 +352,7 @@ def hold_again(labeler: User, undoing: LabelEvent, page: uuid.UUID | None = None
         return None  # the answer to an old request, asked for again
     token = token_after(undoing, page)
     if undoing.reverses is not None and undoing.reverses.is_gold:
-        token = gold.token_for(labeler.pk, key)
+        token = gold.new_token(labeler.pk, key)
     elif not lease(labeler, {key: token}):
         return None
     return as_held(QueueItem.objects.select_related("prediction").get(pk=key), token)
@@ -396,10 +398,11 @@ def give_back(
 @in_turn
 def skip(labeler: User, public_id: uuid.UUID, *, token: uuid.UUID) -> None:
     """Pass an item on. It does not come back to this labeler; often skipped, it goes to review."""
-    prediction = Prediction.objects.only("pk").filter(public_id=public_id).first()
+    found = Prediction.objects.only("pk").annotate(at=Moment())
+    prediction = found.filter(public_id=public_id).first()
     if prediction is None:
         raise NotThere("There is no such item.")
-    if gold.is_token(labeler.pk, prediction.pk, token):
+    if gold.is_token(labeler.pk, prediction.pk, token, at=prediction.at):
         Skip.objects.get_or_create(prediction=prediction, labeler=labeler)
         return
     freed = QueueItem.objects.filter(

@@ -245,7 +245,7 @@ def skewed(what: str) -> Finding:
     return attention(
         "clock_skewed",
         f"{what}.",
-        why="Days, months and schedules turn at the wrong time, and sessions end early or late.",
+        why="Schedules start at the wrong time, and sessions and limits end early or late.",
         todo="Let the host keep its time by NTP (for instance chrony or systemd-timesyncd).",
     )
 

@@ -17,11 +17,13 @@ from typing import Any, TypeVar
 import numpy as np
 from django.conf import settings
 from django.db import transaction
+from django.db.models.functions import TruncDate
 from django.utils import timezone
 from numpy.typing import NDArray
 from PIL import Image
 
 from predictions import metrics
+from predictions.clock import Moment
 from predictions.drawn import upright_gray
 from predictions.errors import Declined, ImageRefused, NoInk
 from predictions.glyph import encode_glyph, glyph_digest, glyph_of, ready_glyph
@@ -219,7 +221,6 @@ def prediction_of(
 
     The audit is a sample of what people draw here: what else comes in has no part in it.
     """
-    now = at or timezone.now()
     public_id = uuid.uuid4()
     return Prediction(
         public_id=public_id,
@@ -235,8 +236,8 @@ def prediction_of(
         visitor=owner.visitor,
         is_audit=in_audit and is_drawn_for_audit(public_id),
         audit_probability=settings.AUDIT_RATE if in_audit else 0.0,
-        created_at=now,
-        day=timezone.localdate(now),
+        created_at=at or Moment(),
+        day=timezone.localdate(at) if at else TruncDate(Moment()),
     )
 
 
@@ -249,6 +250,8 @@ def is_drawn_for_audit(public_id: uuid.UUID) -> bool:
 def store(predictions: Sequence[Prediction], sketches: Sequence[Sketch]) -> None:
     with transaction.atomic():
         Prediction.objects.bulk_create(predictions)
+        for prediction in predictions:
+            prediction.day = timezone.localdate(prediction.created_at)  # as the database has it
         Drawing.objects.bulk_create(
             [
                 Drawing(prediction_id=prediction.pk, png=made.drawing_png)
@@ -261,14 +264,13 @@ def store(predictions: Sequence[Prediction], sketches: Sequence[Sketch]) -> None
 
 def give_feedback(prediction: Prediction, *, digit: int | None, owner: Owner) -> Feedback:
     """Keep what somebody says the drawing is; a change of mind replaces what was said."""
-    now = timezone.now()
     feedback, _ = Feedback.objects.update_or_create(
         prediction=prediction,
         defaults={
             "digit": digit,
             "user_id": owner.user_id,
             "visitor": owner.visitor,
-            "changed_at": now,
+            "changed_at": Moment(),
         },
     )
     logger.info("feedback on prediction %s", prediction.pk)

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 
+from predictions.clock import Moment
 from predictions.models import Drawing, Feedback, Prediction
 from predictions.visitors import Owner
 
@@ -31,10 +31,9 @@ def erase_pictures(keys: Sequence[int]) -> int:
         .select_for_update()
         .order_by("pk")
     )
-    now = timezone.now()
     for row in rows:
         row.public_id, row.glyph_digest = uuid.uuid4(), uuid.uuid4()
-        row.glyph, row.user, row.visitor, row.erased_at = b"", None, None, now
+        row.glyph, row.user, row.visitor, row.erased_at = b"", None, None, Moment()
     Prediction.objects.bulk_update(
         rows,
         ["public_id", "glyph_digest", "glyph", "user", "visitor", "erased_at"],

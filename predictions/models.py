@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
+from predictions.clock import Moment
 from predictions.fields import PackedFloatsField
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class ModelVersion(models.Model):
     )
     card = models.JSONField(default=dict, help_text="Recipe, size and figures with n and interval.")
     canary = models.JSONField(help_text="Ten glyphs and what this version must say about them.")
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(db_default=Moment())
     live_since = models.DateTimeField(null=True, blank=True)
 
     objects = ModelVersionQuerySet.as_manager()
@@ -100,7 +101,7 @@ class ServingFault(models.Model):
     host = models.CharField(max_length=100)
     message = models.TextField()
     count = models.PositiveIntegerField(default=1, help_text="How often a process gave it up.")
-    first_at = models.DateTimeField(default=timezone.now)
+    first_at = models.DateTimeField(db_default=Moment())
     last_at = models.DateTimeField()
 
     class Meta:
@@ -179,7 +180,7 @@ class Prediction(models.Model):
     visitor = models.UUIDField(null=True, blank=True)
     is_audit = models.BooleanField(default=False)
     audit_probability = models.FloatField(help_text="The chance it had of being audited.")
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(db_default=Moment())
     day = models.DateField(help_text="The day it was made on, in the configured time zone.")
     erased_at = models.DateTimeField(
         null=True, blank=True, help_text="Since then it has no picture, no owner and another id."
@@ -257,8 +258,8 @@ class Feedback(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True
     )
     visitor = models.UUIDField(null=True, blank=True)
-    created_at = models.DateTimeField(default=timezone.now)
-    changed_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(db_default=Moment())
+    changed_at = models.DateTimeField(db_default=Moment())
 
     class Meta:
         verbose_name_plural = "feedback"
@@ -296,9 +297,9 @@ class PasswordReset(models.Model):
 
     mailbox = models.EmailField(help_text="As it was typed: there may be no such account.")
     site = models.CharField(max_length=300, help_text="Where the link leads.")
-    asked_at = models.DateTimeField(default=timezone.now)
+    asked_at = models.DateTimeField(db_default=Moment())
     attempts = models.PositiveSmallIntegerField(default=0)
-    next_at = models.DateTimeField(default=timezone.now)
+    next_at = models.DateTimeField(db_default=Moment())
 
     class Meta:
         ordering = ["pk"]
@@ -357,7 +358,7 @@ class Token(models.Model):
     prefix = models.CharField(max_length=8, unique=True, help_text="To recognize it by; no secret.")
     digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the secret.")
     scopes = models.CharField(max_length=60, help_text="What it may be used for, within the roles.")
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(db_default=Moment())
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True, help_text="To the minute.")

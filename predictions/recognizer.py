@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from django.db import DatabaseError, transaction
 from django.db.models import F
-from django.utils import timezone
 from numpy.typing import NDArray
 
 from predictions import metrics
+from predictions.clock import Moment
 from predictions.errors import Declined
 from predictions.models import Artifact, ModelVersion, ServingFault
 from predictions.network import Network, Reading, UnsoundWeights, load
@@ -204,14 +204,13 @@ class Recognizer:
 
 def note_fault(version_id: int, message: str) -> None:
     """Tell the other side of the database; the request goes on also where that fails."""
-    now = timezone.now()
     try:
         with transaction.atomic():
             ServingFault.objects.update_or_create(
                 version_id=version_id,
                 host=socket.gethostname()[:100],
-                defaults={"message": message, "last_at": now, "count": F("count") + 1},
-                create_defaults={"message": message, "last_at": now},
+                defaults={"message": message, "last_at": Moment(), "count": F("count") + 1},
+                create_defaults={"message": message, "last_at": Moment()},
             )
     except DatabaseError as refused:
         logger.warning("the fault of model version %s is not noted: %s", version_id, refused)

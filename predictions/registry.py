@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
-from django.utils import timezone
 from safetensors.numpy import load as load_safetensors
 
 from predictions import network
+from predictions.clock import Moment
 from predictions.models import Artifact, ModelVersion, ServingFault
 from predictions.network import UnsoundWeights, WeightsAltered, WeightsMissing
 
@@ -114,7 +114,7 @@ def install_base(
         tell(f"{version} was unsound and is repaired from the shipped files: {fault}")
     if not ModelVersion.objects.live().exists():
         ModelVersion.objects.filter(pk=version.pk).update(
-            state=ModelVersion.State.LIVE, live_since=timezone.now()
+            state=ModelVersion.State.LIVE, live_since=Moment()
         )
         version.refresh_from_db()
     return version

@@ -27,6 +27,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django_q.tasks import async_task
 
+from predictions.clock import Moment
 from predictions.limits import Allowance, UsedUp
 from predictions.models import PasswordReset
 
@@ -69,7 +70,7 @@ def ring() -> None:
 
 def ring_if_due() -> bool:
     """For what is tried again, and in case a bell was lost."""
-    is_due = PasswordReset.objects.filter(next_at__lte=timezone.now()).exists()
+    is_due = PasswordReset.objects.filter(next_at__lte=Moment()).exists()
     if is_due:
         ring()
     return is_due
@@ -77,13 +78,12 @@ def ring_if_due() -> bool:
 
 def send_due() -> dict[str, int]:
     """Mail some of the links that are due; the attempt is counted before it is made."""
-    now = timezone.now()
-    due = PasswordReset.objects.filter(next_at__lte=now)
+    due = PasswordReset.objects.filter(next_at__lte=Moment())
     done = {"sent": 0, "failed": 0}
     for reset in due[:AT_ONCE]:
         wait = WAITS[min(reset.attempts, len(WAITS) - 1)]
         mine = due.filter(pk=reset.pk, attempts=reset.attempts)
-        if mine.update(attempts=reset.attempts + 1, next_at=now + wait):
+        if mine.update(attempts=reset.attempts + 1, next_at=Moment() + wait):
             done["sent" if attempt(reset) else "failed"] += 1
     if due.exists():
         ring()

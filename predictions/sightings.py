@@ -16,7 +16,8 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db.models import F
 from django.http import HttpRequest
-from django.utils import timezone
+
+from predictions.clock import Moment
 
 logger = logging.getLogger(__name__)
 
@@ -50,14 +51,13 @@ def note(kind: str) -> None:
         if time.monotonic() - _noted_at.get(kind, float("-inf")) < EVERY:
             return
         _noted_at[kind] = time.monotonic()
-    now = timezone.now()
     try:
         with transaction.atomic():
             Sighting.objects.update_or_create(
                 kind=kind,
                 host=socket.gethostname()[:100],
-                defaults={"count": F("count") + 1, "last_at": now},
-                create_defaults={"last_at": now},
+                defaults={"count": F("count") + 1, "last_at": Moment()},
+                create_defaults={"last_at": Moment()},
             )
     except DatabaseError as refused:
         logger.warning("a sighting (%s) is not noted: %s", kind, refused)

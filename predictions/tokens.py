@@ -22,12 +22,13 @@ from django.contrib.auth.models import Permission, User
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
-from django.utils import timezone
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
+from predictions import clock
 from predictions.accounts import ACCOUNT, FLAGS, GRANTED
+from predictions.clock import Moment
 from predictions.errors import Declined
 from predictions.limits import address_of
 from predictions.models import Token
@@ -63,7 +64,7 @@ def make_token(
     if Token.objects.live().filter(owner=owner).count() >= MOST_TOKENS:
         raise TokenRefused(f"{owner} has {MOST_TOKENS} tokens already; revoke one first.")
     expired = Token.objects.filter(owner=owner, name=name, expires_at__lte=Now())
-    expired.filter(revoked_at__isnull=True).update(revoked_at=timezone.now())
+    expired.filter(revoked_at__isnull=True).update(revoked_at=Moment())
     prefix = secrets.token_hex(4)
     secret = f"{START}_{prefix}_{secrets.token_urlsafe(32)}"
     try:
@@ -74,7 +75,7 @@ def make_token(
                 prefix=prefix,
                 digest=digest_of(secret),
                 scopes=" ".join(chosen),
-                expires_at=timezone.now() + timedelta(days=days),
+                expires_at=clock.now() + timedelta(days=days),
             )
     except IntegrityError as taken:
         raise TokenRefused(f"{owner} has a token named {name} already.") from taken
@@ -86,7 +87,7 @@ def revoke(tokens: Iterable[Token]) -> int:
     """End these tokens at once, wherever they are used; how many lived."""
     prefixes = [token.prefix for token in tokens]
     ended = Token.objects.filter(prefix__in=prefixes, revoked_at__isnull=True).update(
-        revoked_at=timezone.now()
+        revoked_at=Moment()
     )
     if ended:
         logger.info("tokens %s were revoked", " ".join(prefixes))
@@ -171,7 +172,7 @@ def note_use(token: Token, request: Request) -> None:
         last_used_at__lt=Now() - timedelta(seconds=NOTE_EVERY)
     )
     Token.objects.filter(is_due, pk=token.pk).update(
-        last_used_at=timezone.now(), last_used_from=address_of(request)[:45]
+        last_used_at=Moment(), last_used_from=address_of(request)[:45]
     )
 
 

@@ -30,6 +30,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
+from predictions import clock
 from predictions.registry import altered
 from training.archive import Archive, Manifest, Writer, summary, write
 from training.errors import BackupFailed, BackupRefused
@@ -57,7 +58,7 @@ Progress = Callable[[str], object]
 
 def make(path: Path, *, progress: Progress = lambda table: None) -> Archive:
     """Write a backup to a file that is not there yet, and note in a row what came of it."""
-    started_at = timezone.now()
+    started_at = clock.now()
     try:
         written = write_archive(path.resolve(), started_at, progress)
     except (BackupFailed, BackupRefused, *DATABASE_FAILS) as failed:

@@ -7,9 +7,9 @@ from typing import Self
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 
 from labeling.models import LabelEvent
+from predictions.clock import Moment
 from predictions.models import ModelVersion
 
 
@@ -27,7 +27,7 @@ class Snapshot(models.Model):
     last_event = models.ForeignKey(
         LabelEvent, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
     )
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(db_default=Moment())
 
     class Meta:
         ordering = ["-pk"]
@@ -110,7 +110,7 @@ class Run(models.Model):
     )
     recipe = models.JSONField(help_text="Everything that decides what is learned, whole.")
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Counted before the work.")
-    asked_at = models.DateTimeField(default=timezone.now)
+    asked_at = models.DateTimeField(db_default=Moment())
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     heartbeat_at = models.DateTimeField(null=True)
@@ -158,7 +158,7 @@ class Epoch(models.Model):
     loss = models.FloatField()
     accuracy = models.FloatField(help_text="On the epoch's own digits while they were learned.")
     holdout_accuracy = models.FloatField(null=True)
-    ended_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(db_default=Moment())
 
     class Meta:
         ordering = ["number"]
@@ -187,7 +187,7 @@ class GateReport(models.Model):
     reasons = models.JSONField(help_text="In words, the deciding ones first.")
     figures = models.JSONField(help_text="Every comparison: counts, intervals, p-values, bounds.")
     look = models.PositiveIntegerField(help_text="The how-manieth look at this holdout.")
-    made_at = models.DateTimeField(default=timezone.now)
+    made_at = models.DateTimeField(db_default=Moment())
 
     class Meta:
         ordering = ["-pk"]
@@ -211,7 +211,7 @@ class Endpoint(models.Model):
     rotated_at = models.DateTimeField(
         null=True, editable=False, help_text="For a day the former secret signs too."
     )
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(db_default=Moment(), editable=False)
 
     class Meta:
         ordering = ["name"]
@@ -246,9 +246,9 @@ class Message(models.Model):
     )
     state = models.CharField(max_length=9, choices=State, default=State.WAITING)
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Counted before each.")
-    next_at = models.DateTimeField(default=timezone.now)
+    next_at = models.DateTimeField(db_default=Moment())
     answer = models.CharField(max_length=300, blank=True, help_text="To the last attempt.")
-    happened_at = models.DateTimeField(default=timezone.now)
+    happened_at = models.DateTimeField(db_default=Moment())
     delivered_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -287,7 +287,7 @@ class Promotion(models.Model):
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True)
     why = models.TextField()
     report = models.ForeignKey(GateReport, on_delete=models.PROTECT, null=True)
-    made_at = models.DateTimeField(default=timezone.now)
+    made_at = models.DateTimeField(db_default=Moment())
 
     class Meta:
         ordering = ["-pk"]
@@ -308,7 +308,7 @@ class Backup(models.Model):
     path = models.CharField(max_length=500)
     host = models.CharField(max_length=100)
     started_at = models.DateTimeField()
-    ended_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(db_default=Moment())
     size = models.BigIntegerField(null=True, help_text="Bytes.")
     sha256 = models.CharField(max_length=64, blank=True, help_text="Of the file.")
     rows = models.JSONField(default=dict, help_text="How many of each table are in it.")

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import datetime, timedelta
+from datetime import timedelta
 from smtplib import SMTPException
 from typing import Any
 
@@ -24,6 +24,7 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from labeling.models import Batch
+from predictions.clock import Moment
 from training import webhooks
 from training.models import Endpoint, GateReport, Message, Promotion, Run, new_secret
 
@@ -138,7 +139,7 @@ def ring() -> None:
 
 def ring_if_due() -> dict[str, bool]:
     """For what is tried again, and in case a bell was lost."""
-    waiting = Message.objects.filter(state=Message.State.WAITING, next_at__lte=timezone.now())
+    waiting = Message.objects.filter(state=Message.State.WAITING, next_at__lte=Moment())
     is_due = waiting.exists()
     if is_due:
         ring()
@@ -147,23 +148,24 @@ def ring_if_due() -> dict[str, bool]:
 
 def deliver_due() -> dict[str, int]:
     """Deliver some of what is due; the attempt is counted before it is made."""
-    now = timezone.now()
-    due = Message.objects.filter(state=Message.State.WAITING, next_at__lte=now).order_by("next_at")
+    due = Message.objects.filter(state=Message.State.WAITING, next_at__lte=Moment()).order_by(
+        "next_at"
+    )
     done = {"delivered": 0, "failed": 0}
     for message in due.select_related("endpoint")[:AT_ONCE]:
-        if take(message, now):
+        if take(message):
             done["delivered" if attempt(message) else "failed"] += 1
     if due.exists():
         ring()
     return done
 
 
-def take(message: Message, now: datetime) -> bool:
+def take(message: Message) -> bool:
     """Count the attempt; False when another process has made it."""
     wait = WAITS[min(message.attempts, len(WAITS) - 1)]
     taken = Message.objects.filter(
-        pk=message.pk, state=Message.State.WAITING, attempts=message.attempts, next_at__lte=now
-    ).update(attempts=message.attempts + 1, next_at=now + wait)
+        pk=message.pk, state=Message.State.WAITING, attempts=message.attempts, next_at__lte=Moment()
+    ).update(attempts=message.attempts + 1, next_at=Moment() + wait)
     message.attempts += 1
     return bool(taken)
 
@@ -178,7 +180,7 @@ def attempt(message: Message) -> bool:
         own.update(state=state, answer=str(refused)[:300])
         logger.warning("message %s was not delivered: attempt %s", message.pk, message.attempts)
         return False
-    own.update(state=Message.State.DELIVERED, answer=answer[:300], delivered_at=timezone.now())
+    own.update(state=Message.State.DELIVERED, answer=answer[:300], delivered_at=Moment())
     return True
 
 
@@ -236,7 +238,7 @@ def in_words(value: Any) -> str:
 def rotate(endpoint: Endpoint) -> None:
     """A new secret; for a day both sign, so that the receiver can follow."""
     changed = Endpoint.objects.filter(pk=endpoint.pk, secret=endpoint.secret).update(
-        former_secret=endpoint.secret, secret=new_secret(), rotated_at=timezone.now()
+        former_secret=endpoint.secret, secret=new_secret(), rotated_at=Moment()
     )
     logger.info("endpoint %s %s", endpoint.pk, "has a new secret" if changed else "was overtaken")
 
@@ -246,7 +248,7 @@ def try_again(messages: Iterable[Message]) -> int:
     """Messages that were given up are due again, with all their attempts."""
     keys = [message.pk for message in messages]
     again = Message.objects.filter(Q(pk__in=keys), state=Message.State.DEAD).update(
-        state=Message.State.WAITING, attempts=0, next_at=timezone.now()
+        state=Message.State.WAITING, attempts=0, next_at=Moment()
     )
     if again:
         ring()

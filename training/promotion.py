@@ -18,8 +18,8 @@ from datetime import datetime
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
+from predictions import clock
 from predictions.models import ModelVersion, ServingFault
 from predictions.registry import remedy, unsoundness, verify
 from training.errors import AlreadyLive, NeedsReason, NothingBefore, Overtaken
@@ -137,8 +137,8 @@ def move(
     try:
         with transaction.atomic():
             take_down(before, becomes)
-            at = timezone.now()
-            # The ledger's times never go back, whatever the clocks of its hosts say.
+            at = clock.now()
+            # The ledger's times never go back, whatever the clock says.
             last = Promotion.objects.values_list("made_at", flat=True).first()
             at = at if last is None else max(at, last)
             raised = ModelVersion.objects.filter(pk=after.pk).exclude(state=ModelVersion.State.LIVE)

@@ -33,6 +33,7 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from predictions import trace
+from predictions.clock import Moment
 from predictions.errors import Declined
 from predictions.models import ModelVersion
 from training.errors import AlreadyRunning, NotActive, NotEnoughLabels, NothingLive, NotWithdrawn
@@ -140,9 +141,8 @@ def ring(run: Run) -> None:
 
 def cancel(run: Run) -> None:
     """Stop a run: at once where it only waits, at its next step where it works."""
-    now = timezone.now()
     if Run.objects.filter(pk=run.pk, state=Run.State.QUEUED).update(
-        state=Run.State.CANCELED, ended_at=now, reason="Canceled before it began."
+        state=Run.State.CANCELED, ended_at=Moment(), reason="Canceled before it began."
     ):
         return
     if not Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(cancel_asked=True):
@@ -156,7 +156,7 @@ def take(run_id: int) -> Run | None:
     ).update(
         state=Run.State.RUNNING,
         attempts=F("attempts") + 1,
-        started_at=timezone.now(),
+        started_at=Moment(),
         heartbeat_at=Now(),
         host=socket.gethostname(),
         process=os.getpid(),
@@ -206,7 +206,7 @@ def carry_out(run: Run, watch: Callable[[float], object]) -> Run:
 
 def end(run: Run, state: str, *, reason: str = "") -> None:
     """End a run once: only the attempt that holds it can."""
-    changes: dict[str, Any] = {"state": state, "ended_at": timezone.now(), "checkpoint": None}
+    changes: dict[str, Any] = {"state": state, "ended_at": Moment(), "checkpoint": None}
     if state == Run.State.DONE:
         changes["progress"] = 1.0
     say(run, f"Ended {state}. {reason}".strip())
@@ -373,6 +373,6 @@ def requeue(run: Run, still: RunQuerySet) -> bool:
 @transaction.atomic
 def give_up(run: Run, still: RunQuerySet) -> None:
     reason = f"Its process was lost {MOST_ATTEMPTS} times."
-    changes: dict[str, Any] = {"state": Run.State.FAILED, "ended_at": timezone.now()}
+    changes: dict[str, Any] = {"state": Run.State.FAILED, "ended_at": Moment()}
     if still.update(reason=reason, checkpoint=None, **changes):
         tell_run(run, Run.State.FAILED, reason)

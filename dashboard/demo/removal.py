@@ -10,7 +10,6 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import models, transaction
 from django.db.models import F
-from django.utils import timezone
 
 from dashboard import replay
 from dashboard.counting import catch_up
@@ -30,6 +29,7 @@ from dashboard.models import (
 )
 from labeling.batches import chunks
 from labeling.models import Intake
+from predictions.clock import Moment
 from predictions.models import ModelVersion, Prediction
 from training.models import Run, Snapshot
 
@@ -193,5 +193,5 @@ def forget_counts() -> None:
     for table in COUNTS:
         table._base_manager.all().delete()
     Mark.objects.filter(pk=1).update(
-        prediction=0, event=0, changes=F("changes") + 1, moved_at=timezone.now()
+        prediction=0, event=0, changes=F("changes") + 1, moved_at=Moment()
     )

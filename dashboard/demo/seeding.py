@@ -31,6 +31,7 @@ from labeling.gold_items import add_gold, surest
 from labeling.intake import take_in
 from labeling.models import Batch, Gold, Intake, Label, LabelEvent
 from labeling.selections import as_shown
+from predictions import clock
 from predictions.errors import Declined
 from predictions.models import Prediction
 from training import outbox
@@ -122,7 +123,7 @@ def make(
     catch_up()
     told.stage("replaying")
     replay.work(seconds=REPLAY_FOR)  # what is left over a worker does
-    demo.finished_at = timezone.now()
+    demo.finished_at = clock.now()
     demo.save(update_fields=["finished_at"])
     logger.info("a demo of %s drawings was made", drawings)
     return demo

@@ -112,7 +112,7 @@ class Queue(RuleBasedStateMachine):
         with suppress(LeaseLost):  # answered before
             decisions.decide(
                 about.public_id, Verdict(digit), labeler=labeler, request_id=uuid.uuid4(),
-                token=gold.token_for(labeler.pk, about.pk),
+                token=gold.new_token(labeler.pk, about.pk),
             )  # fmt: skip
         assert digest_of_what_stands() == before
 

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from labeling.bulk import set_verdict
+from labeling.decisions import Verdict
 from labeling.models import Batch, Gold, Label, LabelEvent, QueueItem, Stream
+from labeling.selections import as_shown
 from predictions.models import Prediction
 from tests.factories import make_ada, make_ben, make_cy, make_user
 from tests.labeling.door import Door, let_lease_expire, make_item, place
@@ -175,6 +178,20 @@ class TestConfirming:
         answer = confirm(ada, grid(ada), wrong=[str(uuid.uuid4())])
         assert answer.status_code == 409
         assert not LabelEvent.objects.exists()
+
+    def test_each_glyph_of_it_counts_in_the_labelers_own_figures(self, ada: Door):
+        wrong, *_ = [make_item() for _ in range(4)]
+        confirm(ada, grid(ada), wrong=[str(wrong.public_id)])
+        found = ada.client.get("/api/v1/labels/progress/").json()
+        assert (found["today"], found["total"], found["streak"]) == (3, 3, 1)
+        assert found["per_hour"] == 180  # three in the least minute that counts
+
+    def test_what_was_corrected_in_bulk_is_no_work_of_one_by_one(self):
+        ben, items = make_ben(), [make_item() for _ in range(3)]
+        chosen = Prediction.objects.filter(pk__in=[item.pk for item in items])
+        set_verdict(as_shown(chosen), Verdict(3), by=ben, chosen_by={})
+        found = Door(ben).client.get("/api/v1/labels/progress/").json()
+        assert (found["today"], found["total"], found["per_hour"]) == (0, 0, 0)
 
     def test_a_lot_calls_for_a_second_opinion_here_too(self, ada: Door, settings: Any):
         settings.SECOND_OPINION_RATE = 1.0

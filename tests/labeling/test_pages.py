@@ -180,7 +180,7 @@ def test_the_page_costs_the_same_for_a_long_queue(
     monkeypatch.setattr("predictions.recognizer.LOOK_EVERY", 3600)  # which version is live
     queue(30)
     client.get(LABEL)
-    with django_assert_max_num_queries(6):  # session, account, four for the figures
+    with django_assert_max_num_queries(7):  # session, account, five for the figures
         client.get(LABEL)
 
 

@@ -151,10 +151,9 @@ class TestDelivery:
     def test_two_processes_do_not_make_the_same_attempt(
         self, receiver: Receiver, endpoint: Endpoint
     ):
-        message, now = tell_something(), timezone.now()
-        twin = Message.objects.get()
-        assert outbox.take(message, now)
-        assert not outbox.take(twin, now)
+        message, twin = tell_something(), Message.objects.get()
+        assert outbox.take(message)
+        assert not outbox.take(twin)
 
 
 class TestTheOutbox:
