@@ -137,6 +137,28 @@ def test_figures_from_rows_are_those_of_the_rows(client: Client) -> None:
 
 
 @pytest.mark.django_db
+def test_the_live_versions_accuracy_counts_labels_that_wait_for_another_opinion(
+    client: Client,
+) -> None:
+    """Those contradict the model: left out, they would make it look better than it is."""
+    from labeling.batches import restate_many
+    from labeling.intake import take_in
+
+    live = make_live("toy-doubted")
+    for digit in (7, 3):  # the version says seven
+        made = make_prediction(digit=7, is_audit=True, audit_probability=1)
+        take_in()
+        LabelEvent.objects.create(
+            prediction=made, kind="label", digit=digit, wants_second=digit != 7
+        )
+        restate_many([made.pk])
+    assert Label.objects.filter(state=Label.State.AWAITING).count() == 1
+    found = read(client)
+    assert of(found, "live_accuracy_n", version=live.name) == 2
+    assert of(found, "live_accuracy", version=live.name) == 0.5
+
+
+@pytest.mark.django_db
 def test_many_askers_cost_the_database_as_much_as_one(
     client: Client, live_version: ModelVersion
 ) -> None:
