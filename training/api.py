@@ -147,7 +147,13 @@ class OverInput(Input):
 
 
 class RollbackInput(OverInput):
-    why = serializers.CharField(max_length=WHY_MOST)
+    why = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=WHY_MOST,
+        help_text="For the ledger, which says so where none is given.",
+    )
 
 
 class VersionView(Endpoint):

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 from numpy.typing import NDArray
 
 from labeling.backing import items_resting_on
@@ -166,7 +165,7 @@ def standing_labels(without_visitors: Collection[str]) -> LabelQuerySet:
             "prediction__visitor",
             "prediction__glyph_digest",
             "prediction__is_audit",
-            "prediction__created_at",
+            "prediction__day",
         )
         .order_by("-prediction")
     )
@@ -213,11 +212,10 @@ def learned_glyphs(versions: Iterable[ModelVersion]) -> set[uuid.UUID]:
 
 
 def by_month(rows: Iterable[Label]) -> dict[str, list[Label]]:
-    """Oldest month first, in the configured time zone."""
+    """Oldest month first; drawings are of the day that was stored with them, as everywhere."""
     months: dict[str, list[Label]] = {}
     for row in rows:
-        month = timezone.localtime(row.prediction.created_at).strftime("%Y-%m")
-        months.setdefault(month, []).append(row)
+        months.setdefault(f"{row.prediction.day:%Y-%m}", []).append(row)
     return dict(sorted(months.items()))
 
 

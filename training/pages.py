@@ -303,7 +303,7 @@ def roll_back(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         messages.warning(request, "The reason is too long.")
         return redirect("training:versions")
-    why = form.cleaned_data["why"] or "Rolled back by hand, without a reason."
+    why = form.cleaned_data["why"]
     try:
         over = promotion.seen_as_live(form.cleaned_data["over"])
         done = promotion.rollback(by=person(request), why=why, over=over)

@@ -27,6 +27,7 @@ from training.models import GateReport, Promotion
 from training.outbox import tell_promotion
 
 logger = logging.getLogger(__name__)
+NO_REASON = "Rolled back by hand, without a reason."
 
 
 def live_version() -> ModelVersion | None:
@@ -169,18 +170,19 @@ def take_down(before: ModelVersion | None, becomes: str) -> None:
 def rollback(
     *,
     by: User | None,
-    why: str,
+    why: str = "",
     over: ModelVersion | None = None,
     kind: str = Promotion.Kind.ROLLBACK,
 ) -> Promotion:
-    """Make the version live again that was before this one; an unsound one is passed over."""
+    """Make the version live again that was before this one; an unsound one is passed over.
+
+    It may be urgent, so it takes no reason; then the ledger says that none was given.
+    """
     live = live_version()
     if live is None:
         raise NothingBefore("Nothing is live, so there is nothing to take back.")
     check_still_live(over, live)
-    why = why.strip()
-    if not why:
-        raise NeedsReason(f"Say why {live} is taken back.")
+    why = why.strip() or NO_REASON
     passed_over = []
     for target in versions_below(live):
         if fault := unsoundness(target):

@@ -281,7 +281,7 @@ def test_a_link_that_could_not_be_mailed_is_mailed_later(settings: Any) -> None:
     assert resets.send_due() == {"sent": 0, "failed": 0}  # not yet
     OrmQ.objects.all().delete()
     assert tasks.every_minute()["resets_due"] is False
-    PasswordReset.objects.update(next_at=timezone.now())
+    PasswordReset.objects.update(next_at=timezone.now() - timedelta(seconds=1))
     assert tasks.every_minute()["resets_due"] is True
     assert OrmQ.objects.exists()
     assert resets.send_due() == {"sent": 1, "failed": 0}

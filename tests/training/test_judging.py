@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
 from labeling.models import Gold, Label, LabelEvent
 from predictions.models import ModelVersion, Prediction
@@ -182,6 +183,11 @@ class TestWhatJudges:
         assert found["audits of 2026-10"].labels.tolist() == [3]
         assert found["holdout"].labels.tolist() == []
         assert list(found) == ["holdout", "audits of 2026-09", "audits of 2026-10"]
+
+    def test_a_drawing_stays_in_its_month_when_the_time_zone_is_changed(self):
+        make_label(3, is_audit=True, created_at=datetime(2026, 11, 1, 2, tzinfo=UTC))
+        with timezone.override("Asia/Tokyo"):
+            assert list(collected()) == ["holdout", "audits of 2026-10"]
 
     def test_copies_of_a_glyph_count_once(self):
         for visitor, _ in zip(visitors(judges), range(3), strict=False):

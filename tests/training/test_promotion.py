@@ -251,11 +251,15 @@ class TestRollingBack:
         ):
             call_command("rollback", why="x")
 
-    def test_a_reason_is_needed_and_who_saw_another_changes_nothing(self):
+    def test_it_takes_no_reason_and_the_ledger_says_that_none_was_given(self):
+        make_live("a")
+        promote(make_version("b"), by=None, why="x")
+        assert rollback(by=None, why=" ").why == "Rolled back by hand, without a reason."
+        assert live_names() == ["a"]
+
+    def test_whoever_saw_another_version_as_live_changes_nothing(self):
         a = make_live("a")
         promote(make_version("b"), by=None, why="x")
-        with pytest.raises(NeedsReason):
-            rollback(by=None, why=" ")
         with pytest.raises(Overtaken):
             rollback(by=None, why="x", over=a)
         assert live_names() == ["b"]

@@ -54,7 +54,7 @@ class TestChanging:
             ("new/promote/", {"why": ["x"]}, 400, "invalid"),
             ("new/promote/", [1], 400, "bad_request"),
             ("gone/promote/", {"why": "x"}, 404, "not_found"),
-            ("rollback/", {}, 400, "invalid"),
+            ("rollback/", {"why": "x" * 2_001}, 400, "invalid"),
             ("rollback/", {"why": "x"}, 409, "nothing_before"),
         ],
     )
@@ -67,6 +67,12 @@ class TestChanging:
         assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
         assert answer.json()["error"]["message"]
         assert not Promotion.objects.exists()
+
+    def test_a_rollback_takes_no_reason_and_the_ledger_says_so(self, dee: Client):
+        make_live("old")
+        promote(make_version("new"), by=None, why="x")
+        answer = post(dee, "rollback/").json()
+        assert (answer["after"], answer["why"]) == ("old", "Rolled back by hand, without a reason.")
 
     def test_unsound_weights_are_declined(self, dee: Client):
         make_live("old")

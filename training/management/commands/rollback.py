@@ -18,7 +18,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--why", required=True, help="for the ledger")
+        parser.add_argument("--why", default="", help="for the ledger")
         add_by(parser)
         parser.add_argument("--json", action="store_true", help="print the ledger's line as JSON")
 
