@@ -16,6 +16,7 @@ from unfold.admin import TabularInline
 
 from labeling import bulk_admin, export, filters, gold_items, import_admin
 from labeling.batches import undo_batch
+from labeling.blindness import labels_blind
 from labeling.models import Batch, Gold, Label, LabelEvent
 from labeling.saved_views import SavedViewsMixin
 from predictions.admin import LooksUpIds, PredictionAdmin, ReadOnlyAdmin
@@ -105,6 +106,9 @@ class DecidesInBulk:
         return bulk_admin.decide_in_bulk(self, request, queryset)
 
 
+BLIND_FILTERS: list[Any] = [filters.ByMonth, filters.BySource]
+
+
 @admin.register(Prediction)
 class LabeledPredictionAdmin(DecidesInBulk, SavedViewsMixin, PredictionAdmin):
     """Predictions as `predictions` lists them, with their labels and what can be done."""
@@ -122,6 +126,28 @@ class LabeledPredictionAdmin(DecidesInBulk, SavedViewsMixin, PredictionAdmin):
     fields = ["picture", "stands", "visitor_said", *PredictionAdmin.fields[1:]]
     readonly_fields = fields
     inlines = [LabelEventInline]
+
+    # -- what a labeler sees: the drawings, and nothing that was read or said of them --
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        shown = ["thumbnail", "source", "created_at"]
+        return shown if labels_blind(request.user) else super().get_list_display(request)
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        return BLIND_FILTERS if labels_blind(request.user) else super().get_list_filter(request)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """What may be asked for in the address: no more than the filters offer."""
+        if labels_blind(request.user):
+            return lookup in {each.parameter_name for each in BLIND_FILTERS}
+        return super().lookup_allowed(lookup, value, request)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        shown = ["picture", "public_id", "source", "created_at"]
+        return shown if labels_blind(request.user) else super().get_fields(request, obj)
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> list[Any]:
+        return [] if labels_blind(request.user) else super().get_inlines(request, obj)
 
     @admin.display(description="label")
     def said(self, prediction: Prediction) -> str:

@@ -9,16 +9,25 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from labeling import decisions, progress, queue
+from labeling.blindness import KEPT, is_kept_from
 from labeling.decisions import Decided, Verdict
 from labeling.intake import watch
 from labeling.models import Label, LabelEvent, Stream
 from labeling.trust import is_trusted, labels_to_learn_from, take_word
-from predictions.api import FEEDBACK, ErrorOutput, FeedbackOutput, FeedbackView
+from predictions.api import (
+    FEEDBACK,
+    ErrorOutput,
+    FeedbackOutput,
+    FeedbackView,
+    PredictionOutput,
+    PredictionView,
+)
 from predictions.endpoints import Endpoint, Input
 from predictions.models import Feedback, Prediction
 from predictions.visitors import Owner
@@ -342,6 +351,23 @@ class TrustedFeedbackOutput(FeedbackOutput):
     )
 
 
+class BlindPredictionView(PredictionView):
+    """The door of `predictions`, one floor up: no labeler looks up what an audit was read as."""
+
+    @extend_schema(
+        operation_id="predictions_read", responses={200: PredictionOutput, "default": ErrorOutput}
+    )
+    def get(self, request: Request, public_id: UUID) -> Response:
+        """One prediction."""
+        check_shown(request, public_id)
+        return super().get(request, public_id)
+
+
+def check_shown(request: Request, public_id: UUID) -> None:
+    if is_kept_from(request.user, public_id):
+        raise PermissionDenied(KEPT)
+
+
 class TrustedFeedbackView(FeedbackView):
     """The feedback door of `predictions`, one floor up: a trusted person's word is a label too."""
 
@@ -354,6 +380,7 @@ class TrustedFeedbackView(FeedbackView):
     )
     def post(self, request: Request, public_id: UUID) -> Response:
         """Say whether it is right; saying it again replaces what was said."""
+        check_shown(request, public_id)  # the answer says whether it was read right
         response = super().post(request, public_id)
         toward = labels_to_learn_from() if is_trusted(request.user) else None
         response.data |= {"label": self.event is not None, "labels_toward_next_run": toward}

@@ -38,6 +38,7 @@ urlpatterns = [
         review_api.BatchUndoView.as_view(),
         name="batch_undo",
     ),
+    path("predictions/<uuid:public_id>/", api.BlindPredictionView.as_view(), name="prediction"),
     path(
         "predictions/<uuid:public_id>/feedback/",
         api.TrustedFeedbackView.as_view(),

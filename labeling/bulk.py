@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 
 from labeling import batches
 from labeling.batches import AT_ONCE, adapted_time, adapted_uuid, chunks, execute
+from labeling.blindness import unanswered_audits
 from labeling.decisions import Verdict
 from labeling.errors import EmptySelection
 from labeling.models import Batch, LabelEvent
@@ -24,9 +25,6 @@ logger = logging.getLogger(__name__)
 BLIND = "audits nobody has answered yet, which are labeled blind"
 
 AUDITS = "SELECT p.id FROM predictions_prediction AS p WHERE p.is_audit AND p.id {among}"
-WAIT_BLIND = """
-SELECT p.id FROM predictions_prediction AS p WHERE p.is_audit AND p.id {among}
-AND NOT EXISTS (SELECT 1 FROM labeling_label AS l WHERE l.prediction_id = p.id)"""
 # What a visitor said becomes the correction.
 FEEDBACK = """
 INSERT INTO labeling_labelevent (prediction_id, kind, digit, is_unreadable, labeler_id, created_at,
@@ -56,9 +54,9 @@ def counted(left: Mapping[str, int]) -> str:
 def set_verdict(shown: Shown, verdict: Verdict, *, by: User, chosen_by: dict[str, Any]) -> Outcome:
     """Correct what was shown; audits that still wait for a blind answer go on waiting."""
     keys, left = shown.unchanged()
-    blind = selected(WAIT_BLIND, keys)
+    blind = unanswered_audits(keys)
     left[BLIND] = len(blind)
-    rest = sorted(set(keys).difference(blind))
+    rest = sorted(set(keys) - blind)
     batch = Batch.objects.create(
         kind=Batch.Kind.CORRECTION, made_by=by, chosen_by=chosen_by, count=len(rest)
     )

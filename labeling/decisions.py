@@ -21,7 +21,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from labeling import gold
-from labeling.errors import AlreadyUndone, Gone, LeaseLost, NothingToUndo
+from labeling.errors import AlreadyUndone, Gone, LeaseLost, NothingToUndo, StillBlind
 from labeling.models import Label, LabelEvent, QueueItem, Stream
 from labeling.standing import (
     REVERSALS,
@@ -302,12 +302,15 @@ def reverse(event: LabelEvent, *, by: User, request_id: uuid.UUID | None = None)
 def settle(
     public_id: uuid.UUID, verdict: Verdict, *, reviewer: User, request_id: uuid.UUID
 ) -> Decided:
-    """A reviewer rules on an item, whoever holds it."""
+    """A reviewer rules on an item, whoever holds it; on an audit once it was answered blind."""
     item = locked_item(public_id)
     events = events_of(item.prediction_id)
     if answered := by_request(events, request_id):
         check_same(answered, item, LabelEvent.Kind.SETTLE, verdict, by=reviewer)
         return Decided(answered, item.prediction, state_after(events, answered))
+    is_audit = item.prediction.is_audit
+    if is_audit and standing(events) is None:
+        raise StillBlind("This drawing is audited and has no answer yet; the first is given blind.")
     event = append(
         prediction_id=item.prediction_id,
         kind=LabelEvent.Kind.SETTLE,
@@ -316,7 +319,7 @@ def settle(
         labeler=reviewer,
         stream=Stream.REVIEW,
         version_id=item.prediction.version_id,
-        guess_shown=True,
+        guess_shown=not is_audit,
         request_id=request_id,
     )
     stands = restate(item, [*events, event])

@@ -33,6 +33,12 @@ class NotShown(Declined):
     code = "not_shown"
 
 
+class StillBlind(Declined):
+    """Its first answer is a labeler's, who is not shown what the model said."""
+
+    code = "still_blind"
+
+
 class EmptySelection(Declined):
     """Nothing is selected; that never means everything."""
 

@@ -21,6 +21,7 @@ from django.db.models import F
 
 from labeling import arrivals
 from labeling.batches import locked_items, restate_many
+from labeling.blindness import unanswered_audits
 from labeling.bulk import append_verdicts
 from labeling.decisions import Verdict
 from labeling.errors import Gone
@@ -239,8 +240,7 @@ class Trial:
         """What becomes of predictions that were here; audits are labeled blind, by people."""
         keys = [key for _, key in said]
         labels = Label.objects.filter(pk__in=keys).values_list("pk", "digit")
-        blind = Prediction.objects.filter(pk__in=keys, is_audit=True, label=None)
-        audits = set(blind.values_list("pk", flat=True))
+        audits = unanswered_audits(keys)
         may: Said[int] = []
         for found, key in said:
             if key in audits and found.verdict is not None:

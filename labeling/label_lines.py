@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 
 from labeling import bulk
 from labeling.batches import AT_ONCE
+from labeling.blindness import unanswered_audits
 from labeling.decisions import Verdict
 from labeling.errors import EmptySelection
 from labeling.formats.rows import BadFile
@@ -114,11 +115,14 @@ def place(public_ids: list[UUID], lines: Mapping[UUID, tuple[int, Verdict]], mad
     """Sort some ids into what changes, what stands so already, and what is not there."""
     keys = dict(Prediction.objects.filter(public_id__in=public_ids).values_list("public_id", "pk"))
     settled = dict(Label.objects.settled().filter(pk__in=keys.values()).values_list("pk", "digit"))
+    audits = unanswered_audits(keys.values())
     for public_id in public_ids:
         number, verdict = lines[public_id]
         key = keys.get(public_id)
         if key is None:
             made.refused.append((number, "there is no prediction with this id"))
+        elif key in audits:
+            made.refused.append((number, "it is an audit nobody has answered, and labeled blind"))
         elif key in settled and settled[key] == verdict.digit:
             made.already_so += 1
         else:

@@ -17,6 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from labeling import decisions, progress, queue
+from labeling.blindness import KEPT, is_kept_from
 from labeling.erasure import erase_owner
 from labeling.forms import NEXT, SKIP, UNDO, AnswerForm
 from labeling.intake import watch
@@ -25,6 +26,7 @@ from predictions import pages as below
 from predictions.access import page_for
 from predictions.errors import Declined
 from predictions.models import DIGITS, Prediction
+from predictions.refusals import problem
 from predictions.visitors import make_owner, owner_of
 
 may_label = page_for("labeling.label_items")
@@ -142,6 +144,8 @@ def in_words(outlook: queue.Outlook) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 def prediction(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """The page of one prediction, one floor up: a trusted person's word is a label too."""
+    if is_kept_from(request.user, public_id):
+        return problem(request, "forbidden", KEPT, status=403, title="Not shown")
     return below.prediction(request, public_id, keep=keep_feedback)
 
 

@@ -38,8 +38,12 @@ class DisputeOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     glyph_url = serializers.CharField()
     drawing_url = serializers.CharField()
-    guess = serializers.IntegerField(min_value=0, max_value=9)
-    confidence = serializers.FloatField(min_value=0, max_value=1)
+    guess = serializers.IntegerField(
+        allow_null=True, min_value=0, max_value=9, help_text="Null for an audit, ruled on blind."
+    )
+    confidence = serializers.FloatField(
+        allow_null=True, min_value=0, max_value=1, help_text="Null for an audit."
+    )
     model = serializers.CharField()
     created_at = serializers.DateTimeField()
     said = SaidOutput(many=True)
@@ -70,8 +74,8 @@ def dispute_body(dispute: review.Dispute) -> dict[str, Any]:
         "id": str(prediction.public_id),
         "glyph_url": prediction.glyph_url,
         "drawing_url": prediction.drawing_url,
-        "guess": prediction.digit,
-        "confidence": prediction.confidence,
+        "guess": None if prediction.is_audit else prediction.digit,
+        "confidence": None if prediction.is_audit else prediction.confidence,
         "model": prediction.version.name,
         "created_at": prediction.created_at.isoformat(),
         "said": [said_body(event) for event in dispute.said],

@@ -147,9 +147,8 @@ class PredictionAdmin(LooksUpIds):
     @admin.display(description="glyph")
     def thumbnail(self, prediction: Prediction) -> str:
         return format_html(
-            '<img src="{}" alt="glyph read as {}" width="42" height="42" loading="lazy">',
+            '<img src="{}" alt="glyph" width="42" height="42" loading="lazy">',
             prediction.glyph_url,
-            prediction.digit,
         )
 
     @admin.display(description="drawing and glyph")

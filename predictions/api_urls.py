@@ -10,7 +10,6 @@ urlpatterns = [
     path("predictions/", api.PredictionsView.as_view(), name="predictions"),
     path("predictions/preview/", api.PreviewView.as_view(), name="preview"),
     path("predictions/batch/", api.BatchView.as_view(), name="batch"),
-    path("predictions/<uuid:public_id>/", api.PredictionView.as_view(), name="prediction"),
     *both_spellings("label-studio", label_studio.RootView.as_view(), "label_studio"),
     *both_spellings("label-studio/health", label_studio.HealthView.as_view(), "ls_health"),
     *both_spellings("label-studio/setup", label_studio.SetupView.as_view(), "ls_setup"),

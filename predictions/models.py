@@ -221,7 +221,7 @@ class Prediction(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.digit} ({self.confidence:.0%}) {self.public_id}"
+        return f"prediction {self.public_id}"  # a title of pages that labelers see: no reading
 
     def get_absolute_url(self) -> str:
         return reverse("predictions:prediction", args=[self.public_id])

@@ -23,7 +23,7 @@ from dashboard.tally import Tally
 from labeling import decisions, queue
 from labeling.batches import undo_batch
 from labeling.decisions import Verdict
-from labeling.errors import EmptySelection
+from labeling.errors import EmptySelection, StillBlind
 from labeling.intake import take_in
 from labeling.models import Batch, LabelEvent
 from predictions.errors import Declined
@@ -90,10 +90,11 @@ class History:
     def settle(self) -> None:
         take_in()
         if shown := self.any_prediction():
-            decisions.settle(
-                shown.public_id, self.any_verdict(shown.digit), reviewer=self.any_person(),
-                request_id=uuid.uuid4(),
-            )  # fmt: skip
+            with contextlib.suppress(StillBlind):
+                decisions.settle(
+                    shown.public_id, self.any_verdict(shown.digit), reviewer=self.any_person(),
+                    request_id=uuid.uuid4(),
+                )  # fmt: skip
 
     def correct(self) -> None:
         keys = list(Prediction.objects.values_list("pk", flat=True))

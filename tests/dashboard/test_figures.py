@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from dashboard.counting import catch_up
 from dashboard.figure import FORMULA_STARTS, Column, Figure
 from dashboard.figures import FIGURES, make
 from dashboard.filters import Filters
+from labeling.batches import restate_many
 from labeling.decisions import Verdict, label_by_feedback, settle
 from labeling.intake import take_in
 from labeling.models import LabelEvent
@@ -25,9 +27,16 @@ pytestmark = pytest.mark.django_db
 AUTUMN = datetime(2026, 9, 15, 16, tzinfo=UTC)
 
 
-def label(made: Prediction, digit: int | None, **fields: Any) -> None:
+def label(made: Prediction, digit: int | None) -> None:
+    """An audit is answered by a labeler; a reviewer rules on anything else."""
     take_in()
-    settle(made.public_id, Verdict(digit), reviewer=make_or_get(), request_id=None, **fields)  # type: ignore[arg-type]
+    if made.is_audit:
+        LabelEvent.objects.create(
+            prediction=made, kind="label", digit=digit, is_unreadable=digit is None
+        )
+        restate_many([made.pk])
+    else:
+        settle(made.public_id, Verdict(digit), reviewer=make_or_get(), request_id=uuid.uuid4())
 
 
 def make_or_get() -> Any:

@@ -261,6 +261,20 @@ class TestBlindness:
         assert ada.label(item, 3).json()["guess"] is None
         assert ada.undo().json()["item"]["guess"] is None
 
+    def test_no_reviewer_rules_on_an_audit_before_a_labeler_answered_it_blind(
+        self, ada: Door, rita: Door, settings: Any
+    ):
+        settings.SECOND_OPINION_RATE = 1.0  # its first answer waits for another
+        make_user("bea", role="labeler")
+        made = make_item(is_audit=True)
+        refused = rita.settle(made.public_id, 4)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (409, "still_blind")
+        assert not LabelEvent.objects.exists()
+        assert ada.label(ada.item(), 3).json()["state"] == "awaiting"
+        ruled = rita.settle(made.public_id, 4)
+        assert (ruled.status_code, ruled.json()["guess"]) == (200, None)
+        assert not LabelEvent.objects.get(kind="settle").guess_shown
+
     def test_feedback_on_an_audit_item_never_becomes_a_label(self, client: Client, settings: Any):
         settings.TRUST_FEEDBACK = True
         audit, plain = make_item(is_audit=True), make_item()

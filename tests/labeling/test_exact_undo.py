@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 from labeling import batches, decisions, gold, queue
 from labeling.bulk import set_verdict
 from labeling.decisions import Verdict, place_of
-from labeling.errors import EmptySelection, LeaseLost, NothingToUndo
+from labeling.errors import EmptySelection, LeaseLost, NothingToUndo, StillBlind
 from labeling.intake import take_in
 from labeling.models import Batch, Label, LabelEvent, QueueItem
 from labeling.selections import as_shown
@@ -125,13 +125,20 @@ class Queue(RuleBasedStateMachine):
 
     @rule(item=ITEM, digit=DIGITS)
     def settle(self, item: int, digit: int | None) -> None:
+        about = self.items[item]
+
+        def rule_on_it() -> None:
+            decisions.settle(
+                about.public_id, Verdict(digit), reviewer=self.reviewer, request_id=uuid.uuid4()
+            )
+
+        if about.is_audit and not Label.objects.filter(pk=about.pk).exists():
+            with pytest.raises(StillBlind):
+                rule_on_it()
+            return
         self.unchanged_by(
-            lambda: decisions.settle(
-                self.items[item].public_id, Verdict(digit), reviewer=self.reviewer,
-                request_id=uuid.uuid4(),
-            ),
-            lambda: decisions.undo(self.reviewer, request_id=uuid.uuid4()),
-        )  # fmt: skip
+            rule_on_it, lambda: decisions.undo(self.reviewer, request_id=uuid.uuid4())
+        )
 
     @rule(items=st.sets(ITEM, min_size=1), digit=DIGITS)
     def correct(self, items: set[int], digit: int | None) -> None:

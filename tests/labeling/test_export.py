@@ -224,6 +224,13 @@ class TestImporting:
             ), told
         assert list(Label.objects.values_list("pk", "digit")) == [(item.pk, 4)]
 
+    def test_an_audit_that_nobody_answered_is_labeled_by_no_file(self, tmp_path: Path, capsys: Any):
+        audit, answered, plain = make_item(is_audit=True), labeled(2, is_audit=True), make_item()
+        lines = [f"{item.public_id},4" for item in (audit, answered, plain)]
+        call_command("import_labels", self.write(tmp_path, "id,digit", *lines), yes=True)
+        assert "line 2: it is an audit nobody has answered" in capsys.readouterr().err
+        assert set(Label.objects.values_list("pk", "digit")) == {(answered.pk, 4), (plain.pk, 4)}
+
     def test_odd_json_is_refused_line_by_line(self, tmp_path: Path, capsys: Any):
         item = make_item()
         file = self.write(

@@ -308,6 +308,15 @@ def test_a_reviewer_sees_who_said_what_and_settles(reviewer: Client) -> None:
     assert Label.objects.get().state == "disputed"
 
 
+def test_a_reviewer_rules_on_an_audit_without_the_guess(reviewer: Client) -> None:
+    prediction = dispute(is_audit=True)
+    page = reviewer.get(REVIEW).content.decode()
+    for said in ("eve", "fay", "gus", 'data-value="4"', str(prediction.public_id)):
+        assert said in page
+    for told in ("The model said", "read as", "confidence", prediction.get_absolute_url()):
+        assert told not in page
+
+
 def test_a_labeler_may_not_review(client: Client, settings: Any) -> None:
     assert client.get(REVIEW).status_code == 403
     assert client.get(AGREEMENT).status_code == 403
@@ -389,7 +398,7 @@ def test_in_a_one_person_install_everybodys_word_is_a_label(
 
 
 def test_an_audit_drawing_stays_blind_to_feedback(client: Client) -> None:
-    prediction = make_prediction(is_audit=True)
+    prediction = make_prediction(is_audit=True, user=User.objects.get())
     url = f"/api/v1/predictions/{prediction.public_id}/feedback/"
     answer = client.post(url, {"digit": 4}, "application/json").json()
     assert (answer["label"], answer["labels_toward_next_run"]) == (False, 0)

@@ -45,6 +45,13 @@ def disputes(door: Door, query: str = "") -> Any:
     return answer.json()
 
 
+def test_an_audit_is_ruled_on_without_the_guess(rita: Door, labelers: list[Door]):
+    dispute(labelers, is_audit=True)
+    (shown,) = disputes(rita)["results"]
+    assert (shown["guess"], shown["confidence"]) == (None, None)
+    assert [said["digit"] for said in shown["said"]] == [1, 2, 3]
+
+
 def test_a_dispute_shows_who_said_what(rita: Door, labelers: list[Door]):
     item = dispute(labelers)
     (shown,) = disputes(rita)["results"]

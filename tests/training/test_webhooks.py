@@ -20,6 +20,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from labeling.models import Batch
+from predictions.clock import Moment
 from predictions.models import ModelVersion
 from tests.factories import make_user, make_version
 from training import outbox, promotion, tasks, webhooks
@@ -130,7 +131,7 @@ class TestDelivery:
             assert tasks.deliver() == {"delivered": 0, "failed": 0}  # not yet due again
             message.refresh_from_db()
             waits.append(message.next_at - timezone.now())
-            Message.objects.update(next_at=timezone.now())
+            Message.objects.update(next_at=Moment())
         assert waits == sorted(waits)
         assert message.state == "waiting"
         tasks.deliver()
