@@ -24,6 +24,7 @@ from labeling.formats import WRITERS, Found, Labeled, Limits, Refused, read_file
 from labeling.imports import Report, take_in_images
 from labeling.models import Arrival, Batch, Label, LabelEvent, QueueItem
 from labeling.rebuild import rebuild
+from predictions.errors import Declined
 from predictions.glyph import encode_glyph
 from predictions.images import data_url
 from predictions.models import Prediction
@@ -353,12 +354,12 @@ class TestHostileFiles:
         path = zip_of({f"7/{seed}.png": png_of(seed) for seed in range(10)}, tmp_path / "x.zip")
         with path.open("rb") as file:
             items = read_file("x", file, limits=Limits(members=100, bytes=2_500))
-            with pytest.raises(imports.Declined, match="more than is accepted"):
+            with pytest.raises(Declined, match="more than is accepted"):
                 take_in_images(items, by=None, source="a test")
 
     def test_too_many_members_are_refused_before_their_names_are_read(self, tmp_path: Path):
         path = zip_of({f"{seed}{'x' * 200}": b"" for seed in range(50)}, tmp_path / "x.zip")
-        refused = pytest.raises(imports.Declined, match="more than the 10 files")
+        refused = pytest.raises(Declined, match="more than the 10 files")
         with path.open("rb") as file, refused:
             list(read_file("x", file, limits=Limits(members=10, bytes=10**9)))
 
@@ -368,7 +369,7 @@ class TestHostileFiles:
             for at in range(70_000):  # the directory's end in 64 bits
                 archive.writestr(zipfile.ZipInfo(f"7/{at}"), b"")
             archive.comment = b"x" * 65_535
-        refused = pytest.raises(imports.Declined, match="more than the 10,000 files")
+        refused = pytest.raises(Declined, match="more than the 10,000 files")
         with path.open("rb") as file, refused:
             list(read_file("x", file, limits=Limits(members=10_000, bytes=10**9)))
 
@@ -409,7 +410,7 @@ class TestHostileFiles:
         content = content[: len(content) - cut]
         try:
             found = list(read_file("x", io.BytesIO(content)))
-        except imports.Declined:
+        except Declined:
             return
         assert all(isinstance(each, Found | Refused) for each in found)
 
