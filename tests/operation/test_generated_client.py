@@ -56,6 +56,7 @@ print(json.dumps({
 }))
 """
 NOBODY = "ink_unknown"
+PATIENCE = 60.0  # seconds, on a machine with much else to do
 PACKAGE = "inkloop_client"
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.M | re.S)
 
@@ -74,7 +75,10 @@ class Client:
         """Kept: making one reads the certificates of the system, a tenth of a second."""
         if name not in self.callers:
             self.callers[name] = self.package.AuthenticatedClient(
-                self.address, token=self.tokens.get(name, NOBODY), raise_on_unexpected_status=True
+                self.address,
+                token=self.tokens.get(name, NOBODY),
+                timeout=httpx.Timeout(PATIENCE),
+                raise_on_unexpected_status=True,
             )
         return self.callers[name]
 
@@ -134,6 +138,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict
 def workshop(served: tuple[str, dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the client, made as the documentation says."""
     folder = tmp_path_factory.mktemp("workshop")
+    # The server makes the description once; the generator waits five seconds for it.
+    assert httpx.get(f"{served[0]}/api/schema/", timeout=PATIENCE).status_code == 200
     install, generate = documented()[0].splitlines()
     assert install.removeprefix("pip install ") in (ROOT / "requirements-dev.txt").read_text()
     made = subprocess.run(
@@ -166,7 +172,7 @@ def client(served: tuple[str, dict[str, str]], workshop: Path) -> Iterator[Clien
 
 
 def test_every_operation_is_there_and_is_sound_python(client: Client) -> None:
-    schema = httpx.get(f"{client.address}/api/schema/").json()
+    schema = httpx.get(f"{client.address}/api/schema/", timeout=PATIENCE).json()
     there = {each["operationId"] for verbs in schema["paths"].values() for each in verbs.values()}
     made = operations_in(client.package)
     assert {path.stem for path in made} == there
