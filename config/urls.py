@@ -14,12 +14,7 @@ handler403 = "predictions.refusals.permission_denied"
 handler404 = "predictions.refusals.page_not_found"
 handler500 = "predictions.refusals.server_error"
 
-urlpatterns = [
-    path("", include("labeling.urls")),
-    path("", include("predictions.urls")),
-    path("", include("training.urls")),
-    path("", include("dashboard.urls")),
-    path("accounts/", include("config.accounts")),
+urlpatterns = [  # in the order they are tried: programs ask most often
     path("api/v1/", include("predictions.api_urls")),
     path("api/v1/", include("labeling.api_urls")),
     path("api/v1/", include("training.runs_api_urls")),
@@ -27,6 +22,11 @@ urlpatterns = [
     path("api/v1/", include("dashboard.api_urls")),
     path("api/schema/", schema, name="schema"),
     path("api/", login_not_required(SpectacularSwaggerSplitView.as_view()), name="api_docs"),
+    path("", include("labeling.urls")),
+    path("", include("predictions.urls")),
+    path("", include("training.urls")),
+    path("", include("dashboard.urls")),
+    path("accounts/", include("config.accounts")),
     path("admin/", include(admin_urlpatterns)),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),

@@ -15,6 +15,7 @@ from predictions import metrics, sightings
 from predictions.limits import quota, slots
 from predictions.models import ModelVersion
 from predictions.recognizer import recognizer
+from predictions.visitors import beginning
 from tests.factories import make_live
 
 
@@ -52,6 +53,7 @@ def _nothing_remembered() -> Iterator[None]:
     recognizer.forget()
     quota.forget()
     slots.cache_clear()
+    beginning.forget()
     watch.forget()
     sightings.forget()
     metrics.rows.forget()

@@ -58,9 +58,10 @@ class TestCapturing:
     def test_storing_costs_two_inserts_in_one_transaction(
         self, client: Client, live_version: ModelVersion, django_assert_num_queries: Any
     ):
-        post_file(client)  # the model is loaded by the first
+        make_prediction()
+        post_file(client)  # loads the model, and learns that somebody has drawn here
         with django_assert_num_queries(4):  # savepoint, two inserts, release
-            post_file(client)
+            post_file(Client())  # whom nobody has seen before
 
     def test_a_blank_canvas_is_refused_and_nothing_is_stored(
         self, client: Client, live_version: ModelVersion
@@ -283,6 +284,35 @@ class TestFeedback:
         answer = self.say(strict, str(made.public_id), {"correct": True})
         assert answer.status_code == 403
         assert not Feedback.objects.exists()
+
+
+class TestHeaders:
+    @pytest.mark.parametrize("accept", [None, "*/*", "application/json", "text/html, */*;q=0.1"])
+    def test_the_answer_is_json_for_whoever_takes_it(
+        self, client: Client, live_version: ModelVersion, accept: str | None
+    ):
+        answer = client.get(PREDICTIONS, headers={"accept": accept} if accept else {})
+        assert answer.status_code == 200
+        assert answer["Content-Type"] == "application/json"
+
+    def test_whoever_does_not_is_refused(self, client: Client, live_version: ModelVersion):
+        assert client.get(PREDICTIONS, headers={"accept": "text/html"}).status_code == 406
+
+    @pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=utf-8"])
+    def test_a_body_is_read_as_what_its_header_names(
+        self, client: Client, live_version: ModelVersion, kind: str
+    ):
+        body = json.dumps({"image": data_url()})
+        assert client.post(PREDICTIONS, body, content_type=kind).status_code == 201
+
+    @pytest.mark.parametrize(
+        "kind", ["text/plain", "application/jsonl", f"application/json; {'x' * 300}=1"]
+    )
+    def test_a_body_of_another_kind_is_refused(
+        self, client: Client, live_version: ModelVersion, kind: str
+    ):
+        body = json.dumps({"image": data_url()})
+        assert client.post(PREDICTIONS, body, content_type=kind).status_code == 415
 
 
 class TestErrors:

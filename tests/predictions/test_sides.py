@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import itertools
 import uuid
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -77,21 +79,30 @@ def test_a_stored_prediction_stands_where_its_drawer_does():
 
 @pytest.mark.django_db
 def test_whoever_is_alone_on_an_installation_teaches(
-    live_version: object, client: Client, settings: Any
+    live_version: object, drawn_for_holdout: None, settings: Any
 ):
     settings.TRUST_FEEDBACK = True
     assert side_of_drawer("user 1") is Side.TRAIN  # the account that the first start makes
-    for _ in range(12):  # by chance all would teach one time in fifteen
-        assert side_of(drawn_by(Client())) is Side.TRAIN
-        Prediction.objects.all().delete()
+    assert side_of(drawn_by(Client())) is Side.TRAIN
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("trusted", [True, False])
-def test_of_the_others_a_fifth_is_held_out(live_version: object, settings: Any, trusted: bool):
+def test_the_others_are_on_the_side_that_is_drawn_for_them(
+    live_version: object, drawn_for_holdout: None, settings: Any, trusted: bool
+):
+    make_prediction()
     settings.TRUST_FEEDBACK = trusted
-    sides = {side_of(drawn_by(Client())) for _ in range(40)}  # one side only: once in 7,500
-    assert sides == {Side.TRAIN, Side.HOLDOUT}
+    assert side_of(drawn_by(Client())) is Side.HOLDOUT
+
+
+@pytest.fixture
+def drawn_for_holdout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By their new id alone, visitors would be held out."""
+    ids = (uuid.uuid4() for _ in itertools.count())
+    held_out = next(each for each in ids if side_of_drawer(f"visitor {each}") is Side.HOLDOUT)
+    drawing = SimpleNamespace(uuid4=lambda: held_out, UUID=uuid.UUID)
+    monkeypatch.setattr("predictions.visitors.uuid", drawing)
 
 
 def drawn_by(client: Client) -> Prediction:
