@@ -14,10 +14,13 @@ from django.contrib.auth.models import User
 from labeling import bulk
 from labeling.batches import AT_ONCE
 from labeling.blindness import unanswered_audits
+from labeling.bulk import Outcome, counted
 from labeling.decisions import Verdict
 from labeling.errors import EmptySelection
 from labeling.formats.rows import BadFile
 from labeling.models import Batch, Label
+from labeling.selections import Shown, what_stands
+from labeling.turns import in_turn
 from predictions.errors import Declined
 from predictions.models import Prediction
 
@@ -36,6 +39,7 @@ class Plan:
     """What an import would do, before anything is done."""
 
     verdicts: dict[int, Verdict] = field(default_factory=dict)  # by the prediction's key
+    stood: dict[int, int] = field(default_factory=dict)  # of these, when the file was read
     already_so: int = 0
     refused: list[tuple[int, str]] = field(default_factory=list)  # line number, why
 
@@ -114,6 +118,7 @@ def chunks_of(public_ids: list[UUID]) -> Iterator[list[UUID]]:
 def place(public_ids: list[UUID], lines: Mapping[UUID, tuple[int, Verdict]], made: Plan) -> None:
     """Sort some ids into what changes, what stands so already, and what is not there."""
     keys = dict(Prediction.objects.filter(public_id__in=public_ids).values_list("public_id", "pk"))
+    stood = what_stands(keys.values())
     settled = dict(Label.objects.settled().filter(pk__in=keys.values()).values_list("pk", "digit"))
     audits = unanswered_audits(keys.values())
     for public_id in public_ids:
@@ -127,11 +132,19 @@ def place(public_ids: list[UUID], lines: Mapping[UUID, tuple[int, Verdict]], mad
             made.already_so += 1
         else:
             made.verdicts[key] = verdict
+            made.stood[key] = stood[key]
 
 
-def carry_out(made: Plan, *, by: User | None, source: str) -> Batch:
-    """Make the labels of a plan stand, as one batch that can be taken back."""
-    if not made.verdicts:
-        raise EmptySelection("The file changes nothing.")
+@in_turn
+def carry_out(made: Plan, *, by: User | None, source: str) -> Outcome:
+    """Make the labels of a plan stand, as one batch that can be taken back.
+
+    What has changed since the file was read is left alone.
+    """
+    keys, left = Shown(made.stood).unchanged()
+    if not keys:
+        raise EmptySelection(f"The file changes nothing. {counted(left)}".strip())
     chosen_by = {"file": source, "refused": len(made.refused), "already so": made.already_so}
-    return bulk.correct_each(made.verdicts, by=by, kind=Batch.Kind.IMPORT, chosen_by=chosen_by)
+    verdicts = {key: made.verdicts[key] for key in keys}
+    batch = bulk.correct_each(verdicts, by=by, kind=Batch.Kind.IMPORT, chosen_by=chosen_by)
+    return Outcome(batch, left)

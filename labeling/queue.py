@@ -345,6 +345,7 @@ def still_held(labeler: User, public_id: uuid.UUID, token: uuid.UUID) -> Held | 
     return as_held(row, token) if is_held else None
 
 
+@in_turn
 def hold_again(labeler: User, undoing: LabelEvent, page: uuid.UUID | None = None) -> Held | None:
     """The item of a decision just taken back, in the same hands, unless somebody else has it."""
     key = undoing.prediction_id
@@ -355,7 +356,8 @@ def hold_again(labeler: User, undoing: LabelEvent, page: uuid.UUID | None = None
         token = gold.new_token(labeler.pk, key)
     elif not lease(labeler, {key: token}):
         return None
-    return as_held(QueueItem.objects.select_related("prediction").get(pk=key), token)
+    row = QueueItem.objects.select_related("prediction").filter(pk=key).first()
+    return as_held(row, token) if row else None  # erased since
 
 
 def token_after(undoing: LabelEvent, page: uuid.UUID | None) -> uuid.UUID:

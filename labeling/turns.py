@@ -3,13 +3,13 @@
 A verb takes what it needs in this order, and has all of it before it writes anything that others
 may wait for:
 
-1. places in the queue that items still lack, by ascending key (`take_in_chosen`; `take_in` is a
+1. the row of the batch that is taken back or added to, or of the selection that is acted on;
+2. places in the queue that items still lack, by ascending key (`take_in_chosen`; `take_in` is a
    transaction of its own, before the verb's);
-2. the turn of claims, which `queue.claim` alone takes;
-3. the row of the batch that is taken back or added to, or of the selection that is acted on;
-4. the queue rows of all items it will touch, by ascending key, in one statement;
+3. the turn of claims, which `queue.claim` alone takes;
+4. the queue rows of all items it will touch, by ascending key, in one statement (`lock_items`);
 5. the predictions of those items that have no queue row, because they were erased, by ascending
-   key.
+   key (`lock_items` too).
 
 Whatever else belongs to an item (events, its label, asks, gold, skips) is read after that and
 written without locks of its own. Claims skip rows that are locked, so they wait for no item. Where
@@ -19,19 +19,17 @@ the inserts: whoever inserts without the lock of the item inserts by ascending k
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
-import logging
 import threading
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, ParamSpec, TypeVar
 
-from django.db import OperationalError, connection, transaction
+from django.db import connection, transaction
 
-logger = logging.getLogger(__name__)
+from predictions.deadlock import tried_again
+
 _turn = threading.Lock()
-DEADLOCK = "40P01"  # PostgreSQL's code for a transaction ended because two waited for each other
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -49,19 +47,13 @@ def in_turn(verb: Callable[P, T]) -> Callable[P, T]:
     database already.
     """
 
-    in_transaction = transaction.atomic(verb)
+    in_transaction = tried_again(transaction.atomic(verb))
 
     @functools.wraps(verb)
     def waiting(*args: P.args, **kwargs: P.kwargs) -> T:
-        if connection.in_atomic_block:
+        if connection.vendor != "sqlite" or connection.in_atomic_block:
             return in_transaction(*args, **kwargs)
-        with _turn if connection.vendor == "sqlite" else contextlib.nullcontext():
-            try:
-                return in_transaction(*args, **kwargs)
-            except OperationalError as refused:
-                if getattr(refused.__cause__, "pgcode", None) != DEADLOCK:
-                    raise
-            logger.warning("%s met a deadlock and is tried again", verb.__qualname__)
+        with _turn:
             return in_transaction(*args, **kwargs)
 
     return waiting

@@ -25,6 +25,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from predictions.deadlock import tried_again
 from predictions.errors import Declined
 from predictions.models import KeptAnswer
 from predictions.visitors import Owner
@@ -62,6 +63,7 @@ def key_of(request: Request) -> str | None:
     return key
 
 
+@tried_again
 @transaction.atomic
 def once(
     handler: Callable[..., Response], caller: str, key: str, request: Request, **kwargs: Any

@@ -391,7 +391,7 @@ class Races:
     @cached_property
     def deadlocks(self) -> DeadlockLog:
         handler = DeadlockLog()
-        logger = logging.getLogger("labeling.turns")
+        logger = logging.getLogger("predictions.deadlock")
         logger.addHandler(handler)
         logger.setLevel(logging.WARNING)
         logger.propagate = False

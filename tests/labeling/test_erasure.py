@@ -23,6 +23,7 @@ from labeling.rebuild import rebuild
 from labeling.suspicion import suspects
 from predictions.models import Drawing, Feedback, Prediction
 from tests.factories import data_url, make_ada, make_feedback, make_live, make_prediction, make_user
+from tests.labeling.door import Door
 from training.judging import standing_labels
 from training.snapshots import choose, default_rule
 from training.tasks import nightly_erasure
@@ -195,3 +196,20 @@ def test_unlabeled_drawings_of_visitors_are_erased_when_their_days_are_over(sett
     assert Prediction.objects.get(erased_at__isnull=False).pk == old.pk
     assert Label.objects.get().prediction_id == labeled.pk
     assert nightly_erasure() == {"erased": 0}
+
+
+def test_an_answer_taken_back_while_its_drawing_is_erased_is_held_by_nobody(
+    client: Client, monkeypatch: Any
+) -> None:
+    ada, lease = Door(make_ada()), queue.lease
+    draw(client)
+    ada.label(ada.item())
+
+    def erased_right_after(*asked: Any) -> int:
+        leased = lease(*asked)
+        erase(client, sure="yes")
+        return leased
+
+    monkeypatch.setattr(queue, "lease", erased_right_after)
+    answer = ada.undo()
+    assert (answer.status_code, answer.json()["item"]) == (200, None)

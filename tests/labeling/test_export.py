@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from PIL import Image
 
-from labeling import export
+from labeling import export, label_lines
 from labeling.batches import undo_batch
 from labeling.bulk import correct_each
 from labeling.decisions import Verdict
@@ -248,6 +249,16 @@ class TestImporting:
             call_command("import_labels", file, yes=True)
         assert "1 stand so already" in capsys.readouterr().out
         assert LabelEvent.objects.count() == 1
+
+    def test_what_somebody_decided_since_the_file_was_read_is_left_alone(self):
+        theirs, free = make_item(), make_item(confidence=0.99)
+        lines = f"id,digit\n{theirs.public_id},4\n{free.public_id},4\n"
+        plan = label_lines.plan(StringIO(lines), file_format="csv")
+        ada = Door(make_ada())
+        ada.label(ada.item(), 9)
+        done = label_lines.carry_out(plan, by=None, source="a test")
+        assert str(done) == "1 done. 1 left alone: changed since they were shown."
+        assert sorted(Label.objects.values_list("digit", flat=True)) == [4, 9]
 
     def test_an_import_is_taken_back_exactly(self, tmp_path: Path):
         item, labeled_one = make_item(), labeled(2)

@@ -35,12 +35,13 @@ class Command(TellingCommand):
             if not yes:
                 self.tell("Nothing was changed; say --yes to do it.", **counts(plan), batch=None)
                 return
-            batch = label_lines.carry_out(plan, by=account(by), source=file.name)
+            done = label_lines.carry_out(plan, by=account(by), source=file.name)
         except (OSError, UnicodeDecodeError) as unreadable:
             raise CommandError(f"{file} cannot be read: {unreadable}") from unreadable
         except Declined as declined:
             raise CommandError(str(declined)) from declined
-        self.tell(f"{batch.count:,} labels, batch {batch.pk}.", **counts(plan), batch=batch.pk)
+        batch, told = done.batch, {**counts(plan), "changed": done.batch.count}
+        self.tell(f"Batch {batch.pk}: {done}", **told, batch=batch.pk)
 
     def show(self, plan: label_lines.Plan) -> None:
         for number, why in plan.refused[:SHOWN]:

@@ -1,0 +1,32 @@
+"""What to do where two transactions wait for each other and PostgreSQL ends one of them."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from django.db import OperationalError, connection
+
+logger = logging.getLogger(__name__)
+DEADLOCK = "40P01"  # PostgreSQL's code
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def tried_again(act: Callable[P, T]) -> Callable[P, T]:
+    """Once more, from the start of its transaction. Inside another one it is for who began that."""
+
+    @functools.wraps(act)
+    def trying(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return act(*args, **kwargs)
+        except OperationalError as refused:
+            is_deadlock = getattr(refused.__cause__, "pgcode", None) == DEADLOCK
+            if not is_deadlock or connection.in_atomic_block:
+                raise
+        logger.warning("%s met a deadlock and is tried again", act.__qualname__)
+        return act(*args, **kwargs)
+
+    return trying
