@@ -36,7 +36,7 @@ SEALED: Final = re.compile(
 LONGEST_SEAL: Final = 256  # bytes
 SALT = "training.archive.seal"
 UNKEYED = "{} is sealed without a secret, as older backups are."
-FOREIGN = "{} was not sealed with the SECRET_KEY of this installation."
+FOREIGN = "{} was not sealed with the SECRET_KEY of this installation (or its secret_key file)."
 AT_ONCE = 1 << 20  # bytes
 # What zipfile says of a file that is no zip, or not as it was written.
 BROKEN = (
