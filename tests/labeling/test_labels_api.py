@@ -49,6 +49,8 @@ class TestList:
             ("?model=nothing", []),
             ("?state=disputed", []),
             ("?labeled_by=nobody", []),
+            ("?labeled_by=x' OR '1'='1", []),
+            ("?model=x') OR 1=1 --", []),
         ],
     )
     def test_it_is_filtered_by_what_it_offers(self, query: str, digits: Any):

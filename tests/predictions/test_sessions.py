@@ -162,15 +162,17 @@ class TestWhatIsSigned:
         assert "new_password1" not in Client().get(path, follow=True).content.decode()
 
     @pytest.mark.parametrize(
-        ("salt", "algorithm", "owns"),
-        [("", "sha256", True), ("sessions", "sha256", False), ("", "sha1", False)],
-    )
-    def test_a_visitors_cookie_is_good_for_one_purpose_and_by_one_algorithm(
-        self, client: Client, salt: str, algorithm: str, owns: bool
+        ("changed", "owns"),
+        [({}, True), ({"salt": "sessions"}, False), ({"algorithm": "sha1"}, False),
+         ({"key": "the secret of somebody else"}, False)],
+    )  # fmt: skip
+    def test_a_visitors_cookie_is_signed_for_one_purpose_by_one_key_and_algorithm(
+        self, client: Client, changed: dict[str, str], owns: bool
     ):
         visitor = uuid.uuid4()
         made = make_prediction(visitor=visitor)
-        signer = get_cookie_signer(salt=salt or configured.VISITOR_COOKIE_NAME)
-        signer.algorithm = algorithm
+        signer = get_cookie_signer(salt=configured.VISITOR_COOKIE_NAME)
+        for name, value in changed.items():
+            setattr(signer, name, value)
         client.cookies[configured.VISITOR_COOKIE_NAME] = signer.sign(str(visitor))
         assert (str(made.public_id) in client.get("/predictions/").content.decode()) is owns
