@@ -16,8 +16,9 @@ from jsonschema import Draft202012Validator, FormatChecker
 from predictions.endpoints import Endpoint
 from tests.architecture.doors import API, PARAMETER, doors
 from tests.architecture.test_doors import doors as patterns_in
-from tests.factories import make_user
+from tests.factories import make_user, make_version
 from tests.predictions.test_api import PREDICTIONS, post_file
+from tests.training.lessons import labeled
 
 pytestmark = pytest.mark.django_db
 SAMPLE = "00000000-0000-4000-8000-000000000000"
@@ -98,6 +99,38 @@ def test_every_example_is_what_its_schema_asks_for(client: Client):
                 Draft202012Validator(full, format_checker=formats).iter_errors(component["example"])
             )
             assert not wrong, (name, wrong)
+
+
+def test_an_answer_holds_the_fields_its_description_names_and_no_other(root: Client):
+    made = make_version("new")
+    drawn = labeled(3)
+    schema = root.get("/api/schema/").json()
+    schemas = schema["components"]["schemas"]
+    for component in schemas.values():
+        if "properties" in component:
+            component.setdefault("additionalProperties", False)
+    asked = {
+        "predictions/": "predictions/",
+        "predictions/{public_id}/": f"predictions/{drawn.public_id}/",
+        "labels/": "labels/",
+        "labels/batches/": "labels/batches/",
+        "labels/disputes/": "labels/disputes/",
+        "labels/suspicious/": "labels/suspicious/",
+        "labels/queue/": "labels/queue/",
+        "labels/progress/": "labels/progress/",
+        "versions/": "versions/",
+        "versions/{name}/": f"versions/{made.name}/",
+        "promotions/": "promotions/",
+        "runs/": "runs/",
+        "figures/": "figures/",
+    }
+    for path, address in asked.items():
+        answers = schema["paths"][f"/api/v1/{path}"]["get"]["responses"]
+        told = answers["200"]["content"]["application/json"]["schema"]
+        answer = root.get(f"/api/v1/{address}")
+        assert answer.status_code == 200, path
+        checker = Draft202012Validator({**told, "components": {"schemas": schemas}})
+        assert not list(checker.iter_errors(answer.json())), path
 
 
 def test_every_operation_has_a_subject_a_title_and_words_for_its_answers(client: Client):
