@@ -62,20 +62,23 @@ def host(**ahead: float) -> Iterator[None]:
         yield
 
 
-def written() -> Iterator[tuple[str, datetime]]:
-    """Every date in our tables, and where it stands."""
+def dates() -> Iterator[tuple[type[models.Model], models.Field[Any, Any]]]:
+    """Every column of ours that says when something happened."""
     for model in apps.get_models():
-        if model._meta.app_label not in {"predictions", "labeling", "training", "dashboard"}:
-            continue
-        names = [
-            field.name
-            for field in model._meta.concrete_fields
-            if isinstance(field, models.DateTimeField)
-            and field.name not in NOT_HISTORY
-            and (model._meta.label, field.name) not in NOT_HISTORY_OF
-        ]
-        for row in model._default_manager.values(*names) if names else ():
-            yield from ((f"{model._meta.label}.{name}", at) for name, at in row.items() if at)
+        if model._meta.app_label in {"predictions", "labeling", "training", "dashboard"}:
+            for field in model._meta.concrete_fields:
+                is_history = (model._meta.label, field.name) not in NOT_HISTORY_OF
+                if isinstance(field, models.DateTimeField) and is_history:
+                    yield model, field
+
+
+def written() -> Iterator[tuple[str, datetime]]:
+    """Every date in them, and where it stands."""
+    for model, field in dates():
+        if field.name not in NOT_HISTORY:
+            for at in model._default_manager.values_list(field.name, flat=True):
+                if at is not None:
+                    yield f"{model._meta.label}.{field.name}", at
 
 
 def draw(client: Client, **image: Any) -> Prediction:
@@ -151,16 +154,21 @@ def run_and_tell(live: ModelVersion) -> None:
     assert Message.objects.exists()
 
 
+def test_no_column_has_the_hosts_clock_for_a_default() -> None:
+    asked = [str(field) for _, field in dates() if field.default is timezone.now]
+    assert asked == []
+
+
 @pytest.mark.parametrize("hours", [2, -2])
 def test_what_a_host_with_a_wrong_clock_does_is_dated_by_the_database(hours: int) -> None:
     margin = timedelta(seconds=5)  # the two clocks of a test are one; a database elsewhere may lag
     began = datetime.now(UTC) - margin
     with host(hours=hours):
         all_that_is_done()
-    dates = list(written())
+    found = list(written())
     ended = datetime.now(UTC) + margin
-    assert {place for place, at in dates if not began < at < ended} == set()
-    assert len({place for place, _ in dates}) > 20  # it did look
+    assert {place for place, at in found if not began < at < ended} == set()
+    assert len({place for place, _ in found}) > 20  # it did look
 
 
 def test_events_of_two_hosts_stand_in_the_order_they_were_made() -> None:
@@ -172,9 +180,9 @@ def test_events_of_two_hosts_stand_in_the_order_they_were_made() -> None:
         with host(hours=-2 if number % 2 else 2):
             door = doors[number % 2]
             door.label(door.item())
-    dates = list(LabelEvent.objects.order_by("pk").values_list("created_at", flat=True))
-    assert len(dates) == 4
-    assert dates == sorted(dates)
+    told = list(LabelEvent.objects.order_by("pk").values_list("created_at", flat=True))
+    assert len(told) == 4
+    assert told == sorted(told)
 
 
 @pytest.mark.parametrize("ahead", [1, -1])
