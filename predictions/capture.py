@@ -17,13 +17,12 @@ from typing import Any, TypeVar
 import numpy as np
 from django.conf import settings
 from django.db import transaction
-from django.db.models.functions import TruncDate
 from django.utils import timezone
 from numpy.typing import NDArray
 from PIL import Image
 
 from predictions import metrics
-from predictions.clock import Moment
+from predictions.clock import Moment, Today
 from predictions.drawn import upright_gray
 from predictions.errors import Declined, ImageRefused, NoInk
 from predictions.glyph import encode_glyph, glyph_digest, glyph_of, ready_glyph
@@ -237,7 +236,7 @@ def prediction_of(
         is_audit=in_audit and is_drawn_for_audit(public_id),
         audit_probability=settings.AUDIT_RATE if in_audit else 0.0,
         created_at=at or Moment(),
-        day=timezone.localdate(at) if at else TruncDate(Moment()),
+        day=timezone.localdate(at) if at else Today(),
     )
 
 

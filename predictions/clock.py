@@ -8,23 +8,47 @@ all items a date may lie a moment before that of a lower key, and order is told 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from django.db import connection, migrations, models
 from django.db.models.functions import Now
 from django.utils.dateparse import parse_datetime
+from django.utils.timezone import get_current_timezone_name
 
 POSTGRESQL = "STATEMENT_TIMESTAMP()"
 # As Django writes a time, digit by digit: SQLite compares times as text.
 SQLITE = "REPLACE(STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'now') || '000', '.000000', '')"
 
+Sql = tuple[str, tuple[Any, ...]]  # with its parameters
+
 
 class Moment(Now):
     """When the statement began; a default of columns, and a value in INSERT and UPDATE."""
 
-    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        template = SQLITE.replace("%", "%%")  # it is formatted once more than what is executed
-        return self.as_sql(compiler, connection, template=template, **extra)
+    def resolve_expression(self, *args: Any, **kwargs: Any) -> Self:
+        return self  # it refers to nothing
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Sql:
+        return POSTGRESQL, ()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Sql:
+        return SQLITE, ()
+
+
+class Today(Moment):
+    """The day of that moment in the configured time zone.
+
+    `TruncDate` says the same; built and compiled for each drawing, it cost 0.05 ms of 0.45.
+    """
+
+    output_field: ClassVar[Any] = models.DateField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Sql:
+        return f"({POSTGRESQL} AT TIME ZONE %s)::date", (get_current_timezone_name(),)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Sql:
+        zone = get_current_timezone_name()
+        return f"django_datetime_cast_date({SQLITE}, %s, %s)", (zone, connection.timezone_name)
 
 
 def now() -> datetime:
