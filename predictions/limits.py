@@ -7,7 +7,7 @@ import ipaddress
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,9 @@ COUNTS_KEPT_FOR = 120  # minutes; no limit looks back further
 # A picture counts one for every so many pixels: decoding them (up to 12 ns each) takes as long as
 # everything else that is done with a request.
 PIXELS_OF_ONE = 300_000
+# The most one request may cost, also where nothing is limited: as many drawings as a door takes at
+# once, or 71 of the largest images. These are decoded in 4 s; a proxy waits for 30 s.
+MOST_COST = 1_000
 
 UNKNOWN = "0.0.0.0"  # noqa: S104  (for what is no address: all such callers are one)
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -121,12 +124,16 @@ class BodyLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if length_of(request) <= BODY_LIMIT:
-            return self.get_response(request)
-        try:
-            with slots().take():
-                return self.get_response(request)
-        except Busy as busy:
-            return refusal(request, busy)
+            response = self.get_response(request)
+        else:
+            try:
+                with slots().take():
+                    response = self.get_response(request)
+            except Busy as busy:
+                response = refusal(request, busy)
+        if response.status_code >= 400 and settings.PROXY_COUNT:
+            pass_over_body(request)
+        return response
 
     def process_view(
         self, request: HttpRequest, view: Any, args: Any, kwargs: Any
@@ -146,6 +153,16 @@ class BodyLimitMiddleware:
 
 def length_of(request: HttpRequest) -> int:
     return int(request.META.get("CONTENT_LENGTH") or 0)
+
+
+def pass_over_body(request: HttpRequest) -> None:
+    """Take what a refusal left unread: a proxy that cannot send it tells the caller 502 instead.
+
+    The proxy has the body whole, so this keeps no thread waiting for a slow caller.
+    """
+    with suppress(OSError):
+        while length_of(request) <= BATCH_BODY_LIMIT and request.read(1 << 20):
+            pass
 
 
 def cost_of(pixels: int) -> int:
@@ -301,17 +318,17 @@ class CallerThrottle(BaseThrottle):
         return self.charge(request, lambda: view.cost_of(request))
 
     def charge(self, request: HttpRequest | Request, cost: Callable[[], int]) -> bool:
-        """Count what a request costs, if it may go on; nothing is worked out without a limit."""
+        """Count what a request costs, if it may go on; it is bounded also without a limit."""
         limit = getattr(settings, self.setting)
+        wanted, most = cost(), min(limit or MOST_COST, MOST_COST)
+        if wanted > most:
+            raise TooMany(
+                f"These images cost {wanted:,}, and one request at most {most:,}: one for every "
+                f"{PIXELS_OF_ONE:,} pixels, and at least one each. Send fewer at once."
+            )
         if not limit:
             return True
         self.caller = f"{self.setting} {caller_of(request)}"
-        wanted = cost()
-        if wanted > limit:
-            raise TooMany(
-                f"These images cost {wanted:,} of the {limit:,} allowed in a minute: one for every "
-                f"{PIXELS_OF_ONE:,} pixels, and at least one each. Send fewer at once."
-            )
         self.wait_seconds = quota.take(self.caller, limit, cost=wanted)
         return self.wait_seconds == 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import http.client
 import socket
 import subprocess
@@ -17,6 +18,7 @@ NGINX = ROOT / "deploy" / "nginx"
 MAIN = """
 pid {folder}/nginx.pid;
 daemon off;
+user {user};
 error_log stderr warn;
 events {{ }}
 http {{
@@ -159,7 +161,7 @@ class Proxy:
                 text = text.replace(shipped, here)
             (self.folder / file.name).write_text(text)
         self.make_certificate()
-        main = MAIN.format(folder=self.folder, name=self.name)
+        main = MAIN.format(folder=self.folder, name=self.name, user=getpass.getuser())
         (self.folder / "nginx.conf").write_text(main)
 
     def make_certificate(self) -> None:
@@ -187,15 +189,19 @@ def nginx(
     """nginx with one of the shipped files; where no upstream is named, it has none to ask."""
     proxy = Proxy(folder, name, upstream, free_port(), free_port())
     proxy.write(changed or {})
-    with subprocess.Popen(proxy.call(), stderr=subprocess.PIPE, text=True) as process:
+    # A file takes any number of lines; nginx waits where nobody reads a pipe of them.
+    with (
+        (folder / "nginx.log").open("w") as log,
+        subprocess.Popen(proxy.call(), stderr=log) as process,
+    ):
         try:
-            until(lambda: is_open(process, proxy.plain), within=10, what="nginx listens")
+            until(lambda: is_open(process, proxy), within=10, what="nginx listens")
             yield proxy
         finally:
             process.terminate()
 
 
-def is_open(process: subprocess.Popen[str], port: int) -> bool:
-    assert process.poll() is None, process.stderr and process.stderr.read()
+def is_open(process: subprocess.Popen[bytes], proxy: Proxy) -> bool:
+    assert process.poll() is None, (proxy.folder / "nginx.log").read_text()
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex(("127.0.0.1", proxy.plain)) == 0

@@ -141,8 +141,15 @@ def test_what_could_never_go_through_says_why(ben: Client, settings: Any):
     settings.CAPTURES_PER_MINUTE = settings.PREVIEWS_PER_MINUTE = 20
     for refused in (TestBatches().batch(ben, *[png(LARGE)] * 2), predict(ben, LARGE, LARGE)):
         assert (refused.status_code, refused.json()["error"]["code"]) == (413, "too_many")
-        assert "cost 28 of the 20 " in refused.json()["error"]["message"]
+        assert "cost 28, and one request at most 20:" in refused.json()["error"]["message"]
         assert "Retry-After" not in refused
+    assert TestBatches().batch(ben, png(LARGE)).status_code == 201
+
+
+def test_without_a_limit_a_request_has_a_bound_all_the_same(ben: Client, monkeypatch: Any):
+    monkeypatch.setattr("predictions.limits.MOST_COST", 20)
+    for refused in (TestBatches().batch(ben, *[png(LARGE)] * 2), predict(ben, LARGE, LARGE)):
+        assert (refused.status_code, refused.json()["error"]["code"]) == (413, "too_many")
     assert TestBatches().batch(ben, png(LARGE)).status_code == 201
 
 

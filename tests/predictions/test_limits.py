@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import threading
 from typing import Any
 
@@ -108,6 +109,20 @@ class TestDoors:
             client.defaults["HTTP_X_FORWARDED_FOR"] = f"{forged}, {real}"
             codes.append(post_file(client).status_code)
         assert codes == [201, 429, 201]
+
+    @pytest.mark.parametrize(("proxies", "read"), [(0, 0), (1, 4_000_000)])
+    @pytest.mark.parametrize(("path", "status"), [("predictions/", 413), ("runs/", 413),
+                                                  ("label-studio/predict", 401)])  # fmt: skip
+    def test_behind_a_proxy_a_refused_body_is_passed_over_so_that_the_refusal_arrives(
+        self, client: Client, settings: Any, proxies: int, read: int, path: str, status: int
+    ):
+        settings.PROXY_COUNT = proxies
+        body = io.BytesIO(b"x" * 4_000_000)
+        answer = client.post(
+            f"/api/v1/{path}", b"", content_type="application/json",
+            CONTENT_LENGTH=4_000_000, **{"wsgi.input": body},
+        )  # fmt: skip
+        assert (answer.status_code, body.tell()) == (status, read)
 
     def test_every_image_of_a_batch_counts(
         self, client: Client, live_version: ModelVersion, settings: Any
