@@ -19,7 +19,7 @@ POSTGRESQL = "STATEMENT_TIMESTAMP()"
 # As Django writes a time, digit by digit: SQLite compares times as text.
 SQLITE = "REPLACE(STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'now') || '000', '.000000', '')"
 
-Sql = tuple[str, tuple[Any, ...]]  # with its parameters
+Sql = tuple[str, Any]  # with its parameters, a list: migrations add lists up
 
 
 class Moment(Now):
@@ -29,10 +29,10 @@ class Moment(Now):
         return self  # it refers to nothing
 
     def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Sql:
-        return POSTGRESQL, ()
+        return POSTGRESQL, []
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Sql:
-        return SQLITE, ()
+        return SQLITE, []
 
 
 class Today(Moment):
@@ -44,11 +44,11 @@ class Today(Moment):
     output_field: ClassVar[Any] = models.DateField()
 
     def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Sql:
-        return f"({POSTGRESQL} AT TIME ZONE %s)::date", (get_current_timezone_name(),)
+        return f"({POSTGRESQL} AT TIME ZONE %s)::date", [get_current_timezone_name()]
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Sql:
         zone = get_current_timezone_name()
-        return f"django_datetime_cast_date({SQLITE}, %s, %s)", (zone, connection.timezone_name)
+        return f"django_datetime_cast_date({SQLITE}, %s, %s)", [zone, connection.timezone_name]
 
 
 def now() -> datetime:
