@@ -2,8 +2,9 @@
 
 nginx as it is shipped, gunicorn as it is shipped, SQLite. In each case five clients of one address
 send large images (2000×2000, PNG) at one door as fast as they are answered, whatever the answer,
-while a visitor from another address opens the first page again and again. Every case runs with
-the limits of a public installation and without any. nginx has to be installed.
+while a visitor from another address opens the first page again and again. In the last one six log
+in under names nobody has. Every case runs with the limits of a public installation and without any.
+nginx has to be installed.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import contextlib
 import functools
 import http.client
 import io
+import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -80,6 +83,7 @@ class Ask:
     body: bytes
     headers: dict[str, str]
     clients: int = 5
+    each: Callable[[int], tuple[str, bytes]] | None = None  # where requests differ: place and body
 
 
 @dataclass
@@ -144,6 +148,25 @@ def imports(house: House) -> Ask:
     return Ask("/api/v1/labels/import/", body, {**MULTIPART, **house.shown("label")})
 
 
+def logins(house: House) -> Ask:
+    """Each in a name nobody has and from a place of its own, so that no limit ends it."""
+    connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=30)
+    with contextlib.closing(connection):
+        connection.request("GET", "/accounts/login/", headers={"Host": HOST})
+        answer = connection.getresponse()
+        found = re.search(rb'name="csrfmiddlewaretoken" value="(\w+)"', answer.read())
+        cookie = answer.headers["Set-Cookie"].split(";")[0]
+    assert found is not None
+    token = found[1].decode()
+
+    def each(number: int) -> tuple[str, bytes]:
+        form = f"csrfmiddlewaretoken={token}&username=nobody{number}&password=guess"
+        return f"127.1.{number // 250 % 250}.{number % 250 + 1}", form.encode()
+
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": cookie}
+    return Ask("/accounts/login/", b"", headers, clients=6, each=each)
+
+
 CASES: dict[str, Callable[[House], Ask]] = {
     "single": single,
     "preview": preview,
@@ -151,6 +174,7 @@ CASES: dict[str, Callable[[House], Ask]] = {
     "label-studio": label_studio,
     "large body": tasks_nobody_reads,
     "import": imports,
+    "logins": logins,
 }
 
 
@@ -176,11 +200,12 @@ def parts(name: str, contents: list[bytes]) -> bytes:
 
 def watch(house: House, ask: Ask, address: str, seconds: float) -> Seen:
     seen, over = Seen(), threading.Event()
-    lock = threading.Lock()
+    lock, numbers = threading.Lock(), itertools.count()
 
     def client() -> None:
         while not over.is_set():
-            status = one(house.port, address, "POST", ask.path, ask.body, ask.headers)
+            place, body = ask.each(next(numbers)) if ask.each else (address, ask.body)
+            status = one(house.port, place, "POST", ask.path, body, ask.headers)
             with lock:
                 seen.answers[status] += 1
 
