@@ -18,6 +18,7 @@ from tests.reference import COMMON, OURS
 NAMES = sorted(name for name, app in get_commands().items() if app in OURS)
 # No result to print as an object, and why.
 NO_JSON = {
+    "changepassword": "is Django's, and asks for the password",
     "export_labels": "writes its file to standard output",
     "fetch_mnist": "brings files",
     "install_base": "names one version",
