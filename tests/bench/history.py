@@ -2,7 +2,8 @@
 
 Every operation is logged when it is sent and when it is answered; what got no answer is sent again
 under the same request id. Afterwards the database is read and held against the log. With
---broken-claim the server's claim is not atomic, and the check has to fail.
+--broken-claim two labelers ask a server whose claim is not atomic at the same moment, and the
+check has to fail.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from tests.bench.servers import gunicorn, serving
 LEASE = 180.0  # seconds
 TRY_AGAIN = 0.05  # seconds between two attempts at what got no answer
 SETTLE_WITHIN = 30.0  # seconds for the last unanswered operations after the end
+COLLISIONS = 10  # of two labelers whom a broken claim gives the same
 TROUBLE_ENDS_WITHIN = 90.0  # seconds after the labelers have stopped
 NO_LONGER_HELD = 409
 UNAVAILABLE = 503
@@ -56,7 +58,8 @@ def main() -> int:
         before = make_gold()
         run = Run(options, sessions(options.labelers))
         env = {
-            **installed.env, "WEB_PROCESSES": str(options.processes),
+            **installed.env,
+            "WEB_PROCESSES": "1" if options.broken_claim else str(options.processes),
             "GOLD_RATE": "0.05", "SECOND_OPINION_RATE": "0.1",
         }  # fmt: skip
         run.go(env)
@@ -93,6 +96,7 @@ class Run:
 
     def __init__(self, options: argparse.Namespace, people: list[tuple[int, str]]) -> None:
         self.options = options
+        self.kill_every: float = getattr(options, "kill_every", 0.0)  # hosts are cut off instead
         self.people = people
         self.log: list[dict[str, Any]] = []
         self.kills: list[float] = []
@@ -103,7 +107,26 @@ class Run:
         app = ["tests.bench.broken_claim:application"] if self.options.broken_claim else []
         command = partial(gunicorn_of, app)
         with serving("inkloop", command, ready="/readyz", env=env) as server:
-            self.drive(server.port, lambda: self.kill(server.process.pid))
+            if self.options.broken_claim:
+                self.collide(server.port)
+            else:
+                self.drive(server.port, lambda: self.kill(server.process.pid))
+
+    def collide(self, port: int) -> None:
+        """Two labelers ask at the same moment, and answer once both have been given something."""
+        began = time.monotonic()
+        self.stop_at = began + self.options.seconds
+        pair = [Labeler(self, user, session, port) for user, session in self.people[:2]]
+        for _ in range(COLLISIONS):
+            threads = [threading.Thread(target=labeler.take) for labeler in pair]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            for labeler in pair:
+                while labeler.held:
+                    labeler.label(labeler.held.pop(0))
+        self.seconds = time.monotonic() - began
 
     def drive(self, port: int, trouble: Callable[[], None]) -> None:
         """The labelers at work for as long as was asked, while the trouble is made."""
@@ -119,12 +142,19 @@ class Run:
         self.seconds = time.monotonic() - began
         maker.join(TROUBLE_ENDS_WITHIN)
 
+    def is_over(self) -> bool:
+        """After the seconds that were asked for; on a slow machine, once there is what to check."""
+        if time.monotonic() < self.stop_at:
+            return False
+        labeled = any(each["op"] == "label" and each["status"] == 200 for each in self.log)
+        return labeled and (bool(self.kills) or not self.kill_every)
+
     def kill(self, master: int) -> None:
         """A random web process dies every few seconds without a warning; its master is spared."""
         dice = random.Random(0)
-        while self.options.kill_every:
-            time.sleep(self.options.kill_every)
-            if time.monotonic() >= self.stop_at:
+        while self.kill_every:
+            time.sleep(self.kill_every)
+            if self.is_over():
                 return
             workers = psutil.Process(master).children()
             if workers:
@@ -148,7 +178,7 @@ class Labeler:
         self.held: list[dict[str, Any]] = []
 
     def work(self) -> None:
-        while time.monotonic() < self.run.stop_at:
+        while not self.run.is_over():
             if not self.held:
                 self.take()
             else:

@@ -141,7 +141,7 @@ def noon(day: date) -> datetime:
 
 def count_everything() -> None:
     """Also where another process or page is counting at this moment."""
-    deadline = monotonic() + 20
+    deadline = monotonic() + 180
     while not counting.catch_up(patience=0).covers(log.bounds(counting.marks(), patience=0)):
         assert monotonic() < deadline, "the history is not counted"
         sleep(0.05)

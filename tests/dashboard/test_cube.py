@@ -149,9 +149,8 @@ def versions(db: None) -> list[ModelVersion]:
 @pytest.mark.django_db
 @settings(
     max_examples=30,
-    deadline=None,
     phases=[phase for phase in Phase if phase is not Phase.explain],
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(seed=st.integers(0, 2**32), acts=st.lists(st.integers(0, 9), min_size=5, max_size=40))
 def test_whatever_happens_the_cube_equals_a_recount(

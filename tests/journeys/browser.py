@@ -28,7 +28,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 Point = tuple[float, float]  # as shares of the paper's side, from the top left
 SEVEN: list[list[Point]] = [[(0.27, 0.24), (0.5, 0.235), (0.72, 0.24), (0.6, 0.5), (0.47, 0.8)]]
 ONE: list[list[Point]] = [[(0.5, 0.2), (0.5, 0.5), (0.5, 0.8)]]
-PATIENCE = 20.0  # seconds; machines that check are busy
+PATIENCE = 90.0  # seconds until it is given up; machines that check are busy
 DESKTOP = (1280, 860)
 PHONE = (360, 740)
 ARGUMENTS = (
@@ -72,8 +72,8 @@ class Browser:
             options.add_argument(argument)
         service = Service(shutil.which("chromedriver"), log_output=subprocess.DEVNULL)
         self.driver = Chrome(options=options, service=service)
-        self.driver.set_page_load_timeout(20)
-        self.driver.set_script_timeout(90)  # axe on a long page, on a busy machine
+        self.driver.set_page_load_timeout(PATIENCE)
+        self.driver.set_script_timeout(PATIENCE)  # axe on a long page, on a busy machine
         self.base = ""
 
     def quit(self) -> None:

@@ -62,7 +62,7 @@ def wait_for_requests_under_way() -> None:
     """A page may have asked once more as it was left; its answer must not meet the emptying."""
     if connection.vendor != "postgresql":
         return
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 90
     with connection.cursor() as cursor:
         while time.monotonic() < deadline:
             cursor.execute(

@@ -55,12 +55,12 @@ def test_everything_a_filter_shows_is_corrected_and_taken_back(
     browser.wait_for(".question a").click()  # select all matching, not this page alone
     browser.run("document.querySelector('select[name=action]').value = 'decide_in_bulk'")
     browser.run("document.querySelector('#changelist-form').requestSubmit()")
-    browser.wait(lambda: "10,000" in browser.text("body"), "the count is shown first", 30)
+    browser.wait(lambda: "10,000" in browser.text("body"), "the count is shown first")
     assert not LabelEvent.objects.exists()
 
     browser.find("input[name=act][value='7']").click()
     browser.run("document.querySelector('input[name=act]').form.requestSubmit()")
-    browser.wait(lambda: Batch.objects.filter(count=MANY).exists(), "the batch is written", 60)
+    browser.wait(lambda: Batch.objects.filter(count=MANY).exists(), "the batch is written")
     browser.wait_for(".messagelist, [role=alert], #changelist-form")
     assert Label.objects.filter(digit=7, prediction__digit=1).count() == MANY
     assert not Label.objects.filter(prediction__digit=3).exists()
@@ -69,5 +69,5 @@ def test_everything_a_filter_shows_is_corrected_and_taken_back(
     browser.find("input[name=_selected_action]").click()
     browser.run("document.querySelector('select[name=action]').value = 'undo'")
     browser.run("document.querySelector('#changelist-form').requestSubmit()")
-    browser.wait(lambda: not Label.objects.exists(), "every label is taken back", 60)
+    browser.wait(lambda: not Label.objects.exists(), "every label is taken back")
     assert LabelEvent.objects.count() == 2 * MANY

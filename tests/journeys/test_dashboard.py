@@ -214,7 +214,7 @@ def test_charts_follow_the_data(
     make_history([Month(date(2026, 12, 1), 60, 0.9, version="tuned-2")], labeler=lia())
     count_everything()
     labels = "return Chart.getChart(document.querySelector('[data-chart]')).data.labels.map(String)"
-    browser.wait(lambda: "Dec 2026" in str(browser.run(labels)), "December", seconds=40)
+    browser.wait(lambda: "Dec 2026" in str(browser.run(labels)), "December")
     assert "Dec 2026" in browser.text("#accuracy-by-month tbody")  # still open
     assert "December 2026" in browser.text("[data-part=tiles]")
     assert browser.run("return window.same")

@@ -80,7 +80,7 @@ def digit_of(item: str) -> str:
 
 
 def all_saved(browser: Browser) -> None:
-    browser.wait(lambda: waiting(browser) == 0, "the outbox to be empty", seconds=30)
+    browser.wait(lambda: waiting(browser) == 0, "the outbox to be empty")
 
 
 def waiting(browser: Browser) -> int:

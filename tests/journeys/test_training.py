@@ -117,7 +117,7 @@ def test_a_trainer_starts_a_run_watches_it_promotes_and_takes_it_back(
         """After each epoch, look at the page before going on."""
         checkpoint(run, state, progress)
         done = run.epochs.count()
-        browser.wait(lambda: rows(browser) == done, f"epoch {done} in the table", seconds=20)
+        browser.wait(lambda: rows(browser) == done, f"epoch {done} in the table")
         browser.wait(lambda: drawn(browser) == done, f"epoch {done} on the curve")
         browser.wait_for_text("[data-percent]", f"{90 * progress:.1f}%")
         watched.append((rows(browser), drawn(browser)))
@@ -197,4 +197,4 @@ def test_a_run_started_elsewhere_appears_by_itself(
     browser.open("/training/")
     assert "No run yet" in browser.text("main")
     retrain.ask(trigger=Run.Trigger.COMMAND, least=1)
-    browser.wait(lambda: "waits for a worker" in browser.text("main"), "the run", seconds=15)
+    browser.wait(lambda: "waits for a worker" in browser.text("main"), "the run")

@@ -65,7 +65,7 @@ class TestKappa:
         one, other = [1, 2, 3, 1, 2, 3, 1], [1, 2, 3, 1, 2, 1, 1]
         assert cohen_kappa(one, other, seed=3) == cohen_kappa(one, other, seed=3)
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(st.lists(st.tuples(st.integers(0, 10), st.integers(0, 10)), min_size=1, max_size=40))
     def test_it_hangs_neither_on_order_nor_on_who_is_first(self, pairs: list[tuple[int, int]]):
         one, other = zip(*pairs, strict=True)

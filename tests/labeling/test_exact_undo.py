@@ -41,9 +41,7 @@ ITEM = st.integers(0, 5)
 PERSON = st.integers(0, 2)
 
 
-SEARCH = settings(
-    max_examples=10, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
-)
+SEARCH = settings(max_examples=10, stateful_step_count=20, suppress_health_check=list(HealthCheck))
 
 
 class Queue(RuleBasedStateMachine):

@@ -20,7 +20,7 @@ SHORT = ["--labelers", "8", "--seconds", "5", "--kill-every", "3", "--prediction
 def check(folder: Path, *options: str) -> tuple[int, dict[str, Any]]:
     argv = [sys.executable, "-m", "tests.bench.history", *SHORT, *database(), *options]
     done = subprocess.run(
-        argv, cwd=ROOT, env=plain_environment(folder), capture_output=True, text=True, timeout=120
+        argv, cwd=ROOT, env=plain_environment(folder), capture_output=True, text=True, timeout=600
     )
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout.splitlines()[-1])
@@ -46,7 +46,7 @@ def test_no_label_is_lost_or_doubled_while_web_processes_are_killed(tmp_path: Pa
 
 @pytest.mark.slow
 def test_the_checker_notices_a_claim_that_is_not_atomic(tmp_path: Path):
-    code, found = check(tmp_path, "--broken-claim", "--labelers", "16")
-    assert code == 1
+    code, found = check(tmp_path, "--broken-claim")
+    assert code == 1, found
     assert found["violations"]["double leases"] > 0
     assert found["violations"]["acknowledged labels lost"] == 0

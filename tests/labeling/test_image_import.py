@@ -96,7 +96,7 @@ class TestRoundTrip:
         assert {digest: bytes(glyph) for digest, glyph in rows} == glyphs
 
     @pytest.mark.parametrize("kind", WRITERS)
-    @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=15, suppress_health_check=list(HealthCheck))
     @given(
         inner=st.lists(
             st.tuples(arrays(np.uint8, (20, 20)), st.integers(0, 9)), min_size=1, max_size=4
@@ -391,7 +391,7 @@ class TestHostileFiles:
         report = take(path)
         assert (report.taken, list(told(report))) == (1, ["bad.png"])
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=60, suppress_health_check=list(HealthCheck))
     @given(
         kind=st.sampled_from([*WRITERS, "csv"]),
         cut=st.integers(0, 3_000),

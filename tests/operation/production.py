@@ -117,7 +117,7 @@ def web(folder: Path, **settings: str | None) -> Iterator[Web]:
             stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     try:
-        until(lambda: is_alive(process, server), within=60, what="the web server answers")
+        until(lambda: is_alive(process, server), what="the web server answers")
         yield server
     finally:
         process.terminate()
@@ -195,7 +195,7 @@ def nginx(
         subprocess.Popen(proxy.call(), stderr=log) as process,
     ):
         try:
-            until(lambda: is_open(process, proxy), within=10, what="nginx listens")
+            until(lambda: is_open(process, proxy), what="nginx listens")
             yield proxy
         finally:
             process.terminate()

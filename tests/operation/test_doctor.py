@@ -501,7 +501,7 @@ def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path: P
 @pytest.mark.xdist_group("workers")
 def test_what_run_starts_is_sound(installation: Installation) -> None:
     for cluster in ("inkloop", "training"):
-        until(lambda name=cluster: installation.worked_at(name), within=60, what="jobs pass")
+        until(lambda name=cluster: installation.worked_at(name), what="jobs pass")
     done = subprocess.run(
         [sys.executable, "manage.py", "doctor"],
         cwd=ROOT,

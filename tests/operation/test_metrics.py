@@ -20,7 +20,7 @@ from predictions import metrics
 from predictions.models import ModelVersion, WorkerBeat
 from tests.bench.servers import gunicorn, manage, serving
 from tests.factories import data_url, make_live, make_prediction
-from tests.operation.installation import database_url, plain_environment, scratch_name
+from tests.operation.installation import database_url, plain_environment, scratch_name, until
 
 TOKEN = "a-token-of-twenty-or-more"
 
@@ -198,14 +198,16 @@ def test_two_processes_of_one_server_add_up_whichever_is_asked(tmp_path: Path) -
                 thread.start()
             for thread in threads:
                 thread.join()
+            until(lambda: len(serving_in(fetch(server.port, "/metrics"))) == 2, what="both serve")
             texts = [fetch(server.port, "/metrics") for _ in range(6)]
     for text in texts:
         found = samples(text)
         assert of(found, "requests_total", route="predictions:history", status="2xx") == 200
         assert of(found, "request_seconds_count", route="predictions:history") == 200
-    processes = set(re.findall(r'inkloop_serving\{pid="(\d+)"', texts[-1]))
-    processes |= set(re.findall(r'inkloop_serving\{[^}]*pid="(\d+)"', texts[-1]))
-    assert len(processes) == 2
+
+
+def serving_in(text: str) -> set[str]:
+    return set(re.findall(r'inkloop_serving\{[^}]*pid="(\d+)"', text))
 
 
 def ask(port: int, times: int) -> None:

@@ -49,7 +49,7 @@ class Newcomer:
                 ["./run"], cwd=self.folder, env=self.environment, stdout=log, stderr=log,
                 stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
-        until(lambda: "Inkloop is ready" in self.log, within=120, what="Inkloop is ready")
+        until(lambda: "Inkloop is ready" in self.log, what="Inkloop is ready")
 
     @property
     def log(self) -> str:

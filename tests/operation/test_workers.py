@@ -11,7 +11,6 @@ import pytest
 from tests.operation.installation import Installation, gone, title_of, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
-BACK_WITHIN = 90.0  # seconds
 TITLES = {
     "main": {"start": "inkloop: work"},
     "guard": {"start": "inkloop: guard"},
@@ -25,14 +24,12 @@ def cluster_of(main: psutil.Process) -> list[psutil.Process]:
 
 
 def main_of(installation: Installation, cluster: str = "inkloop") -> psutil.Process:
-    return until(
-        lambda: installation.named(f"inkloop: work {cluster}"), within=20, what="workers started"
-    )[0]
+    return until(lambda: installation.named(f"inkloop: work {cluster}"), what="workers started")[0]
 
 
 def all_started(main: psutil.Process) -> list[psutil.Process]:
     """Main, guard, worker, monitor and pusher."""
-    until(lambda: len(cluster_of(main)) >= 5, within=20, what="the cluster is complete")
+    until(lambda: len(cluster_of(main)) >= 5, what="the cluster is complete")
     return cluster_of(main)
 
 
@@ -54,16 +51,15 @@ def test_jobs_pass_again_after_a_kill_and_no_process_is_left_over(
     installation: Installation, victim: str
 ) -> None:
     old = all_started(main_of(installation))
-    until(lambda: installation.worked_at("inkloop"), within=30, what="a job passed before")
+    until(lambda: installation.worked_at("inkloop"), what="a job passed before")
     if victim == "group":
         os.killpg(old[0].pid, signal.SIGKILL)
     else:
         kill(pick(old, **TITLES[victim]))
-    until(lambda: gone(old), within=10, what="the old cluster is gone")
+    until(lambda: gone(old), what="the old cluster is gone")
     before = installation.worked_at("inkloop")
     until(
         lambda: installation.worked_at("inkloop") != before,
-        within=BACK_WITHIN,
         what="a job passed again",
     )
 
@@ -71,11 +67,10 @@ def test_jobs_pass_again_after_a_kill_and_no_process_is_left_over(
 def test_the_training_cluster_is_guarded_too(installation: Installation) -> None:
     old = all_started(main_of(installation, "training"))
     kill(pick(old, start="inkloop: guard training"))
-    until(lambda: gone(old), within=10, what="the old cluster is gone")
+    until(lambda: gone(old), what="the old cluster is gone")
     before = installation.worked_at("training")
     until(
         lambda: installation.worked_at("training") != before,
-        within=BACK_WITHIN,
         what="a job passed again",
     )
     assert "Inkloop is ready" in installation.log

@@ -83,7 +83,7 @@ def test_the_geometry_is_that_of_mnist(digit: int) -> None:
     y=st.integers(-15, 20),
     light=st.booleans(),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_shifted_drawing_has_the_same_glyph(digit: int, x: int, y: int, light: bool) -> None:
     still = drawn(digit)
     moved = Image.new("L", still.size)
@@ -98,7 +98,7 @@ def test_a_shifted_drawing_has_the_same_glyph(digit: int, x: int, y: int, light:
     scale=st.floats(0.35, 1.1),
     at=st.tuples(st.floats(35, 120), st.floats(20, 40)),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_scaled_drawing_has_nearly_the_same_glyph(
     digit: int, scale: float, at: tuple[float, float]
 ) -> None:
@@ -330,7 +330,7 @@ def test_a_glyph_survives_its_png() -> None:
 
 
 @given(st.binary(min_size=784, max_size=784))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_any_pixels_survive_the_png(pixels: bytes) -> None:
     glyph = np.frombuffer(pixels, np.uint8).reshape(28, 28)
     assert np.array_equal(decode_glyph(encode_glyph(glyph)), glyph)

@@ -57,9 +57,11 @@ class TestQuota:
 def test_threads_racing_for_one_limit_do_not_pass_it():
     processes = [Quota() for _ in range(4)]
     allowed: list[int] = []
+    barrier = threading.Barrier(len(processes))
 
     def ask(quota: Quota) -> None:
         try:
+            barrier.wait(60)
             allowed.append(sum(quota.take("ada", 50, now=NOON) == 0 for _ in range(40)))
         finally:
             connection.close()
