@@ -85,7 +85,8 @@ SNAPSHOT_SOURCE_SHARE = env.fraction(
     "SNAPSHOT_SOURCE_SHARE", default=1.0 if TRUST_FEEDBACK else 0.2
 )
 SNAPSHOT_GLYPH_COPIES = 1
-TRAINING_THREADS = env.whole("TRAINING_THREADS", default=2, least=1, most=64)
+# Two wait for each other at every layer, and longest where anything else wants a processor.
+TRAINING_THREADS = env.whole("TRAINING_THREADS", default=1, least=1, most=64)
 GATE_BOUNDS: dict[str, Any] = {}
 AUTO_PROMOTE = env.flag("AUTO_PROMOTE", default=True)
 WEBHOOKS_INSIDE = False  # tests alone: plain HTTP, and addresses inside the network

@@ -43,6 +43,8 @@ FORGET_AFTER = timedelta(days=7)  # a host not seen for so long is gone
 ENDED_ABRUPTLY = 70  # exit codes of the guard
 STUCK = 71
 
+# Shared by the process that is told, the guard and the workers.
+told_to_stop = get_mp_context().Event()
 # When a job last ended in this cluster, seconds since 1970; shared by guard and workers.
 job_ended_at = get_mp_context().Value("d", 0.0, lock=False)
 
@@ -64,16 +66,29 @@ def work() -> int:
     pre_execute.connect(note_start_of_job)
     post_execute_in_worker.connect(note_end_of_job)
     tie_forks()
+    if Conf.CLUSTER_NAME == "training":
+        ring_for_waiting()
     connections.close_all()  # a fork must not share a database socket
     context = get_mp_context()
-    stop, started = context.Event(), context.Event()
-    guard = context.Process(target=Guard, args=(stop, started, uuid.uuid4()), name="guard")
+    arguments = (told_to_stop, context.Event(), uuid.uuid4())
+    guard = context.Process(target=Guard, args=arguments, name="guard")
     guard.start()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: told_to_stop.set())
     guard.join()
     ended = guard.exitcode or 0
     return ended if ended >= 0 else 128 - ended
+
+
+def ring_for_waiting() -> None:
+    """A run that waits since its workers stopped is begun at once."""
+    from training.models import Run
+    from training.retrain import ring_again
+
+    try:
+        ring_again(Run.objects.all())
+    except DatabaseError as refused:  # once it answers, the job of every minute rings
+        logger.warning("no run could be rung for: %s", refused)
 
 
 class Guard(Sentinel):

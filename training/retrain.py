@@ -30,6 +30,7 @@ from django.db import (
 from django.db.models import F, Value
 from django.db.models.functions import Concat, Now
 from django.utils import timezone
+from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from predictions import trace
@@ -316,6 +317,8 @@ def judge_and_promote(run: Run, version: ModelVersion) -> None:
     from training.judging import judge_version
     from training.promotion import promote_if_earned
 
+    if version.is_live:  # an attempt that was lost came this far
+        return
     is_time = Every(SHOW_EVERY)
 
     def each_pass() -> None:
@@ -330,11 +333,22 @@ def judge_and_promote(run: Run, version: ModelVersion) -> None:
 
 
 def reap() -> list[int]:
-    """Runs that fell silent go back to the queue, or are given up."""
-    return put_back(
+    """Runs that fell silent go back to the queue, or are given up; for one that waits we ring."""
+    back = put_back(
         Run.objects.filter(state=Run.State.RUNNING, heartbeat_at__lt=Now() - SILENT),
         "fell silent",
     )
+    ring_again(
+        Run.objects.filter(asked_at__lt=Now() - SILENT).exclude(heartbeat_at__gt=Now() - SILENT)
+    )
+    return back
+
+
+def ring_again(runs: RunQuerySet) -> None:
+    """Ring for those that wait, if no job is there to be taken: its workers stopped before it."""
+    if not OrmQ.objects.filter(key="training", lock__lte=timezone.now()).exists():
+        for run in runs.filter(state=Run.State.QUEUED).only("pk"):
+            ring(run)
 
 
 def lost(run_id: int, *, process: int) -> list[int]:
@@ -345,6 +359,15 @@ def lost(run_id: int, *, process: int) -> list[int]:
         ),
         "lost its process",
     )
+
+
+def put_aside(run_id: int, *, process: int) -> None:
+    """Its process was killed because the workers stop: the attempt does not count."""
+    waits = Run.objects.filter(
+        pk=run_id, state=Run.State.RUNNING, host=socket.gethostname(), process=process
+    ).update(state=Run.State.QUEUED, attempts=F("attempts") - 1)
+    if waits:
+        logger.info("run %s waits for the next workers: these stop", run_id)
 
 
 def put_back(gone: RunQuerySet, why: str) -> list[int]:

@@ -6,6 +6,8 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from training.models import Message, Run
 NICE = 10  # leaves the web server its core
 SESSION_NICE = Path("/proc/self/autogroup")
 LONGEST = 3 * 3600  # seconds a run may take; the cluster's own limit lies above it
+LOOK_EVERY = 0.5  # seconds between two looks at whether we are told to stop
 
 
 def beat() -> None:
@@ -26,9 +29,16 @@ def beat() -> None:
 
 
 def train(run_id: int) -> dict[str, Any]:
-    """Work on a run in a process of its own: torch and its memory end with it."""
-    from training import retrain
+    """Work on a run in a process of its own: torch and its memory end with it.
 
+    When the workers are told to stop, the process is killed and its run waits for the next ones:
+    it goes on from its last epoch, so nothing is gained by waiting for it here.
+    """
+    from training import retrain
+    from training.cluster import told_to_stop
+
+    if told_to_stop.is_set():  # the next workers ring for it again
+        return outcome(run_id, None)
     parent = os.getpid()
 
     def apart() -> None:
@@ -42,13 +52,25 @@ def train(run_id: int) -> dict[str, Any]:
         # To step back alone; but where nothing ties it to us, it must end with our group.
         start_new_session=LIBC is not None,
     ) as process:
-        try:
-            code = process.wait(LONGEST)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            code = process.wait()
-    if code:
+        code = ended(process, told_to_stop)
+    if told_to_stop.is_set():
+        retrain.put_aside(run_id, process=process.pid)
+    elif code:
         retrain.lost(run_id, process=process.pid)
+    return outcome(run_id, code)
+
+
+def ended(process: subprocess.Popen[bytes], told_to_stop: Event) -> int:
+    """Its exit code; killed when it takes too long, or when we are told to stop."""
+    until = time.monotonic() + LONGEST
+    while time.monotonic() < until and not told_to_stop.is_set():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(LOOK_EVERY)
+    process.kill()
+    return process.wait()
+
+
+def outcome(run_id: int, code: int | None) -> dict[str, Any]:
     state = Run.objects.values_list("state", flat=True).get(pk=run_id)
     return {"run": run_id, "state": state, "exit": code}
 

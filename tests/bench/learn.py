@@ -61,7 +61,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--start", type=Path, nargs="+", default=[SHIPPED], help="folders")
     parser.add_argument("--poison", action="store_true", help="half of the sevens are called ones")
-    parser.add_argument("--threads", type=int, default=2, help="one is faster on a busy machine")
+    parser.add_argument("--threads", type=int, default=1, help="more only on a quiet machine")
     parser.add_argument("--database-url", help="a PostgreSQL server; without it SQLite")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)  # in its own process
     options = parser.parse_args()

@@ -36,6 +36,7 @@ sys.modules["run"] = run
 loader.exec_module(run)
 run.PYTHON = Path(sys.executable)
 run.install = lambda *requirements: None
+run.STOP_WITHIN = 25.0  # seconds: a busy machine is no reason to kill what ends by itself
 try:
     sys.exit(run.main(sys.argv[1:]))
 except run.Refusal as refusal:

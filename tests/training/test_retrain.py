@@ -29,11 +29,12 @@ from predictions.models import Artifact, ModelVersion, Prediction
 from predictions.registry import install_base
 from predictions.sides import Side, judges, steers
 from predictions.visitors import Owner
-from tests.factories import make_live, make_prediction, make_user
+from tests.factories import make_live, make_prediction, make_user, make_version
 from tests.training.lessons import labeled, make_tiny, visitor_on, visitor_who
 from training import judging, retrain, tasks
 from training.errors import AlreadyRunning, NotActive, NotEnoughLabels, NothingLive
 from training.models import GateReport, Run, Snapshot
+from training.promotion import promote
 from training.schedules import make_schedules, schedules
 from training.snapshots import Rule, choose, default_rule, freeze
 from training.tuning import Tuning, tuning_for
@@ -253,6 +254,45 @@ class TestReaping:
         assert retrain.lost(run.pk, process=4_000_001) == []
         assert retrain.lost(run.pk, process=4_000_000) == [run.pk]
         assert Run.objects.get().state == Run.State.QUEUED
+
+    def test_a_run_whose_workers_stop_waits_for_the_next_and_loses_no_attempt(
+        self, live_version: ModelVersion
+    ):
+        run = self.running(attempts=3, silent=False)
+        Run.objects.update(host=socket.gethostname(), process=4_000_000)
+        retrain.put_aside(run.pk, process=4_000_001)
+        assert Run.objects.get().state == Run.State.RUNNING
+        retrain.put_aside(run.pk, process=4_000_000)
+        assert (Run.objects.get().state, Run.objects.get().attempts) == ("queued", 2)
+        assert retrain.take(run.pk) is not None
+
+    def test_a_run_that_waits_unheard_is_rung_for_once(self, live_version: ModelVersion):
+        self.running(attempts=1, silent=True)
+        Run.objects.update(state=Run.State.QUEUED, asked_at=timezone.now() - timedelta(hours=1))
+        OrmQ.objects.update(lock=timezone.now() + timedelta(hours=1))  # taken, and then lost
+        retrain.reap()
+        assert OrmQ.objects.filter(lock__lte=timezone.now()).count() == 1
+        retrain.reap()
+        assert OrmQ.objects.filter(lock__lte=timezone.now()).count() == 1
+
+    def test_a_run_just_asked_for_is_not_rung_for_again(self, live_version: ModelVersion):
+        labeled(3)
+        retrain.ask(trigger=Run.Trigger.PAGE, least=1)
+        OrmQ.objects.update(lock=timezone.now() + timedelta(hours=1))
+        retrain.reap()
+        assert OrmQ.objects.count() == 1
+
+    def test_a_version_that_a_lost_attempt_promoted_ends_the_run_well(
+        self, live_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+    ):
+        run = self.running(attempts=1, silent=False)
+        made = make_version("made")
+        promote(made, by=None, why="The gate speaks for it.")
+        Run.objects.update(state=Run.State.QUEUED, version=made)
+        monkeypatch.setattr(retrain, "HEARTBEAT", 3600.0)
+        done = retrain.execute(run.pk)
+        assert done is not None
+        assert (done.state, done.reason) == ("done", "")
 
     def test_a_database_that_goes_away_ends_no_run(
         self, live_version: ModelVersion, monkeypatch: pytest.MonkeyPatch

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from training import tasks
+from predictions.models import ModelVersion
+from tests.training.lessons import labeled
+from training import retrain, tasks
+from training.models import Run
 
 SAY = "import os; print(os.nice(0), open('/proc/self/autogroup').read().split()[-1])"
 
@@ -24,6 +28,51 @@ def test_a_run_steps_back_behind_other_processes_and_other_sessions():
     ).stdout.split()
     assert said == [str(tasks.NICE)] * 2
     assert tasks.SESSION_NICE.read_text() == ours
+
+
+class Stopping:
+    """Told to stop after so many looks."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+
+    def is_set(self) -> bool:
+        self.looks -= 1
+        return self.looks < 0
+
+
+def sleeper() -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
+
+
+def test_a_process_that_works_is_killed_when_the_workers_are_told_to_stop(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(tasks, "LOOK_EVERY", 0.01)
+    with sleeper() as process:
+        assert tasks.ended(process, Stopping(2)) == -signal.SIGKILL
+
+
+def test_a_process_that_takes_too_long_is_killed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tasks, "LONGEST", 0)
+    with sleeper() as process:
+        assert tasks.ended(process, Stopping(10**9)) == -signal.SIGKILL
+
+
+def test_a_process_that_ends_is_waited_for():
+    with subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"]) as process:
+        assert tasks.ended(process, Stopping(10**9)) == 3
+
+
+@pytest.mark.django_db
+def test_workers_that_stop_begin_no_run(
+    live_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+):
+    labeled(3)
+    run = retrain.ask(trigger=Run.Trigger.COMMAND, least=1)
+    monkeypatch.setattr("training.cluster.told_to_stop", Stopping(0))
+    monkeypatch.setattr(subprocess, "Popen", lambda *args, **kwargs: 1 / 0)
+    assert tasks.train(run.pk) == {"run": run.pk, "state": "queued", "exit": None}
 
 
 def test_a_run_steps_back_where_sessions_are_not_grouped(
