@@ -95,7 +95,7 @@ class Bench:
         self.dice = random.Random(0)
 
     def start(self) -> None:
-        self.installation.start(within=PATIENCE)
+        self.installation.start()
         os.environ.update(self.installation.environment, DJANGO_SETTINGS_MODULE="config.settings")
         os.environ["LOG_LEVEL"] = "CRITICAL"
         import django
@@ -141,10 +141,10 @@ class Bench:
         """A run on its way through an epoch, with one behind it."""
         from training.retrain import ask
 
-        until(lambda: len(self.cluster(TRAINING)) >= 5, within=PATIENCE, what="the cluster is up")
+        until(lambda: len(self.cluster(TRAINING)) >= 5, what="the cluster is up")
         with patch("training.retrain.Tuning", lambda: TINY):
             run = ask(trigger="command", seed=self.dice.randrange(1_000))
-        until(lambda: run.epochs.exists(), within=PATIENCE, what="an epoch is done")
+        until(lambda: run.epochs.exists(), what="an epoch is done")
         time.sleep(self.dice.random() / 2)
         return run
 

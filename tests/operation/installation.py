@@ -44,7 +44,7 @@ except run.Refusal as refusal:
 """
 
 
-PATIENCE = 180.0  # seconds until it is given up; no claim about how fast anything has to be
+PATIENCE = 600.0  # seconds until it is given up; no claim about how fast anything has to be
 
 
 def until(claim: Callable[[], Any], *, what: str) -> Any:
