@@ -12,11 +12,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.urls import path, reverse
 from django.views.generic import RedirectView
 
-from predictions import resets
-from predictions.forms import NewPasswordForm, PasswordChangeForm
-from predictions.limits import Allowance, Busy, network_of
+from predictions.access import resets
+from predictions.access.limits import Allowance, Busy, network_of
+from predictions.pages.forms import NewPasswordForm, PasswordChangeForm
 from predictions.refusals import problem
-from training.system_page import system
+from training.pages.system import system
 
 public = login_not_required
 

@@ -16,7 +16,7 @@ from gunicorn.glogging import Logger
 
 from config import counts, env
 from config.logs import JsonLines
-from training.lifeline import LIBC, die_with
+from training.workers.die_with_parent import LIBC, die_with
 
 wsgi_app = "config.wsgi:application"
 proc_name = "inkloop"
@@ -104,7 +104,7 @@ def post_worker_init(worker: Any) -> None:
     from django.db import DatabaseError, connection
     from django.urls import get_resolver
 
-    from predictions.recognizer import NoModel, recognizer
+    from predictions.serving.recognizer import NoModel, recognizer
 
     try:
         recognizer.serving()

@@ -15,7 +15,7 @@ from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
 
-from predictions.trace import current, route_of
+from predictions.operation.trace import current, route_of
 
 
 class TextLines(logging.Formatter):

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from dashboard.demo import presence
-from predictions.recognizer import NoModel, recognizer
+from predictions.serving.recognizer import NoModel, recognizer
 
 
 @dataclass(frozen=True, slots=True)

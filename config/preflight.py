@@ -9,7 +9,7 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 
-from predictions.doctor import Finding, as_json, as_text, broken, state_of
+from predictions.operation.doctor import Finding, as_json, as_text, broken, state_of
 
 MOST = 20  # variables
 NEEDED = {"SECRET_KEY": "a stand-in so that nothing is made while we look: 0123456789"}

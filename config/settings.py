@@ -54,7 +54,7 @@ CAPTURES_PER_MINUTE = env.whole(
 PREVIEWS_PER_MINUTE = env.whole(
     "PREVIEWS_PER_MINUTE", default=600 if PUBLIC else 0, least=0, most=1_000_000
 )
-# Half of these may read large images or hash passwords at a time, see predictions.limits.Slots.
+# Half of these may read large images or hash passwords at a time: predictions.access.limits.Slots.
 WEB_THREADS = env.whole("WEB_THREADS", default=4, least=1, most=64)
 # Whether Label Studio may ask without a token.
 LABEL_STUDIO_ANONYMOUS = env.flag("LABEL_STUDIO_ANONYMOUS", default=False)
@@ -77,8 +77,8 @@ TOKEN_SCOPES: dict[str, list[str]] = {
     "train": ["training.*", "predictions.view_modelversion"],
     "read": ["*.view_*"],
 }
-# Learning: what a run takes, the gate's thresholds that differ from training.checks.Bounds, and who
-# obeys its verdict.
+# Learning: what a run takes, the gate's thresholds that differ from those of
+# training.gate.checks.Bounds, and who obeys its verdict.
 LABELS_PER_RUN = env.whole("LABELS_PER_RUN", default=500, least=1, most=1_000_000)
 # Where everybody is believed nobody has to be kept from teaching too much.
 SNAPSHOT_SOURCE_SHARE = env.fraction(
@@ -116,13 +116,13 @@ INSTALLED_APPS = [
     "csp",
 ]
 MIDDLEWARE = [
-    "predictions.reception.ReceptionMiddleware",
+    "predictions.operation.request_log.ReceptionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.policy.ContentPolicyMiddleware",
     "config.policy.PermissionsPolicyMiddleware",
     "config.policy.CachePolicyMiddleware",
-    "predictions.limits.BodyLimitMiddleware",
+    "predictions.access.limits.BodyLimitMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -130,7 +130,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "predictions.visitors.VisitorMiddleware",
+    "predictions.capture.visitors.VisitorMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
@@ -189,9 +189,9 @@ Q_CLUSTER: dict[str, Any] = {
 # -- people -----------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "predictions.accounts.RoleBackend",
+    "predictions.access.accounts.RoleBackend",
 ]
-PASSWORD_HASHERS = ["predictions.passwords.PasswordHasher"]
+PASSWORD_HASHERS = ["predictions.access.passwords.PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -209,7 +209,7 @@ SESSION_COOKIE_AGE = 14 * 24 * 3600  # seconds
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_CLIENT_IP_CALLABLE = "predictions.limits.network_of"
+AXES_CLIENT_IP_CALLABLE = "predictions.access.limits.network_of"
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address"]
@@ -280,14 +280,14 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS and PROXY
 # -- the API ------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     # No endpoint is open by omission: one that does not say who may use it serves nobody.
-    "DEFAULT_PERMISSION_CLASSES": ["predictions.access.Nobody"],
+    "DEFAULT_PERMISSION_CLASSES": ["predictions.access.permissions.Nobody"],
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "predictions.authentication.BearerAuthentication",
-        "predictions.authentication.SessionAuthentication",
+        "predictions.access.authentication.BearerAuthentication",
+        "predictions.access.authentication.SessionAuthentication",
     ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["predictions.parsers.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "predictions.schema.Schema",
+    "DEFAULT_PARSER_CLASSES": ["predictions.api.parsers.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "predictions.api.schema.Schema",
     "EXCEPTION_HANDLER": "predictions.refusals.as_response",
     "NUM_PROXIES": PROXY_COUNT,
     "DATETIME_FORMAT": "iso-8601",
@@ -318,19 +318,19 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "PREPROCESSING_HOOKS": ["predictions.schema.one_spelling"],
+    "PREPROCESSING_HOOKS": ["predictions.api.schema.one_spelling"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "predictions.schema.put_plainly",
-        "predictions.examples.add_examples",
+        "predictions.api.schema.put_plainly",
+        "predictions.api.examples.add_examples",
     ],
     "ENUM_NAME_OVERRIDES": {
         "BatchKind": "labeling.models.Batch.Kind",
-        "ColumnKind": "dashboard.figures_api.COLUMN_KINDS",
+        "ColumnKind": "dashboard.api.figures.COLUMN_KINDS",
         "HealthStatus": ["UP"],
         "LabelEventKind": "labeling.models.LabelEvent.Kind",
         "LabelState": "labeling.models.Label.State",
-        "LabelStudioOutcome": "labeling.label_studio.OUTCOMES",
+        "LabelStudioOutcome": "labeling.files.label_studio.OUTCOMES",
         "PromotionKind": "training.models.Promotion.Kind",
         "QueuedStatus": ["queued"],
         "RunState": "training.models.Run.State",

@@ -6,8 +6,8 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from config.accounts import admin_urlpatterns
-from predictions.schema import schema
-from predictions.views import healthz, metrics, readyz
+from predictions.api.schema import schema
+from predictions.pages.pictures import healthz, metrics, readyz
 
 handler400 = "predictions.refusals.bad_request"
 handler403 = "predictions.refusals.permission_denied"
@@ -15,11 +15,11 @@ handler404 = "predictions.refusals.page_not_found"
 handler500 = "predictions.refusals.server_error"
 
 urlpatterns = [  # in the order they are tried: programs ask most often
-    path("api/v1/", include("predictions.api_urls")),
-    path("api/v1/", include("labeling.api_urls")),
-    path("api/v1/", include("training.runs_api_urls")),
-    path("api/v1/", include("training.api_urls")),
-    path("api/v1/", include("dashboard.api_urls")),
+    path("api/v1/", include("predictions.api.urls")),
+    path("api/v1/", include("labeling.api.urls")),
+    path("api/v1/", include("training.api.runs_urls")),
+    path("api/v1/", include("training.api.urls")),
+    path("api/v1/", include("dashboard.api.urls")),
     path("api/schema/", schema, name="schema"),
     path("api/", login_not_required(SpectacularSwaggerSplitView.as_view()), name="api_docs"),
     path("", include("labeling.urls")),

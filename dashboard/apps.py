@@ -5,7 +5,7 @@ from django.apps import AppConfig
 
 class DashboardConfig(AppConfig):
     name = "dashboard"
-    # Made by training.schedules, which knows nothing of this app.
+    # Made by training.workers.schedules, which knows nothing of this app.
     schedules = [
         {
             "name": "count the cube",

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from dashboard.axes import BINS, DAYS, DIGITS, LABELS
 from dashboard.fields import CountsField
 from dashboard.flow import ACTS
-from predictions.clock import Moment
+from predictions.database.clock import Moment
 from predictions.models import ModelVersion, Prediction, is_digit
 
 

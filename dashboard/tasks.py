@@ -7,14 +7,14 @@ from typing import Any
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from dashboard import clusters
-from dashboard import replay as replays
-from dashboard.alarm import RECENT, fallen
-from dashboard.counting import catch_up
+from dashboard.cube.counting import catch_up
+from dashboard.replay import clusters
+from dashboard.replay import replay as replays
+from dashboard.reports.alarm import RECENT, fallen
 from predictions.errors import Declined
+from training.messages.outbox import tell
 from training.models import Message
-from training.outbox import tell
-from training.promotion import live_version
+from training.versions.promotion import live_version
 
 COUNT_FOR = 45.0  # seconds; the next job goes on
 CHECK_FOR = 200.0  # seconds; a worker's job may take 300
@@ -28,7 +28,7 @@ def count() -> dict[str, Any]:
 
 def check() -> dict[str, Any]:
     """Hold the cube against a recount from nothing and note what was found."""
-    from dashboard.rebuild import check
+    from dashboard.cube.rebuild import check
 
     try:
         made = check(seconds=CHECK_FOR)

@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from labeling.standing import REVERSALS, Past
-from predictions.clock import Moment
+from predictions.database.clock import Moment
 from predictions.models import ModelVersion, Prediction, is_digit
 
 

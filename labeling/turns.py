@@ -27,7 +27,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import connection, transaction
 
-from predictions.deadlock import tried_again
+from predictions.database.deadlock import tried_again
 
 _turn = threading.Lock()
 P = ParamSpec("P")

@@ -7,4 +7,4 @@ class PredictionsConfig(AppConfig):
     name = "predictions"
 
     def ready(self) -> None:
-        from predictions import checks  # noqa: F401  (registers the system checks)
+        from predictions.operation import checks  # noqa: F401  (registers the system checks)

@@ -120,7 +120,7 @@ class Remembered:
     def text(self) -> bytes:
         with self._lock:
             if time.monotonic() - self._read_at >= KEPT_FOR:
-                autodiscover_modules("gauges")
+                autodiscover_modules("operation.gauges")
                 registry = CollectorRegistry(auto_describe=False)
                 registry.register(Rows())
                 self._text = generate_latest(registry)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from typing import TYPE_CHECKING, Self
+from dataclasses import dataclass
+from typing import Self
 
 from django.conf import settings
 from django.db import models
@@ -11,11 +12,8 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
-from predictions.clock import Moment
-from predictions.fields import PackedFloatsField
-
-if TYPE_CHECKING:
-    from predictions.visitors import Owner
+from predictions.database.clock import Moment
+from predictions.database.fields import PackedFloatsField
 
 DIGITS = range(10)
 
@@ -113,6 +111,14 @@ class ServingFault(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version_id} on {self.host}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose a drawing is: a signed-in user's, or a browser's that has the visitor cookie."""
+
+    user_id: int | None = None
+    visitor: uuid.UUID | None = None
 
 
 class PredictionQuerySet(models.QuerySet["Prediction"]):

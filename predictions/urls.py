@@ -2,15 +2,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from predictions import pages, token_pages, views
+from predictions.pages import draw, pictures, tokens
 
 app_name = "predictions"
 urlpatterns = [
-    path("", pages.draw, name="draw"),
-    path("predictions/", pages.history, name="history"),
-    path("predictions/<uuid:public_id>/", pages.prediction, name="prediction"),
-    path("accounts/tokens/", token_pages.tokens, name="tokens"),
-    path("accounts/tokens/<slug:prefix>/revoke/", token_pages.revoke, name="revoke_token"),
-    path("glyphs/<uuid:public_id>.png", views.glyph, name="glyph"),
-    path("drawings/<uuid:public_id>.png", views.drawing, name="drawing"),
+    path("", draw.draw, name="draw"),
+    path("predictions/", draw.history, name="history"),
+    path("predictions/<uuid:public_id>/", draw.prediction, name="prediction"),
+    path("accounts/tokens/", tokens.tokens, name="tokens"),
+    path("accounts/tokens/<slug:prefix>/revoke/", tokens.revoke, name="revoke_token"),
+    path("glyphs/<uuid:public_id>.png", pictures.glyph, name="glyph"),
+    path("drawings/<uuid:public_id>.png", pictures.drawing, name="drawing"),
 ]

@@ -9,14 +9,15 @@ import pytest
 from django.db import connections
 from django.test import TransactionTestCase
 
-from dashboard.counting import watch as counting
+from dashboard.cube.counting import watch as counting
 from dashboard.demo import presence
-from labeling.intake import watch
-from predictions import metrics, sightings
-from predictions.limits import quota, slots
+from labeling.queue.intake import watch
+from predictions import metrics
+from predictions.access.limits import quota, slots
+from predictions.capture.visitors import beginning
 from predictions.models import ModelVersion
-from predictions.recognizer import recognizer
-from predictions.visitors import beginning
+from predictions.operation import proxy_mismatches
+from predictions.serving.recognizer import recognizer
 from tests.factories import make_live
 
 # No test depends on how fast the machine is, or on what else it does.
@@ -62,7 +63,7 @@ def _nothing_remembered() -> Iterator[None]:
     slots.cache_clear()
     beginning.forget()
     watch.forget()
-    sightings.forget()
+    proxy_mismatches.forget()
     metrics.rows.forget()
     counting.forget()
 

@@ -19,9 +19,9 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image, ImageDraw
 from safetensors.numpy import save as save_safetensors
 
-from predictions.glyph import encode_glyph, glyph_digest
+from predictions.glyphs.glyph import encode_glyph, glyph_digest
 from predictions.models import Drawing, Feedback, ModelVersion, Prediction
-from predictions.registry import Bundle, register
+from predictions.serving.registry import Bundle, register
 
 # -- people ------------------------------------------------------------------------------------
 
@@ -119,7 +119,7 @@ def toy_onnx(favorite: int = 7, seed: int = 0) -> bytes:
 
 
 def make_bundle(name: str = "toy-1", *, favorite: int = 7, seed: int = 0) -> Bundle:
-    from predictions.network import Network, open_session
+    from predictions.serving.network import Network, open_session
 
     content = toy_onnx(favorite, seed)
     glyphs = np.stack([some_glyph(number) for number in range(10)])

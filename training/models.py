@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from labeling.models import LabelEvent
-from predictions.clock import Moment
+from predictions.database.clock import Moment
 from predictions.models import ModelVersion
 
 

@@ -15,8 +15,8 @@ from django.conf import settings
 from django.db import transaction
 
 from predictions.errors import Declined
-from training.lifeline import LIBC, die_with
 from training.models import Message, Run
+from training.workers.die_with_parent import LIBC, die_with
 
 NICE = 10  # leaves the web server its core
 SESSION_NICE = Path("/proc/self/autogroup")
@@ -34,8 +34,8 @@ def train(run_id: int) -> dict[str, Any]:
     When the workers are told to stop, the process is killed and its run waits for the next ones:
     it goes on from its last epoch, so nothing is gained by waiting for it here.
     """
-    from training import retrain
-    from training.cluster import told_to_stop
+    from training.runs import retrain
+    from training.workers.cluster import told_to_stop
 
     if told_to_stop.is_set():  # the next workers ring for it again
         return outcome(run_id, None)
@@ -88,20 +88,20 @@ def step_back() -> None:
 
 def deliver() -> dict[str, int]:
     """Tell other programs and people what happened."""
-    from training.outbox import deliver_due
+    from training.messages.outbox import deliver_due
 
     return deliver_due()
 
 
 def every_minute() -> dict[str, Any]:
     """Look after the queue and the runs; start one when enough was labeled."""
-    from labeling.intake import take_in
-    from predictions import resets
-    from predictions.idempotency import forget_old_answers
-    from predictions.limits import forget_old_counts
-    from training import outbox
-    from training.retrain import reap
-    from training.wishes import tell_labeling
+    from labeling.queue.intake import take_in
+    from predictions.access import resets
+    from predictions.access.limits import forget_old_counts
+    from predictions.api.idempotency import forget_old_answers
+    from training.gate.priorities import tell_labeling
+    from training.messages import outbox
+    from training.runs.retrain import reap
 
     return {
         "serving": watch_serving(),  # first: what goes wrong below must not keep a bad one live
@@ -117,9 +117,9 @@ def every_minute() -> dict[str, Any]:
 
 
 def by_threshold() -> dict[str, Any]:
-    from labeling.trust import labels_to_learn_from
-    from training.outbox import tell
-    from training.retrain import ask
+    from labeling.decisions.trust import labels_to_learn_from
+    from training.messages.outbox import tell
+    from training.runs.retrain import ask
 
     found = labels_to_learn_from(exactly=True)
     if found < settings.LABELS_PER_RUN:
@@ -139,8 +139,8 @@ def by_schedule() -> dict[str, Any]:
 
     Each candidate is another look of the gate at the same drawings, and makes it stricter.
     """
-    from labeling.trust import labels_to_learn_from
-    from training.retrain import ask
+    from labeling.decisions.trust import labels_to_learn_from
+    from training.runs.retrain import ask
 
     if labels_to_learn_from(exactly=True) == 0:
         return {"declined": "No label is new since the last run."}
@@ -152,7 +152,7 @@ def by_schedule() -> dict[str, Any]:
 
 def nightly_backup() -> dict[str, Any]:
     """Where BACKUP_DIR names a folder. A failure is a failed job, and stands in a row."""
-    from training import backup
+    from training.backup import backup
 
     made = backup.nightly()
     return backup.told(made) if made else {"declined": "BACKUP_DIR is not set."}
@@ -160,7 +160,7 @@ def nightly_backup() -> dict[str, Any]:
 
 def nightly_erasure() -> dict[str, Any]:
     """What RETENTION_DAYS says is kept no longer."""
-    from labeling.erasure import erase_unlabeled
+    from labeling.batches.erasure import erase_unlabeled
 
     erased = erase_unlabeled()
     return {"declined": "RETENTION_DAYS is not set."} if erased is None else {"erased": erased}
@@ -168,7 +168,7 @@ def nightly_erasure() -> dict[str, Any]:
 
 def watch_serving() -> str:
     """A live version that does not serve is rolled back."""
-    from training import promotion
+    from training.versions import promotion
 
     done = promotion.watch_serving()
     return str(done) if done else "serves"

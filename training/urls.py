@@ -2,17 +2,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from training import pages
+from training.pages import runs
 
 app_name = "training"
 urlpatterns = [
-    path("training/", pages.training, name="training"),
-    path("training/start/", pages.start, name="start"),
-    path("training/runs/", pages.runs, name="runs"),
-    path("training/runs/<uuid:public_id>/", pages.run, name="run"),
-    path("training/runs/<uuid:public_id>/cancel/", pages.cancel, name="cancel"),
-    path("training/roll-back/", pages.roll_back, name="roll_back"),
-    path("versions/", pages.versions, name="versions"),
-    path("versions/<str:name>/", pages.version, name="version"),
-    path("versions/<str:name>/promote/", pages.promote, name="promote"),
+    path("training/", runs.training, name="training"),
+    path("training/start/", runs.start, name="start"),
+    path("training/runs/", runs.runs, name="runs"),
+    path("training/runs/<uuid:public_id>/", runs.run, name="run"),
+    path("training/runs/<uuid:public_id>/cancel/", runs.cancel, name="cancel"),
+    path("training/roll-back/", runs.roll_back, name="roll_back"),
+    path("versions/", runs.versions, name="versions"),
+    path("versions/<str:name>/", runs.version, name="version"),
+    path("versions/<str:name>/promote/", runs.promote, name="promote"),
 ]

@@ -1,0 +1,1 @@
+"""A made-up history to look at, marked as demo and removable."""

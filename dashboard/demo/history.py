@@ -26,14 +26,13 @@ from dashboard.demo.plan import (
     id_from,
     visitors,
 )
-from labeling.batches import chunks, restate_many
-from labeling.intake import margin_of, take_in
+from labeling.batches.batches import chunks, restate_many
 from labeling.models import LabelEvent
-from predictions.capture import Sketch, prediction_of, sketch_or_refusal, store
-from predictions.models import Feedback, Prediction
-from predictions.recognizer import Serving, load_version
-from predictions.visitors import Owner
-from training.promotion import live_version
+from labeling.queue.intake import margin_of, take_in
+from predictions.capture.capture import Sketch, prediction_of, sketch_or_refusal, store
+from predictions.models import Feedback, Owner, Prediction
+from predictions.serving.recognizer import Serving, load_version
+from training.versions.promotion import live_version
 
 if TYPE_CHECKING:
     from training.engine.standins import StandIns

@@ -15,12 +15,12 @@ from django.db.models import F
 from django.utils import timezone
 
 from predictions.models import ModelVersion
-from predictions.registry import BASE_DIR, Bundle, register
-from training import retrain
+from predictions.serving.registry import BASE_DIR, Bundle, register
 from training.models import Epoch, GateReport, Promotion, Run, Snapshot
-from training.promotion import live_version, promote
-from training.snapshots import default_rule
-from training.tuning import Tuning
+from training.runs import retrain
+from training.runs.recipe import Tuning
+from training.snapshots.snapshots import default_rule
+from training.versions.promotion import live_version, promote
 
 PREFIX = "demo-"  # of the names of the history's versions; their fine-tunes inherit it
 # Less than in earnest, to take a minute; gently distorted, since the drawings are so already.

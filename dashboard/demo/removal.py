@@ -11,8 +11,7 @@ from django.contrib.auth.models import User
 from django.db import models, transaction
 from django.db.models import F
 
-from dashboard import replay
-from dashboard.counting import catch_up
+from dashboard.cube.counting import catch_up
 from dashboard.demo import presence
 from dashboard.demo.learning import PREFIX
 from dashboard.demo.plan import PEOPLE
@@ -27,9 +26,10 @@ from dashboard.models import (
     Replay,
     RReport,
 )
-from labeling.batches import chunks
+from dashboard.replay import replay
+from labeling.batches.batches import chunks
 from labeling.models import Intake
-from predictions.clock import Moment
+from predictions.database.clock import Moment
 from predictions.models import ModelVersion, Prediction
 from training.models import Run, Snapshot
 

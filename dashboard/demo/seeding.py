@@ -17,29 +17,29 @@ from django.contrib.auth.models import Group, User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from dashboard import replay
-from dashboard.counting import catch_up
+from dashboard.cube.counting import catch_up
 from dashboard.demo import learning, presence
 from dashboard.demo.history import Hands, History
 from dashboard.demo.opinions import Crowd, Rates
 from dashboard.demo.plan import MUDDLED, MUDDLER, PEOPLE, RUNS_AT, Period, period_until
 from dashboard.models import Demo
-from labeling import batches, bulk
-from labeling.decisions import Verdict
+from dashboard.replay import replay
+from labeling.batches import batches, bulk
+from labeling.batches.gold_items import add_gold, surest
+from labeling.batches.selections import as_shown
+from labeling.decisions.decisions import Verdict
 from labeling.errors import EmptySelection
-from labeling.gold_items import add_gold, surest
-from labeling.intake import take_in
 from labeling.models import Batch, Gold, Intake, Label, LabelEvent
-from labeling.selections import as_shown
-from predictions import clock
+from labeling.queue.intake import take_in
+from predictions.database import clock
 from predictions.errors import Declined
 from predictions.models import Prediction
-from training import outbox
+from training.engine.mnist import NoMnist, fetch
 from training.errors import NotEnoughLabels
-from training.mnist import NoMnist, fetch
+from training.messages import outbox
 from training.models import GateReport
-from training.promotion import live_version
-from training.tuning import Tuning
+from training.runs.recipe import Tuning
+from training.versions.promotion import live_version
 
 logger = logging.getLogger(__name__)
 

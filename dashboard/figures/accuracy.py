@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from dashboard.axes import DIGITS, UNREADABLE
-from dashboard.difference import difference
+from dashboard.cube.sums import Sum, days_of, every_month, is_random, months, promotions, totals
 from dashboard.fields import Counts
-from dashboard.figure import ENOUGH, Column, Figure, Share, share_cells, share_columns
+from dashboard.figures.difference import difference
+from dashboard.figures.figure import ENOUGH, Column, Figure, Share, share_cells, share_columns
+from dashboard.figures.sample import Part, Sample, by_label, parts, sampled_from, together
 from dashboard.filters import ALL, Filters
-from dashboard.sample import Part, Sample, by_label, parts, sampled_from, together
-from dashboard.sums import Sum, days_of, every_month, is_random, months, promotions, totals
 from labeling.models import Stream
 
 BIASED = (

@@ -11,7 +11,7 @@ from django.db.models.expressions import Combinable
 from django.utils import timezone
 
 from dashboard.axes import after
-from dashboard.figure import Column, Figure
+from dashboard.figures.figure import Column, Figure
 from dashboard.filters import ALL, Filters
 from dashboard.models import DigitMap, MapPoint
 from labeling.models import Stream

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from dashboard.axes import BINS, DIGITS, EDGES, MILLION
+from dashboard.cube.sums import every_month, is_random, months
 from dashboard.fields import Counts
-from dashboard.figure import Column, Figure, share_cells, share_columns
 from dashboard.figures.accuracy import BIASED
+from dashboard.figures.figure import Column, Figure, share_cells, share_columns
 from dashboard.filters import Filters
-from dashboard.sums import every_month, is_random, months
 from labeling.models import Stream
 
 TENTHS = [round(at / 10, 1) for at in range(11)]

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from dashboard.axes import after
+from dashboard.cube.sums import days_of, every_month, flows, months, promotions, unlimited
 from dashboard.fields import Counts
-from dashboard.figure import Column, Figure, share_cells, share_columns
+from dashboard.figures.figure import Column, Figure, share_cells, share_columns
 from dashboard.filters import Filters
 from dashboard.flow import ACTS
-from dashboard.sums import days_of, every_month, flows, months, promotions, unlimited
 
 FIRST, AGREES, DIFFERS = (ACTS.index(name) for name in ("first", "agrees", "differs"))
 RULINGS, CORRECTIONS, UNDOS = (ACTS.index(name) for name in ("rulings", "corrections", "undos"))

@@ -10,7 +10,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast, Concat
 
-from dashboard.figure import Column, Figure, Share, share_cells, share_columns
+from dashboard.figures.figure import Column, Figure, Share, share_cells, share_columns
 from dashboard.figures.replay import FIELDS, Count, counted, warning
 from dashboard.filters import Filters
 from dashboard.models import Replay

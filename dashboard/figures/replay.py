@@ -11,10 +11,10 @@ from typing import Any
 from django.db.models import Subquery
 from django.db.models.expressions import Combinable
 
-from dashboard.figure import Column, Figure, Share, share_cells, share_columns
+from dashboard.cube.sums import every_month
+from dashboard.figures.figure import Column, Figure, Share, share_cells, share_columns
 from dashboard.filters import Filters
 from dashboard.models import Replay, ReplayCell
-from dashboard.sums import every_month
 from labeling.models import Stream
 
 FIELDS = ("n", "right", "weight", "weight_right", "weight_squares", "learned", "unread")

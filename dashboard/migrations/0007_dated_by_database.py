@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.db import migrations
 
-from predictions.clock import dated
+from predictions.database.clock import dated
 
 
 class Migration(migrations.Migration):

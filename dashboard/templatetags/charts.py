@@ -7,10 +7,10 @@ from urllib.parse import parse_qsl
 
 from django import template
 
-from dashboard.compare import points
-from dashboard.figure import Column, Figure
-from dashboard.heat import GRIDS
-from dashboard.words import percent_in_words, value_in_words
+from dashboard.figures.figure import Column, Figure
+from dashboard.figures.heat import GRIDS
+from dashboard.figures.words import percent_in_words, value_in_words
+from dashboard.reports.compare import points
 
 register = template.Library()
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.db import migrations
 
-from predictions.roles import grant
+from predictions.access.roles import grant
 
 LOOK = ["labeling.view_label", "labeling.view_labelevent", "labeling.view_batch"]
 ALLOWED = {

@@ -7,7 +7,7 @@ from typing import Any
 from django import template
 from django.conf import settings
 
-from labeling.trust import is_trusted, labels_to_learn_from
+from labeling.decisions.trust import is_trusted, labels_to_learn_from
 
 register = template.Library()
 

@@ -7,7 +7,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import predictions.fields
+import predictions.database.fields
 
 
 class Migration(migrations.Migration):
@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                 ("public_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ("digit", models.PositiveSmallIntegerField()),
                 ("confidence", models.FloatField()),
-                ("probabilities", predictions.fields.PackedFloatsField(max_length=40)),
+                ("probabilities", predictions.database.fields.PackedFloatsField(max_length=40)),
                 ("strangeness", models.FloatField(help_text="0 is surely a digit, 1 surely none.")),
                 ("glyph", models.BinaryField(help_text="28×28 gray PNG, white ink on black.")),
                 (

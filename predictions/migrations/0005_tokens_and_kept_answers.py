@@ -5,7 +5,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-from predictions.roles import grant
+from predictions.access.roles import grant
 
 ALLOWED = {"admin": ["predictions.view_token", "predictions.change_token"]}
 

@@ -13,11 +13,11 @@ from django.test import Client
 from django.urls import get_resolver
 from jsonschema import Draft202012Validator, FormatChecker
 
-from predictions.endpoints import Endpoint
+from predictions.api.endpoints import Endpoint
 from tests.architecture.doors import API, PARAMETER, doors
 from tests.architecture.test_doors import doors as patterns_in
 from tests.factories import make_user, make_version
-from tests.predictions.test_api import PREDICTIONS, post_file
+from tests.predictions.api.test_api import PREDICTIONS, post_file
 from tests.training.lessons import labeled
 
 pytestmark = pytest.mark.django_db

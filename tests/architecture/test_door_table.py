@@ -12,18 +12,19 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.utils import timezone
 
-from labeling import grid, queue
-from labeling.erasure import erase
+from labeling.batches import grid
+from labeling.batches.erasure import erase
 from labeling.models import QueueItem
+from labeling.queue import queue
+from predictions.access.tokens import make_token
 from predictions.models import Prediction, Token
-from predictions.tokens import make_token
 from tests.architecture import doors
 from tests.architecture.doors import API, CALLERS, PEOPLE, ROLES, SAME, SCOPES, Door, House
 from tests.factories import make_live, make_prediction, make_user, make_version, some_glyph
 from tests.labeling.door import make_item
 from tests.training.lessons import labeled
-from training import retrain
 from training.models import Run
+from training.runs import retrain
 
 pytestmark = [
     pytest.mark.django_db, pytest.mark.slow, pytest.mark.xdist_group("doors"),

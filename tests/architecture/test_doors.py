@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, path
 from rest_framework.views import APIView
 
 from config.urls import urlpatterns as ours
-from predictions.access import Nobody
+from predictions.access.permissions import Nobody
 
 # Pages for whoever is signed in, of any role; Django's middleware sees to it. Any page that asks
 # for more says so on its view.

@@ -15,10 +15,11 @@ from tests.operation.installation import plain_environment
 
 APPS = ["predictions", "labeling", "training", "dashboard"]  # lowest first
 PURE = [
-    *(f"predictions/{name}.py" for name in ("drawn", "glyph", "images", "ink", "shares")),
-    *(f"training/{name}.py" for name in ("checks", "comparison", "gate", "lifeline")),
+    "predictions/shares.py",
+    *(f"training/gate/{name}.py" for name in ("checks", "comparison", "gate")),
+    "training/workers/die_with_parent.py",
 ]
-PURE_FOLDERS = ["training/engine"]
+PURE_FOLDERS = ["predictions/glyphs", "training/engine"]
 FRAMEWORKS = {"django", "rest_framework", "django_q", "config"}
 
 
@@ -56,7 +57,7 @@ def test_the_pure_parts_import_no_framework() -> None:
 
 
 # What the training process loads besides the engine, always from within a function.
-TRAINING_PROCESS = {"training/lesson.py", "training/management/commands/train_base.py"}
+TRAINING_PROCESS = {"training/runs/fine_tune.py", "training/management/commands/train_base.py"}
 
 
 @pytest.mark.parametrize("app", ["config", "predictions", "labeling", "dashboard"])
@@ -67,7 +68,7 @@ def test_only_training_reaches_torch(app: str) -> None:
 
 
 # Of these only what does the work asks, within a function.
-HEAVY = {"scipy": {"training/checks.py"}, "sklearn": {"dashboard/clusters.py"}}
+HEAVY = {"scipy": {"training/gate/checks.py"}, "sklearn": {"dashboard/replay/clusters.py"}}
 
 
 @pytest.mark.parametrize("package", HEAVY)
@@ -85,7 +86,7 @@ import django
 django.setup()
 from django.core.checks import run_checks
 run_checks()
-import dashboard.tasks, training.cluster, training.tasks
+import dashboard.tasks, training.workers.cluster, training.tasks
 heavy = {"torch", "onnx", "scipy", "sklearn"}
 print(sorted({name.split(".")[0] for name in sys.modules} & heavy))
 """

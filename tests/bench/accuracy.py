@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from predictions.glyph import glyph_of
-from predictions.network import open_session
+from predictions.glyphs.glyph import glyph_of
+from predictions.serving.network import open_session
 from tests.bench.plain import plain_network
 from tests.bench.report import finish, table
 from tests.bench.strangers import KINDS, glyphs_of
-from training import mnist
+from training.engine import mnist
 from training.engine.data import mnist as read_mnist
 from training.engine.evaluate import Report, Share, report
 from training.engine.stylus import canvases, read_strokes

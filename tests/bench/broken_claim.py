@@ -19,7 +19,7 @@ both_have_read = threading.Barrier(2, timeout=60.0)
 
 
 def break_the_claim() -> None:
-    from labeling import queue  # not before Django is set up
+    from labeling.queue import queue  # not before Django is set up
 
     not_in_turn = queue.claim.__wrapped__  # without its transaction
     queue.claim = lambda labeler, **asked: not_in_turn(labeler, **asked, dice=random.Random(0))
@@ -29,8 +29,8 @@ def break_the_claim() -> None:
 def lease_what_another_has_read(labeler: Any, tokens: Mapping[int, uuid.UUID]) -> int:
     from django.db.models.functions import Now
 
-    from labeling import queue
     from labeling.models import QueueItem
+    from labeling.queue import queue
 
     both_have_read.wait()
     for key, token in tokens.items():

@@ -33,9 +33,9 @@ import json, django
 django.setup()
 from django.conf import settings
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-from predictions.tokens import make_token
+from predictions.access.tokens import make_token
 from tests.factories import make_live, make_prediction, make_user, make_version
-from labeling.intake import take_in
+from labeling.queue.intake import take_in
 make_live("base-1"), make_version("base-2")
 tokens = {}
 for role in ("labeler", "admin"):

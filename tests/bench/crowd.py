@@ -57,7 +57,7 @@ CONFIG = (
 PEOPLE = """
 import json, django
 django.setup()
-from predictions.tokens import make_token
+from predictions.access.tokens import make_token
 from tests.factories import make_user
 ben = make_user("ben", role="admin")
 print(json.dumps({s: make_token(ben, name=s, scopes=[s])[1] for s in ("predict", "label")}))

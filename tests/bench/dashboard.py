@@ -122,13 +122,13 @@ def took(work: Callable[[], object]) -> float:
 
 
 def count_all() -> None:
-    from dashboard.counting import catch_up
+    from dashboard.cube.counting import catch_up
 
     catch_up()
 
 
 def check() -> tuple[int, float]:
-    from dashboard.rebuild import check
+    from dashboard.cube.rebuild import check
 
     made = check()
     assert made.months == made.of_months
@@ -215,7 +215,7 @@ def endpoints(asked: int) -> dict[str, dict[str, Any]]:
     from django.test import Client
     from django.test.utils import CaptureQueriesContext
 
-    from dashboard.figures import FIGURES
+    from dashboard.figures.catalog import FIGURES
 
     client = Client(headers={"host": "localhost"})
     addresses = {
@@ -246,10 +246,9 @@ def endpoints(asked: int) -> dict[str, dict[str, Any]]:
 def captures(count: int) -> dict[str, Any]:
     """Captures a second, in turns without and with a thread that counts every second; and what
     counting costs for each drawing, against what capturing it costs."""
-    from dashboard.counting import catch_up
-    from predictions.capture import capture
-    from predictions.models import Prediction
-    from predictions.visitors import Owner
+    from dashboard.cube.counting import catch_up
+    from predictions.capture.capture import capture
+    from predictions.models import Owner, Prediction
     from tests.factories import a_seven, png
 
     picture = png(a_seven())
@@ -289,7 +288,7 @@ class counted_beside:  # noqa: N801  (used like a function)
     def work(self) -> None:
         from django.db import connection
 
-        from dashboard.counting import catch_up
+        from dashboard.cube.counting import catch_up
 
         while not self.ended.wait(1.0):
             catch_up()

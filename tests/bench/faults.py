@@ -36,7 +36,7 @@ import psutil
 from tests.bench.report import finish, table
 from tests.bench.servers import free_port
 from tests.operation.installation import Installation, gone, title_of, until
-from training.tuning import Tuning
+from training.runs.recipe import Tuning
 
 TINY = replace(
     Tuning(), epochs=8, digits_an_epoch=768, batch_size=64, validation=64, least_holdout=1,
@@ -139,10 +139,10 @@ class Bench:
 
     def learning_run(self) -> Any:
         """A run on its way through an epoch, with one behind it."""
-        from training.retrain import ask
+        from training.runs.retrain import ask
 
         until(lambda: len(self.cluster(TRAINING)) >= 5, what="the cluster is up")
-        with patch("training.retrain.Tuning", lambda: TINY):
+        with patch("training.runs.retrain.Tuning", lambda: TINY):
             run = ask(trigger="command", seed=self.dice.randrange(1_000))
         until(lambda: run.epochs.exists(), what="an epoch is done")
         time.sleep(self.dice.random() / 2)

@@ -34,7 +34,7 @@ from tests.bench.predict import drawings, multipart, p95, sender
 from tests.bench.report import finish, spread, table
 from tests.bench.seed import installation
 from tests.bench.servers import ROOT, Load, closed_loop, gunicorn, serving
-from training import mnist
+from training.engine import mnist
 
 DATA = Path(os.environ.get("DATA_DIR") or ROOT / "data")
 PREDICTIONS = "/api/v1/predictions/"
@@ -96,7 +96,7 @@ def main() -> None:
 
 
 def label(count: int) -> None:
-    from labeling.intake import take_in
+    from labeling.queue.intake import take_in
     from tests.training.lessons import labeled
 
     for at in range(count):
@@ -105,8 +105,8 @@ def label(count: int) -> None:
 
 
 def one_round(load: Callable[[], Load]) -> Round:
-    from training import retrain
     from training.models import Run
+    from training.runs import retrain
 
     idle = load()
     run = retrain.ask(trigger=Run.Trigger.COMMAND)

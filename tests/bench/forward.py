@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from predictions.network import open_session
+from predictions.serving.network import open_session
 from tests.bench.report import finish, quantile, spread, table
 
 BASE = Path(__file__).parents[2] / "predictions" / "base" / "network.onnx"

@@ -19,9 +19,9 @@ from tests.training.comparisons import (
     SCATTERED,
     Truth,
 )
-from training.checks import Bounds
-from training.comparison import Items, Kind, Pairs
-from training.gate import judge
+from training.gate.checks import Bounds
+from training.gate.comparison import Items, Kind, Pairs
+from training.gate.gate import judge
 
 NEW_HANDS = Truth(better=0.04, worse=0.004, both_wrong=0.008)  # a twentieth is misread
 SOUND = Truth(better=0.001, worse=0.001, both_wrong=0.002)  # MNIST, where it knows of no harm

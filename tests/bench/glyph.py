@@ -12,10 +12,10 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageFilter
 
-from predictions.drawn import upright_gray
 from predictions.errors import Declined
-from predictions.glyph import decode_glyph, encode_glyph, glyph_digest, glyph_of
-from predictions.images import open_image, thumbnail_png
+from predictions.glyphs.glyph import decode_glyph, encode_glyph, glyph_digest, glyph_of
+from predictions.glyphs.grayscale import upright_gray
+from predictions.glyphs.images import open_image, thumbnail_png
 from tests import hostile
 
 TARGET_US = 250.0  # for a canvas of 280 × 280, decoding apart

@@ -413,7 +413,7 @@ class Findings:
         return sum(count > 1 for count in standing.values())
 
     def labels_that_differ(self) -> int:
-        from labeling.decisions import place_of
+        from labeling.decisions.decisions import place_of
         from labeling.models import Label, LabelEvent, QueueItem
         from labeling.standing import standing
 

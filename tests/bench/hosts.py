@@ -225,7 +225,7 @@ class Story:
     """One host of each kind is cut off and comes back; two versions are promoted meanwhile."""
 
     def __init__(self, hosts: Hosts, options: argparse.Namespace) -> None:
-        from predictions.registry import register
+        from predictions.serving.registry import register
         from tests.factories import make_bundle
 
         self.hosts = hosts
@@ -289,7 +289,7 @@ class Story:
     def promote(self, number: int, hosts: Sequence[Host]) -> float:
         from django.db import connection
 
-        from training import promotion
+        from training.versions import promotion
 
         promotion.promote(self.versions[number], by=None, why="bench")
         connection.close()

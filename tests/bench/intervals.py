@@ -17,9 +17,9 @@ import numpy as np
 from scipy.stats import binomtest
 
 from dashboard.axes import LABELS, UNLABELED, UNREADABLE
-from dashboard.difference import difference
 from dashboard.fields import Counts
-from dashboard.sample import Sample, parts
+from dashboard.figures.difference import difference
+from dashboard.figures.sample import Sample, parts
 from tests.bench.report import finish, table
 
 CHANCES = (0.02, 0.05, 0.2)

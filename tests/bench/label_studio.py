@@ -46,7 +46,7 @@ CONFIG = (
 PEOPLE = """
 import json, django
 django.setup()
-from predictions.tokens import make_token
+from predictions.access.tokens import make_token
 from tests.factories import make_user
 ben = make_user("ben", role="admin")
 scopes = ("predict", "label", "train", "read")

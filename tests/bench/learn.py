@@ -42,7 +42,7 @@ from tests.bench.predict import BOUNDARY, multipart
 from tests.bench.report import finish, table
 from tests.bench.seed import installation, make_labelers, sign_in
 from tests.bench.servers import ROOT, gunicorn, serving
-from training import mnist
+from training.engine import mnist
 from training.engine.stylus import Drawing, canvases, read_strokes, rendered
 
 DATA = Path(os.environ.get("DATA_DIR") or ROOT / "data")
@@ -140,8 +140,8 @@ def halves(drawings: list[Drawing], seed: int) -> tuple[list[Drawing], list[Draw
 
 def begin_with(folder: Path) -> str:
     """Another version than the shipped one is registered and promoted, with a reason."""
-    from predictions.registry import Bundle, install_base, register
-    from training import promotion
+    from predictions.serving.registry import Bundle, install_base, register
+    from training.versions import promotion
 
     if folder.resolve() == SHIPPED:
         return install_base().name
@@ -160,7 +160,7 @@ class Exam:
     base: tuple[NDArray[np.uint8], NDArray[np.int64]] = field(init=False)
 
     def __post_init__(self) -> None:
-        from training.judging import base_items
+        from training.gate.judging import base_items
 
         parts = [rendered(self.drawings, at) for at in range(UNSEEN_RENDERINGS)]
         self.unseen = (
@@ -174,8 +174,8 @@ class Exam:
     def errors_of(self, name: str) -> dict[str, int]:
         """How many the served network misreads."""
         from predictions.models import ModelVersion
-        from predictions.recognizer import load_version
-        from training.judging import probabilities
+        from predictions.serving.recognizer import load_version
+        from training.gate.judging import probabilities
 
         network = load_version(ModelVersion.objects.get(name=name).pk).network
         return {
@@ -242,8 +242,8 @@ def visitor_cookie(writer: str, seed: int) -> str:
 
 def poisoned(meant: dict[str, int], seed: int) -> dict[str, int]:
     """Half of the sevens are called ones by whoever labels, except where drawings judge."""
+    from predictions.capture.sides import Side, side_of
     from predictions.models import Prediction
-    from predictions.sides import Side, side_of
 
     sevens = [
         str(row.public_id)

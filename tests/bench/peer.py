@@ -22,8 +22,8 @@ from sqlalchemy import Float, ForeignKey, LargeBinary, String, create_engine, ev
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from predictions.errors import Declined
-from predictions.glyph import encode_glyph, glyph_digest, glyph_of
-from predictions.images import open_image, thumbnail_png
+from predictions.glyphs.glyph import encode_glyph, glyph_digest, glyph_of
+from predictions.glyphs.images import open_image, thumbnail_png
 from training.engine.export import network_from
 
 

@@ -152,11 +152,11 @@ def p95(load: Load) -> float:
 
 def parts(repeats: int = 400) -> dict[str, Any]:
     """Microseconds of each part of a request, called in a bare loop in a process of its own."""
-    from predictions import capture
-    from predictions.glyph import encode_glyph, glyph_of
-    from predictions.images import open_image, thumbnail_png
-    from predictions.recognizer import recognizer
-    from predictions.visitors import Owner
+    from predictions.capture import capture
+    from predictions.glyphs.glyph import encode_glyph, glyph_of
+    from predictions.glyphs.images import open_image, thumbnail_png
+    from predictions.models import Owner
+    from predictions.serving.recognizer import recognizer
 
     data = drawings(1)[0]
     image = open_image(data)

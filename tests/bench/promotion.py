@@ -121,9 +121,9 @@ class Changes:
         import django
 
         django.setup()
-        from predictions.registry import register
+        from predictions.serving.registry import register
         from tests.factories import make_bundle
-        from training import promotion
+        from training.versions import promotion
 
         self.promotion = promotion
         self.count = count

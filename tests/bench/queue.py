@@ -100,7 +100,7 @@ def queries(session: str, pairs: int = 40) -> dict[str, int]:
     from django.test import Client
     from django.test.utils import CaptureQueriesContext
 
-    from labeling.intake import watch
+    from labeling.queue.intake import watch
 
     client = Client(headers={"host": "localhost"})
     client.cookies[settings.SESSION_COOKIE_NAME] = session
@@ -217,9 +217,9 @@ def in_bulk(labeled: int) -> dict[str, Any]:
     """The verbs behind the admin's bulk correction, over a filter that matches many."""
     from django.contrib.auth.models import User
 
-    from labeling import batches, bulk
-    from labeling.decisions import Verdict
-    from labeling.selections import as_shown
+    from labeling.batches import batches, bulk
+    from labeling.batches.selections import as_shown
+    from labeling.decisions.decisions import Verdict
     from predictions.models import Prediction
 
     somebody = User.objects.order_by("pk")[0]
@@ -243,7 +243,7 @@ def in_bulk(labeled: int) -> dict[str, Any]:
 
 def exported() -> dict[str, Any]:
     """Every label as CSV, and what that added to this process's memory after a first part."""
-    from labeling import export
+    from labeling.files import export
 
     process = psutil.Process()
     took, grown, size, count = [], [], 0, 0

@@ -145,8 +145,8 @@ class Stage:
     def drawings(self, visitor: uuid.UUID, count: int) -> list[Prediction]:
         from django.utils import timezone
 
-        from labeling.intake import enqueue
-        from predictions.glyph import encode_glyph
+        from labeling.queue.intake import enqueue
+        from predictions.glyphs.glyph import encode_glyph
         from predictions.models import Prediction
         from tests.factories import some_glyph, spread
 
@@ -164,9 +164,10 @@ class Stage:
         return made
 
     def scene(self) -> Scene:
-        from labeling import grid, queue
-        from labeling.decisions import Verdict, decide
+        from labeling.batches import grid
+        from labeling.decisions.decisions import Verdict, decide
         from labeling.models import LabelEvent, QueueItem
+        from labeling.queue import queue
 
         # What other scenes left open is nobody's here.
         QueueItem.objects.filter(is_open=True).update(
@@ -372,7 +373,7 @@ class Races:
     """Rounds, and what came of them."""
 
     def __init__(self, is_postgresql: bool, dice: random.Random) -> None:
-        from labeling import gold_items
+        from labeling.batches import gold_items
 
         assert gold_items  # everything is imported before two threads want it
         self.is_postgresql = is_postgresql
@@ -391,7 +392,7 @@ class Races:
     @cached_property
     def deadlocks(self) -> DeadlockLog:
         handler = DeadlockLog()
-        logger = logging.getLogger("predictions.deadlock")
+        logger = logging.getLogger("predictions.database.deadlock")
         logger.addHandler(handler)
         logger.setLevel(logging.WARNING)
         logger.propagate = False
@@ -465,8 +466,8 @@ class Races:
     # -- the check -------------------------------------------------------------------------------
 
     def check(self, scene: Scene) -> None:
+        from labeling.batches.rebuild import Differences, compare
         from labeling.models import LabelEvent, QueueItem
-        from labeling.rebuild import Differences, compare
 
         self.violations["answers of 5xx"] += sum(status >= 500 for _, status, _ in scene.answers)
         found = Differences()

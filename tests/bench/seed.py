@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import psycopg2
 
-from predictions.glyph import encode_glyph
+from predictions.glyphs.glyph import encode_glyph
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -94,7 +94,7 @@ def sign_in(user: User) -> str:
 
     session = SessionStore()
     session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = "predictions.accounts.RoleBackend"
+    session[BACKEND_SESSION_KEY] = "predictions.access.accounts.RoleBackend"
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.save()
     return str(session.session_key)
@@ -273,7 +273,7 @@ def dialect() -> dict[str, Any]:
 def make_samples(cursor: Any) -> None:
     from django.db import connection
 
-    from predictions.fields import pack
+    from predictions.database.fields import pack
 
     blob = "BYTEA" if connection.vendor == "postgresql" else "BLOB"
     moment = "TIMESTAMPTZ" if connection.vendor == "postgresql" else "TEXT"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from predictions.errors import NoInk
-from predictions.glyph import glyph_of
+from predictions.glyphs.glyph import glyph_of
 
 SIDE = 280  # pixels of the canvas
 LIKE_DIGITS = "OoDQIiljJSsZzBbqgyGT"  # in some hand each is also a digit

@@ -7,11 +7,10 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from labeling import decisions
-from labeling.decisions import Verdict
+from labeling.decisions import decisions
+from labeling.decisions.decisions import Verdict
 from labeling.models import LabelEvent
-from predictions.models import ModelVersion, Prediction
-from predictions.visitors import Owner
+from predictions.models import ModelVersion, Owner, Prediction
 from tests.factories import make_prediction
 from training.models import Run, Snapshot, SnapshotLabel
 

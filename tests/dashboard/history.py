@@ -13,9 +13,9 @@ from django.contrib.auth.models import User
 from django.db.models import Max
 from django.utils import timezone
 
-from dashboard import counting, log
+from dashboard.cube import counting, log
 from labeling.models import Label, LabelEvent, Stream
-from predictions.glyph import encode_glyph, glyph_digest
+from predictions.glyphs.glyph import encode_glyph, glyph_digest
 from predictions.models import Drawing, ModelVersion, Prediction
 from tests.factories import make_version, png, spread
 from training.models import Promotion

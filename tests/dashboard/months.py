@@ -8,11 +8,11 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 
-from dashboard.counting import catch_up
-from labeling.batches import restate_many
-from labeling.intake import take_in
+from dashboard.cube.counting import catch_up
+from labeling.batches.batches import restate_many
 from labeling.models import LabelEvent, Stream
-from predictions.glyph import encode_glyph, glyph_digest
+from labeling.queue.intake import take_in
+from predictions.glyphs.glyph import encode_glyph, glyph_digest
 from predictions.models import ModelVersion, Prediction
 from tests.factories import make_user, some_glyph, spread
 

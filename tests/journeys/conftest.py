@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.db import connection
 
 from predictions.models import ModelVersion
-from predictions.registry import BASE_DIR, install_base
+from predictions.serving.registry import BASE_DIR, install_base
 from tests.journeys.browser import Browser, missing
 
 SHOTS = Path(django_settings.BASE_DIR) / "test-results"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from predictions.glyph import glyph_of
+from predictions.glyphs.glyph import glyph_of
 from predictions.models import Prediction
 from tests.factories import canvas, make_prediction, png
 

@@ -8,10 +8,10 @@ import pytest
 from django.contrib.auth.models import Group, User
 from selenium.webdriver.common.keys import Keys
 
-from labeling import queue
-from labeling.decisions import Verdict, decide
-from labeling.intake import take_in
+from labeling.decisions.decisions import Verdict, decide
 from labeling.models import Label, LabelEvent
+from labeling.queue import queue
+from labeling.queue.intake import take_in
 from predictions.models import Prediction
 from tests.factories import make_prediction, some_glyph
 from tests.journeys.browser import Browser

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from labeling.intake import take_in
 from labeling.models import Batch, Label, LabelEvent
-from predictions.glyph import encode_glyph
+from labeling.queue.intake import take_in
+from predictions.glyphs.glyph import encode_glyph
 from predictions.models import ModelVersion, Prediction
 from tests.factories import some_glyph, spread
 from tests.journeys.browser import Browser

@@ -11,8 +11,8 @@ import pytest
 from django.contrib.auth.models import Group, Permission, User
 from selenium.webdriver.common.keys import Keys
 
-from dashboard import pages
-from dashboard.heat import GRIDS
+from dashboard.figures.heat import GRIDS
+from dashboard.pages import overview
 from predictions.models import Prediction
 from tests.dashboard.history import BETTER_AND_BETTER, Month, count_everything, make_history
 from tests.journeys.browser import DESKTOP, PHONE, Browser
@@ -20,7 +20,7 @@ from tests.journeys.conftest import SHOTS
 
 # Their figures are asked of both databases without a browser, in tests/dashboard.
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.same_on_any_database]
-SECTIONS = {"/dashboard/": pages.EVERYBODY, "/dashboard/technical/": pages.TECHNICAL}
+SECTIONS = {"/dashboard/": overview.EVERYBODY, "/dashboard/technical/": overview.TECHNICAL}
 EMPTY_HERE = {"agreement-by-month"}  # one labeler contradicts nobody
 LEAST_INK = 0.004  # share of a canvas's pixels that are drawn
 LEAST_COLORS = 3
@@ -150,7 +150,7 @@ def test_charts_are_drawn_anew_in_the_other_theme(
     light = browser.run(ink)
     browser.find("[data-theme-toggle]").click()
     browser.wait(lambda: browser.run(ink) != light, "bars in the dark theme's color")
-    assert not_drawn(browser, pages.EVERYBODY) == []
+    assert not_drawn(browser, overview.EVERYBODY) == []
 
 
 def test_a_link_reproduces_a_view(browser: Browser, history: list[Prediction]) -> None:

@@ -13,9 +13,9 @@ from django.contrib.auth.models import Group, Permission, User
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from dashboard import clusters, replay
 from dashboard.models import MapPoint
-from predictions.glyph import encode_glyph, glyph_digest, glyph_of
+from dashboard.replay import clusters, replay
+from predictions.glyphs.glyph import encode_glyph, glyph_digest, glyph_of
 from predictions.models import ModelVersion, Prediction
 from tests.dashboard.history import Month, count_everything, make_history
 from tests.factories import canvas

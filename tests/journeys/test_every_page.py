@@ -10,9 +10,8 @@ from django.contrib.auth.models import User
 from selenium.webdriver.common.keys import Keys
 
 from labeling.models import LabelEvent
-from predictions.capture import capture
-from predictions.models import Feedback, Prediction
-from predictions.visitors import Owner
+from predictions.capture.capture import capture
+from predictions.models import Feedback, Owner, Prediction
 from tests.factories import a_seven, png
 from tests.journeys.browser import SEVEN, Browser
 

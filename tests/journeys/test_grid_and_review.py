@@ -12,9 +12,9 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from selenium.webdriver.common.keys import Keys
 
-from labeling.decisions import Verdict, decide
-from labeling.intake import take_in
+from labeling.decisions.decisions import Verdict, decide
 from labeling.models import Batch, Label, LabelEvent, QueueItem
+from labeling.queue.intake import take_in
 from predictions.models import Prediction
 from tests.journeys.browser import Browser
 from tests.journeys.conftest import SHOTS

@@ -14,8 +14,8 @@ from django.contrib.auth.models import Group, Permission, User
 from django.utils import timezone
 from selenium.webdriver.common.keys import Keys
 
-from labeling.intake import take_in
 from labeling.models import LabelEvent, QueueItem
+from labeling.queue.intake import take_in
 from predictions.models import Prediction
 from tests.factories import make_prediction
 from tests.journeys.browser import Browser

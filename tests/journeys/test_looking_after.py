@@ -12,7 +12,7 @@ from predictions.models import Prediction, WorkerBeat
 from tests.journeys.browser import SEVEN, Browser
 from tests.journeys.conftest import SHOTS
 from training.models import Backup
-from training.schedules import make_schedules
+from training.workers.schedules import make_schedules
 
 pytestmark = pytest.mark.browser
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 
+from predictions.capture.sides import Side, judges, side_of, steers
 from predictions.models import ModelVersion, Prediction
-from predictions.sides import Side, judges, side_of, steers
 from tests.journeys.browser import SEVEN, Browser
 from tests.journeys.conftest import SHOTS
 from tests.training.lessons import labeled, make_tiny, visitor_who
-from training import retrain
 from training.models import Run
-from training.schedules import make_schedules
+from training.runs import retrain
+from training.workers.schedules import make_schedules
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 EPOCHS = 3

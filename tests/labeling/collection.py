@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from labeling.bulk import correct_each
-from labeling.decisions import Verdict
+from labeling.batches.bulk import correct_each
+from labeling.decisions.decisions import Verdict
 from labeling.models import Batch, Label
-from predictions.glyph import encode_glyph
+from predictions.glyphs.glyph import encode_glyph
 from predictions.models import Prediction
 from tests.labeling.door import make_item
 

@@ -12,10 +12,10 @@ from django.db.models import QuerySet
 from django.test import Client
 from django.utils import timezone
 
-from labeling.bulk import correct_each
-from labeling.decisions import Verdict
-from labeling.intake import enqueue
+from labeling.batches.bulk import correct_each
+from labeling.decisions.decisions import Verdict
 from labeling.models import Batch, Gold, QueueItem
+from labeling.queue.intake import enqueue
 from predictions.models import Prediction
 from tests.factories import make_prediction
 

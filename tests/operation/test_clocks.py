@@ -17,19 +17,20 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from dashboard.counting import catch_up
-from labeling import bulk, gold_items, withdrawal
-from labeling.decisions import Verdict
-from labeling.intake import take_in
+from dashboard.cube.counting import catch_up
+from labeling.batches import bulk, gold_items, withdrawal
+from labeling.batches.selections import as_shown
+from labeling.decisions.decisions import Verdict
 from labeling.models import LabelEvent, QueueItem
-from labeling.selections import as_shown
+from labeling.queue.intake import take_in
 from predictions.models import Feedback, ModelVersion, Prediction
-from predictions.recognizer import note_fault
+from predictions.serving.recognizer import note_fault
 from tests.factories import a_one, data_url, make_ada, make_ben, make_live, make_user, make_version
 from tests.labeling.door import Door, make_gold, make_item
-from training import outbox, retrain
+from training.messages import outbox
 from training.models import Endpoint, Message, Run, Snapshot
-from training.promotion import promote, rollback
+from training.runs import retrain
+from training.versions.promotion import promote, rollback
 
 pytestmark = pytest.mark.django_db
 really = time.time
@@ -244,7 +245,7 @@ def test_feedback_told_to_a_slow_host_is_taken_in_after_that_of_a_fast_one(clien
 
 def test_a_fault_noted_by_a_slow_host_is_one_of_the_version_that_is_live() -> None:
     """Else a version that serves nowhere would stay live."""
-    from training.promotion import complaint_about
+    from training.versions.promotion import complaint_about
 
     make_live("old")
     new = make_version("new")

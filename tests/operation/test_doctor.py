@@ -27,7 +27,7 @@ from django_q.models import Failure, OrmQ, Schedule
 
 from dashboard.models import Check
 from labeling.models import Label, LabelEvent
-from predictions import ailments, doctor, sightings
+from predictions.capture.sides import teaching_visitor
 from predictions.models import (
     Artifact,
     ModelVersion,
@@ -36,13 +36,13 @@ from predictions.models import (
     Sighting,
     WorkerBeat,
 )
-from predictions.registry import install_base
-from predictions.sides import teaching_visitor
+from predictions.operation import doctor, health_checks, proxy_mismatches
+from predictions.serving.registry import install_base
 from tests.factories import make_live, make_prediction, make_version
 from tests.operation.installation import ROOT, Installation, plain_environment, until
 from training.models import Backup, Run, Snapshot
-from training.promotion import promote
-from training.schedules import make_schedules, schedules
+from training.versions.promotion import promote
+from training.workers.schedules import make_schedules, schedules
 
 pytestmark = pytest.mark.django_db
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -65,8 +65,8 @@ def beat(host: str = "here", *, cluster: str = "inkloop", seen: timedelta = time
 
 def label(prediction: Prediction, digit: int = 3, *, age: timedelta = timedelta()) -> LabelEvent:
     """As decided, with its label and its place."""
-    from labeling.batches import restate_many
-    from labeling.intake import take_in
+    from labeling.batches.batches import restate_many
+    from labeling.queue.intake import take_in
 
     take_in()
     event = LabelEvent.objects.create(
@@ -125,7 +125,7 @@ def folder_gone(patient: Patient) -> None:
 
 def disk_full(patient: Patient) -> None:
     usage = shutil._ntuple_diskusage(100 * 10**9, 95 * 10**9, 5 * 10**9)  # type: ignore[attr-defined]
-    patient.monkeypatch.setattr(ailments.shutil, "disk_usage", lambda path: usage)
+    patient.monkeypatch.setattr(health_checks.shutil, "disk_usage", lambda path: usage)
 
 
 def manifest_gone(patient: Patient) -> None:
@@ -188,7 +188,7 @@ def clock_of_host(patient: Patient) -> None:
 
 
 def files_over_nfs(patient: Patient) -> None:
-    patient.monkeypatch.setattr(ailments, "file_system_of", lambda path: "nfs4")
+    patient.monkeypatch.setattr(health_checks, "file_system_of", lambda path: "nfs4")
     patient.monkeypatch.setattr(connection, "vendor", "sqlite")
 
 
@@ -198,12 +198,12 @@ def sqlite_on_two_hosts(patient: Patient) -> None:
 
 
 def proxy_seen(patient: Patient) -> None:
-    Sighting.objects.create(kind=sightings.FORWARDED, host="here", last_at=timezone.now())
+    Sighting.objects.create(kind=proxy_mismatches.FORWARDED, host="here", last_at=timezone.now())
 
 
 def proxy_passed_by(patient: Patient) -> None:
     public(patient)
-    Sighting.objects.create(kind=sightings.DIRECT, host="here", last_at=timezone.now())
+    Sighting.objects.create(kind=proxy_mismatches.DIRECT, host="here", last_at=timezone.now())
 
 
 def nothing_live(patient: Patient) -> None:
@@ -456,8 +456,8 @@ def test_a_clock_that_differs_from_the_databases_is_named(
 ) -> None:
     if connection.vendor != "postgresql":
         pytest.skip("SQLite has this machine's clock")
-    really = ailments.time.time
-    monkeypatch.setattr(ailments, "time", SimpleNamespace(time=lambda: really() + 7200))
+    really = health_checks.time.time
+    monkeypatch.setattr(health_checks, "time", SimpleNamespace(time=lambda: really() + 7200))
     (found,) = [each for each in doctor.examine() if each.code == "clock_skewed"]
     assert "7,200 s ahead of the database" in found.what
 
@@ -516,9 +516,12 @@ def test_what_run_starts_is_sound(installation: Installation) -> None:
 def test_every_code_is_documented_and_none_that_is_gone() -> None:
     told = (ROOT / "docs" / "operation.md").read_text()
     sources = [
-        ROOT / app / "ailments.py" for app in ("predictions", "labeling", "training", "dashboard")
+        ROOT / app / "operation" / "health_checks.py"
+        for app in ("predictions", "labeling", "training", "dashboard")
     ]
-    text = "".join(path.read_text() for path in [*sources, ROOT / "predictions" / "doctor.py"])
+    text = "".join(
+        path.read_text() for path in [*sources, ROOT / "predictions" / "operation" / "doctor.py"]
+    )
     text += (ROOT / "config" / "preflight.py").read_text()
     calls = re.findall(r'(?:attention|broken|say)\(\s*"([a-z_]+)"', text)
     calls += re.findall(

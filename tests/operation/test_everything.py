@@ -186,6 +186,6 @@ def test_what_may_reach_a_database_is_asked_of_both(item: dict[str, Any], may_re
         fixturenames=item.get("fixtures", []),
         get_closest_marker=lambda name: name in marks,
         cls=item.get("cls"),
-        path=Path(item.get("path", "tests/predictions/test_glyph.py")),
+        path=Path(item.get("path", "tests/predictions/glyphs/test_glyph.py")),
     )
     assert may_need_database(collected) is may_reach

@@ -39,8 +39,8 @@ import json, django
 django.setup()
 from django.conf import settings
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-from labeling.intake import take_in
-from predictions.tokens import make_token
+from labeling.queue.intake import take_in
+from predictions.access.tokens import make_token
 from tests.factories import make_live, make_prediction, make_user, make_version
 from tests.training.lessons import labeled
 make_live("base-1"), make_version("base-2")

@@ -8,8 +8,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from predictions.health import workers_part
 from predictions.models import ModelVersion, WorkerBeat
+from predictions.operation.health import workers_part
 
 pytestmark = pytest.mark.django_db
 NOW = timedelta()

@@ -21,8 +21,8 @@ from gunicorn.config import Config
 
 from config.logs import JsonLines, TextLines, WithoutPaths
 from config.urls import urlpatterns as ours
-from predictions import trace
 from predictions.models import ModelVersion, Sighting
+from predictions.operation import trace
 from tests.factories import make_ada, make_prediction, png
 from tests.operation import production
 from tests.operation.installation import ROOT, until
@@ -185,7 +185,7 @@ def test_a_proxy_nobody_counted_and_a_way_around_it_are_written_down_once(
 
 
 def test_what_a_job_logs_names_the_job() -> None:
-    from training.cluster import note_start_of_job
+    from training.workers.cluster import note_start_of_job
 
     with trace.within(""):
         note_start_of_job(None, {"id": "4711"})
@@ -237,6 +237,9 @@ def test_a_fault_in_the_web_server_itself_is_told_without_its_address(
 ) -> None:
     monkeypatch.setenv("LOG_FORMAT", log_format)
     monkeypatch.setenv("LOCK_TIMEOUT", "3")  # which the file would set for good
+    for logger in map(logging.getLogger, ("gunicorn.error", "gunicorn.access")):
+        monkeypatch.setattr(logger, "handlers", [])  # pytest's own keep their format
+        monkeypatch.setattr(logger, "propagate", logger.propagate)
     config = runpy.run_path(str(ROOT / "config" / "gunicorn.py"))
     log = config["logger_class"](Config())
     try:

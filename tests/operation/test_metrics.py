@@ -111,8 +111,8 @@ def test_requests_and_predictions_are_counted_by_name_never_by_address(client: C
 def test_figures_from_rows_are_those_of_the_rows(client: Client) -> None:
     from django.utils import timezone
 
-    from labeling.batches import restate_many
-    from labeling.intake import take_in
+    from labeling.batches.batches import restate_many
+    from labeling.queue.intake import take_in
 
     live = make_live("toy-audited")
     for digit in (7, 7, 3):  # the version says seven
@@ -141,8 +141,8 @@ def test_the_live_versions_accuracy_counts_labels_that_wait_for_another_opinion(
     client: Client,
 ) -> None:
     """Those contradict the model: left out, they would make it look better than it is."""
-    from labeling.batches import restate_many
-    from labeling.intake import take_in
+    from labeling.batches.batches import restate_many
+    from labeling.queue.intake import take_in
 
     live = make_live("toy-doubted")
     for digit in (7, 3):  # the version says seven

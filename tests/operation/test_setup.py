@@ -16,10 +16,10 @@ from django.test import RequestFactory
 from django.utils import timezone
 from django_q.models import Schedule
 
-from predictions import registry
 from predictions.models import ModelVersion
+from predictions.serving import registry
 from training.management.commands import setup
-from training.schedules import SCHEDULES
+from training.workers.schedules import SCHEDULES
 
 pytestmark = pytest.mark.django_db
 

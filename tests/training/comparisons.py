@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.comparison import Items, Kind
+from training.gate.comparison import Items, Kind
 
 # Shares of all errors by digit as small networks make them: eights and nines are hard.
 HARDNESS = np.array([0.5, 0.6, 1.1, 1.1, 1.0, 1.0, 0.8, 1.1, 1.4, 1.4])
@@ -80,7 +80,7 @@ SCATTERED = replace(COLLAPSED, confused={(4, read): 0.012 for read in range(10) 
 
 
 def promoted(truth: Truth, n: int, dice: np.random.Generator, **options: Any) -> bool:
-    from training.gate import Verdict, judge
+    from training.gate.gate import Verdict, judge
 
     look = options.pop("look", 1)
     return judge(truth.sets(n, dice, **options), look=look).verdict is Verdict.PROMOTE

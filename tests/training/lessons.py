@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 
-from labeling import decisions
-from labeling.decisions import Verdict
-from predictions.models import Prediction
-from predictions.sides import Side, side_of
-from predictions.visitors import Owner
+from labeling.decisions import decisions
+from labeling.decisions.decisions import Verdict
+from predictions.capture.sides import Side, side_of
+from predictions.models import Owner, Prediction
 from tests.factories import make_prediction
-from training.tuning import Tuning
+from training.runs.recipe import Tuning
 
 
 def visitor_who(does: Callable[[Prediction], bool]) -> uuid.UUID:
@@ -51,18 +50,18 @@ def labeled(
 
 def make_tiny(monkeypatch: pytest.MonkeyPatch, settings: Any, *, epochs: int = 2) -> Tuning:
     """A lesson of seconds: few digits an epoch, written ones in MNIST's place."""
-    from training import lesson
     from training.engine.strokes import written_digits
+    from training.runs import fine_tune
 
     settings.TRAINING_THREADS = 1
     tuning = replace(
         Tuning(), epochs=epochs, digits_an_epoch=256, validation=64, batch_size=64, least_holdout=1
     )
     monkeypatch.setattr(
-        "training.retrain.tuning_for", lambda labels, seed: replace(tuning, seed=seed)
+        "training.runs.retrain.tuning_for", lambda labels, seed: replace(tuning, seed=seed)
     )
     monkeypatch.setattr(
-        "training.retrain.HEARTBEAT", 3600.0
+        "training.runs.retrain.HEARTBEAT", 3600.0
     )  # no thread beside the test's database
-    monkeypatch.setattr(lesson, "replayed_digits", lambda: written_digits(400, seed=5))
+    monkeypatch.setattr(fine_tune, "replayed_digits", lambda: written_digits(400, seed=5))
     return tuning

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from predictions.errors import NoInk
-from predictions.glyph import Glyph, glyph_of
+from predictions.glyphs.glyph import Glyph, glyph_of
 from training.engine.data import STRANGER, Digits
 from training.engine.templates import DIGITS, STRANGERS
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from predictions.glyph import Glyph, glyph_of
+from predictions.glyphs.glyph import Glyph, glyph_of
 
 CANVAS = 280  # pixels a side, as the page's canvas
 SIZES = 0.3, 0.9  # the longer side of the drawing, as a share of the canvas

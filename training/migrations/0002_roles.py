@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.db import migrations
 
-from predictions.roles import grant
+from predictions.access.roles import grant
 
 LOOK = [
     "training.view_run",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.db import migrations, models
 
-from predictions.roles import grant
+from predictions.access.roles import grant
 
 SEE_JOBS = [
     "django_q.view_schedule",

@@ -3,7 +3,7 @@ from __future__ import annotations
 import django.utils.timezone
 from django.db import migrations, models
 
-from predictions.roles import grant
+from predictions.access.roles import grant
 
 ALLOWED = {"admin": ["training.view_backup", "training.view_system"]}
 

@@ -6,7 +6,7 @@ import training.models
 import uuid
 from django.db import migrations, models
 
-from predictions.roles import grant
+from predictions.access.roles import grant
 
 
 SEE = ["training.view_endpoint", "training.view_message"]

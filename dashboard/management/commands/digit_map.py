@@ -4,10 +4,10 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from dashboard import clusters
+from dashboard.replay import clusters
 from predictions.models import ModelVersion
-from predictions.telling import TellingCommand
-from training.promotion import live_version
+from predictions.operation.json_command import TellingCommand
+from training.versions.promotion import live_version
 
 
 class Command(TellingCommand):

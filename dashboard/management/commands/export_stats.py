@@ -8,8 +8,8 @@ from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from dashboard.filters import Filters, UnknownFilter
-from dashboard.stats import export_stats
-from predictions.telling import TellingCommand
+from dashboard.reports.stats import export_stats
+from predictions.operation.json_command import TellingCommand
 
 
 class Command(TellingCommand):

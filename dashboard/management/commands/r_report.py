@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
-from dashboard import r_report
+from dashboard.reports import r_report
 from predictions.errors import Declined
-from predictions.telling import TellingCommand
+from predictions.operation.json_command import TellingCommand
 
 
 class Command(TellingCommand):

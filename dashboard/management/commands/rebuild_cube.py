@@ -5,12 +5,12 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
-from dashboard.counting import catch_up, marks
-from dashboard.rebuild import every_month, rebuild
+from dashboard.cube.counting import catch_up, marks
+from dashboard.cube.rebuild import every_month, rebuild
 from labeling.models import LabelEvent
 from predictions.errors import Declined
 from predictions.models import Prediction
-from predictions.telling import TellingCommand
+from predictions.operation.json_command import TellingCommand
 
 
 class Command(TellingCommand):

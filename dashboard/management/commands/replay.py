@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 from tqdm import tqdm
 
-from dashboard import replay
-from predictions.telling import TellingCommand
+from dashboard.replay import replay
+from predictions.operation.json_command import TellingCommand
 
 
 class Command(TellingCommand):

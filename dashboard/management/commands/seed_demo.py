@@ -11,7 +11,7 @@ from tqdm import tqdm
 from dashboard.demo import removal, seeding
 from dashboard.demo.seeding import IN_WORDS, Told, seed_demo, steps_of
 from predictions.errors import Declined
-from predictions.telling import TellingCommand
+from predictions.operation.json_command import TellingCommand
 
 
 class Command(TellingCommand):

@@ -5,12 +5,12 @@ from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
 
-from labeling import gold_items
-from labeling.bulk import counted
+from labeling.batches import gold_items
+from labeling.batches.bulk import counted
+from labeling.batches.selections import as_shown
 from labeling.errors import EmptySelection
-from labeling.selections import as_shown
 from predictions.models import Prediction
-from predictions.telling import TellingCommand
+from predictions.operation.json_command import TellingCommand
 
 
 class Command(TellingCommand):

@@ -7,9 +7,8 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from labeling.erasure import erase_owner
-from predictions.models import Feedback, Prediction
-from predictions.visitors import Owner
+from labeling.batches.erasure import erase_owner
+from predictions.models import Feedback, Owner, Prediction
 
 
 class Command(BaseCommand):

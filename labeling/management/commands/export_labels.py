@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from labeling import export
+from labeling.files import export
 from labeling.models import Label
 from predictions.models import Prediction
 

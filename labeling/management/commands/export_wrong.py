@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from labeling import export
-from predictions.telling import TellingCommand
+from labeling.files import export
+from predictions.operation.json_command import TellingCommand
 
 
 class Command(TellingCommand):

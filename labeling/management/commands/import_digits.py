@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from labeling.formats import read_paths
-from labeling.imports import Report, take_in_images
+from labeling.files.formats.known import read_paths
+from labeling.files.imports import Report, take_in_images
 from labeling.management.commands.import_labels import account
 from predictions.errors import Declined
 

@@ -6,9 +6,9 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import CommandError, CommandParser
 
-from labeling import label_lines
+from labeling.files import label_lines
 from predictions.errors import Declined
-from predictions.telling import TellingCommand
+from predictions.operation.json_command import TellingCommand
 
 SHOWN = 20  # refused lines spelled out
 

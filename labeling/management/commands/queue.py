@@ -3,8 +3,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from labeling import overview
-from predictions.telling import TellingCommand
+from labeling.queue import overview
+from predictions.operation.json_command import TellingCommand
 
 
 class Command(TellingCommand):

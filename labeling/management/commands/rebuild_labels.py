@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
+from labeling.batches.rebuild import rebuild
 from labeling.models import QueueItem
-from labeling.rebuild import rebuild
-from predictions.telling import TellingCommand
+from predictions.operation.json_command import TellingCommand
 
 SHOWN = 20  # keys spelled out
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from labeling import suspicion
+from labeling.batches import suspicion
 from labeling.errors import EmptySelection
-from predictions.telling import TellingCommand
+from predictions.operation.json_command import TellingCommand
 
 
 class Command(TellingCommand):

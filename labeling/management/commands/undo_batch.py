@@ -5,11 +5,11 @@ from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
 
-from labeling import batches
+from labeling.batches import batches
 from labeling.errors import AlreadyUndone
 from labeling.management.commands.import_labels import account
 from labeling.models import Batch
-from predictions.telling import TellingCommand
+from predictions.operation.json_command import TellingCommand
 
 SHOWN = 20
 

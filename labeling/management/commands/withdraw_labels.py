@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from labeling.batches.withdrawal import said_by, withdraw
 from labeling.errors import EmptySelection
 from labeling.management.commands.import_labels import account
-from labeling.withdrawal import said_by, withdraw
 
 
 class Command(BaseCommand):

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.auth.management.commands import changepassword
 from django.contrib.auth.models import User
 
-from predictions import tokens
+from predictions.access import tokens
 
 
 class Command(changepassword.Command):

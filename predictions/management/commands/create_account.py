@@ -8,8 +8,8 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.db import IntegrityError, transaction
 
-from predictions.roles import ROLES
-from predictions.telling import TellingCommand
+from predictions.access.roles import ROLES
+from predictions.operation.json_command import TellingCommand
 
 
 class Command(TellingCommand):

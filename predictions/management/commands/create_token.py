@@ -7,8 +7,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from predictions.access.tokens import make_token
 from predictions.errors import Declined
-from predictions.tokens import make_token
 
 
 class Command(BaseCommand):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from predictions import doctor
+from predictions.operation import doctor
 
 
 class Command(BaseCommand):

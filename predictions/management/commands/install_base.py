@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from predictions.errors import Declined
 from predictions.models import ModelVersion
-from predictions.registry import install_base, remedy, unsoundness
+from predictions.serving.registry import install_base, remedy, unsoundness
 
 
 class Command(BaseCommand):

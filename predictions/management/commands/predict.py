@@ -15,14 +15,13 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from predictions import capture
+from predictions.capture import capture
 from predictions.errors import Declined
-from predictions.images import MAX_BYTES
-from predictions.models import Prediction
-from predictions.network import Reading
-from predictions.recognizer import NoModel, recognizer
+from predictions.glyphs.images import MAX_BYTES
+from predictions.models import Owner, Prediction
+from predictions.serving.network import Reading
+from predictions.serving.recognizer import NoModel, recognizer
 from predictions.templatetags.readings import STRANGE
-from predictions.visitors import Owner
 
 AT_ONCE = 64  # images decoded, read and stored together
 IMAGES = {".png", ".jpg", ".jpeg", ".webp"}

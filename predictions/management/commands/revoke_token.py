@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from predictions.access.tokens import revoke
 from predictions.models import Token
-from predictions.telling import TellingCommand
-from predictions.tokens import revoke
+from predictions.operation.json_command import TellingCommand
 
 
 class Command(TellingCommand):

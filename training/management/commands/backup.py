@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from predictions.errors import Declined
-from training import backup
+from training.backup import backup
 
 
 class Command(BaseCommand):

@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one line for programs")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from training.examination import judgments
+        from training.gate.examination import judgments
 
         version = self.version(options["version"])
         strokes: Path | None = options["strokes"]

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from training import mnist
+from training.engine import mnist
 
 
 class Command(BaseCommand):

@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from predictions.errors import Declined
 from predictions.models import ModelVersion
-from training.api import report_body
-from training.judging import judge_version
+from training.api.versions import report_body
+from training.gate.judging import judge_version
 from training.models import GateReport
 
 EXIT = {

@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from labeling.models import LabelEvent
 from predictions.models import ModelVersion, Prediction
-from training.lineage import NOBODY, Lineage, labelers_of, lineage_of
 from training.models import Run
+from training.snapshots.lineage import NOBODY, Lineage, labelers_of, lineage_of
 
 
 class Command(BaseCommand):

@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from predictions.errors import Declined
 from predictions.models import ModelVersion
-from training.memory import keep_freed_memory
-from training.reproduce import reproduce
+from training.runs.reproduce import reproduce
+from training.workers.memory import keep_freed_memory
 
 
 class Command(BaseCommand):

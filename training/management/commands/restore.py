@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from predictions.errors import Declined
-from training import archive
-from training.restore import Restored, restore
+from training.backup import archive
+from training.backup.restore import Restored, restore
 
 
 class Command(BaseCommand):

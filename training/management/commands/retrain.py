@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from predictions.errors import Declined
-from training import retrain
 from training.models import GateReport, Run
-from training.snapshots import choose, default_rule
+from training.runs import retrain
+from training.snapshots.snapshots import choose, default_rule
 
 
 class Command(BaseCommand):

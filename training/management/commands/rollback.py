@@ -6,9 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from predictions.errors import Declined
-from training import promotion
-from training.api import promotion_body
-from training.people import add_by, person_named
+from training.api.versions import promotion_body
+from training.operation.people import add_by, person_named
+from training.versions import promotion
 
 
 class Command(BaseCommand):

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from predictions.models import ModelVersion
-from training.schedules import make_schedules
+from training.workers.schedules import make_schedules
 
 ADMIN = "admin"
 # Pages that are never served: a viewer that loads from other hosts, and DRF's browsable API.

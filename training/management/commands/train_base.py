@@ -10,11 +10,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from predictions import registry
 from predictions.errors import Declined
 from predictions.models import ModelVersion
-from training import mnist
-from training.memory import keep_freed_memory
+from predictions.serving import registry
+from training.engine import mnist
+from training.workers.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from training.engine.base import Made

@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from training.memory import keep_freed_memory
 from training.models import Run
-from training.retrain import execute
+from training.runs.retrain import execute
+from training.workers.memory import keep_freed_memory
 
 
 class Command(BaseCommand):

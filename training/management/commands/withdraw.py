@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from predictions.errors import Declined
-from training import retrain
-from training.lineage import Source, versions_containing
 from training.models import Run
+from training.runs import retrain
+from training.snapshots.lineage import Source, versions_containing
 
 
 class Command(BaseCommand):

@@ -1,0 +1,64 @@
+"""The figures as JSON and CSV, for pages and programs; for everybody, since no drawing shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.utils.cache import get_conditional_response
+from django.views.decorators.http import require_safe
+
+from dashboard.figures import catalog
+from dashboard.figures.figure import Figure
+from dashboard.filters import Filters, UnknownFilter, UnmetFilter
+from predictions.refusals import error_body, status_of
+
+
+@login_not_required
+@require_safe
+def figure(request: HttpRequest, name: str, form: str) -> HttpResponseBase:
+    if name not in catalog.FIGURES:
+        raise Http404
+    try:
+        filters = Filters.parse(single(request))
+        counted = catalog.as_of(name, filters)
+    except UnknownFilter as unknown:
+        return refused(unknown)
+    etag = catalog.etag(name, filters, form, counted)
+    return answered(request, form, etag, lambda: catalog.make(name, filters, counted))
+
+
+def refused(unknown: UnknownFilter) -> HttpResponse:
+    said = error_body(unknown.code, str(unknown), {unknown.name: [str(unknown)]})
+    status = status_of(unknown) if isinstance(unknown, UnmetFilter) else 400
+    return JsonResponse(said, status=status)
+
+
+def answered(
+    request: HttpRequest, form: str, etag: str, make: Callable[[], Figure]
+) -> HttpResponseBase:
+    """One figure; 304 while nothing it rests on has changed."""
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}  # kept, but asked about each time
+    if unchanged := unchanged_since(request, headers):
+        return unchanged
+    made = make()
+    if form == "csv":
+        headers["Content-Disposition"] = f'attachment; filename="{made.name}.csv"'
+        return HttpResponse(made.as_csv(), content_type="text/csv; charset=utf-8", headers=headers)
+    return JsonResponse(made.as_json(), headers=headers)
+
+
+def unchanged_since(request: HttpRequest, headers: Mapping[str, str]) -> HttpResponseBase | None:
+    """The 304, headers and all, for whoever has what these headers name."""
+    known = HttpResponse(headers=headers)
+    found = get_conditional_response(request, etag=headers["ETag"], response=known)
+    return None if found is known else found
+
+
+def single(request: HttpRequest) -> dict[str, str]:
+    """The query; a filter given twice would leave open which is meant."""
+    for name, said in request.GET.lists():
+        if len(said) > 1:
+            raise UnknownFilter(name, f"{name} is given more than once.")
+    return request.GET.dict()

@@ -1,0 +1,143 @@
+"""/api/v1/figures/: the dashboard's figures for programs, as the pages show them."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from django.http import Http404, HttpResponseBase
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from dashboard.api.data import unchanged_since
+from dashboard.figures import catalog
+from dashboard.figures.figure import Kind
+from dashboard.filters import (
+    LONGEST_NAME,
+    MONTH,
+    SOURCES,
+    STREAMS,
+    Filters,
+    UnknownFilter,
+    UnmetFilter,
+)
+from predictions.access.permissions import Everybody
+from predictions.api.drawings import ErrorOutput
+from predictions.api.endpoints import Endpoint, Query
+from predictions.api.schema import IF_NONE_MATCH
+
+COLUMN_KINDS = get_args(Kind)
+A_MONTH = f"^{MONTH.pattern}$"
+
+
+class FigureQuery(Query):
+    """The filters of the pages; none of them means no limit."""
+
+    first = serializers.RegexField(A_MONTH, required=False, help_text="The first month: 2026-09.")
+    last = serializers.RegexField(A_MONTH, required=False, help_text="The last, which is in it.")
+    digit = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=9,
+        help_text="Drawings labeled so, or read so where a figure is about unlabeled ones.",
+    )
+    version = serializers.CharField(
+        required=False, max_length=LONGEST_NAME, help_text="The version that read them."
+    )
+    source = serializers.ChoiceField(  # type: ignore[assignment]
+        choices=SOURCES, required=False, help_text="How the drawings came here."
+    )
+    stream = serializers.ChoiceField(
+        choices=STREAMS, required=False, help_text="Which sample; audits unless told."
+    )
+
+
+class FigureNameOutput(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    shows = serializers.CharField()
+    url = serializers.URLField()
+
+
+class FigureNamesOutput(serializers.Serializer[Any]):
+    results = FigureNameOutput(many=True)
+
+
+class ColumnOutput(serializers.Serializer[Any]):
+    key = serializers.CharField()
+    title = serializers.CharField()
+    kind = serializers.ChoiceField(choices=COLUMN_KINDS)
+
+
+@extend_schema_field({"type": ["string", "number", "boolean"]})
+class CellField(serializers.JSONField):
+    pass
+
+
+class FigureOutput(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    title = serializers.CharField()
+    sentence = serializers.CharField(help_text="What it shows, with its main numbers.")
+    sampled_from = serializers.CharField(help_text="What its numbers are of.")
+    columns = ColumnOutput(many=True)
+    rows = serializers.ListField(
+        child=serializers.ListField(child=CellField(allow_null=True)),
+        help_text="In the columns' order; null is a gap, not zero.",
+    )
+    warning = serializers.CharField(help_text="Why it is biased, or empty.")
+    marks = serializers.ListField(
+        child=serializers.DictField(child=serializers.CharField()), help_text="Promotions."
+    )
+    as_of = serializers.CharField(help_text="What it was counted from: equal text, equal figure.")
+
+
+class FiguresView(Endpoint):
+    """Open like the pages: no figure shows a drawing."""
+
+    scope = "read"
+    permission_classes = [Everybody]
+
+    @extend_schema(
+        operation_id="figures_list", responses={200: FigureNamesOutput, "default": ErrorOutput}
+    )
+    def get(self, request: Request) -> Response:
+        """What there is."""
+        return Response({"results": [named(name, request) for name in catalog.FIGURES]})
+
+
+def named(name: str, request: Request) -> dict[str, str]:
+    address = reverse("dashboard_api:figure", args=[name])
+    return {
+        "name": name,
+        "shows": (catalog.FIGURES[name].__doc__ or "").strip(),
+        "url": request.build_absolute_uri(address),
+    }
+
+
+class FigureView(Endpoint):
+    scope = "read"
+    permission_classes = [Everybody]
+    queries = {"GET": FigureQuery}
+
+    @extend_schema(
+        operation_id="figures_read",
+        parameters=[IF_NONE_MATCH],
+        responses={200: FigureOutput, 304: None, "default": ErrorOutput},
+    )
+    def get(self, request: Request, name: str) -> HttpResponseBase:
+        """One figure. Send the ETag back as If-None-Match: 304 says that nothing has changed."""
+        if name not in catalog.FIGURES:
+            raise Http404
+        try:
+            filters = Filters.parse(request.query_params.dict())
+            counted = catalog.as_of(name, filters)
+        except UnmetFilter:
+            raise
+        except UnknownFilter as unknown:
+            raise serializers.ValidationError({unknown.name: [str(unknown)]}) from unknown
+        tag = catalog.etag(name, filters, "api", counted)
+        headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+        if unchanged := unchanged_since(request._request, headers):
+            return unchanged
+        return Response(catalog.make(name, filters, counted).as_json(), headers=headers)

@@ -1,0 +1,1 @@
+"""Counts of predictions and labels by month, digit, version and more, kept up to date."""

@@ -1,0 +1,173 @@
+"""Reading the two append-only logs: predictions and label events, up to a mark.
+
+Rows become visible in the order their transactions end, not in the order of their keys: a key may
+be taken, and its row appear, after a higher one was counted. `bounds` finds a key below which
+nothing can appear any more. On SQLite there is one writer at a time, so the highest key is such a
+bound. On PostgreSQL whoever inserts holds a lock on the table from before the first key is taken
+until the transaction has ended. So: read the highest key, then see who holds such a lock; a
+transaction that comes later takes higher keys. Once those seen have ended, everything up to the
+key that was read is visible or never will be. Nobody is made to wait for us.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, tzinfo
+from typing import Any
+
+from django.db import connection
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    Count,
+    F,
+    FloatField,
+    IntegerField,
+    Model,
+    Sum,
+    Value,
+    When,
+)
+from django.db.models.functions import Cast, Floor
+
+from dashboard.axes import BINS, EDGES, MILLION, NO_STREAM, UNLABELED, millionths
+from dashboard.cube.tally import AUDIT, Drawn, Key
+from dashboard.flow import Told
+from labeling.models import LabelEvent
+from labeling.turns import among_keys
+from predictions.models import Prediction
+
+LOOK_AGAIN = 0.005  # seconds between two looks at who still inserts
+PATIENCE = 1.0  # seconds to wait for transactions that insert; longer ones are counted next time
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """How far the logs are read."""
+
+    prediction: int = 0
+    event: int = 0
+
+    def covers(self, other: Marks) -> bool:
+        return self.prediction >= other.prediction and self.event >= other.event
+
+
+# -- how far the logs can be read ----------------------------------------------------------------
+
+INSERTING = """
+SELECT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND mode = 'RowExclusiveLock'
+  AND granted AND relation = %s::regclass AND pid IS DISTINCT FROM pg_backend_pid()
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+
+
+def bounds(since: Marks, *, patience: float = PATIENCE) -> Marks:
+    """Keys up to which both logs are complete, at least what is counted already."""
+    deadline = time.monotonic() + patience
+    return Marks(
+        bound(Prediction, since.prediction, deadline), bound(LabelEvent, since.event, deadline)
+    )
+
+
+def bound(log: type[Model], since: int, deadline: float) -> int:
+    highest = log._default_manager.order_by("-pk").values_list("pk", flat=True).first() or 0
+    if highest <= since:
+        return since
+    pending = inserting(log)
+    while pending:
+        if time.monotonic() >= deadline:
+            return since
+        time.sleep(LOOK_AGAIN)
+        pending &= inserting(log)
+    return int(highest)
+
+
+def inserting(log: type[Model]) -> set[str]:
+    """The transactions that may have taken keys and have not ended."""
+    if connection.vendor != "postgresql":
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(INSERTING, [log._meta.db_table])
+        return {row[0] for row in cursor.fetchall()}
+
+
+def helping(log: type[Model], since: int, until: int, count: int) -> int:
+    """The key that ends the next so many rows."""
+    keys = log._default_manager.filter(pk__gt=since, pk__lte=until).order_by("pk")
+    last = keys.values_list("pk", flat=True)[count - 1 : count]
+    return next(iter(last), until)
+
+
+# -- predictions ---------------------------------------------------------------------------------
+
+
+def unlabeled(**among: Any) -> Iterator[tuple[Key, int, int]]:
+    """(cell, drawings, confidence added up) of these predictions, as if none had a label."""
+    edges = [When(confidence__lt=edge, then=Value(at)) for at, edge in enumerate(EDGES[1:-1])]
+    rounded = Floor(F("confidence") * Value(float(MILLION)) + Value(0.5), output_field=FloatField())
+    groups = (
+        Prediction.objects.filter(**among)
+        .order_by()
+        .annotate(bin=Case(*edges, default=Value(BINS - 1), output_field=IntegerField()))
+        .values_list("day", "version_id", "digit", "bin", "source", "is_audit", "audit_probability")
+        .annotate(count=Count("pk"), confidence_sum=Sum(Cast(rounded, BigIntegerField())))
+    )
+    for day, version, digit, bin_, source, is_audit, chance, count, confidence in groups:
+        stream = AUDIT if is_audit else NO_STREAM
+        key = Key(day, version, digit, UNLABELED, bin_, stream, source, False, millionths(chance))
+        yield key, count, int(confidence)
+
+
+DRAWN = """
+SELECT id, day, version_id, digit, confidence, source, is_audit, audit_probability
+FROM predictions_prediction WHERE id {among}"""
+
+
+def drawn(keys: Iterable[int]) -> dict[int, Drawn]:
+    among, given = among_keys(list(keys))
+    with connection.cursor() as cursor:
+        cursor.execute(DRAWN.format(among=among), [given])
+        rows = cursor.fetchall()
+    return {row[0]: Drawn._make(row) for row in rows}
+
+
+# -- label events --------------------------------------------------------------------------------
+
+TOLD = """
+SELECT id, kind, digit, is_unreadable, labeler_id, visitor, wants_second, is_gold, reverses_id,
+  prediction_id, stream, created_at
+FROM labeling_labelevent WHERE {among} AND id <= %s ORDER BY id"""
+History = dict[int, list[Told]]  # what was said about each item, oldest first
+
+
+def items_of(since: int, until: int) -> list[int]:
+    """The items that the events after one mark and up to another speak of."""
+    events = LabelEvent.objects.filter(pk__gt=since, pk__lte=until).order_by()
+    return list(events.values_list("prediction_id", flat=True).distinct())
+
+
+def told(keys: Iterable[int], *, until: int) -> History:
+    among, given = among_keys(list(keys))
+    return histories(TOLD.format(among=f"prediction_id {among}"), [given, until])
+
+
+def told_between(first: int, last: int, *, until: int) -> History:
+    """Of all items after one key and up to another."""
+    among = "prediction_id > %s AND prediction_id <= %s"
+    return histories(TOLD.format(among=among), [first, last, until])
+
+
+def histories(sql: str, given: list[Any]) -> History:
+    found: defaultdict[int, list[Told]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, given)
+        for event in map(Told._make, cursor.fetchall()):
+            found[event.prediction_id].append(event)
+    return found
+
+
+def local_day(at: datetime, zone: tzinfo) -> date:
+    """SQLite's times come without a zone, in UTC."""
+    return at.replace(tzinfo=at.tzinfo or UTC).astimezone(zone).date()

@@ -1,0 +1,224 @@
+"""The counts made again from the two logs, and where they differ from what is stored.
+
+Month by month, so that memory holds one month's cells; nobody else counts meanwhile, and between
+two months what is new is counted, so that figures are never older than a month takes.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from django.db import transaction
+from django.db.models import Max, Min
+
+from dashboard.axes import after, month_of
+from dashboard.cube import counting, log, store
+from dashboard.cube.counting import EVENTS_AT_ONCE, claim, marks, renew
+from dashboard.cube.log import Marks
+from dashboard.cube.tally import SUM_FIELDS, FlowKey, SumKey, Tally, sums_of
+from dashboard.models import Cell, Check, Mark, MonthFlow, MonthSums
+from labeling.batches.batches import chunks
+from labeling.models import LabelEvent
+from predictions.errors import Declined
+from predictions.models import Prediction
+
+logger = logging.getLogger(__name__)
+Progress = Callable[[str], object]  # what was looked at
+
+
+class Busy(Declined):
+    """Somebody else counts right now."""
+
+    code = "busy"
+
+
+class Moved(Busy):
+    """The lease ran out and somebody else counted, so what was compared no longer belongs."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What was looked at, and how many stored rows were not what they should be."""
+
+    months: int = 0
+    of_months: int = 0
+    cells: int = 0
+    sums: int = 0
+    flows: int = 0
+
+    def __len__(self) -> int:
+        return self.cells + self.sums + self.flows
+
+
+def rebuild(
+    *,
+    mend: bool = True,
+    seconds: float = float("inf"),
+    progress: Progress = lambda name: None,
+) -> Found:
+    """Hold everything stored against the logs, the newest month first; mend what differs."""
+    deadline = time.monotonic() + seconds
+    counting.catch_up()
+    months = list(reversed(list(every_month())))
+    found = Found(of_months=len(months))
+    look_at_flow(found, mend=mend)
+    progress("what labelers did")
+    for month in months:
+        if time.monotonic() >= deadline:
+            break
+        look_at(month, found, mend=mend)
+        found.months += 1
+        progress(f"{month:%Y-%m}")
+    if found:
+        logger.warning("%s rows of the cube differed from the logs", len(found))
+    return found
+
+
+def check(*, seconds: float = float("inf")) -> Check:
+    """Look, change nothing, and note what was found."""
+    began = time.monotonic()
+    found = rebuild(mend=False, seconds=seconds)
+    return Check.objects.create(
+        months=found.months,
+        of_months=found.of_months,
+        differences=len(found),
+        seconds=time.monotonic() - began,
+    )
+
+
+def every_month() -> Iterator[date]:
+    ends = [
+        table.objects.aggregate(first=Min("day"), last=Max("day")) for table in (Prediction, Cell)
+    ]
+    days = [day for each in ends for day in each.values() if day is not None]
+    month = month_of(min(days)) if days else date.max
+    while days and month <= max(days):
+        yield month
+        month = after(month)
+
+
+def undisturbed(look: Callable[[Marks], None]) -> None:
+    """Do this while nobody else counts, from marks that stand still."""
+    Mark.objects.get_or_create(pk=1)
+    if not claim():
+        raise Busy("The cube is being counted by another process; try again shortly.")
+    try:
+        at = marks()
+        look(at)
+    finally:
+        Mark.objects.update(busy_until=None)
+
+
+def still(at: Marks) -> None:
+    if marks() != at or not renew():
+        raise Moved("Another process counted meanwhile; try again.")
+
+
+# -- cells and their sums ------------------------------------------------------------------------
+
+
+def look_at(month: date, found: Found, *, mend: bool) -> None:
+    def look(at: Marks) -> None:
+        due = recount(month, at)
+        cells = due.changed
+        sums = {key: dict(vars(each)) for key, each in sums_of(cells).items()}
+        wrong_cells = count_differing(cells, store.cells_of(month, after(month)))
+        stored = store.packed(MonthSums.objects.filter(month=month), SumKey, SUM_FIELDS)
+        wrong_sums = count_differing(sums, stored)
+        still(at)
+        found.cells += wrong_cells
+        found.sums += wrong_sums
+        if mend and (wrong_cells or wrong_sums):
+            replace_month(month, due, at)
+
+    counting.catch_up()
+    undisturbed(look)
+
+
+def recount(month: date, at: Marks) -> Tally:
+    """A month's cells from nothing, as of these marks."""
+    of_month = {"day__gte": month, "day__lt": after(month)}
+    tally = Tally()
+    for key, count, confidence in log.unlabeled(**of_month, pk__lte=at.prediction):
+        tally.add(key, count, confidence)
+    labeled = (
+        Prediction.objects.filter(**of_month, pk__lte=at.prediction, events__pk__lte=at.event)
+        .order_by()
+        .values_list("pk", flat=True)
+        .distinct()
+    )
+    for keys in chunks(labeled.iterator(), EVENTS_AT_ONCE):
+        counting.enter_labels(tally, log.drawn(keys), log.told(keys, until=at.event))
+        renew()
+    return tally
+
+
+@transaction.atomic
+def replace_month(month: date, due: Tally, at: Marks) -> None:
+    if not counting.move(at, at):
+        raise Moved("Another process counted meanwhile; try again.")
+    Cell.objects.filter(day__gte=month, day__lt=after(month)).delete()
+    MonthSums.objects.filter(month=month).delete()
+    store.add(due)
+
+
+# -- what labelers did -----------------------------------------------------------------------------
+
+
+def look_at_flow(found: Found, *, mend: bool) -> None:
+    def look(at: Marks) -> None:
+        due = recount_flow(at)
+        flows = {key: {"acts": np.array(acts)} for key, acts in due.flows.items()}
+        found.flows += count_differing(
+            flows, store.packed(MonthFlow.objects.all(), FlowKey, ("acts",))
+        )
+        still(at)
+        if mend and found.flows:
+            replace_flow(due, at)
+
+    undisturbed(look)
+
+
+def recount_flow(at: Marks) -> Tally:
+    """What every event did, from nothing."""
+    due, here = Tally(), Marks()
+    while here.event < at.event:
+        to = Marks(0, log.helping(LabelEvent, here.event, at.event, EVENTS_AT_ONCE))
+        some, _ = counting.of_events(here, to)
+        for key, acts in some.flows.items():
+            known = due.flows.get(key)
+            due.flows[key] = (np.array(acts) + known).tolist() if known else acts
+        here = to
+        renew()
+    return due
+
+
+@transaction.atomic
+def replace_flow(due: Tally, at: Marks) -> None:
+    if not counting.move(at, at):
+        raise Moved("Another process counted meanwhile; try again.")
+    MonthFlow.objects.all().delete()
+    store.add(due)
+
+
+# -- comparing -------------------------------------------------------------------------------------
+
+
+def count_differing(due: dict[Any, Any], stored: dict[Any, Any]) -> int:
+    """Rows that are missing, wrong, or should not be there; a row of zeros is as good as none."""
+    return sum(not same(due.get(key), stored.get(key)) for key in set(chain(due, stored)))
+
+
+def same(due: Any, stored: Any) -> bool:
+    if not isinstance(due or stored, dict):
+        return bool(due == stored)  # of cells: (count, confidence)
+    if due and stored:
+        return all(np.array_equal(due[name], stored[name]) for name in due)
+    return not any(counts.any() for counts in (due or stored).values())

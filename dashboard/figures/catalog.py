@@ -1,0 +1,76 @@
+"""Every figure by its name in the address. One dictionary; pages, JSON and CSV read it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
+from django.conf import settings
+from django.db.models.expressions import Combinable
+
+from dashboard.cube.cube import position
+from dashboard.figures import accuracy, clusters, confidence, labels, learning, replay
+from dashboard.figures.figure import Figure
+from dashboard.filters import Filters, UnknownVersion
+
+Maker = Callable[[Filters], Figure]
+FIGURES: dict[str, Maker] = {
+    "headline": accuracy.headline,
+    "accuracy-by-month": accuracy.by_month,
+    "accuracy-by-month-and-digit": accuracy.by_month_and_digit,
+    "accuracy-by-digit": accuracy.by_digit,
+    "accuracy-by-day": accuracy.by_day,
+    "accuracy-of-all-labeled": accuracy.of_all_labeled,
+    "true-by-predicted": accuracy.true_by_predicted,
+    "confidence-histogram-by-month": confidence.histogram,
+    "confidence-density-by-month": confidence.density,
+    "confidence-by-month": confidence.over_months,
+    "confidence-by-digit": confidence.over_digits,
+    "reliability": confidence.reliability,
+    "corrections": labels.corrections,
+    "label-flow": labels.label_flow,
+    "agreement-by-month": labels.agreement,
+    "replay": replay.matrix,
+    "learning-curve": learning.curve,
+    "clusters": clusters.in_two_dimensions,
+}
+APPS = ("predictions", "labeling", "training", "dashboard")
+# What a figure rests on beside the cube and the ledger, as SQL; it changes when the figure may.
+AS_OF: dict[str, Callable[[], Combinable]] = {
+    "replay": replay.as_of,
+    "learning-curve": learning.as_of,
+    "clusters": clusters.as_of,
+}
+
+
+def as_of(name: str, filters: Filters) -> str:
+    """What the figure would be counted from now; equal text, equal figure. One query."""
+    found = position(filters.version, AS_OF[name]() if name in AS_OF else None)
+    if filters.version and found.version_id is None:
+        raise UnknownVersion("version", f"There is no version {filters.version!r}.")
+    more = [found.more] if name in AS_OF else []
+    return ".".join(map(str, [*found.marks, *more]))
+
+
+def make(name: str, filters: Filters, counted: str | None = None) -> Figure:
+    """The figure, and what it was counted from: read before it, so never newer than it."""
+    counted = as_of(name, filters) if counted is None else counted
+    return replace(FIGURES[name](filters), as_of=counted)
+
+
+def etag(name: str, filters: Filters, form: str, counted: str) -> str:
+    """Changes with the counts, the filters, and the program that makes figures of them."""
+    text = f"{name}?{filters.as_query()}.{form} {counted} {edition()}"
+    return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+
+
+@cache
+def edition() -> str:
+    """Of the program, all of it: intervals and words come from every app."""
+    digest = hashlib.sha256(settings.TIME_ZONE.encode())
+    for app in APPS:
+        for file in sorted((settings.BASE_DIR / app).rglob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,49 @@
+"""How figures are written for people. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from dashboard.figures.figure import Column
+
+GAP = "–"
+
+
+def month_in_words(month: str) -> str:
+    """2026-09 as Sep 2026."""
+    return f"{date.fromisoformat(month + '-01'):%b %Y}"
+
+
+def percent_in_words(share: float, decimals: int = 1) -> str:
+    """0.98 as 98%; what is not everything is never rounded to it."""
+    text = f"{share:.{decimals}%}"
+    if share < 1 and text == f"{1:.{decimals}%}":
+        return f"{1 - 10 ** -(decimals + 2):.{decimals}%}"
+    return text.replace(f".{'0' * decimals}%", "%")
+
+
+def share_in_words(found: Mapping[str, Any]) -> str:
+    """A share with all that belongs to it."""
+    low, high = percent_in_words(found["low"]), percent_in_words(found["high"])
+    return f"{percent_in_words(found['share'])} of {found['n']:,} (95 %: {low} to {high})"
+
+
+def value_in_words(value: Any, column: Column) -> str:
+    """A table's cell."""
+    if value is None:
+        return GAP
+    if column.kind == "month":
+        return month_in_words(value)
+    if column.kind == "day":
+        return f"{date.fromisoformat(value):%b %-d, %Y}"
+    if column.kind == "share":
+        return percent_in_words(value)
+    if column.kind == "yesno":
+        return "yes" if value else "no"
+    if column.kind == "count":
+        return f"{value:,}"
+    if column.kind == "number":
+        return f"{value:,.4g}"
+    return str(value)

@@ -1,0 +1,1 @@
+"""For operators: checks of the figures."""

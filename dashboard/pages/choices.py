@@ -1,0 +1,92 @@
+"""What the filter form offers: only what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from django.db.models import Max, Min
+
+from dashboard.axes import DIGITS
+from dashboard.cube.sums import every_month
+from dashboard.filters import ALL, Filters
+from dashboard.models import MonthSums
+from labeling.models import Stream
+from predictions.models import ModelVersion, Prediction
+
+STREAMS = {
+    "": "Chosen at random",
+    Stream.FEEDBACK: "Somebody said something",
+    Stream.UNSURE: "Unsure guesses",
+    Stream.REVIEW: "Another look",
+    Stream.SECOND: "Second opinions",
+    ALL: "All labeled (biased)",
+}
+SOURCES = {
+    "": "Any",
+    Prediction.Source.DRAW: "Drawn",
+    Prediction.Source.UPLOAD: "Uploaded",
+    Prediction.Source.API: "By a program",
+    Prediction.Source.BATCH: "In batches",
+    Prediction.Source.DEMO: "Made up (demo)",
+    Prediction.Source.IMPORT: "Imported",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    value: str
+    title: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    name: str
+    title: str
+    options: list[Option]
+
+
+def selects(filters: Filters) -> list[Select]:
+    """One for each filter, in the order of the address. Two queries."""
+    months = known_months(filters)
+    versions = ModelVersion.objects.exclude(state=ModelVersion.State.REJECTED).order_by("pk")
+    names = list(versions.values_list("name", flat=True))
+    if filters.version and filters.version not in names:
+        names.append(filters.version)
+    # An audit is what every figure takes unless told; both ways of asking for it are one choice.
+    stream = "" if filters.stream == Stream.AUDIT else filters.stream
+    return [
+        select("first", "From", [("", "The beginning"), *months], key(filters.first)),
+        select("last", "To", [("", "Now"), *months], key(filters.last)),
+        select("digit", "Digit", [("", "All"), *digits()], key(filters.digit)),
+        select(
+            "version", "Version", [("", "All"), *zip(names, names, strict=True)], filters.version
+        ),
+        select("source", "Made", SOURCES.items(), filters.source),
+        select("stream", "Sample", STREAMS.items(), stream),
+    ]
+
+
+def select(name: str, title: str, options: Iterable[tuple[str, str]], chosen: str) -> Select:
+    return Select(
+        name, title, [Option(str(value), said, value == chosen) for value, said in options]
+    )
+
+
+def digits() -> list[tuple[str, str]]:
+    return [(str(digit), str(digit)) for digit in range(DIGITS)]
+
+
+def key(value: date | int | None) -> str:
+    if isinstance(value, date):
+        return f"{value:%Y-%m}"
+    return "" if value is None else str(value)
+
+
+def known_months(filters: Filters) -> list[tuple[str, str]]:
+    """From the first month with a drawing to the last; those asked for too, with data or not."""
+    ends = MonthSums.objects.aggregate(first=Min("month"), last=Max("month"))
+    found = [month for month in (*ends.values(), filters.first, filters.last) if month]
+    return [(f"{month:%Y-%m}", f"{month:%B %Y}") for month in every_month(found)]

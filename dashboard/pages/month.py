@@ -1,0 +1,46 @@
+"""A month's report, which prints to one sheet."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from dashboard.filters import Filters, UnknownFilter, read_month
+from dashboard.pages.overview import context_of
+from dashboard.reports.report import known_months, report_of
+
+
+@login_not_required
+@never_cache
+@require_safe
+def newest(request: HttpRequest) -> HttpResponse:
+    """The last month there are drawings of."""
+    known = known_months()
+    if not known:
+        return render(request, "dashboard/month.html", context_of(request, Filters()))
+    return redirect("dashboard:month", name=f"{known[-1]:%Y-%m}")
+
+
+@login_not_required
+@never_cache
+@require_safe
+def month(request: HttpRequest, name: str) -> HttpResponse:
+    """What changed, whether it is real, and what to label next."""
+    try:
+        asked = read_month("month", name)
+    except UnknownFilter as unknown:
+        raise Http404 from unknown
+    known = known_months()
+    if asked not in known:
+        raise Http404
+    at = known.index(asked)
+    context = {
+        **context_of(request, Filters()),
+        "report": report_of(asked),
+        "earlier": known[at - 1] if at else None,
+        "later": known[at + 1] if at + 1 < len(known) else None,
+    }
+    return render(request, "dashboard/month.html", context)

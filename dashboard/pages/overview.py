@@ -1,0 +1,126 @@
+"""The dashboard's pages. Each is whole without a script: its words, tables and heat maps are HTML;
+the scripts draw the charts from the same figures and keep them up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from dashboard.api.data import single
+from dashboard.cube.counting import watch
+from dashboard.figures import catalog
+from dashboard.figures.headline import tiles
+from dashboard.filters import Filters, UnknownFilter
+from dashboard.pages.choices import selects
+from dashboard.pages.drawings import WhichDrawings, cell_page, check_version
+from predictions.access.permissions import page_for
+from predictions.refusals import problem
+
+SEE_DRAWINGS = "labeling.view_label"  # a labeler who saw labels would not judge blind
+# (title, URL name) of what the dashboard's own navigation offers.
+SECTIONS = [
+    ("For everybody", "dashboard:everybody"),
+    ("Technical", "dashboard:technical"),
+    ("Compare", "dashboard:compare"),
+    ("Replay", "dashboard:replay"),
+    ("Clusters", "dashboard:clusters"),
+    ("Month", "dashboard:months"),
+]
+EVERYBODY = (
+    "headline",
+    "accuracy-by-month",
+    "accuracy-by-month-and-digit",
+    "accuracy-by-digit",
+    "true-by-predicted",
+    "corrections",
+    "confidence-by-month",
+    "confidence-histogram-by-month",
+    "confidence-density-by-month",
+)
+TECHNICAL = (
+    "accuracy-by-day",
+    "reliability",
+    "confidence-by-digit",
+    "label-flow",
+    "agreement-by-month",
+    "accuracy-of-all-labeled",
+)
+
+
+@login_not_required
+@never_cache
+@require_safe
+def everybody(request: HttpRequest) -> HttpResponse:
+    """What got better, for people who know no statistics."""
+    return page(request, "dashboard/everybody.html", EVERYBODY)
+
+
+@login_not_required
+@never_cache
+@require_safe
+def technical(request: HttpRequest) -> HttpResponse:
+    """What an analyst checks."""
+    return page(request, "dashboard/technical.html", TECHNICAL)
+
+
+def page(request: HttpRequest, template: str, names: Iterable[str], **more: Any) -> HttpResponse:
+    """A page of figures under the filters of its address; an unknown filter is refused by name."""
+    try:
+        filters = Filters.parse(single(request))
+        watch.count_if_due()
+        made = {name: catalog.make(name, filters) for name in names}
+    except UnknownFilter as unknown:
+        return no_such_view(request, unknown)
+    if request.GET and request.GET.urlencode() != filters.as_query():
+        return redirect(
+            f"{request.path}?{filters.as_query()}".removesuffix("?")
+        )  # one view, one address
+    context = {**context_of(request, filters), "figures": made, "tiles": tiles(made), **more}
+    return render(request, template, context)
+
+
+def context_of(request: HttpRequest, filters: Filters) -> dict[str, Any]:
+    """What the frame of every page here needs."""
+    return {
+        "filters": filters,
+        "query": filters.as_query(),
+        "selects": selects(filters),
+        "sections": [
+            (title, url := reverse(name), url == request.path) for title, name in SECTIONS
+        ],
+        "chart_script": settings.CHARTJS_STATIC,
+        "sees_drawings": request.user.has_perm(SEE_DRAWINGS),
+    }
+
+
+def no_such_view(request: HttpRequest, unknown: UnknownFilter) -> HttpResponse:
+    message = f"{unknown} Start again from the whole picture."
+    return problem(request, "invalid", message, status=400, title="No such view")
+
+
+@page_for(SEE_DRAWINGS)
+@never_cache
+@require_safe
+def drawings(request: HttpRequest) -> HttpResponse:
+    """The drawings behind one cell, newest first."""
+    try:
+        which = WhichDrawings.parse(single(request))
+        check_version(which.filters)
+    except UnknownFilter as unknown:
+        return no_such_view(request, unknown)
+    found = cell_page(which)
+    context = {
+        **context_of(request, which.filters),
+        "which": which,
+        "page": found,
+        "older": which.as_query(before=found.rows[-1].public_id) if found.next_query else "",
+    }
+    return render(request, "dashboard/drawings.html", context)

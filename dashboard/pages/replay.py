@@ -1,0 +1,55 @@
+"""The pages of the replay and of the map of digits."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from dashboard.api.data import single
+from dashboard.figures.clusters import points
+from dashboard.filters import Filters, UnknownFilter
+from dashboard.models import Replay
+from dashboard.pages.overview import SEE_DRAWINGS, page
+from predictions.access.permissions import page_for
+from predictions.models import Prediction
+from predictions.refusals import error_body
+
+
+@login_not_required
+@never_cache
+@require_safe
+def replay(request: HttpRequest) -> HttpResponse:
+    """Did the model get better, or did the drawings get easier?"""
+    state = Replay.objects.filter(pk=1).first()
+    names = ("replay", "learning-curve")
+    return page(request, "dashboard/replay.html", names, state=state)
+
+
+@login_not_required
+@never_cache
+@require_safe
+def clusters(request: HttpRequest) -> HttpResponse:
+    """What looks alike to the network."""
+    return page(request, "dashboard/clusters.html", ("clusters",))
+
+
+@page_for(SEE_DRAWINGS)
+@never_cache
+@require_safe
+def cluster_drawings(request: HttpRequest) -> JsonResponse:
+    """Which drawing each point of the map is, in the order of the figure's rows."""
+    try:
+        filters = Filters.parse(single(request))
+    except UnknownFilter as unknown:
+        said = error_body(unknown.code, str(unknown), {unknown.name: [str(unknown)]})
+        return JsonResponse(said, status=400)
+    found = points(filters).values_list("map", "prediction__public_id")
+    drawings = [Prediction(public_id=public_id) for _, public_id in found]
+    return JsonResponse(
+        {
+            "map": found[0][0] if drawings else None,
+            "drawings": [[each.get_absolute_url(), each.glyph_url] for each in drawings],
+        }
+    )

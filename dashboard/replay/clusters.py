@@ -1,0 +1,162 @@
+"""Clusters of digits: what a version's network makes of drawings, laid out in two dimensions.
+
+t-SNE keeps neighbors together; distances between clusters mean little. It runs in a process of its
+own: the library takes a second and 130 MB to load, and a web process never needs it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+from numpy.typing import NDArray
+
+from dashboard.models import DigitMap, MapPoint
+from dashboard.replay.replay import glyphs_of
+from labeling.models import Label, LabelEvent
+from predictions.errors import Declined
+from predictions.models import ModelVersion
+from predictions.serving.recognizer import load_version
+from training.versions.promotion import live_version
+from training.workers.die_with_parent import die_with
+
+logger = logging.getLogger(__name__)
+
+SAMPLE = 1_000  # drawings; twice as many take three times as long and hide each other
+LEAST = 30  # drawings; fewer make no clusters
+PERPLEXITY = 30  # neighbors each drawing cares about
+SEED = 20261121  # the same drawings lie in the same places
+AGAIN_AFTER = timedelta(days=1)
+KEPT = 5  # maps of each version
+NICE = 10  # leaves the web server its core
+LONGEST = 240  # seconds; the cluster's own limit lies above it
+
+
+class NothingToLayOut(Declined):
+    """There are too few drawings, or they all look the same to the network."""
+
+    code = "nothing_to_lay_out"
+
+
+def is_due() -> bool:
+    """The live version has no map, or labels came since an old one was made."""
+    live = live_version()
+    if live is None or Label.objects.readable()[:LEAST].count() < LEAST:
+        return False
+    last = DigitMap.objects.filter(version=live).first()
+    if last is None:
+        return True
+    return last.made_at < timezone.now() - AGAIN_AFTER and last.last_event != newest_event()
+
+
+def newest_event() -> int:
+    return LabelEvent.objects.aggregate(last=Max("pk"))["last"] or 0
+
+
+def make_apart(version: ModelVersion) -> int:
+    """Make a map in a process of its own; its exit status."""
+    parent = os.getpid()
+
+    def apart() -> None:
+        die_with(parent)
+        os.nice(NICE)
+
+    done = subprocess.run(  # noqa: S603  (our own command, a name as its argument)
+        [sys.executable, "manage.py", "digit_map", version.name],
+        cwd=settings.BASE_DIR,
+        # Threads that wait for each other on a busy machine take ten times as long as one.
+        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        preexec_fn=apart,
+        timeout=LONGEST,
+        check=False,
+    )
+    return done.returncode
+
+
+def make(version: ModelVersion) -> DigitMap:
+    """A new map by this version; where none can be made, a row that says why."""
+    event = newest_event()
+    labels = sample()
+    points: list[MapPoint] = []
+    method = problem = ""
+    try:
+        points, method = laid_out(version, labels)
+    except Declined as why:
+        problem = str(why)
+    audits = sum(point.is_audit for point in points)
+    with transaction.atomic():
+        made = DigitMap.objects.create(
+            version=version,
+            last_event=event,
+            method=method,
+            audits=audits,
+            others=len(points) - audits,
+            problem=problem,
+        )
+        for point in points:
+            point.map = made
+        MapPoint.objects.bulk_create(points, batch_size=500)
+        old = DigitMap.objects.filter(version=version).values_list("pk", flat=True)[KEPT:]
+        DigitMap.objects.filter(pk__in=list(old)).delete()
+    logger.info("map %s of %s drawings by %s", made.pk, len(points), version)
+    return made
+
+
+def sample() -> list[Label]:
+    """Audited drawings first, for they are a fair sample; the newest others up to enough."""
+    rows = Label.objects.readable().pictured().select_related("prediction").order_by("-pk")
+    rows = rows.defer("prediction__glyph", "prediction__probabilities")
+    audits = list(rows.audited()[:SAMPLE])
+    others = list(rows.filter(prediction__is_audit=False)[: SAMPLE - len(audits)])
+    return [*audits, *others]
+
+
+def laid_out(version: ModelVersion, labels: list[Label]) -> tuple[list[MapPoint], str]:
+    if len(labels) < LEAST:
+        raise NothingToLayOut(f"{len(labels)} labeled drawings, {LEAST} needed for a map.")
+    network = load_version(version.pk).network
+    glyphs = np.stack(glyphs_of([label.pk for label in labels]))
+    features = network.features(glyphs)
+    if not features.std(axis=0).any():
+        raise NothingToLayOut("The network makes the same of every drawing.")
+    places, method = in_two_dimensions(features)
+    readings = network.read(glyphs)
+    points = [
+        MapPoint(
+            prediction=label.prediction,
+            x=float(x),
+            y=float(y),
+            label=digit,
+            read=reading.digit,
+            confidence=reading.confidence,
+            is_audit=label.prediction.is_audit,
+            source=label.prediction.source,
+            day=label.prediction.day,
+        )
+        for label, reading, (x, y) in zip(labels, readings, places.tolist(), strict=True)
+        if (digit := label.digit) is not None  # they are all readable
+    ]
+    return points, method
+
+
+def in_two_dimensions(features: NDArray[np.float32]) -> tuple[NDArray[np.float64], str]:
+    """(N, 2), each axis from -1 to 1, and how that was done. Equal features, equal places."""
+    from sklearn.manifold import TSNE
+
+    perplexity = min(PERPLEXITY, (len(features) - 1) // 3)
+    layout = TSNE(2, perplexity=perplexity, init="pca", random_state=SEED, n_jobs=1)
+    places: NDArray[Any] = layout.fit_transform(features)
+    places = places - (places.max(axis=0) + places.min(axis=0)) / 2
+    return (
+        places / max(float(np.abs(places).max()), 1e-9),
+        f"t-SNE of the network's {features.shape[1]} features, perplexity {perplexity}",
+    )

@@ -1,0 +1,430 @@
+"""Every version over every month's audited drawings, each glyph read once by each version.
+
+Down the months with one version one sees whether the drawings got easier; over the versions with
+one month, whether the model got better. Label events bring items in, forward passes are kept by
+version and glyph, and the counts of a month are made again when something about it changed: a
+corrected label costs a recount and no forward pass.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import combinations
+
+import numpy as np
+from django.db import transaction
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Sum
+from django_q.tasks import async_task
+from numpy.typing import NDArray
+
+from dashboard.models import (
+    Replay,
+    ReplayCell,
+    ReplayItem,
+    ReplayMonth,
+    ReplayPair,
+    ReplayReading,
+)
+from labeling.models import Label, LabelEvent
+from predictions.database.clock import Moment
+from predictions.glyphs.glyph import decode_glyph
+from predictions.models import DIGITS, ModelVersion, Prediction
+from predictions.serving.network import Network, UnsoundWeights
+from predictions.serving.recognizer import load_version
+from training.gate.judging import probabilities
+from training.models import SnapshotLabel
+
+logger = logging.getLogger(__name__)
+
+GLYPHS_AT_ONCE = 500  # of one forward pass; their layers take about 50 MB
+EVENTS_AT_ONCE = 20_000
+# A large correction numbers its events when it begins and shows them when it ends; meanwhile
+# others pass it. So many numbers are looked at again.
+LATE_EVENTS = 20_000
+SLICE = 20.0  # seconds of one job, so that others of the cluster get their turn
+RING_LOST = timedelta(minutes=5)  # a job that was asked for and never came
+ERASED_WITHIN = timedelta(days=1)  # before the last work, that are looked for again
+MOST_PAIRED = 30  # versions, the newest, that can be compared on the same drawings
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many readings there are of those there should be."""
+
+    done: int
+    wanted: int
+
+    @property
+    def is_complete(self) -> bool:
+        return self.done >= self.wanted
+
+
+# -- the job ------------------------------------------------------------------------------------
+
+
+def work(seconds: float = SLICE) -> Progress:
+    """Take in what was labeled, read for so long, count what changed. Safe at any interruption."""
+    until = time.monotonic() + seconds
+    state, _ = Replay.objects.get_or_create(pk=1)
+    take_in()
+    leave_out_erased(state)
+    signature = signature_now()
+    if state.complete_as == signature:
+        return Progress(state.readings_done, state.readings_wanted)
+    problems = read_until(until)
+    recount()
+    progress = progress_now(problems)
+    Replay.objects.filter(pk=1).update(
+        readings_done=progress.done,
+        readings_wanted=progress.wanted,
+        problems=problems,
+        complete_as=signature if progress.is_complete else "",
+        worked_at=Moment(),
+    )
+    logger.info("replay: %s of %s readings", progress.done, progress.wanted)
+    return progress
+
+
+def signature_now() -> str:
+    """Equal as long as there is neither a new item or label nor a new version."""
+    changes = ReplayMonth.objects.aggregate(all=Sum("changes"))["all"] or 0
+    versions = ModelVersion.objects.aggregate(last=Max("pk"), all=Count("pk"))
+    return f"{changes} changes, {versions['all']} versions to {versions['last']}"
+
+
+def progress_now(problems: Iterable[str] = ()) -> Progress:
+    """Versions that cannot be asked are not waited for."""
+    asked = ModelVersion.objects.exclude(name__in=problems)
+    glyphs = ReplayItem.objects.aggregate(all=Count("glyph_digest", distinct=True))["all"]
+    still = ReplayItem.objects.filter(glyph_digest=OuterRef("glyph_digest"))
+    done = ReplayReading.objects.filter(Exists(still), version__in=asked).count()
+    return Progress(done, glyphs * asked.count())
+
+
+def ring() -> bool:
+    """Ask for a job unless one is asked for already; inside a transaction, when it commits."""
+    Replay.objects.get_or_create(pk=1)
+    free = Q(rung_at__isnull=True) | Q(rung_at__lt=Moment() - RING_LOST)
+    if not Replay.objects.filter(free, pk=1).update(rung_at=Moment()):
+        return False
+    async_task("dashboard.tasks.replay", task_name="replay")
+    return True
+
+
+def answer_bell() -> None:
+    """A job begins: the next may be asked for."""
+    Replay.objects.filter(pk=1).update(rung_at=None)
+
+
+def is_due() -> bool:
+    """Whether a job would find anything to do."""
+    state = Replay.objects.filter(pk=1).first()
+    if state is None or not state.complete_as:
+        return True
+    last, seen = events_now(state.last_event)
+    if (last, seen) != (state.last_event, state.events_seen):
+        return True
+    return erased_items(state).exists() or state.complete_as != signature_now()
+
+
+def rebuild() -> None:
+    """Begin again from the logs. What versions read stays: it cannot have changed.
+
+    The counts stay until each month is counted again, so that pages are never empty meanwhile.
+    """
+    with transaction.atomic():
+        Replay.objects.get_or_create(pk=1)
+        Replay.objects.select_for_update().get(pk=1)
+        touch(ReplayMonth.objects.values_list("month", flat=True))
+        ReplayItem.objects.all().delete()
+        Replay.objects.filter(pk=1).update(last_event=0, events_seen=0, complete_as="")
+
+
+# -- which drawings -----------------------------------------------------------------------------
+
+
+def take_in() -> int:
+    """Bring the items up to the label events; how many changed. Each step commits by itself."""
+    changed = 0
+    while True:
+        with transaction.atomic():
+            state = Replay.objects.select_for_update().get(pk=1)
+            last, seen = events_now(state.last_event)
+            if (last, seen) == (state.last_event, state.events_seen):
+                return changed
+            start = max(0, state.last_event - LATE_EVENTS)
+            until = min(last, start + LATE_EVENTS + EVENTS_AT_ONCE)
+            events = LabelEvent.objects.filter(pk__gt=start, pk__lte=until)
+            audited = events.filter(prediction__is_audit=True).order_by()
+            changed += restate(sorted(set(audited.values_list("prediction_id", flat=True))))
+            state.last_event = until
+            state.events_seen = events_in_reach(until)
+            state.save(update_fields=["last_event", "events_seen"])
+
+
+def events_now(last_event: int) -> tuple[int, int]:
+    """The newest event, and how many there are in reach of the last one taken in."""
+    newest = LabelEvent.objects.aggregate(last=Max("pk"))["last"] or 0
+    return newest, events_in_reach(last_event)
+
+
+def events_in_reach(last_event: int) -> int:
+    return LabelEvent.objects.filter(pk__gt=last_event - LATE_EVENTS, pk__lte=last_event).count()
+
+
+def erased_items(state: Replay) -> QuerySet[ReplayItem]:
+    """Items whose drawing has been erased since the last work."""
+    since = state.worked_at - ERASED_WITHIN
+    return ReplayItem.objects.filter(prediction__erased_at__gte=since)
+
+
+def leave_out_erased(state: Replay) -> int:
+    """What was erased can be read by no later version, so none is measured by it; how many left."""
+    digests = dict(erased_items(state).values_list("pk", "glyph_digest"))
+    if not digests:
+        return 0
+    with transaction.atomic():
+        restate(sorted(digests))
+        shown = ReplayItem.objects.filter(glyph_digest=OuterRef("glyph_digest"))
+        readings = ReplayReading.objects.filter(glyph_digest__in=set(digests.values()))
+        readings.filter(~Exists(shown)).delete()
+    return len(digests)
+
+
+def restate(keys: Sequence[int]) -> int:
+    """Make the items of these predictions what their labels say now; how many changed."""
+    touched: list[date] = []
+    for at in range(0, len(keys), GLYPHS_AT_ONCE):  # databases bound how many keys a query names
+        some = keys[at : at + GLYPHS_AT_ONCE]
+        before = {item.pk: item for item in ReplayItem.objects.filter(pk__in=some)}
+        now = {item.pk: item for item in items_by_label(some)}
+        gone = [item for key, item in before.items() if key not in now]
+        new = [item for key, item in now.items() if key not in before or differ(item, before[key])]
+        ReplayItem.objects.filter(pk__in=[item.pk for item in gone]).delete()
+        ReplayItem.objects.bulk_create(
+            new, update_conflicts=True, unique_fields=["prediction"], update_fields=["digit"]
+        )
+        touched += [item.month for item in (*gone, *new)]
+    touch(touched)
+    return len(touched)
+
+
+def differ(one: ReplayItem, other: ReplayItem) -> bool:
+    return one.digit != other.digit
+
+
+def items_by_label(keys: Sequence[int]) -> Iterator[ReplayItem]:
+    labels = Label.objects.audited().readable().pictured().filter(pk__in=keys)
+    for key, digit, day, digest, chance in labels.values_list(
+        "pk",
+        "digit",
+        "prediction__day",
+        "prediction__glyph_digest",
+        "prediction__audit_probability",
+    ):
+        assert digit is not None  # it is readable
+        yield ReplayItem(
+            prediction_id=key,
+            digit=digit,
+            month=day.replace(day=1),
+            glyph_digest=digest,
+            chance=chance,
+        )
+
+
+def touch(months: Iterable[date]) -> None:
+    """Say that these months must be counted again."""
+    months = set(months)
+    ReplayMonth.objects.bulk_create(
+        [ReplayMonth(month=month) for month in sorted(months)], ignore_conflicts=True
+    )
+    ReplayMonth.objects.filter(month__in=months).update(changes=F("changes") + 1)
+
+
+# -- what every version reads -------------------------------------------------------------------
+
+
+def read_until(until: float) -> dict[str, str]:
+    """Read what was not read yet while there is time; which versions cannot be asked, and why."""
+    problems = {}
+    for version in ModelVersion.objects.only("name").order_by("-pk"):
+        try:
+            read_with(version, until)
+        except UnsoundWeights as fault:
+            problems[version.name] = str(fault)
+            logger.warning("replay: model version %s cannot be asked: %s", version.pk, fault)
+    return problems
+
+
+def read_with(version: ModelVersion, until: float) -> None:
+    """Let one version read what it has not read yet, newest drawings first."""
+    network: Network | None = None
+    while time.monotonic() < until and (unread := unread_by(version)):
+        network = network or load_version(version.pk).network
+        glyphs = np.stack(glyphs_of(list(unread.values())))
+        keep(version, list(unread), probabilities(network, glyphs))
+
+
+def unread_by(version: ModelVersion) -> dict[uuid.UUID, int]:
+    """The digests of some glyphs, each with one of the predictions that show it."""
+    read = ReplayReading.objects.filter(version=version, glyph_digest=OuterRef("glyph_digest"))
+    waiting = ReplayItem.objects.filter(~Exists(read)).order_by("-prediction")[:GLYPHS_AT_ONCE]
+    return dict(waiting.values_list("glyph_digest", "prediction_id"))
+
+
+def glyphs_of(keys: Sequence[int]) -> list[NDArray[np.uint8]]:
+    """In the order of the keys."""
+    found = dict(Prediction.objects.filter(pk__in=keys).values_list("pk", "glyph"))
+    return [decode_glyph(bytes(found[key])) for key in keys]
+
+
+@transaction.atomic
+def keep(version: ModelVersion, digests: Sequence[uuid.UUID], said: NDArray[np.float32]) -> None:
+    """Keep the readings; another process may have read the same, and said the same."""
+    digits, sure = said.argmax(axis=1).tolist(), said.max(axis=1).tolist()
+    ReplayReading.objects.bulk_create(
+        [
+            ReplayReading(version=version, glyph_digest=digest, digit=digit, confidence=confidence)
+            for digest, digit, confidence in zip(digests, digits, sure, strict=True)
+        ],
+        ignore_conflicts=True,
+    )
+    shown = ReplayItem.objects.filter(glyph_digest__in=digests)
+    touch(shown.order_by().values_list("month", flat=True).distinct())
+
+
+# -- the counts ---------------------------------------------------------------------------------
+
+
+def recount() -> list[date]:
+    """Count the months again about which something changed."""
+    due = list(ReplayMonth.objects.exclude(counted=F("changes")).order_by("month"))
+    if not due:
+        return []
+    versions = list(ModelVersion.objects.order_by("pk").values_list("pk", flat=True))
+    learned = learned_by(versions)
+    for row in due:
+        count(row.month, versions, learned)
+    return [row.month for row in due]
+
+
+def learned_by(versions: Sequence[int]) -> dict[int, set[uuid.UUID]]:
+    """Of the glyphs of all items, those that each version or one of its ancestors learned from."""
+    items = ReplayItem.objects.values("glyph_digest")
+    rows = SnapshotLabel.objects.filter(
+        snapshot__runs__version__isnull=False, event__prediction__glyph_digest__in=items
+    ).values_list("snapshot__runs__version", "event__prediction__glyph_digest")
+    own: defaultdict[int, set[uuid.UUID]] = defaultdict(set)
+    for version, digest in rows:
+        own[version].add(digest)
+    parents = dict(ModelVersion.objects.values_list("pk", "parent"))
+    learned: dict[int, set[uuid.UUID]] = {}
+    for version in versions:  # a parent is always registered before its children
+        learned[version] = own[version] | learned.get(parents[version] or 0, set())
+    return learned
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One month's items against all versions."""
+
+    digits: NDArray[np.int64]  # (items,)
+    weights: NDArray[np.float64]  # (items,) 1 / chance
+    right: NDArray[np.bool_]  # (versions, items), False also where it is not read
+    read: NDArray[np.bool_]  # (versions, items)
+    learned: NDArray[np.bool_]  # (versions, items)
+
+    @property
+    def counts(self) -> NDArray[np.bool_]:
+        return self.read & ~self.learned
+
+
+def table_of(month: date, versions: Sequence[int], learned: dict[int, set[uuid.UUID]]) -> Table:
+    items = list(
+        ReplayItem.objects.filter(month=month).values_list("glyph_digest", "digit", "chance")
+    )
+    places: defaultdict[uuid.UUID, list[int]] = defaultdict(list)
+    for at, (digest, _, _) in enumerate(items):
+        places[digest].append(at)
+    row_of = {version: at for at, version in enumerate(versions)}
+    shape = (len(versions), len(items))
+    right, read, known = (np.zeros(shape, bool) for _ in range(3))
+    digits = np.array([digit for _, digit, _ in items], np.int64)
+    glyphs = ReplayItem.objects.filter(month=month).values("glyph_digest")
+    readings = ReplayReading.objects.filter(glyph_digest__in=glyphs)
+    for version, digest, digit in readings.values_list("version", "glyph_digest", "digit"):
+        if version in row_of:
+            shown = places[digest]
+            read[row_of[version], shown] = True
+            right[row_of[version], shown] = digits[shown] == digit
+    for version, digests in learned.items():
+        for digest in digests & places.keys():
+            known[row_of[version], places[digest]] = True
+    chances = np.array([chance for _, _, chance in items], np.float64)
+    return Table(digits, weights_of(chances), right, read, known)
+
+
+def weights_of(chances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each stands for 1 / chance drawings; all count alike where a chance is not known."""
+    return 1 / chances if (chances > 0).all() else np.ones_like(chances)
+
+
+@transaction.atomic
+def count(month: date, versions: Sequence[int], learned: dict[int, set[uuid.UUID]]) -> None:
+    """Replace a month's cells and pairs by what its items and readings say now."""
+    row = ReplayMonth.objects.select_for_update().get(pk=month)
+    table = table_of(month, versions, learned)
+    ReplayCell.objects.filter(month=month).delete()
+    ReplayPair.objects.filter(month=month).delete()
+    ReplayCell.objects.bulk_create(list(cells_of(month, versions, table)), batch_size=2_000)
+    ReplayPair.objects.bulk_create(list(pairs_of(month, versions, table)), batch_size=2_000)
+    ReplayMonth.objects.filter(pk=month).update(counted=row.changes)
+    Replay.objects.filter(pk=1).update(counts_made=F("counts_made") + 1)
+
+
+def cells_of(month: date, versions: Sequence[int], table: Table) -> Iterator[ReplayCell]:
+    for digit in DIGITS:
+        shows = table.digits == digit
+        if not shows.any():
+            continue
+        for at, version in enumerate(versions):
+            counts = table.counts[at] & shows
+            weights, right = table.weights[counts], table.right[at, counts]
+            yield ReplayCell(
+                version_id=version,
+                month=month,
+                digit=digit,
+                n=len(weights),
+                right=int(right.sum()),
+                weight=float(weights.sum()),
+                weight_right=float(weights[right].sum()),
+                weight_squares=float((weights**2).sum()),
+                learned=int((table.learned[at] & shows).sum()),
+                unread=int((~table.read[at] & ~table.learned[at] & shows).sum()),
+            )
+
+
+def pairs_of(month: date, versions: Sequence[int], table: Table) -> Iterator[ReplayPair]:
+    places = range(max(0, len(versions) - MOST_PAIRED), len(versions))
+    for digit in DIGITS:
+        shows = table.digits == digit
+        for one, other in combinations(places, 2):
+            both = table.counts[one] & table.counts[other] & shows
+            if not both.any():
+                continue
+            first, second = table.right[one, both], table.right[other, both]
+            yield ReplayPair(
+                month=month,
+                first_id=versions[one],
+                second_id=versions[other],
+                digit=digit,
+                n=len(first),
+                better=int((second & ~first).sum()),
+                worse=int((first & ~second).sum()),
+            )

@@ -1,0 +1,1 @@
+"""Months compared, the month's sheet, the alarm, files for analysts and R."""

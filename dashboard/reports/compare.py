@@ -1,0 +1,335 @@
+"""One month against another, or one version: how accuracy differs, where it is lowest and highest,
+and whether that is more than chance.
+
+Months are two samples of different drawings. Versions read the same drawings again (the replay), so
+only those that they read differently tell them apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.db.models import Sum
+
+from dashboard.axes import DIGITS, after
+from dashboard.cube.sums import months
+from dashboard.figures.difference import Difference, difference
+from dashboard.figures.figure import ENOUGH, Share
+from dashboard.figures.replay import FIELDS, Count
+from dashboard.figures.sample import Sample, sampled_from
+from dashboard.figures.sample import parts as counted_parts
+from dashboard.filters import Filters
+from dashboard.models import ReplayCell, ReplayPair
+from labeling.models import Stream
+from training.gate.comparison import Pairs
+
+LEVEL = 0.05  # of the test whether the parts of a span differ at all
+LEAST_EXPECTED = 1.0  # of a table's counts; below it that test means nothing
+POWER, SURE = 0.84, 1.96  # standard deviations for 80 % power at 95 %
+MOST_NEEDED = 1_000_000
+WEEKS = ((1, 7), (8, 14), (15, 21), (22, 28), (29, 31))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One bar of a span: a digit, a week or a month."""
+
+    name: str
+    right: int
+    n: int
+
+    @property
+    def is_enough(self) -> bool:
+        return self.n >= ENOUGH
+
+    @property
+    def share(self) -> Share | None:
+        return Share.of(self.right, self.n) if self.n else None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From the part read worst to the part read best, of those with enough labels."""
+
+    lowest: Part
+    highest: Part
+    p: float | None  # that parts equally hard would differ as much; None where none can be told
+
+    @property
+    def width(self) -> float:
+        return self.highest.right / self.highest.n - self.lowest.right / self.lowest.n
+
+    @property
+    def in_words(self) -> str:
+        """The lowest of several is always low: whether the parts differ at all is said too."""
+        low, high = self.lowest, self.highest
+        said = (
+            f"from {low.right / low.n:.1%} ({low.name}, n = {low.n:,})"
+            f" to {high.right / high.n:.1%} ({high.name}, n = {high.n:,}):"
+            f" {100 * self.width:.1f} points"
+        )
+        if self.p is None:
+            return f"{said}; too few mistakes to tell whether that is more than chance"
+        if self.p < LEVEL:
+            return f"{said}, more than chance"
+        return f"{said}, no more than chance makes of parts equally hard"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two that are compared."""
+
+    name: str
+    title: str
+    right: int
+    n: int
+    share: Share | None
+    parts: list[Part]
+    sampled_from: str
+
+    @property
+    def span(self) -> Span | None:
+        """None with fewer than two parts that have enough labels."""
+        told = [part for part in self.parts if part.is_enough]
+        if len(told) < 2:
+            return None
+        by_share = sorted(told, key=lambda part: part.right / part.n)
+        return Span(by_share[0], by_share[-1], p_equal(told))
+
+    @property
+    def is_enough(self) -> bool:
+        return self.n >= ENOUGH
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Both sides and what lies between them; the second less the first."""
+
+    first: Side
+    second: Side
+    difference: Difference | None
+    parts_are: str  # what the bars of a span are, in words
+    pairs: Pairs | None = None  # of versions: the same drawings
+
+    @property
+    def in_words(self) -> str:
+        if self.difference is None:
+            return (
+                f"There are no labels for {self.first.title} and {self.second.title} that could be"
+                " compared."
+            )
+        return f"{self.shares_in_words} {self.difference_in_words}"
+
+    @property
+    def shares_in_words(self) -> str:
+        one, other = self.first, self.second
+        assert one.share is not None
+        assert other.share is not None
+        return (
+            f"Of 100 drawings, {100 * one.share.value:.1f} are read right in {one.title}"
+            f" and {100 * other.share.value:.1f} in {other.title}."
+            if self.pairs is None
+            else f"Of 100 drawings, {one.title} reads {100 * one.share.value:.1f} right and"
+            f" {other.title} {100 * other.share.value:.1f}."
+        )
+
+    @property
+    def difference_in_words(self) -> str:
+        found = self.difference
+        assert found is not None
+        said = (
+            f"The difference is {points(found.value)} points, with 95 % confidence between"
+            f" {points(found.low)} and {points(found.high)}"
+        )
+        if found.is_more_than_chance:
+            return f"{said}: more than chance."
+        more = f" {self.needed_in_words}" if self.needed else ""
+        return f"{said}: chance alone could make it.{more}"
+
+    @property
+    def needed(self) -> int | None:
+        """Labels a side that would show a difference of this size in four cases of five."""
+        one, other = self.first.share, self.second.share
+        if self.pairs is not None or not (one and other) or one.value == other.value:
+            return None
+        spread = one.value * (1 - one.value) + other.value * (1 - other.value)
+        needed = math.ceil((POWER + SURE) ** 2 * spread / (one.value - other.value) ** 2)
+        return needed if needed <= MOST_NEEDED else None
+
+    @property
+    def needed_in_words(self) -> str:
+        return f"About {self.needed:,} labels a month would tell a difference of this size."
+
+
+def points(share: float) -> str:
+    """A difference in points of a hundred, always with its sign."""
+    number = f"{100 * share:+.1f}"
+    return "0.0" if number in {"+0.0", "-0.0"} else number.replace("-", "−")
+
+
+def p_equal(parts: Sequence[Part]) -> float | None:
+    """That so uneven shares come of equal ones (chi-square)."""
+    right, n = sum(part.right for part in parts), sum(part.n for part in parts)
+    if min(part.n for part in parts) * min(right, n - right) < LEAST_EXPECTED * n:
+        return None
+    share = right / n
+    spread = share * (1 - share)
+    found = sum((part.right - part.n * share) ** 2 / (part.n * spread) for part in parts)
+    return chi_square_tail(found, len(parts) - 1)
+
+
+def chi_square_tail(value: float, freedom: int) -> float:
+    """The chance of this value or a higher one: a finite sum, since `freedom` is a whole number."""
+    half = value / 2
+    at, total = (0.5, math.erfc(math.sqrt(half))) if freedom % 2 else (0.0, 0.0)
+    term = half**at * math.exp(-half) / math.gamma(at + 1)
+    while at < freedom / 2:
+        total += term
+        at += 1
+        term *= half / at
+    return total
+
+
+# -- months -------------------------------------------------------------------------------------
+
+
+def of_months(first: date, second: date, digit: int | None) -> Comparison:
+    """Live accuracy over audited drawings, each read by what was live then. One query."""
+    between = Filters(first=min(first, second), last=max(first, second))
+    sums: defaultdict[date, list[tuple[int, Any]]] = defaultdict(list)
+    for each in months(between, "days", stream=Stream.AUDIT):
+        sums[each.month].append((each.chance, each["days"]))
+    one, other = (side_of_month(month, sums[month], digit) for month in (first, second))
+    return Comparison(
+        one,
+        other,
+        between_samples(one, other),
+        parts_are="by digit" if digit is None else f"by week, for the digit {digit} alone",
+    )
+
+
+def between_samples(first: Side, second: Side) -> Difference | None:
+    if first.share is None or second.share is None:
+        return None
+    return difference(first.share, second.share)
+
+
+def side_of_month(month: date, counts: list[tuple[int, Any]], digit: int | None) -> Side:
+    """`counts` are (chance, by day and label: drawings, read right, settled)."""
+    sample = Sample()
+    for chance, days in counts:
+        (added,) = counted_parts(days.sum(axis=0, keepdims=True), digit)
+        sample.add(chance, added)
+    total = sum(days for _, days in counts)
+    parts: list[Part] = []
+    if counts and digit is None:
+        by_label = total.sum(axis=0)
+        parts = [Part(str(each), *right_and_n(by_label[each])) for each in range(DIGITS)]
+    elif counts:
+        last = (after(month) - month).days
+        parts = [
+            Part(f"{start}–{min(end, last)}", *right_and_n(total[start - 1 : end, digit].sum(0)))
+            for start, end in WEEKS
+            if start <= last
+        ]
+    return Side(
+        name=f"{month:%Y-%m}",
+        title=f"{month:%B %Y}",
+        right=sample.right,
+        n=sample.n,
+        share=sample.share,
+        parts=parts,
+        sampled_from=sampled_from(sample, is_random=True),
+    )
+
+
+def right_and_n(counts: Any) -> tuple[int, int]:
+    drawings, right, _ = (int(number) for number in counts)
+    return right, drawings
+
+
+# -- versions -----------------------------------------------------------------------------------
+
+
+def of_versions(first: str, second: str, filters: Filters) -> Comparison:
+    """Both over the same audited drawings of the period. Two queries."""
+    one, other = sides_of_versions([first, second], filters)
+    pairs = pairs_of(first, second, filters)
+    found = (
+        Difference(pairs.difference, pairs.lower(0.975), pairs.upper(0.975)) if pairs.n else None
+    )
+    parts_are = "by digit" if filters.digit is None else f"by month, for the digit {filters.digit}"
+    return Comparison(one, other, found if one.n and other.n else None, parts_are, pairs)
+
+
+def sides_of_versions(names: Sequence[str], filters: Filters) -> list[Side]:
+    """In the order of the names. One query."""
+    cells = narrowed(ReplayCell.objects.filter(version__name__in=names), filters)
+    values = cells.values_list("version__name", "month", "digit", *FIELDS)
+    rows = [(name, month, digit, counts) for name, month, digit, *counts in values]
+    return [
+        side_of_version(name, [row[1:] for row in rows if row[0] == name], filters.digit)
+        for name in names
+    ]
+
+
+def narrowed(rows: Any, filters: Filters) -> Any:
+    if filters.first:
+        rows = rows.filter(month__gte=filters.first)
+    if filters.last:
+        rows = rows.filter(month__lte=filters.last)
+    return rows if filters.digit is None else rows.filter(digit=filters.digit)
+
+
+def side_of_version(
+    name: str, rows: Iterable[tuple[date, int, list[Any]]], digit: int | None
+) -> Side:
+    over_all = Count()
+    parts: defaultdict[str, Count] = defaultdict(Count)
+    for month, label, values in sorted(rows, key=lambda row: row[:2]):
+        over_all.add(values)
+        parts[str(label) if digit is None else f"{month:%B %Y}"].add(values)
+    left_out = f"; {over_all.learned:,} that it learned from are left out"
+    return Side(
+        name=name,
+        title=name,
+        right=over_all.right,
+        n=over_all.n,
+        share=over_all.share,
+        parts=[
+            Part(part, found.right, found.n) for part, found in sorted_parts(parts, digit is None)
+        ],
+        sampled_from=(
+            f"From {over_all.n:,} drawings chosen at random, labeled blind, and read again"
+            f"{left_out if over_all.learned else ''}."
+        ),
+    )
+
+
+def sorted_parts(parts: dict[str, Count], are_digits: bool) -> list[tuple[str, Count]]:
+    """Months came in their order; digits from several months did not."""
+    return sorted(parts.items()) if are_digits else list(parts.items())
+
+
+def pairs_of(first: str, second: str, filters: Filters) -> Pairs:
+    """How often the second was right where the first was wrong, and the reverse."""
+    rows = ReplayPair.objects.filter(
+        first__name__in=[first, second], second__name__in=[first, second]
+    )
+    found = (
+        narrowed(rows, filters)
+        .values("first__name")
+        .annotate(all=Sum("n"), up=Sum("better"), down=Sum("worse"))
+        .order_by("first__name")
+        .first()
+    )
+    if found is None:
+        return Pairs(0, 0, 0)
+    if found["first__name"] == first:
+        return Pairs(found["up"], found["down"], found["all"])
+    return Pairs(found["down"], found["up"], found["all"])

@@ -1,0 +1,117 @@
+"""Drawing in R as a background job: asked for on the page, done by a worker, kept as rows.
+
+The pictures are rows too: web server and worker may be different machines.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django_q.tasks import async_task
+
+from dashboard.filters import Filters
+from dashboard.models import RChart, RReport
+from dashboard.reports import r_report
+from predictions.database.clock import Moment
+from predictions.errors import Declined
+
+logger = logging.getLogger(__name__)
+
+KEPT = 3  # reports; older ones go with their pictures
+SILENT = timedelta(minutes=5)  # without a chart a report is taken for lost
+
+
+class AlreadyDrawing(Declined):
+    """One report at a time."""
+
+    code = "already_drawing"
+
+
+@transaction.atomic
+def ask(*, by: User, query: str = "") -> RReport:
+    """Queue a report and ring the bell; the bell rings when the row is there."""
+    give_up_lost()
+    try:
+        with transaction.atomic():
+            report = RReport.objects.create(asked_by=by, query=query)
+    except IntegrityError as taken:  # the constraint one_active_r_report
+        raise AlreadyDrawing("A report is being drawn; one at a time.") from taken
+    async_task("dashboard.reports.r_jobs.work", report.pk, task_name=f"R report {report.pk}")
+    return report
+
+
+def give_up_lost() -> int:
+    """Reports whose worker was lost, so that another can be asked for."""
+    lost = RReport.objects.filter(state__in=RReport.ACTIVE, changed_at__lt=Moment() - SILENT)
+    return lost.update(
+        state=RReport.State.FAILED,
+        reason="No worker drew it in time. Is one running?",
+        changed_at=Moment(),
+    )
+
+
+def work(report_id: int) -> dict[str, Any]:
+    """Draw a report, unless somebody else does."""
+    taken = RReport.objects.filter(pk=report_id, state=RReport.State.QUEUED).update(
+        state=RReport.State.RUNNING, changed_at=Moment()
+    )
+    if not taken:
+        return {"report": report_id, "taken": False}
+    report = RReport.objects.get(pk=report_id)
+    try:
+        charts = drawn(report)
+    except Declined as declined:
+        return ended(report, RReport.State.FAILED, reason=str(declined))
+    except Exception as failed:
+        # Whatever went wrong is the report's reason; it travels up too, for the log.
+        ended(report, RReport.State.FAILED, reason=str(failed))
+        raise
+    with transaction.atomic():
+        RChart.objects.bulk_create(charts)
+        told = ended(report, RReport.State.DONE)
+        forget_old()
+    return told
+
+
+def drawn(report: RReport) -> list[RChart]:
+    """Every chart as PNG and PDF, the report's row showing how far it is."""
+    total = r_report.count_of_charts()
+    done = 0
+
+    def note(name: str) -> None:
+        nonlocal done
+        done += 1
+        RReport.objects.filter(pk=report.pk).update(
+            progress=min(done / total, 1.0), changed_at=Moment()
+        )
+
+    filters = Filters.parse(dict(report.filters()))
+    with tempfile.TemporaryDirectory() as passing:
+        files = r_report.report(Path(passing), pdf=True, filters=filters, drawn=note)
+        return [
+            RChart(
+                report=report, place=place, name=file.stem, kind=file.suffix[1:],
+                content=file.read_bytes(),
+            )
+            for place, file in enumerate(files)
+        ]  # fmt: skip
+
+
+def ended(report: RReport, state: str, *, reason: str = "") -> dict[str, Any]:
+    """End it once: a report given up meanwhile stays given up."""
+    RReport.objects.filter(pk=report.pk, state=RReport.State.RUNNING).update(
+        state=state, reason=reason, changed_at=Moment()
+    )
+    logger.info("R report %s ended %s", report.pk, state)
+    return {"report": report.pk, "state": state, "reason": reason}
+
+
+def forget_old() -> None:
+    kept = RReport.objects.order_by("-pk").values_list("pk", flat=True)[:KEPT]
+    RReport.objects.exclude(pk__in=list(kept)).exclude(state__in=RReport.ACTIVE).delete()

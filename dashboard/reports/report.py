@@ -1,0 +1,283 @@
+"""One month on one sheet: what changed, whether it is real, what to label next."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+from django.utils import timezone
+
+from dashboard.axes import DIGITS, UNLABELED, after
+from dashboard.cube.sums import flows, months
+from dashboard.figures.difference import Difference, difference
+from dashboard.figures.figure import Share
+from dashboard.filters import Filters
+from dashboard.flow import ACTS
+from dashboard.models import MonthSums
+from dashboard.reports.compare import Comparison, Side, of_months, of_versions, sides_of_versions
+from labeling.models import Stream
+from labeling.queue.overview import of_queue
+from predictions.models import ModelVersion
+from training.gate.comparison import holm
+from training.models import Promotion
+
+LEVEL = 0.05
+Z95 = 1.96
+WORTH = 0.02  # points of a hundred an interval should reach to either side, to steer by
+NEXT = 3  # wishes on the sheet
+
+
+@dataclass(frozen=True, slots=True)
+class DigitChange:
+    """One digit in both months."""
+
+    digit: int
+    before: Share | None
+    after: Share | None
+    n: int
+    is_enough: bool
+    difference: Difference | None
+    is_real: bool  # also when ten digits are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What to label next, and why."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    month: date
+    previous: date | None  # the month before with labels
+    comparison: Comparison | None
+    here: Side
+    drawings: int
+    decisions: int  # what labelers decided in the month
+    corrections: int
+    promotions: list[Promotion]
+    model: Comparison | None  # on the same drawings, what went live before and now
+    drawings_changed: Difference | None  # the same version on both months' drawings
+    versions: tuple[str, str] | None
+    digits: list[DigitChange]
+    wishes: list[Wish]
+    unlabeled: int  # audited drawings of the month nobody has labeled
+
+    @property
+    def verdict(self) -> str:
+        """Is it real, in one sentence."""
+        if self.comparison is None or self.comparison.difference is None:
+            return "There is no earlier month with labels to compare with."
+        found = self.comparison.difference
+        if not found.is_more_than_chance:
+            return "No change can be told from chance."
+        way = "better" if found.value > 0 else "worse"
+        return f"Drawings were read {way} than before, by more than chance. {self.because}"
+
+    @property
+    def because(self) -> str:
+        """Whether the model or the drawings made it."""
+        by_model = self.model is not None and self.model.difference is not None
+        if not by_model and self.drawings_changed is None:
+            return "The replay cannot say yet whether the model or the drawings made it."
+        made = []
+        if by_model and self.model.difference.is_more_than_chance:  # type: ignore[union-attr]
+            made.append("the model")
+        if self.drawings_changed is not None and self.drawings_changed.is_more_than_chance:
+            made.append("the drawings")
+        if not made:
+            return "Whether the model or the drawings made it cannot be told from chance."
+        return f"The replay shows that {' and '.join(made)} changed."
+
+
+def known_months() -> list[date]:
+    """Months with drawings, oldest first."""
+    return list(MonthSums.objects.order_by("month").values_list("month", flat=True).distinct())
+
+
+def report_of(month: date) -> Report:
+    here, before, comparison = sides_of(month)
+    versions = live_then_and_now(month)
+    model = drawings_changed = None
+    if versions is not None and before is not None:
+        then, now = versions
+        if then != now:
+            model = of_versions(then, now, Filters(first=month, last=month))
+        drawings_changed = same_version(then, before, month)
+    counted = months(Filters(first=month, last=month), "days")
+    drawings = sum(int(each["days"][:, :, 0].sum()) for each in counted)
+    unlabeled = sum(
+        int(each["days"][:, UNLABELED, 0].sum()) for each in counted if each.stream == Stream.AUDIT
+    )
+    acts = dict.fromkeys(ACTS, 0)
+    for _, done in flows(Filters(first=month, last=month)):
+        for name, number in zip(ACTS, done.sum(axis=0).tolist(), strict=True):
+            acts[name] += number
+    digits = digit_changes(comparison, here)
+    return Report(
+        month=month,
+        previous=before,
+        comparison=comparison,
+        here=here,
+        drawings=drawings,
+        decisions=sum(acts[name] for name in ("first", "agrees", "differs", "rulings")),
+        corrections=acts["corrections"],
+        promotions=promotions_in(month),
+        model=model,
+        drawings_changed=drawings_changed,
+        versions=versions,
+        digits=digits,
+        wishes=wishes(digits, here, unlabeled),
+        unlabeled=unlabeled,
+    )
+
+
+def sides_of(month: date) -> tuple[Side, date | None, Comparison | None]:
+    """The month, and the nearest before it with readable audits."""
+    earlier = Filters(last=month)
+    told = {
+        each.month
+        for each in months(earlier, "days", stream=Stream.AUDIT)
+        if each["days"][:, :DIGITS, 0].any()
+    }
+    before = max((each for each in told if each < month), default=None)
+    comparison = of_months(before or month, month, None)
+    return comparison.second, before, comparison if before else None
+
+
+def live_then_and_now(month: date) -> tuple[str, str] | None:
+    """What was live at the end of the month before, and at the end of this one."""
+    ends = [timezone.make_aware(datetime.combine(day, time())) for day in (month, after(month))]
+    ledger = list(
+        Promotion.objects.order_by("made_at", "pk").values_list(
+            "made_at", "before__name", "after__name"
+        )
+    )
+    if not ledger:
+        live = ModelVersion.objects.live().values_list("name", flat=True).first()
+        return (live, live) if live else None
+    names = []
+    for end in ends:
+        past = [after_ for made_at, _, after_ in ledger if made_at < end]
+        names.append(past[-1] if past else ledger[0][1])
+    then, now = names
+    return (then, now) if then and now else None
+
+
+def same_version(version: str, before: date, month: date) -> Difference | None:
+    """How much better one version reads this month's drawings than those of the month before."""
+    shares = []
+    for each in (before, month):
+        (side,) = sides_of_versions([version], Filters(first=each, last=each))
+        if side.share is None:
+            return None
+        shares.append(side.share)
+    return difference(*shares)
+
+
+def promotions_in(month: date) -> list[Promotion]:
+    start, end = (
+        timezone.make_aware(datetime.combine(day, time())) for day in (month, after(month))
+    )
+    rows = Promotion.objects.filter(made_at__gte=start, made_at__lt=end).order_by("made_at", "pk")
+    return list(
+        rows.select_related("before", "after").only(
+            "kind", "made_at", "before__name", "after__name"
+        )
+    )
+
+
+# -- digits -------------------------------------------------------------------------------------
+
+
+def digit_changes(comparison: Comparison | None, here: Side) -> list[DigitChange]:
+    """Ten looks find a change by chance easily; Holm's correction pays for them."""
+    earlier = {part.name: part for part in comparison.first.parts} if comparison else {}
+    pairs = [(part, earlier.get(part.name)) for part in here.parts]
+    found = [
+        difference(before.share, now.share)
+        if now.is_enough and before and before.is_enough and before.share and now.share
+        else None
+        for now, before in pairs
+    ]
+    told = [each for each in found if each is not None]
+    adjusted = iter(holm([p_of(each) for each in told]))
+    return [
+        DigitChange(
+            digit=int(now.name),
+            before=before.share if before else None,
+            after=now.share,
+            n=now.n,
+            is_enough=now.is_enough,
+            difference=each,
+            is_real=each is not None and next(adjusted) < LEVEL,
+        )
+        for (now, before), each in zip(pairs, found, strict=True)
+    ]
+
+
+def p_of(found: Difference) -> float:
+    """About the p-value the interval belongs to: how far nothing lies from its middle."""
+    reach = found.value - found.low if found.value > 0 else found.high - found.value
+    if reach <= 0:
+        return 1.0
+    return math.erfc(Z95 * abs(found.value) / reach / math.sqrt(2))
+
+
+# -- what to label next -------------------------------------------------------------------------
+
+
+def wishes(digits: Sequence[DigitChange], here: Side, unlabeled: int) -> list[Wish]:
+    """Audits first, for nothing is known without them; then the digits read worst."""
+    found = []
+    if unlabeled:
+        found.append(
+            Wish(
+                f"{unlabeled:,} audited drawings of this month",
+                "They were chosen at random and wait for their label; every figure here grows"
+                " surer with each of them.",
+            )
+        )
+    disputed = of_queue().disputed
+    if disputed:
+        noun = "label" if disputed == 1 else "labels"
+        found.append(
+            Wish(f"{disputed:,} disputed {noun}", "Two people disagree; a reviewer rules.")
+        )
+    few = [each for each in digits if not each.is_enough]
+    if few:
+        names = ", ".join(str(each.digit) for each in few)
+        found.append(
+            Wish(
+                f"Audits that show {names}",
+                "Too few labels to say anything about these digits on their own.",
+            )
+        )
+    told = [each for each in digits if each.is_enough and each.after is not None]
+    for each in sorted(told, key=lambda each: each.after.value if each.after else 1.0):
+        assert each.after is not None
+        more = labels_for(each.after, each.n)
+        if each.after.value < 1:
+            found.append(
+                Wish(
+                    f"Drawings of {each.digit}",
+                    f"Read right {each.after.value:.1%} of the time"
+                    f" (between {each.after.low:.1%} and {each.after.high:.1%})"
+                    + (
+                        f"; about {more:,} more audits of it would tell that to 2 points."
+                        if more
+                        else "."
+                    ),
+                )
+            )
+    return found[:NEXT]
+
+
+def labels_for(share: Share, n: int) -> int:
+    """How many more labels would bring the interval down to WORTH to either side."""
+    middle = (share.low + share.high) / 2
+    return max(0, math.ceil(Z95**2 * middle * (1 - middle) / WORTH**2) - n)

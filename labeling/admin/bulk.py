@@ -1,0 +1,149 @@
+"""One act on everything selected in the admin: choose it on a page that shows how many, then do it.
+
+What the page shows is kept on the server, items and what stood about each; the page has its name
+alone. The act leaves alone what has changed since, and says how many those were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin import helpers
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from unfold.widgets import UnfoldAdminRadioSelectWidget
+
+from labeling.batches import bulk, gold_items, review
+from labeling.batches.selections import Shown, as_shown, keep_shown, kept, shown_in, use_up
+from labeling.decisions.decisions import Verdict
+from labeling.turns import in_turn
+from predictions.errors import Declined
+from predictions.models import DIGITS, Prediction
+
+SHOWN = 24  # thumbnails on the page
+CORRECT, REVIEW, GOLD = "labeling.correct_in_bulk", "labeling.review_items", "labeling.add_gold"
+
+Do = Callable[[Shown, User, dict[str, Any]], str]
+
+
+class Act:
+    """Something that can be done to a selection, and the permission it needs."""
+
+    def __init__(self, title: str, permission: str, do: Do) -> None:
+        self.title, self.permission, self.do = title, permission, do
+
+
+def correct(digit: int | None) -> Do:
+    def do(shown: Shown, by: User, chosen_by: dict[str, Any]) -> str:
+        return str(bulk.set_verdict(shown, Verdict(digit), by=by, chosen_by=chosen_by))
+
+    return do
+
+
+def accept_feedback(shown: Shown, by: User, chosen_by: dict[str, Any]) -> str:
+    return str(bulk.accept_feedback(shown, by=by, chosen_by=chosen_by))
+
+
+def send_to_review(shown: Shown, by: User, chosen_by: dict[str, Any]) -> str:
+    return str(review.send_to_review(shown, by=by, chosen_by=chosen_by))
+
+
+def use_as_gold(shown: Shown, by: User, chosen_by: dict[str, Any]) -> str:
+    added, left = gold_items.add_gold(shown, by=by)
+    return f"{added:,} are gold now. {bulk.counted(left)}"
+
+
+ACTS = {
+    **{str(digit): Act(f"It is a {digit}", CORRECT, correct(digit)) for digit in DIGITS},
+    "unreadable": Act("Unreadable", CORRECT, correct(None)),
+    "feedback": Act("Accept what the visitor said", CORRECT, accept_feedback),
+    "review": Act("Send to review", REVIEW, send_to_review),
+    "gold": Act("Use as gold", GOLD, use_as_gold),
+}
+
+
+def acts_for(user: Any) -> dict[str, Act]:
+    return {name: act for name, act in ACTS.items() if user.has_perm(act.permission)}
+
+
+class ActForm(forms.Form):
+    """What to do, and the selection it was shown for."""
+
+    act = forms.ChoiceField(widget=UnfoldAdminRadioSelectWidget, label="What to do")
+    selection = forms.UUIDField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, acts: dict[str, Act], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["act"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [(name, act.title) for name, act in acts.items()]
+
+
+def decide_in_bulk(model_admin: Any, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
+    """The page that asks what to do with these predictions or labels, and the doing of it."""
+    acts, by = acts_for(request.user), request.user
+    if not acts:
+        raise PermissionDenied
+    assert isinstance(by, User)
+    here = HttpResponseRedirect(request.get_full_path())
+    if "confirmed" not in request.POST:
+        # A label's key is its prediction's.
+        shown = as_shown(Prediction.objects.filter(pk__in=queryset.order_by().values("pk")))
+        if not shown:
+            messages.warning(request, "Nothing is selected, so nothing was changed.")
+            return here
+        selection = keep_shown(shown, owner=by, chosen_by=chosen_by(request))
+        form = ActForm(acts=acts, initial={"selection": selection.pk})
+        return page(model_admin, request, shown, form)
+    form = ActForm(request.POST, acts=acts)
+    try:
+        if form.is_valid():
+            messages.success(request, carry_out(form.cleaned_data, acts, by))
+        elif named := form.cleaned_data.get("selection"):
+            return page(model_admin, request, shown_in(kept(named, owner=by)), form)
+    except Declined as declined:
+        messages.warning(request, str(declined))
+    return here
+
+
+@in_turn
+def carry_out(said: dict[str, Any], acts: dict[str, Act], by: User) -> str:
+    """The selection is used up by the act; one that is refused leaves it as it was."""
+    selection, act = kept(said["selection"], owner=by), acts[said["act"]]
+    done = act.do(use_up(selection), by, {**selection.chosen_by, "act": act.title})
+    return f"{act.title}: {done}"
+
+
+def chosen_by(request: HttpRequest) -> dict[str, Any]:
+    return {"filter": request.GET.dict(), "all that match": is_across(request)}
+
+
+def is_across(request: HttpRequest) -> bool:
+    return request.POST.get("select_across") == "1"
+
+
+def page(model_admin: Any, request: HttpRequest, shown: Shown, form: ActForm) -> HttpResponse:
+    newest = sorted(shown.stood)[-SHOWN:]
+    drawings = Prediction.objects.filter(pk__in=newest).order_by("-pk").only("public_id", "digit")
+    # The keys of a page's rows travel in the form; those of a whole filter never do.
+    keys = ["all"] if is_across(request) else request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "opts": model_admin.opts,
+        "title": f"{len(shown):,} predictions",
+        "count": len(shown),
+        "across": is_across(request),
+        "filters": sorted(request.GET.items()),
+        "shown": drawings,
+        "keys": keys,
+        "checkbox_name": helpers.ACTION_CHECKBOX_NAME,
+        "form": form,
+        "here": request.get_full_path(),
+    }
+    return TemplateResponse(request, "admin/labeling/decide_in_bulk.html", context)

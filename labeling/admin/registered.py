@@ -1,0 +1,293 @@
+"""The admin as a labeler's second home: predictions with what people said, labels and history."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from unfold.admin import TabularInline
+
+from labeling.admin import bulk, filters, imports
+from labeling.admin.saved_views import SavedViewsMixin
+from labeling.batches import gold_items
+from labeling.batches.batches import undo_batch
+from labeling.decisions.blindness import labels_blind
+from labeling.files import export
+from labeling.models import Batch, Gold, Label, LabelEvent
+from predictions.admin.registered import LooksUpIds, PredictionAdmin, ReadOnlyAdmin
+from predictions.errors import Declined
+from predictions.models import Prediction
+
+PICTURES = ["prediction__glyph", "prediction__probabilities"]
+admin.site.unregister(Prediction)
+
+
+def who(event: LabelEvent) -> str:
+    """Whose word it is, in words where nobody was signed in."""
+    if event.labeler is not None:
+        return event.labeler.get_username()
+    return "a command" if event.batch_id else "a visitor"
+
+
+class LabelEventInline(TabularInline):
+    """Who said what when about one prediction, oldest first; looked at, never edited."""
+
+    model = LabelEvent
+    verbose_name_plural = "label events"
+    ordering = ["pk"]
+    fields = [
+        "event", "kind", "said", "who", "at", "in_stream", "version", "guess_shown", "took",
+        "is_gold", "takes_back", "batch",
+    ]  # fmt: skip
+    readonly_fields = fields
+    hide_title = True
+    can_delete = False
+    extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LabelEvent]:
+        events = super().get_queryset(request).select_related("labeler", "version", "batch")
+        return events.defer("version__card", "version__canary", "batch__chosen_by")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description="event")
+    def event(self, event: LabelEvent) -> str:
+        address = reverse("admin:labeling_labelevent_change", args=[event.pk])
+        return format_html('<a class="text-link" href="{}">{}</a>', address, event.pk)
+
+    @admin.display(description="said")
+    def said(self, event: LabelEvent) -> str:
+        return "" if event.is_reversal else event.value
+
+    @admin.display(description="by")
+    def who(self, event: LabelEvent) -> str:
+        return who(event)
+
+    @admin.display(description="on")
+    def at(self, event: LabelEvent) -> str:
+        at = f"{timezone.localtime(event.created_at):%Y-%m-%d %H:%M:%S}"
+        return format_html('<span class="whitespace-nowrap">{}</span>', at)
+
+    @admin.display(description="stream")
+    def in_stream(self, event: LabelEvent) -> str:
+        return event.stream  # the whole reason would take half of the row
+
+    @admin.display(description="time taken")
+    def took(self, event: LabelEvent) -> str:
+        return "" if event.seconds is None else f"{event.seconds:.1f} s"
+
+    @admin.display(description="takes back")
+    def takes_back(self, event: LabelEvent) -> str:
+        return "" if event.reverses_id is None else f"event {event.reverses_id}"
+
+
+class DecidesInBulk:
+    """One act on everything selected, for predictions and for their labels."""
+
+    actions: ClassVar[list[str]] = ["decide_in_bulk"]
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return bool(bulk.acts_for(request.user))
+
+    @admin.action(description="Correct, accept feedback, send to review …", permissions=["decide"])
+    def decide_in_bulk(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
+        return bulk.decide_in_bulk(self, request, queryset)
+
+
+BLIND_FILTERS: list[Any] = [filters.ByMonth, filters.BySource]
+
+
+@admin.register(Prediction)
+class LabeledPredictionAdmin(DecidesInBulk, SavedViewsMixin, PredictionAdmin):
+    """Predictions as `predictions` lists them, with their labels and what can be done."""
+
+    list_display = [
+        "thumbnail", "digit", "percent", "strange", "said", "visitor_said", "version",
+        "source", "created_at", "is_audit",
+    ]  # fmt: skip
+    list_filter: ClassVar[list[Any]] = [
+        filters.ByMonth, filters.ByPredicted, filters.ByLabel, filters.ByFeedback,
+        filters.ByConfidence, filters.ByStrangeness, filters.ByLabeler, filters.ByVersion,
+        filters.ByStream, filters.BySource, filters.ByAudit,
+    ]  # fmt: skip
+    list_select_related = ["version", "label", "feedback"]
+    fields = ["picture", "stands", "visitor_said", *PredictionAdmin.fields[1:]]
+    readonly_fields = fields
+    inlines = [LabelEventInline]
+
+    # -- what a labeler sees: the drawings, and nothing that was read or said of them --
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        shown = ["thumbnail", "source", "created_at"]
+        return shown if labels_blind(request.user) else super().get_list_display(request)
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        return BLIND_FILTERS if labels_blind(request.user) else super().get_list_filter(request)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """What may be asked for in the address: no more than the filters offer."""
+        if labels_blind(request.user):
+            return lookup in {each.parameter_name for each in BLIND_FILTERS}
+        return super().lookup_allowed(lookup, value, request)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        shown = ["picture", "public_id", "source", "created_at"]
+        return shown if labels_blind(request.user) else super().get_fields(request, obj)
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> list[Any]:
+        return [] if labels_blind(request.user) else super().get_inlines(request, obj)
+
+    @admin.display(description="label")
+    def said(self, prediction: Prediction) -> str:
+        label: Label | None = getattr(prediction, "label", None)
+        return "" if label is None else str(label)
+
+    @admin.display(description="label")
+    def stands(self, prediction: Prediction) -> str:
+        """What stands, with a link to it."""
+        label: Label | None = getattr(prediction, "label", None)
+        if label is None:
+            return "none"
+        opinions = f"{label.opinions} opinion{'' if label.opinions == 1 else 's'}"
+        address = reverse("admin:labeling_label_change", args=[label.pk])
+        return format_html('<a class="text-link" href="{}">{}</a>, {}', address, label, opinions)
+
+    @admin.display(description="visitor said")
+    def visitor_said(self, prediction: Prediction) -> str:
+        feedback = getattr(prediction, "feedback", None)
+        if feedback is None:
+            return ""
+        return "not a digit" if feedback.digit is None else str(feedback.digit)
+
+
+def key_of(public_id: UUID) -> Subquery:
+    """One key, looked up first: a join would keep an OR beside it from every index."""
+    return Subquery(Prediction.objects.filter(public_id=public_id).values("pk")[:1])
+
+
+class OfPredictionAdmin(LooksUpIds):
+    """Rows about a prediction, each with its glyph; found by the prediction's id."""
+
+    ordering = ["-pk"]
+    search_fields = ["prediction__public_id"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer(*PICTURES)
+
+    def named(self, named: UUID) -> Q:
+        return Q(prediction=key_of(named))
+
+    @admin.display(description="glyph")
+    def thumbnail(self, row: Any) -> str:
+        return format_html(
+            '<img src="{}" alt="glyph" width="42" height="42" loading="lazy">',
+            row.prediction.glyph_url,
+        )
+
+
+@admin.register(Label)
+class LabelAdmin(DecidesInBulk, OfPredictionAdmin):
+    list_display = ["thumbnail", "value", "guess", "state", "opinions", "by", "at"]
+    list_filter = [
+        filters.LabelByState, filters.LabelByDigit, filters.LabelByGuess, filters.LabelByMonth,
+        filters.ByLabeler, filters.LabelByVersion, filters.LabelByAudit,
+    ]  # fmt: skip
+    list_select_related = ["prediction", "event__labeler"]
+    fields = ["thumbnail", "prediction", "value", "state", "opinions", "event"]
+    readonly_fields = fields
+    list_before_template = "admin/labeling/export_links.html"
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        context = {"formats": list(export.FORMATS), **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    @admin.display(description="guess")
+    def guess(self, label: Label) -> int:
+        return label.prediction.digit
+
+    @admin.display(description="last said by")
+    def by(self, label: Label) -> str:
+        return who(label.event)
+
+    @admin.display(description="on")
+    def at(self, label: Label) -> Any:
+        return label.event.created_at
+
+
+@admin.register(LabelEvent)
+class LabelEventAdmin(OfPredictionAdmin):
+    list_display = ["thumbnail", "kind", "said", "labeler", "stream", "created_at", "is_gold"]
+    list_filter = [
+        filters.EventByKind, filters.EventByStream, filters.EventByLabeler, filters.EventByMonth,
+    ]  # fmt: skip
+    list_select_related = ["prediction", "labeler"]
+    search_fields = ["prediction__public_id", "request_id"]
+    search_help_text = "The id of a prediction or of a request"
+
+    def named(self, named: UUID) -> Q:
+        return super().named(named) | Q(request_id=named)
+
+    @admin.display(description="said")
+    def said(self, event: LabelEvent) -> str:
+        return "" if event.is_reversal else event.value
+
+
+@admin.register(Batch)
+class BatchAdmin(ReadOnlyAdmin):
+    list_display = ["made_at", "kind", "count", "made_by", "chosen_by", "undone_at", "undone_by"]
+    list_select_related = ["made_by", "undone_by"]
+    list_before_template = "admin/labeling/import_link.html"
+    ordering = ["-made_at"]
+    actions = ["undo"]
+
+    def get_urls(self) -> list[Any]:
+        page = self.admin_site.admin_view(self.import_page)
+        return [path("import/", page, name="labeling_batch_import"), *super().get_urls()]
+
+    def import_page(self, request: HttpRequest) -> HttpResponse:
+        return imports.page(self, request)
+
+    def has_undo_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(bulk.CORRECT)
+
+    @admin.action(description="Take back", permissions=["undo"])
+    def undo(self, request: HttpRequest, queryset: QuerySet[Batch]) -> None:
+        """Take batches back, the newest first; one that was taken back before is left alone."""
+        assert isinstance(request.user, User)
+        for batch in queryset.order_by("-made_at"):
+            try:
+                count = undo_batch(batch, by=request.user)
+            except Declined as declined:
+                messages.warning(request, f"{batch}: {declined}")
+            else:
+                what = "places" if batch.kind == Batch.Kind.REVIEW else f"{count:,} labels"
+                messages.success(request, f"{batch} was taken back: {what} are as they were.")
+
+
+@admin.register(Gold)
+class GoldAdmin(OfPredictionAdmin):
+    list_display = ["thumbnail", "digit", "added_by", "added_at"]
+    list_select_related = ["prediction", "added_by"]
+    actions = ["remove"]
+
+    def has_remove_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("labeling.delete_gold")
+
+    @admin.action(description="No longer gold", permissions=["remove"])
+    def remove(self, request: HttpRequest, queryset: QuerySet[Gold]) -> None:
+        removed = gold_items.remove_gold(list(queryset.values_list("pk", flat=True)))
+        messages.success(request, f"{removed:,} are items like any other again.")

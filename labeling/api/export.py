@@ -1,0 +1,113 @@
+"""/api/v1/labels/export/: labels as a download, with their glyphs where that is asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from labeling.files import export
+from labeling.models import Label
+from predictions.api.drawings import ErrorOutput
+from predictions.api.endpoints import Endpoint, Query
+from predictions.models import Prediction
+
+KINDS_OF_FILE = """\
+- `text/csv`, `application/x-ndjson`: a line for each label;
+- `application/json`: Label Studio's tasks;
+- `application/zip`: npz, MNIST's IDX files, or images in folders by digit."""
+
+
+class MayViewLabels(BasePermission):
+    message = "Reading labels needs a role that may see them."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return request.user.has_perm("labeling.view_label")
+
+
+class FormatIsOurs(BaseContentNegotiation):
+    """`format` names the file's kind here, not a renderer; refusals are JSON."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class ExportQuery(Query):
+    format = serializers.ChoiceField(
+        choices=list(export.FORMATS),
+        default="csv",
+        help_text="csv and ndjson are rows; the others hold settled labels with their glyphs.",
+    )
+    after = serializers.UUIDField(
+        required=False, help_text="Go on after this id: the last one a broken download has."
+    )
+    state = serializers.ChoiceField(choices=Label.State.choices, required=False)
+    digit = serializers.IntegerField(
+        required=False, min_value=0, max_value=9, help_text="What they say."
+    )
+    is_audit = serializers.BooleanField(
+        required=False, help_text="Whether the drawing was chosen at random and labeled blind."
+    )
+    wrong = serializers.BooleanField(
+        default=False, help_text="Only settled labels that name another digit than the model did."
+    )
+
+    def validate_after(self, after: Any) -> Any:
+        if not Prediction.objects.filter(public_id=after).exists():
+            raise NotFound("There is no prediction with this id.")
+        return after
+
+    def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """What an archive cannot do is refused, not passed over."""
+        if asked["format"] not in export.ROWS:
+            if "after" in asked:
+                raise serializers.ValidationError({"after": ["Only rows can be gone on with."]})
+            if asked.get("state", Label.State.SETTLED) != Label.State.SETTLED:
+                raise serializers.ValidationError({"state": ["Glyphs come with settled labels."]})
+        return asked
+
+
+class ExportView(Endpoint):
+    scope = "label"
+    queries = {"GET": ExportQuery}
+    permission_classes = [MayViewLabels]
+    content_negotiation_class = FormatIsOurs
+
+    @extend_schema(
+        operation_id="labels_export",
+        responses={
+            # Bytes first: some clients read every kind as they read the first.
+            (200, "application/zip"): OpenApiResponse(OpenApiTypes.BINARY, KINDS_OF_FILE),
+            (200, "text/csv"): OpenApiTypes.STR,
+            (200, "application/x-ndjson"): OpenApiTypes.STR,
+            (200, "application/json"): serializers.ListSerializer(child=serializers.DictField()),
+            "default": ErrorOutput,
+        },
+    )
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """Every label as it stands, streamed; the same files as `manage.py export_labels`."""
+        asked = self.asked
+        labels = export.wrong() if asked["wrong"] else Label.objects.all()
+        for parameter, field in (
+            ("state", "state"),
+            ("digit", "digit"),
+            ("is_audit", "prediction__is_audit"),
+        ):
+            if asked.get(parameter) is not None:
+                labels = labels.filter(**{field: asked[parameter]})
+        kind = asked["format"]
+        return StreamingHttpResponse(
+            export.in_format(kind, labels, after=asked.get("after")),
+            content_type=export.FORMATS[kind],
+            headers={"Content-Disposition": f'attachment; filename="{export.file_name(kind)}"'},
+        )

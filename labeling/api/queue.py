@@ -1,0 +1,392 @@
+"""/api/v1/labels/: the queue for the label page and for programs."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from labeling.decisions import decisions
+from labeling.decisions.blindness import KEPT, is_kept_from
+from labeling.decisions.decisions import Decided, Verdict
+from labeling.decisions.trust import is_trusted, labels_to_learn_from, take_word
+from labeling.models import Label, LabelEvent, Stream
+from labeling.queue import progress, queue
+from labeling.queue.intake import watch
+from predictions.api.drawings import (
+    FEEDBACK,
+    ErrorOutput,
+    FeedbackOutput,
+    FeedbackView,
+    PredictionOutput,
+    PredictionView,
+)
+from predictions.api.endpoints import Endpoint, Input
+from predictions.models import Feedback, Owner, Prediction
+
+MOST_TOKENS = 200
+
+
+class MayLabel(BasePermission):
+    message = "Labeling needs the role of a labeler."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return request.user.has_perm("labeling.label_items")
+
+
+class MayReview(BasePermission):
+    message = "Settling disputes needs the role of a reviewer."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return request.user.has_perm("labeling.review_items")
+
+
+class MayCorrect(BasePermission):
+    message = "Acts on many labels at once need the role of an admin."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return request.user.has_perm("labeling.correct_in_bulk")
+
+
+class ItemOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    token = serializers.UUIDField(help_text="The hold; spent by the answer.")
+    glyph = serializers.CharField(help_text="The glyph as a data URL: on screen without a request.")
+    drawing_url = serializers.CharField()
+    stream = serializers.ChoiceField(choices=Stream.choices)
+    why = serializers.CharField()
+    guess = serializers.IntegerField(
+        allow_null=True,
+        min_value=0,
+        max_value=9,
+        help_text="Hidden until answered, unless guesses are shown.",
+    )
+
+
+class OutlookOutput(serializers.Serializer[Any]):
+    left = serializers.IntegerField()
+    held_by_others = serializers.IntegerField()
+    next_free_in = serializers.FloatField(allow_null=True, help_text="Seconds.")
+
+
+def page_field() -> serializers.UUIDField:
+    return serializers.UUIDField(
+        required=False,
+        help_text="Yours, one for each page: what it holds keeps its token though it asks twice.",
+    )
+
+
+class NextInput(Input):
+    count = serializers.IntegerField(default=5, min_value=1, max_value=queue.AT_MOST)
+    holding = serializers.ListField(
+        child=serializers.UUIDField(),
+        default=list,
+        max_length=MOST_TOKENS,
+        help_text="Ids the page still shows; any other item of yours is handed out again.",
+    )
+    page = page_field()
+
+
+class NextOutput(serializers.Serializer[Any]):
+    items = ItemOutput(many=True)
+    outlook = OutlookOutput(allow_null=True, help_text="When there is nothing to hand out: why.")
+
+
+class VerdictInput(Input):
+    """A digit from 0 to 9, or null for a drawing nobody can read."""
+
+    id = serializers.UUIDField()
+    request_id = serializers.UUIDField(help_text="Yours; sending it again changes nothing.")
+    digit = serializers.IntegerField(allow_null=True, min_value=0, max_value=9)
+
+
+class LabelInput(VerdictInput):
+    token = serializers.UUIDField()
+    seconds = serializers.FloatField(required=False, allow_null=True, min_value=0)
+    guess_shown = serializers.BooleanField(default=False)
+
+
+class DecidedOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    event = serializers.IntegerField()
+    digit = serializers.IntegerField(allow_null=True, min_value=0, max_value=9)
+    state = serializers.CharField(
+        help_text="Of the label: settled, awaiting or disputed; empty where none stands."
+    )
+    guess = serializers.IntegerField(
+        allow_null=True,
+        min_value=0,
+        max_value=9,
+        help_text="What the model had said; null for a blind item.",
+    )
+
+
+class LabelView(Endpoint):
+    scope = "label"
+    permission_classes = [MayLabel]
+
+    @property
+    def labeler(self) -> User:
+        return self.person
+
+
+class NextView(LabelView):
+    keeps_answer = False
+
+    @extend_schema(
+        operation_id="labels_next",
+        request=NextInput,
+        responses={200: NextOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """Lease the next items, each with the reason it is shown."""
+        watch.take_in_if_due()
+        asked = self.read(NextInput, request)
+        held = queue.claim(
+            self.labeler, count=asked["count"], holding=asked["holding"], page=asked.get("page")
+        )
+        outlook = None if held or asked["holding"] else queue.outlook(self.labeler)
+        return Response(
+            {"items": [item_body(item) for item in held], "outlook": outlook_body(outlook)}
+        )
+
+
+class LabelsView(LabelView):
+    @extend_schema(
+        operation_id="labels_create",
+        request=LabelInput,
+        responses={200: DecidedOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """Answer an item you hold."""
+        said = self.read(LabelInput, request)
+        decided = decisions.decide(
+            said["id"],
+            Verdict(said["digit"]),
+            labeler=self.labeler,
+            token=said["token"],
+            request_id=said["request_id"],
+            seconds=said.get("seconds"),
+            guess_shown=said["guess_shown"],
+        )
+        return Response(decided_body(decided))
+
+
+class UndoOutput(serializers.Serializer[Any]):
+    event = serializers.IntegerField()
+    item = ItemOutput(allow_null=True)
+
+
+class UndoInput(Input):
+    request_id = serializers.UUIDField()
+    of = serializers.UUIDField(
+        required=False, help_text="The request id of the answer; without it, your last one."
+    )
+    page = page_field()
+
+
+class UndoView(LabelView):
+    keeps_answer = False
+
+    @extend_schema(
+        operation_id="labels_undo",
+        request=UndoInput,
+        responses={200: UndoOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """Take your last standing decision back; the item is yours again."""
+        said = self.read(UndoInput, request)
+        undoing = decisions.undo(self.labeler, request_id=said["request_id"], of=said.get("of"))
+        held = queue.hold_again(self.labeler, undoing, said.get("page"))
+        return Response({"event": undoing.pk, "item": item_body(held) if held else None})
+
+
+class SkipInput(Input):
+    id = serializers.UUIDField()
+    token = serializers.UUIDField()
+
+
+class SkipView(LabelView):
+    @extend_schema(
+        operation_id="labels_skip", request=SkipInput, responses={204: None, "default": ErrorOutput}
+    )
+    def post(self, request: Request) -> Response:
+        """Pass an item on to somebody else."""
+        said = self.read(SkipInput, request)
+        queue.skip(self.labeler, said["id"], token=said["token"])
+        return Response(status=204)
+
+
+class KeepOutput(serializers.Serializer[Any]):
+    kept = serializers.ListField(child=serializers.UUIDField())
+
+
+class KeepInput(Input):
+    tokens = serializers.ListField(child=serializers.UUIDField(), max_length=MOST_TOKENS)
+
+
+class KeepView(LabelView):
+    @extend_schema(
+        operation_id="labels_keep",
+        request=KeepInput,
+        responses={200: KeepOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """The page is still open: keep what it holds. Answers which holds still stand."""
+        said = self.read(KeepInput, request)
+        return Response({"kept": queue.keep(self.labeler, said["tokens"])})
+
+
+class ReleaseInput(Input):
+    ids = serializers.ListField(child=serializers.UUIDField(), max_length=MOST_TOKENS)
+    tokens = serializers.ListField(
+        child=serializers.UUIDField(),
+        required=False,
+        max_length=MOST_TOKENS,
+        help_text="End these holds alone, none that began since.",
+    )
+
+
+class ReleaseView(LabelView):
+    @extend_schema(
+        operation_id="labels_release",
+        request=ReleaseInput,
+        responses={204: None, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """The page is closed: what it held is free for others at once."""
+        said = self.read(ReleaseInput, request)
+        queue.give_back(self.labeler, said["ids"], said.get("tokens"))
+        return Response(status=204)
+
+
+class ProgressOutput(serializers.Serializer[Any]):
+    today = serializers.IntegerField()
+    total = serializers.IntegerField()
+    per_hour = serializers.FloatField(help_text="Over the last sixty minutes at work.")
+    streak = serializers.IntegerField(help_text="Days in a row with a label, today's included.")
+    gold_answered = serializers.IntegerField()
+    gold_right = serializers.IntegerField()
+    left = serializers.IntegerField(
+        help_text=f"Open items in the queue; {progress.MOST_LEFT} stands for that many or more."
+    )
+
+
+class ProgressView(LabelView):
+    @extend_schema(
+        operation_id="labels_progress", responses={200: ProgressOutput, "default": ErrorOutput}
+    )
+    def get(self, request: Request) -> Response:
+        """How far you are, how fast, and how well on items whose answer is known."""
+        return Response(progress.of(self.labeler))
+
+
+class SettleView(LabelView):
+    permission_classes = [MayReview]
+
+    @extend_schema(
+        operation_id="labels_settle",
+        request=VerdictInput,
+        responses={200: DecidedOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """Rule on an item."""
+        said = self.read(VerdictInput, request)
+        decided = decisions.settle(
+            said["id"],
+            Verdict(said["digit"]),
+            reviewer=self.labeler,
+            request_id=said["request_id"],
+        )
+        return Response(decided_body(decided))
+
+
+def item_body(item: queue.Held) -> dict[str, Any]:
+    return {
+        "id": str(item.public_id),
+        "token": str(item.token),
+        "glyph": "data:image/png;base64," + base64.b64encode(item.glyph).decode(),
+        "drawing_url": Prediction(public_id=item.public_id).drawing_url,
+        "stream": item.stream,
+        "why": item.why,
+        "guess": item.shown_guess,
+    }
+
+
+def outlook_body(outlook: queue.Outlook | None) -> dict[str, Any] | None:
+    if outlook is None:
+        return None
+    return {
+        "left": outlook.left,
+        "held_by_others": outlook.held_by_others,
+        "next_free_in": outlook.next_free_in,
+    }
+
+
+def decided_body(decided: Decided) -> dict[str, Any]:
+    """Gold looks settled; a guess about an audit item would steer whoever takes it back."""
+    return {
+        "id": str(decided.prediction.public_id),
+        "event": decided.event.pk,
+        "digit": decided.event.digit,
+        "state": Label.State.SETTLED if decided.event.is_gold else decided.state,
+        "guess": None if decided.prediction.is_audit else decided.prediction.digit,
+    }
+
+
+class TrustedFeedbackOutput(FeedbackOutput):
+    label = serializers.BooleanField(  # type: ignore[assignment]  # the contract's word
+        help_text="It became a label at once."
+    )
+    labels_toward_next_run = serializers.IntegerField(
+        allow_null=True, help_text="Told to those whose feedback is a label."
+    )
+
+
+class BlindPredictionView(PredictionView):
+    """The door of `predictions`, one floor up: no labeler looks up what an audit was read as."""
+
+    @extend_schema(
+        operation_id="predictions_read", responses={200: PredictionOutput, "default": ErrorOutput}
+    )
+    def get(self, request: Request, public_id: UUID) -> Response:
+        """One prediction."""
+        check_shown(request, public_id)
+        return super().get(request, public_id)
+
+
+def check_shown(request: Request, public_id: UUID) -> None:
+    if is_kept_from(request.user, public_id):
+        raise PermissionDenied(KEPT)
+
+
+class TrustedFeedbackView(FeedbackView):
+    """The feedback door of `predictions`, one floor up: a trusted person's word is a label too."""
+
+    event: LabelEvent | None = None
+
+    @extend_schema(
+        operation_id="predictions_feedback",
+        request=FEEDBACK,
+        responses={200: TrustedFeedbackOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request, public_id: UUID) -> Response:
+        """Say whether it is right; saying it again replaces what was said."""
+        check_shown(request, public_id)  # the answer says whether it was read right
+        response = super().post(request, public_id)
+        toward = labels_to_learn_from() if is_trusted(request.user) else None
+        response.data |= {"label": self.event is not None, "labels_toward_next_run": toward}
+        return response
+
+    def keep(self, prediction: Prediction, digit: int | None, owner: Owner) -> Feedback:
+        user = self.request.user
+        feedback, self.event = take_word(prediction, digit, user=user, owner=owner)
+        return feedback

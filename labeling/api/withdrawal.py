@@ -1,0 +1,44 @@
+"""/api/v1/labels/withdraw/: everything one labeler decided, taken back as one batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from labeling.api.queue import LabelView, MayCorrect
+from labeling.batches.withdrawal import withdraw
+from predictions.api.drawings import ErrorOutput
+from predictions.api.endpoints import Input
+
+
+class WithdrawInput(Input):
+    labeler = serializers.CharField(max_length=150, help_text="The name of an account.")
+
+
+class WithdrawnOutput(serializers.Serializer[Any]):
+    batch = serializers.UUIDField(help_text="Undo it under labels/batches/{id}/undo/.")
+    withdrawn = serializers.IntegerField(help_text="Decisions taken back.")
+
+
+class WithdrawView(LabelView):
+    permission_classes = [MayCorrect]
+
+    @extend_schema(
+        operation_id="labels_withdraw",
+        request=WithdrawInput,
+        responses={200: WithdrawnOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """Leave labels and queue as if somebody had never spoken."""
+        name = self.read(WithdrawInput, request)["labeler"]
+        labeler = User.objects.filter(username=name).first()
+        if labeler is None:
+            raise NotFound("There is no account of this name.")
+        batch = withdraw(labeler, by=self.person)
+        return Response({"batch": str(batch.pk), "withdrawn": batch.count})

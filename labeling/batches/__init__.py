@@ -1,0 +1,1 @@
+"""Many labels changed in one act, each act reversible."""

@@ -1,0 +1,253 @@
+"""Many labels in one act, and that act taken back. The database does the counting and copying."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.models import F
+
+from labeling.batches import arrivals, review_requests
+from labeling.decisions.decisions import Verdict, label_of, place_of
+from labeling.errors import AlreadyUndone
+from labeling.models import Batch, Label, LabelEvent, QueueItem
+from labeling.queue.intake import take_in_chosen
+from labeling.standing import Past, standing
+from labeling.turns import among_keys, in_queue, in_turn, lock_items
+from predictions.database import clock
+from predictions.database.clock import Moment
+
+logger = logging.getLogger(__name__)
+AT_ONCE = 1_000  # items restated together
+PLACE = ["origin", "stream", "is_open", "is_parked", "review_after"]
+
+CORRECTIONS = """
+INSERT INTO labeling_labelevent (prediction_id, kind, digit, is_unreadable, labeler_id, created_at,
+  stream, version_id, guess_shown, wants_second, is_gold, batch_id)
+SELECT p.id, 'correct', %s, %s, %s, %s, '', p.version_id, %s, %s, %s, %s
+FROM predictions_prediction AS p WHERE p.id {among} ORDER BY p.id"""
+
+REVERSALS = """
+INSERT INTO labeling_labelevent (prediction_id, kind, is_unreadable, labeler_id, created_at,
+  stream, guess_shown, wants_second, is_gold, batch_id, reverses_id, turn)
+SELECT e.prediction_id, %s, %s, %s, %s, '', %s, %s, %s, %s, e.id,
+  (SELECT COUNT(*) FROM labeling_labelevent AS before WHERE before.reverses_id = e.id)
+FROM labeling_labelevent AS e WHERE {which} AND NOT EXISTS (
+  SELECT 1 FROM labeling_labelevent AS u WHERE u.reverses_id = e.id AND NOT EXISTS (
+    SELECT 1 FROM labeling_labelevent AS r WHERE r.reverses_id = u.id))"""
+
+# What a withdrawal took back, and the undo of its own batch would have taken back since.
+NOT_OVERTAKEN = """NOT EXISTS (
+  SELECT 1 FROM labeling_labelevent AS said JOIN labeling_batch AS b ON b.id = said.batch_id
+  WHERE said.id = e.reverses_id AND b.undone_at IS NOT NULL)"""
+
+PAST = """
+SELECT id, kind, digit, is_unreadable, labeler_id, visitor, wants_second, is_gold, reverses_id,
+  prediction_id, NULL
+FROM labeling_labelevent WHERE prediction_id {among} ORDER BY id"""
+
+
+def locked_items(keys: Collection[int]) -> list[int]:
+    """Those of these items that are not erased. Decisions on them wait, and see what is done."""
+    take_in_chosen(sorted(set(keys) - in_queue(keys)))
+    return lock_items(keys)
+
+
+def append_corrections(keys: list[int], verdict: Verdict, *, by: User, batch: Batch) -> int:
+    among, given = among_keys(keys)
+    return execute(
+        CORRECTIONS.format(among=among),
+        [
+            verdict.digit,
+            verdict.is_unreadable,
+            by.pk,
+            adapted_time(),
+            True,
+            False,
+            False,
+            adapted_uuid(batch.pk),
+            given,
+        ],
+    )
+
+
+def settle_labels(batch: Batch) -> None:
+    """A correction settles whatever was said before: the rule of `standing`, for a batch."""
+    execute(
+        "INSERT INTO labeling_label"
+        " (prediction_id, digit, is_unreadable, state, opinions, event_id)"
+        " SELECT e.prediction_id, e.digit, e.is_unreadable, 'settled',"
+        " COALESCE(l.opinions, 0), e.id FROM labeling_labelevent AS e"
+        " LEFT JOIN labeling_label AS l ON l.prediction_id = e.prediction_id"
+        " WHERE e.batch_id = %s"
+        " ON CONFLICT (prediction_id) DO UPDATE SET digit = excluded.digit,"
+        " is_unreadable = excluded.is_unreadable, state = excluded.state,"
+        " event_id = excluded.event_id",
+        [adapted_uuid(batch.pk)],
+    )
+
+
+def close_items(batch: Batch) -> None:
+    QueueItem.objects.filter(
+        pk__in=LabelEvent.objects.filter(batch=batch).values("prediction"), is_open=True
+    ).update(is_open=False, stream=F("origin"), holder=None, token=None, leased_until=None)
+
+
+@in_turn
+def undo_batch(batch: Batch, *, by: User, at: datetime | None = None) -> int:
+    """Take a whole batch back exactly; what was decided after it stays decided."""
+    taken = Batch.objects.filter(pk=batch.pk, undone_at__isnull=True).update(
+        undone_at=at or Moment(), undone_by=by
+    )
+    if not taken:
+        raise AlreadyUndone("This batch was taken back before.")
+    lock_items(items_of(batch))
+    of_batch = "e.batch_id = %s"
+    if batch.kind == Batch.Kind.WITHDRAWAL:
+        undone = append_reversals(
+            "redo", f"{of_batch} AND {NOT_OVERTAKEN}", [batch.pk], by=by, at=at
+        )
+    else:
+        undone = append_reversals("undo", of_batch, [batch.pk], by=by, at=at)
+    restate_touched(batch)
+    review_requests.take_back(batch)
+    arrivals.put_aside(batch)
+    logger.info("batch %s was taken back: %s labels", batch.pk, undone)
+    return undone
+
+
+def items_of(batch: Batch) -> set[int]:
+    """Everything the batch said something about, asked another look for, or brought."""
+    return {
+        key
+        for rows in (batch.events, batch.asks, batch.arrivals)
+        for key in rows.order_by().values_list("prediction", flat=True)
+    }
+
+
+def append_reversals(
+    kind: str,
+    which: str,
+    params: list[Any],
+    *,
+    by: User | None,
+    batch: Batch | None = None,
+    at: datetime | None = None,
+) -> int:
+    """Reverse the events `e` that are chosen and not reversed yet; how many those were."""
+    return execute(
+        REVERSALS.format(which=which),
+        [
+            kind,
+            False,
+            by and by.pk,
+            adapted_time(at),
+            False,
+            False,
+            False,
+            batch and adapted_uuid(batch.pk),
+            *(adapted_uuid(each) if isinstance(each, UUID) else each for each in params),
+        ],
+    )
+
+
+def restate_touched(batch: Batch) -> None:
+    """Bring labels and places to what stands after a batch's events, or without them."""
+    keys = LabelEvent.objects.filter(batch=batch).values_list("prediction_id", flat=True)
+    with uncollected():
+        for some in chunks(keys.order_by("prediction_id").iterator(AT_ONCE), AT_ONCE):
+            restate_many(some)
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Rows hold no circles, and looking for circles among so many takes a third of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def restate_many(prediction_ids: list[int]) -> None:
+    """Bring labels and queue rows of locked items to what their events add up to."""
+    by_key = QueueItem.objects.only(*PLACE).in_bulk(prediction_ids)
+    labels, gone, moved = [], [], []
+    for prediction_id, events in events_by_item(prediction_ids).items():
+        stands = standing(events)
+        if stands is None:
+            gone.append(prediction_id)
+        else:
+            labels.append(label_of(prediction_id, stands))
+        item = by_key.get(prediction_id)
+        if item is not None and (place := place_of(item, stands)) != (item.is_open, item.stream):
+            item.is_open, item.stream = place
+            moved.append(item)
+    write_labels(labels)
+    Label.objects.filter(pk__in=gone).delete()
+    write_places(moved)
+
+
+def events_by_item(prediction_ids: list[int]) -> dict[int, list[Past]]:
+    """In the order they were said; values as the database has them, to compare; no request ids."""
+    found: dict[int, list[Past]] = defaultdict(list)
+    among, given = among_keys(prediction_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(PAST.format(among=among), [given])
+        for event in map(Past._make, cursor.fetchall()):
+            found[event.prediction_id].append(event)
+    return found
+
+
+def write_labels(labels: list[Label]) -> None:
+    Label.objects.bulk_create(
+        labels,
+        update_conflicts=True,
+        unique_fields=["prediction"],
+        update_fields=["digit", "is_unreadable", "state", "opinions", "event"],
+    )
+
+
+def write_places(items: list[QueueItem]) -> None:
+    by_place: dict[tuple[bool, str], list[int]] = defaultdict(list)
+    for item in items:
+        by_place[item.is_open, item.stream].append(item.pk)
+    for (is_open, stream), keys in by_place.items():
+        QueueItem.objects.filter(pk__in=keys).update(
+            is_open=is_open, stream=stream, holder=None, token=None, leased_until=None
+        )
+
+
+def chunks(keys: Iterable[int], size: int) -> Iterator[list[int]]:
+    some: list[int] = []
+    for key in keys:
+        some.append(key)
+        if len(some) == size:
+            yield some
+            some = []
+    if some:
+        yield some
+
+
+def execute(sql: str, params: list[Any]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return int(cursor.rowcount)
+
+
+def adapted_time(at: datetime | None = None) -> Any:
+    return connection.ops.adapt_datetimefield_value(at or clock.now())
+
+
+def adapted_uuid(value: Any) -> Any:
+    return value if connection.features.has_native_uuid_field else value.hex

@@ -1,0 +1,198 @@
+"""The grid: many glyphs the model takes for one digit, confirmed at a glance as one batch."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+
+from labeling.batches import review_requests
+from labeling.batches.batches import restate_many, undo_batch
+from labeling.decisions.decisions import drawn_by_lot, others_label
+from labeling.errors import EmptySelection, Gone, LeaseLost
+from labeling.models import Ask, Batch, LabelEvent, QueueItem, Skip, Stream
+from labeling.queue.queue import Held, lease
+from labeling.turns import in_turn
+from predictions.errors import NotThere
+
+logger = logging.getLogger(__name__)
+AT_MOST = 50  # glyphs on one grid
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The answer to a confirmation; the same for the same request, however often it is sent."""
+
+    batch: Batch
+    confirmed: int
+    sent_back: int
+
+
+@in_turn
+def claim(labeler: User, *, digit: int, count: int = AT_MOST) -> list[Held]:
+    """Lease the surest guesses of one digit that nobody has labeled; one's own come back first.
+
+    Audits, gold and second opinions are answered one at a time, blind.
+    """
+    skipped = Skip.objects.filter(prediction=OuterRef("pk"), labeler=labeler)
+    rows = list(
+        QueueItem.objects.select_for_update(skip_locked=True, of=("self",))
+        .select_related("prediction")
+        .filter(is_open=True, stream=Stream.UNSURE, digit=digit)
+        .filter(Q(leased_until__isnull=True) | Q(leased_until__lte=Now()) | Q(holder=labeler))
+        .filter(~Exists(skipped))
+        .only(
+            "prediction",
+            "stream",
+            "score",
+            "selection_probability",
+            "prediction__public_id",
+            "prediction__glyph",
+            "prediction__digit",
+            "prediction__confidence",
+        )
+        .order_by("-score", "prediction")[: min(count, AT_MOST)]
+    )
+    if not rows:
+        return []
+    token = uuid.uuid4()
+    if lease(labeler, {row.pk: token for row in rows}) != len(rows):  # what is locked cannot change
+        raise LeaseLost("Somebody else took one of these glyphs at the same moment.")
+    return [held(row, token) for row in rows]
+
+
+def held(row: QueueItem, token: uuid.UUID) -> Held:
+    return Held(
+        row.pk,
+        row.prediction.public_id,
+        bytes(row.prediction.glyph),
+        row.prediction.digit,
+        row.prediction.confidence,
+        row.stream,
+        row.score,
+        row.selection_probability,
+        False,  # an audit is never on the grid
+        token,
+    )
+
+
+@in_turn
+def confirm(
+    labeler: User,
+    *,
+    digit: int,
+    token: uuid.UUID,
+    request_id: uuid.UUID,
+    shown: Sequence[uuid.UUID],
+    wrong: Sequence[uuid.UUID] = (),
+) -> Confirmed:
+    """Label what was shown as one batch; what was clicked as wrong goes to review, unlabeled.
+
+    All of it is still held or nothing changes.
+    """
+    if done := Batch.objects.filter(pk=request_id).first():
+        return answered_before(done, labeler)
+    try:
+        with transaction.atomic():
+            items = spend_leases(labeler, digit, token, shown)
+    except LeaseLost:
+        # The same request, sent twice at once, has spent them while this one waited.
+        if done := Batch.objects.filter(pk=request_id).first():
+            return answered_before(done, labeler)
+        raise
+    odd = set(wrong)
+    right = [item for item in items if item.prediction.public_id not in odd]
+    wrong_keys = [item.pk for item in items if item.prediction.public_id in odd]
+    batch = Batch.objects.create(
+        pk=request_id,
+        kind=Batch.Kind.GRID,
+        made_by=labeler,
+        chosen_by={"digit": digit},
+        count=len(right),
+    )
+    drawn = [drawn_by_lot() for _ in right]
+    is_checked = any(drawn) and others_label(labeler)
+    LabelEvent.objects.bulk_create(
+        event_for(item, labeler, batch, wants_second=by_lot and is_checked)
+        for item, by_lot in zip(right, drawn, strict=True)
+    )
+    restate_many([item.pk for item in right])
+    review_requests.ask(wrong_keys, batch=batch)
+    logger.info("batch %s confirmed %s on the grid", batch.pk, len(right))
+    return Confirmed(batch, len(right), len(wrong_keys))
+
+
+def answered_before(batch: Batch, labeler: User) -> Confirmed:
+    if batch.made_by_id != labeler.pk or batch.kind != Batch.Kind.GRID:
+        raise Gone("This request id was used for something else.")
+    return Confirmed(batch, batch.count, Ask.objects.filter(batch=batch).count())
+
+
+def spend_leases(
+    labeler: User, digit: int, token: uuid.UUID, shown: Sequence[uuid.UUID]
+) -> list[QueueItem]:
+    """The holds are used up by the answer; a stale or foreign one changes nothing at all."""
+    if not shown:
+        raise EmptySelection("Nothing was shown, so there is nothing to confirm.")
+    still_held = QueueItem.objects.filter(
+        holder=labeler, token=token, leased_until__gt=Now(), is_open=True, digit=digit
+    )
+    items = list(
+        still_held.select_for_update(of=("self",))
+        .select_related("prediction")
+        .defer("prediction__glyph", "prediction__probabilities")
+        .filter(prediction__public_id__in=set(shown))
+        .order_by("pk")
+    )
+    spent = still_held.filter(pk__in=[item.pk for item in items]).update(
+        holder=None, token=None, leased_until=None
+    )
+    if spent != len(set(shown)):
+        raise LeaseLost("Some of these are no longer yours: the hold ran out or moved on.")
+    return items
+
+
+def event_for(item: QueueItem, labeler: User, batch: Batch, *, wants_second: bool) -> LabelEvent:
+    return LabelEvent(
+        prediction_id=item.pk,
+        kind=LabelEvent.Kind.LABEL,
+        digit=item.digit,
+        labeler=labeler,
+        stream=item.stream,
+        score=item.score,
+        selection_probability=item.selection_probability,
+        version_id=item.prediction.version_id,
+        guess_shown=True,
+        wants_second=wants_second,
+        batch=batch,
+    )
+
+
+def may_undo(user: User, batch: Batch) -> bool:
+    """Whoever confirmed a grid takes it back; any other batch needs an admin."""
+    own = batch.kind == Batch.Kind.GRID and batch.made_by_id == user.pk
+    return own or user.has_perm("labeling.correct_in_bulk")
+
+
+def undo(user: User, batch_id: uuid.UUID) -> int:
+    """Take a batch back; a batch one may not touch is as good as not there."""
+    batch = Batch.objects.filter(pk=batch_id).first()
+    if batch is None or not may_undo(user, batch):
+        raise NotThere("There is no such batch of yours.")
+    return undo_batch(batch, by=user)
+
+
+def still_held(labeler: User, token: uuid.UUID) -> QuerySet[QueueItem]:
+    """What this hold covers, to be shown again; nothing once it is over."""
+    return (
+        QueueItem.objects.filter(holder=labeler, token=token, leased_until__gt=Now(), is_open=True)
+        .select_related("prediction")
+        .defer("prediction__glyph", "prediction__probabilities")
+        .order_by("-score", "prediction")[:AT_MOST]
+    )

@@ -1,0 +1,85 @@
+"""Labels and queue places computed again from the events, and where they differ from the tables.
+
+Events are the truth; labels and places are kept beside them for speed. This finds and mends what
+could only come from outside: a restored dump, a hand in the database.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from labeling.batches.batches import events_by_item, write_labels, write_places
+from labeling.batches.review_requests import standing_of
+from labeling.decisions.decisions import label_of, place_of
+from labeling.models import Label, QueueItem
+from labeling.standing import Standing, standing
+from labeling.turns import in_turn, lock_items
+
+logger = logging.getLogger(__name__)
+AT_ONCE = 2_000  # items looked at together
+
+
+@dataclass(slots=True)
+class Differences:
+    """How many items were looked at, and the keys of those whose rows were not what events say."""
+
+    looked_at: int = 0
+    labels: list[int] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.labels) + len(self.places)
+
+
+def rebuild(
+    *, mend: bool = True, progress: Callable[[int], object] = lambda count: None
+) -> Differences:
+    """Compare every item with its events, mending what differs unless told only to look."""
+    found = Differences()
+    last = 0
+    while keys := list(
+        QueueItem.objects.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:AT_ONCE]
+    ):
+        compare(keys, found, mend=mend)
+        found.looked_at += len(keys)
+        progress(len(keys))
+        last = keys[-1]
+    if found and mend:
+        logger.warning("%s labels and %s places mended", len(found.labels), len(found.places))
+    return found
+
+
+@in_turn
+def compare(keys: list[int], found: Differences, *, mend: bool) -> None:
+    if mend:
+        lock_items(keys)
+    items = QueueItem.objects.in_bulk(keys)
+    events = events_by_item(keys)
+    labels = Label.objects.in_bulk(keys)
+    stands = {key: standing(events.get(key, [])) for key in keys}
+    wrong = [key for key in keys if differs(labels.get(key), stands[key])]
+    moved = []
+    for key, item in items.items():
+        place = place_of(item, stands[key])
+        if place != (item.is_open, item.stream):
+            found.places.append(key)
+            item.is_open, item.stream = place
+            moved.append(item)
+    found.labels += wrong
+    if mend:
+        mend_labels(wrong, stands)
+        write_places(moved)
+
+
+def differs(label: Label | None, stands: Standing | None) -> bool:
+    if label is None or stands is None:
+        return (label is None) != (stands is None)
+    return standing_of(label) != stands
+
+
+def mend_labels(keys: list[int], stands: dict[int, Standing | None]) -> None:
+    due = {key: stands[key] for key in keys}
+    Label.objects.filter(pk__in=[key for key, stand in due.items() if stand is None]).delete()
+    write_labels([label_of(key, stand) for key, stand in due.items() if stand])

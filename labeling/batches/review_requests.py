@@ -1,0 +1,89 @@
+"""Asking for another look at items, and taking that back to the places they had."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db.models import F, OuterRef, Subquery, Value
+from django.db.models.functions import Coalesce
+
+from labeling.decisions.decisions import place_of
+from labeling.models import Ask, Batch, Label, QueueItem, Stream
+from labeling.standing import Standing
+
+ITEMS_A_SECOND = 1_000  # a place's share of the clock: keeps the order of one asking
+AT_ONCE = 2_000  # rows read together
+
+
+def ask(
+    keys: Sequence[int], *, batch: Batch, scores: Mapping[int, float] | None = None
+) -> list[Ask]:
+    """Put items, locked by the caller, at the front of the review stream in the order given.
+
+    What stands goes on standing; the next opinion confirms it or calls it in question.
+    """
+    found = QueueItem.objects.filter(pk__in=keys)
+    ranks = dict(found.values_list("pk", "rank"))
+    reviews = dict(found.values_list("pk", "review_after"))
+    digits = dict(Label.objects.filter(pk__in=keys).values_list("pk", "digit"))
+    first = -batch.made_at.timestamp()  # the newest asking comes first, as in the feedback stream
+    asked = [
+        Ask(
+            prediction_id=key,
+            batch=batch,
+            score=(scores or {}).get(key),
+            digit=digits.get(key),
+            rank=first + at / ITEMS_A_SECOND,
+            was_rank=ranks[key],
+            was_review_after=reviews[key],
+        )
+        for at, key in enumerate(keys)
+    ]
+    Ask.objects.bulk_create(asked)
+    found.update(
+        is_open=True,
+        stream=Stream.REVIEW,
+        rank=asked_of(batch, "rank"),
+        review_after=Coalesce(
+            Subquery(Label.objects.filter(pk=OuterRef("pk")).values("event_id")), Value(0)
+        ),
+    )
+    return asked
+
+
+def asked_of(batch: Batch, field: str) -> Any:
+    """What a batch's asking notes about each queue item."""
+    return Subquery(Ask.objects.filter(batch=batch, prediction=OuterRef("pk")).values(field))
+
+
+def take_back(batch: Batch) -> None:
+    """Give a batch's items the places they had; what was answered since stays answered."""
+    # An item that a later asking has moved again is that asking's to give back.
+    as_left = Ask.objects.filter(batch=batch, rank=F("prediction__queue_item__rank"))
+    keys = list(as_left.order_by("prediction").values_list("prediction", flat=True))
+    for at in range(0, len(keys), AT_ONCE):
+        some = keys[at : at + AT_ONCE]
+        QueueItem.objects.filter(pk__in=some).update(
+            rank=asked_of(batch, "was_rank"), review_after=asked_of(batch, "was_review_after")
+        )
+        put_where_they_belong(some)
+
+
+def put_where_they_belong(keys: list[int]) -> None:
+    labels = Label.objects.in_bulk(keys)
+    items = QueueItem.objects.filter(pk__in=keys).order_by("pk")
+    moved: dict[tuple[bool, str], list[int]] = defaultdict(list)
+    for item in items.only("is_open", "stream", "origin", "is_parked", "review_after"):
+        place = place_of(item, standing_of(labels.get(item.pk)))
+        if place != (item.is_open, item.stream):
+            moved[place].append(item.pk)
+    for (is_open, stream), some in moved.items():
+        QueueItem.objects.filter(pk__in=some).update(is_open=is_open, stream=stream)
+
+
+def standing_of(label: Label | None) -> Standing | None:
+    if label is None:
+        return None
+    return Standing(label.digit, label.is_unreadable, label.state, label.opinions, label.event_id)

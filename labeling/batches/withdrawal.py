@@ -1,0 +1,50 @@
+"""Everything one labeler decided, taken back in one act, which can be taken back itself."""
+
+from __future__ import annotations
+
+import logging
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+
+from labeling.batches.batches import append_reversals, restate_touched
+from labeling.errors import EmptySelection
+from labeling.models import Batch, LabelEvent
+from labeling.turns import among_keys, in_turn, lock_items
+
+logger = logging.getLogger(__name__)
+
+
+def said_by(labeler: User) -> QuerySet[LabelEvent]:
+    """What somebody decided that still stands: opinions, answers to gold, rulings, corrections."""
+    return LabelEvent.objects.of_labeler(labeler.pk).standing()
+
+
+@in_turn
+def withdraw(labeler: User, *, by: User | None) -> Batch:
+    """Leave labels, queue and agreement as if this person had never spoken, as one batch.
+
+    Events are only added to: each decision gets an undo, and taking the batch back gives each undo
+    a redo, after which everything stands as it stood.
+    """
+    about = set(said_by(labeler).order_by().values_list("prediction", flat=True))
+    lock_items(about)
+    batch = Batch.objects.create(
+        kind=Batch.Kind.WITHDRAWAL, made_by=by, chosen_by={"labeler": labeler.get_username()}
+    )
+    # What they say meanwhile about other items is not locked, and stays said.
+    among, keys = among_keys(about)
+    decided = f"e.prediction_id {among} AND e.labeler_id = %s AND e.kind NOT IN ('undo', 'redo')"
+    batch.count = append_reversals("undo", decided, [keys, labeler.pk], by=by, batch=batch)
+    if batch.count == 0:
+        raise EmptySelection(f"Nothing that {labeler} decided stands.")
+    batch.save(update_fields=["count"])
+    restate_touched(batch)
+    logger.info("batch %s withdrew %s decisions of user %s", batch.pk, batch.count, labeler.pk)
+    return batch
+
+
+def standing_withdrawals() -> QuerySet[Batch]:
+    """Those that were not taken back, newest first."""
+    found = Batch.objects.filter(kind=Batch.Kind.WITHDRAWAL, undone_at__isnull=True)
+    return found.select_related("made_by").order_by("-made_at")

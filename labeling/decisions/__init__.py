@@ -1,0 +1,1 @@
+"""What a person says of one drawing, how it is taken back, and how far people agree."""

@@ -1,0 +1,369 @@
+"""What labelers, reviewers and visitors decide. Every verb appends events and restates labels.
+
+An event and the label it leads to are written in one transaction, with the item's queue row locked
+first, so that two decisions on one item take their turns.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import IntegrityError
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from labeling.errors import AlreadyUndone, Gone, LeaseLost, NothingToUndo, StillBlind
+from labeling.models import Label, LabelEvent, QueueItem, Stream
+from labeling.queue import gold
+from labeling.standing import (
+    REVERSALS,
+    Past,
+    Said,
+    Standing,
+    latest_of_each,
+    standing,
+    unreversed,
+    vote_of,
+)
+from labeling.turns import in_turn
+from predictions.database.clock import Moment
+from predictions.errors import NotThere
+from predictions.models import Owner, Prediction
+
+logger = logging.getLogger(__name__)
+lots = random.SystemRandom()
+LONGEST = 600.0  # seconds; whoever looked longer was away
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is said about a drawing: a digit, or that it is unreadable (digit None)."""
+
+    digit: int | None
+
+    @property
+    def is_unreadable(self) -> bool:
+        return self.digit is None
+
+    @property
+    def value(self) -> str:
+        return "unreadable" if self.digit is None else str(self.digit)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The answer to a decision; the same for the same request, however often it is sent."""
+
+    event: LabelEvent | Past
+    prediction: Prediction
+    state: str  # of the label, or "gold"
+
+
+@in_turn
+def decide(
+    public_id: uuid.UUID,
+    verdict: Verdict,
+    *,
+    labeler: User,
+    token: uuid.UUID,
+    request_id: uuid.UUID,
+    seconds: float | None = None,
+    guess_shown: bool = False,
+) -> Decided:
+    """A labeler answers an item they hold."""
+    item = locked_item(public_id)
+    events = events_of(item.prediction_id)
+    if answered := by_request(events, request_id):
+        check_same(answered, item, LabelEvent.Kind.LABEL, verdict, by=labeler)
+        return Decided(answered, item.prediction, state_after(events, answered))
+    locked_at: datetime = item.locked_at  # type: ignore[attr-defined]
+    is_gold = gold.is_token(labeler.pk, item.prediction_id, token, at=locked_at)
+    if is_gold:
+        gold.check_unanswered(events, labeler.pk)
+    else:
+        check_lease(item, labeler, token)
+    event = append(
+        prediction_id=item.prediction_id,
+        kind=LabelEvent.Kind.LABEL,
+        digit=verdict.digit,
+        is_unreadable=verdict.is_unreadable,
+        labeler=labeler,
+        stream=item.stream,
+        score=item.score,
+        selection_probability=item.selection_probability,
+        version_id=item.prediction.version_id,
+        guess_shown=guess_shown,
+        seconds=None if seconds is None else min(max(seconds, 0.0), LONGEST),
+        wants_second=not is_gold and calls_for_second(item, verdict, events, labeler),
+        is_gold=is_gold,
+        request_id=request_id,
+    )
+    if is_gold:
+        return Decided(event, item.prediction, "gold")
+    item.holder = item.token = item.leased_until = None  # the hold is used up by the answer
+    stands = restate(item, [*events, event], is_spent=True)
+    return Decided(event, item.prediction, stands.state if stands else "")
+
+
+LOOKED_AT = [
+    *(field.name for field in QueueItem._meta.concrete_fields),
+    *(
+        f"prediction__{name}"
+        for name in ("public_id", "digit", "confidence", "version", "is_audit")
+    ),
+]
+
+
+def locked_item(public_id: uuid.UUID) -> QueueItem:
+    """The queue row every decision on an item goes through, one at a time."""
+    item = (
+        QueueItem.objects.select_for_update(of=("self",))
+        .select_related("prediction")
+        .only(*LOOKED_AT)
+        .annotate(is_held=Q(leased_until__gt=Now()), locked_at=Moment())
+        .filter(prediction__public_id=public_id)
+        .first()
+    )
+    if item is None:
+        raise NotThere("There is no such item in the queue.")
+    return item
+
+
+def events_of(prediction_id: int) -> list[Past]:
+    return LabelEvent.objects.filter(prediction=prediction_id).past()
+
+
+def by_request(events: list[Past], request_id: uuid.UUID) -> Past | None:
+    return next((event for event in events if event.request_id == request_id), None)
+
+
+def check_same(answered: Past, item: QueueItem, kind: str, verdict: Verdict, *, by: User) -> None:
+    """Sent again means: by the same person, and saying the same."""
+    if answered.labeler_id != by.pk:
+        raise Gone("This request id was used by somebody else.")
+    said = (answered.prediction_id, answered.kind, answered.digit, answered.is_unreadable)
+    if said != (item.prediction_id, kind, verdict.digit, verdict.is_unreadable):
+        raise Gone("This request id was used for something else; nothing was changed.")
+
+
+def state_after(events: list[Past], answered: Past) -> str:
+    """What the first answer said, whatever was decided since."""
+    if answered.is_gold:
+        return "gold"
+    stood = standing(event for event in events if event.pk <= answered.pk)
+    return stood.state if stood else ""
+
+
+def append(**fields: Any) -> LabelEvent:
+    try:
+        return LabelEvent.objects.create(**fields)
+    except IntegrityError as taken:  # the same request id on another item
+        if "request_id" not in str(taken):
+            raise
+        raise Gone("This request id was used for something else; nothing was changed.") from taken
+
+
+def check_lease(item: QueueItem, labeler: User, token: uuid.UUID) -> None:
+    """A stale or foreign hold changes nothing. The row is locked: what it says stays so."""
+    is_theirs = item.is_open and item.holder_id == labeler.pk and item.token == token
+    if not (is_theirs and item.is_held):  # type: ignore[attr-defined]
+        raise LeaseLost("This item is no longer yours: the hold ran out or moved on.")
+
+
+def calls_for_second(
+    item: QueueItem, verdict: Verdict, events: Iterable[Said], labeler: User
+) -> bool:
+    """A first opinion is checked where it contradicts a confident model, or by lot."""
+    if any(event.labeler_id != labeler.pk for event in unreversed(events)):
+        return False
+    contradicts = verdict.digit != item.prediction.digit
+    is_called = contradicts and item.prediction.confidence >= settings.CONFIDENT
+    return (is_called or drawn_by_lot()) and others_label(labeler)
+
+
+def drawn_by_lot() -> bool:
+    return lots.random() < settings.SECOND_OPINION_RATE
+
+
+def others_label(labeler: User) -> bool:
+    """Whether there is anybody to give a second opinion: whoever is alone would wait for ever."""
+    may = Q(is_superuser=True) | Q(
+        groups__permissions__codename="label_items",
+        groups__permissions__content_type__app_label="labeling",
+    )
+    return User.objects.filter(may, is_active=True).exclude(pk=labeler.pk).exists()
+
+
+def restate(item: QueueItem, events: Iterable[Said], *, is_spent: bool = False) -> Standing | None:
+    """Write what stands after these events, and open or close the item accordingly."""
+    stands = standing(events)
+    if stands is None:
+        Label.objects.filter(pk=item.prediction_id).delete()
+    else:
+        Label.objects.bulk_create(
+            [label_of(item.prediction_id, stands)],
+            update_conflicts=True,
+            unique_fields=["prediction"],
+            update_fields=["digit", "is_unreadable", "state", "opinions", "event"],
+        )
+    is_open, stream = place_of(item, stands)
+    changed: dict[str, Any] = {"is_open": is_open, "stream": stream}
+    if is_spent:
+        changed |= {"holder": None, "token": None, "leased_until": None}
+    if is_spent or (is_open, stream) != (item.is_open, item.stream):
+        QueueItem.objects.filter(pk=item.pk).update(**changed)
+        item.is_open, item.stream = is_open, stream
+    return stands
+
+
+def label_of(prediction_id: int, stands: Standing) -> Label:
+    return Label(
+        prediction_id=prediction_id,
+        digit=stands.digit,
+        is_unreadable=stands.is_unreadable,
+        state=stands.state,
+        opinions=stands.opinions,
+        event_id=stands.event_id,
+    )
+
+
+def place_of(item: QueueItem, stands: Standing | None) -> tuple[bool, str]:
+    """Where an item belongs, by what stands alone: so whatever is taken back leaves no trace."""
+    if item.review_after == (stands.event_id if stands else 0):
+        return True, Stream.REVIEW  # nothing that counts was said since another look was asked for
+    if stands is None:
+        return not item.is_parked, item.origin
+    if stands.state == Label.State.AWAITING:
+        return True, Stream.SECOND
+    return False, item.origin
+
+
+@in_turn
+def undo(labeler: User, *, request_id: uuid.UUID, of: uuid.UUID | None = None) -> LabelEvent:
+    """Take back a decision of one's own; the item is open again.
+
+    `of` is the request that made the decision; without it, the last that still stands is meant.
+    """
+    if done := undone_by_request(request_id, labeler):
+        return done
+    own = LabelEvent.objects.of_labeler(labeler.pk).select_related("prediction")
+    if of is None:
+        meant = own.standing().filter(batch__isnull=True).order_by("-pk").first()
+    else:
+        meant = own.filter(request_id=of).exclude(kind__in=REVERSALS).first()
+    if meant is None and of is not None:
+        raise NotThere("There is no such answer of yours.")
+    if meant is None:
+        raise NothingToUndo("There is nothing of yours left to take back.")
+    return reverse(meant, by=labeler, request_id=request_id)
+
+
+def undone_by_request(request_id: uuid.UUID | None, labeler: User) -> LabelEvent | None:
+    if request_id is None:
+        return None
+    done = LabelEvent.objects.filter(request_id=request_id).first()
+    if done is not None and (done.labeler_id, done.kind) != (labeler.pk, LabelEvent.Kind.UNDO):
+        raise Gone("This request id was used for something else; nothing was changed.")
+    return done
+
+
+def reverse(event: LabelEvent, *, by: User, request_id: uuid.UUID | None = None) -> LabelEvent:
+    """Append the event that takes this one back, as if it had never been."""
+    item = locked_item(event.prediction.public_id)
+    if done := undone_by_request(request_id, by):  # sent twice at the same moment
+        return done
+    reversals = LabelEvent.objects.filter(reverses=event).count()
+    if not LabelEvent.objects.standing().filter(pk=event.pk).exists():
+        raise AlreadyUndone("This was taken back before.")
+    undoing = append(
+        prediction_id=event.prediction_id,
+        kind=LabelEvent.Kind.UNDO,
+        labeler=by,
+        reverses=event,
+        turn=reversals,
+        request_id=request_id,
+    )
+    if not event.is_gold:
+        restate(item, events_of(event.prediction_id))
+    logger.info("event %s was taken back by event %s", event.pk, undoing.pk)
+    return undoing
+
+
+@in_turn
+def settle(
+    public_id: uuid.UUID, verdict: Verdict, *, reviewer: User, request_id: uuid.UUID
+) -> Decided:
+    """A reviewer rules on an item, whoever holds it; on an audit once it was answered blind."""
+    item = locked_item(public_id)
+    events = events_of(item.prediction_id)
+    if answered := by_request(events, request_id):
+        check_same(answered, item, LabelEvent.Kind.SETTLE, verdict, by=reviewer)
+        return Decided(answered, item.prediction, state_after(events, answered))
+    is_audit = item.prediction.is_audit
+    if is_audit and standing(events) is None:
+        raise StillBlind("This drawing is audited and has no answer yet; the first is given blind.")
+    event = append(
+        prediction_id=item.prediction_id,
+        kind=LabelEvent.Kind.SETTLE,
+        digit=verdict.digit,
+        is_unreadable=verdict.is_unreadable,
+        labeler=reviewer,
+        stream=Stream.REVIEW,
+        version_id=item.prediction.version_id,
+        guess_shown=not is_audit,
+        request_id=request_id,
+    )
+    stands = restate(item, [*events, event])
+    assert stands is not None
+    return Decided(event, item.prediction, stands.state)
+
+
+@in_turn
+def label_by_feedback(
+    prediction: Prediction, verdict: Verdict, *, owner: Owner
+) -> LabelEvent | None:
+    """A trusted person's feedback is a label at once. An audit item stays blind: no label."""
+    from labeling.queue.intake import enqueue
+
+    if prediction.is_audit:
+        return None
+    if not QueueItem.objects.filter(pk=prediction.pk).exists():
+        enqueue([prediction])
+    item = locked_item(prediction.public_id)
+    events = events_of(prediction.pk)
+    if says_already(events, verdict, owner):
+        return None
+    event = LabelEvent.objects.create(
+        prediction=prediction,
+        kind=LabelEvent.Kind.LABEL,
+        digit=verdict.digit,
+        is_unreadable=verdict.is_unreadable,
+        labeler_id=owner.user_id,
+        visitor=owner.visitor,
+        stream=Stream.FEEDBACK,
+        score=item.score,
+        version_id=prediction.version_id,
+        guess_shown=True,
+    )
+    restate(item, [*events, event])
+    return event
+
+
+def says_already(events: list[Past], verdict: Verdict, owner: Owner) -> bool:
+    """Whether this person said just that, and nobody ruled on it since."""
+    live = unreversed(events)
+    rulings = [event.pk for event in live if event.kind != LabelEvent.Kind.LABEL]
+    return any(
+        (event.labeler_id, event.visitor) == (owner.user_id, owner.visitor)
+        and vote_of(event) == (verdict.digit, verdict.is_unreadable)
+        and event.pk > max(rulings, default=0)
+        for event in latest_of_each(live)
+    )

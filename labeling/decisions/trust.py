@@ -1,0 +1,65 @@
+"""Whose feedback is a label at once, and how many labels wait for the next fine-tune."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Subquery
+from django.db.models.functions import Coalesce
+
+from labeling.decisions import decisions
+from labeling.decisions.decisions import Verdict
+from labeling.errors import Gone
+from labeling.models import Intake, Label, LabelEvent
+from labeling.turns import in_turn, lock_items
+from predictions.capture.capture import give_feedback
+from predictions.capture.sides import Drawing, Side, side_of
+from predictions.models import Feedback, Owner, Prediction
+
+MOST_COUNTED = 10_000  # at the least; nobody waits for more, and the count stays cheap
+
+
+def is_trusted(user: User | AnonymousUser) -> bool:
+    return settings.TRUST_FEEDBACK or user.has_perm("labeling.label_items")
+
+
+@in_turn
+def take_word(
+    prediction: Prediction, digit: int | None, *, user: User | AnonymousUser, owner: Owner
+) -> tuple[Feedback, LabelEvent | None]:
+    """What somebody says a drawing is: feedback, and a label at once where they are trusted."""
+    lock_items([prediction.pk])
+    if not Prediction.objects.filter(public_id=prediction.public_id).exists():
+        raise Gone("This drawing was erased meanwhile.")
+    feedback = give_feedback(prediction, digit=digit, owner=owner)
+    return feedback, label_if_trusted(prediction, digit, user=user, owner=owner)
+
+
+def label_if_trusted(
+    prediction: Prediction, digit: int | None, *, user: User | AnonymousUser, owner: Owner
+) -> LabelEvent | None:
+    """A trusted person's feedback as a label; None where it stays feedback alone."""
+    if not is_trusted(user):
+        return None
+    return decisions.label_by_feedback(prediction, Verdict(digit), owner=owner)
+
+
+def labels_to_learn_from(*, exactly: bool = False) -> int:
+    """Settled labels that no run was handed yet and the next may learn from: a digit was read, and
+    the drawing is no audit's and by nobody whose drawings are kept to judge by.
+
+    A page is content to look at twice as many as a run waits for.
+    """
+    learned = Intake.objects.filter(pk=1).values("last_learned")
+    labels = Label.objects.settled().readable().filter(prediction__is_audit=False)
+    labels = labels.filter(event__gt=Coalesce(Subquery(learned), 0))
+    found = labels.values_list(*(f"prediction__{name}" for name in Drawing._fields))
+    if not exactly:
+        found = found[: max(MOST_COUNTED, 2 * settings.LABELS_PER_RUN)]
+    return sum(side_of(Drawing._make(drawing)) is Side.TRAIN for drawing in found)
+
+
+def have_been_learned(event_id: int) -> None:
+    """A run was handed the labels up to this event."""
+    Intake.objects.get_or_create(pk=1)
+    Intake.objects.filter(pk=1, last_learned__lt=event_id).update(last_learned=event_id)

@@ -1,0 +1,1 @@
+"""Labels and images out to files and in from them."""

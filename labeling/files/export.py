@@ -1,0 +1,206 @@
+"""Labels out: rows for spreadsheets and programs, or with their glyphs for whoever trains on them.
+
+Rows are read page by page along the primary key, so memory stays flat and no cursor waits for a
+slow reader. A broken download of rows goes on after the last id it has; one of glyphs is an
+archive, which has to be begun again.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F
+
+from labeling.files.formats.known import WRITERS as GLYPH_WRITERS
+from labeling.files.formats.known import Labeled
+from labeling.models import Label, LabelQuerySet
+from predictions.capture.sides import Drawing, Side, side_of
+from predictions.database.slices import slices
+from predictions.models import Prediction
+
+AT_ONCE = 5_000  # labels read by one query
+GLYPHS_AT_ONCE = 1_000  # of some 800 bytes
+ROWS = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
+FORMATS = {**ROWS, **{name: writer.media_type for name, writer in GLYPH_WRITERS.items()}}
+# Where each column comes from.
+COLUMNS = {
+    "id": "prediction__public_id",
+    "digit": "digit",
+    "is_unreadable": "is_unreadable",
+    "state": "state",
+    "opinions": "opinions",
+    "predicted": "prediction__digit",
+    "confidence": "prediction__confidence",
+    "model": "prediction__version__name",
+    "is_audit": "prediction__is_audit",
+    "drawn_at": "prediction__created_at",
+    "labeled_at": "event__created_at",
+    "labeled_by": "event__labeler__username",
+    "kind": "event__kind",
+    "stream": "event__stream",
+}
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
+
+
+def rows(
+    labels: LabelQuerySet | None = None, *, after: UUID | None = None
+) -> Iterator[dict[str, Any]]:
+    """Every label as it stands, in the order of its prediction, from after the one named."""
+    labels = Label.objects.all() if labels is None else labels
+    for page in slices(labels, AT_ONCE, after=key_of(after)):
+        for values in page.values_list(*COLUMNS.values()):
+            yield dict(zip(COLUMNS, values, strict=True))
+
+
+def key_of(public_id: UUID | None) -> int:
+    """Where to go on; an id that is not there is an error, not the beginning."""
+    if public_id is None:
+        return 0
+    key: int = Prediction.objects.values_list("pk", flat=True).get(public_id=public_id)
+    return key
+
+
+def id_of(text: str | None) -> UUID | None:
+    """An id as somebody typed it; what is no id is the id of nothing."""
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise Prediction.DoesNotExist from None
+
+
+def as_csv(found: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """A header and a line for each row, a page of text at a time."""
+    return in_pages(
+        line(list(COLUMNS)), (line([cell(value) for value in row.values()]) for row in found)
+    )
+
+
+def as_ndjson(found: Iterable[dict[str, Any]]) -> Iterator[str]:
+    return in_pages("", (json.dumps(row, default=plain) + "\n" for row in found))
+
+
+WRITERS: dict[str, Callable[[Iterable[dict[str, Any]]], Iterator[str]]] = {
+    "csv": as_csv,
+    "ndjson": as_ndjson,
+}
+
+
+def in_format(
+    name: str, labels: LabelQuerySet | None = None, *, after: UUID | None = None
+) -> Iterator[bytes]:
+    """A whole export in pieces: of all these labels as rows, of settled ones with their glyphs."""
+    if name in GLYPH_WRITERS:
+        return GLYPH_WRITERS[name].write(with_glyphs(labels))
+    return (page.encode() for page in WRITERS[name](rows(labels, after=after)))
+
+
+def file_name(name: str) -> str:
+    suffix = GLYPH_WRITERS[name].suffix if name in GLYPH_WRITERS else name
+    return f"labels.{suffix}"
+
+
+GLYPH_COLUMNS = {
+    "id": "prediction__public_id",
+    "digit": "digit",
+    "glyph": "prediction__glyph",
+    "predicted": "prediction__digit",
+    "confidence": "prediction__confidence",
+    "model": "prediction__version__name",
+    "drawn_at": "prediction__created_at",
+    "labeled_at": "event__created_at",
+}
+DECIDES_SIDE = [f"prediction__{name}" for name in ("is_audit", *Drawing._fields)]
+
+
+def with_glyphs(labels: LabelQuerySet | None = None) -> Iterator[Labeled]:
+    """Every settled label with the glyph it is about, in the order of its prediction."""
+    chosen = (Label.objects.all() if labels is None else labels).settled().pictured()
+    for page in slices(chosen, GLYPHS_AT_ONCE):
+        for *values, is_audit, user, visitor, digest in page.values_list(
+            *GLYPH_COLUMNS.values(), *DECIDES_SIDE
+        ):
+            is_held_out = is_audit or side_of(Drawing(user, visitor, digest)) is Side.HOLDOUT
+            label = Labeled._make([*values, is_held_out])
+            yield label._replace(glyph=bytes(label.glyph))  # PostgreSQL's are views of memory
+
+
+def in_pages(header: str, lines: Iterable[str], size: int = 64 * 1024) -> Iterator[str]:
+    """The same text in pieces of some 64 kB, so that each write is worth its while."""
+    page, length = [header], len(header)
+    for each in lines:
+        page.append(each)
+        length += len(each)
+        if length >= size:
+            yield "".join(page)
+            page, length = [], 0
+    if length:
+        yield "".join(page)
+
+
+def line(cells: list[Any]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(cells)
+    return buffer.getvalue()
+
+
+def cell(value: Any) -> Any:
+    """A value as a spreadsheet shows it; text can never be taken for a formula."""
+    if isinstance(value, str):
+        return "'" + value if value.startswith(FORMULA_STARTS) else value
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else plain(value) if hasattr(value, "isoformat") else value
+
+
+def plain(value: Any) -> str:
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+# -- the wrong predictions, as a folder ---------------------------------------------------------
+
+IMAGES = "incorrect images"
+INDEX = "incorrect predictions.csv"
+INDEX_COLUMNS = ["file", "id", "predicted", "actual", "confidence", "model", "drawn_at"]
+
+
+def wrong() -> LabelQuerySet:
+    """Settled labels that name another digit than the model did."""
+    return Label.objects.settled().readable().pictured().exclude(digit=F("prediction__digit"))
+
+
+def export_wrong(folder: Path) -> int:
+    """Write each wrongly read glyph as a PNG and an index of them; how many there were."""
+    images = folder / IMAGES
+    images.mkdir(parents=True, exist_ok=True)
+    count = 0
+    with (folder / INDEX).open("w", newline="", encoding="utf-8") as file:
+        file.write(line(INDEX_COLUMNS))
+        light = wrong().defer("prediction__version__card", "prediction__version__canary")
+        chosen = light.select_related("prediction__version")
+        for label in itertools.chain.from_iterable(slices(chosen, GLYPHS_AT_ONCE)):
+            prediction = label.prediction
+            name = f"predicted-{prediction.digit}_actual-{label.digit}_{prediction.public_id}.png"
+            (images / name).write_bytes(bytes(prediction.glyph))
+            file.write(line([cell(value) for value in index_row(name, label)]))
+            count += 1
+    return count
+
+
+def index_row(name: str, label: Label) -> list[Any]:
+    prediction = label.prediction
+    return [
+        name,
+        prediction.public_id,
+        prediction.digit,
+        label.digit,
+        f"{prediction.confidence:.4f}",
+        prediction.version.name,
+        prediction.created_at,
+    ]

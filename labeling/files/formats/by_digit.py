@@ -1,0 +1,93 @@
+"""Images in folders called by what they show: a folder on the disk, or a zip."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryFile
+from typing import Any, Final
+
+from labeling.files.formats.archive import Archive, Member, UnsafeMember, pieces_of, streamed
+from labeling.files.formats.rows import Found, Items, Labeled, Refused, verdict_called
+from predictions.glyphs.images import MAX_BYTES
+
+INDEX: Final = "index.csv"
+COLUMNS: Final = [
+    "file", "id", "label", "predicted", "confidence", "model", "drawn_at", "labeled_at",
+]  # fmt: skip
+PLACE: Final = "it lies in no folder called 0 to 9, unlabeled or unreadable"
+
+
+# -- out ------------------------------------------------------------------------------------------
+
+
+def write(labels: Iterable[Labeled]) -> Iterator[bytes]:
+    """A zip with an image for each label, in the folder of its digit, and an index at its end."""
+    yield from streamed(members(labels))
+
+
+def members(labels: Iterable[Labeled]) -> Iterator[Member]:
+    with TemporaryFile() as file:
+        index = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        writer = csv.writer(index, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for label in labels:
+            name = f"{label.value}/{label.id}.png"
+            yield Member(name, [label.glyph], is_packed=False)
+            writer.writerow(row_of(name, label))
+        index.detach()  # all of it is in the file now
+        yield Member(INDEX, pieces_of(file))
+
+
+def row_of(name: str, label: Labeled) -> list[Any]:
+    return [
+        name, label.id, label.value, label.predicted, f"{label.confidence:.4f}", label.model,
+        label.drawn_at.isoformat(), label.labeled_at.isoformat(),
+    ]  # fmt: skip
+
+
+# -- in -------------------------------------------------------------------------------------------
+
+
+def read_folder(folder: Path) -> Items:
+    """Every file below it; links are not followed."""
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder.parent))
+        if path.is_symlink():
+            yield Refused(name, "it is a link")
+        elif path.is_file() and not is_beside(path.relative_to(folder)):
+            with path.open("rb") as file:
+                yield placed(name, file.read(MAX_BYTES + 1))
+
+
+def read_file(path: Path) -> Items:
+    """One image; the folder it lies in says what it is."""
+    with path.open("rb") as file:
+        yield placed(f"{path.absolute().parent.name}/{path.name}", file.read(MAX_BYTES + 1))
+
+
+def read_zip(name: str, archive: Archive) -> Items:
+    for member in archive.names:
+        if is_beside(PurePosixPath(member)):
+            continue
+        try:
+            content = archive.read(member, most=MAX_BYTES)
+        except UnsafeMember as unsafe:
+            yield Refused(f"{name}/{member}", str(unsafe))
+        else:
+            yield placed(f"{name}/{member}", content)
+
+
+def is_beside(path: Path | PurePosixPath) -> bool:
+    """Our index, and what systems hide beside files."""
+    return path.name == INDEX or any(part.startswith(".") and part != ".." for part in path.parts)
+
+
+def placed(name: str, content: bytes) -> Found | Refused:
+    try:
+        verdict = verdict_called(PurePosixPath(name).parent.name)
+    except KeyError:
+        return Refused(name, PLACE)
+    return Found(name, content, verdict)

@@ -1,0 +1,132 @@
+"""The kinds of files that labels leave in with their glyphs, and that images come in by.
+
+Each has a module: its `write` makes pieces of a file from labels, its `read` finds images in one.
+What a file is, its first bytes say; a name proves nothing.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final, TextIO
+
+from labeling.files.formats import by_digit, idx, label_studio, npz, pixel_lines
+from labeling.files.formats.archive import WIDE, Archive, Limits
+from labeling.files.formats.rows import BadFile, Found, Items, Labeled, Refused, readable
+
+__all__ = [
+    "WRITERS",
+    "BadFile",
+    "Found",
+    "Items",
+    "Labeled",
+    "Limits",
+    "Refused",
+    "read_file",
+    "read_paths",
+    "readable",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """How labels are written with their glyphs."""
+
+    write: Callable[[Iterable[Labeled]], Iterator[bytes]]
+    suffix: str
+    media_type: str
+
+
+WRITERS: Final = {
+    "npz": Writer(npz.write, "npz", "application/zip"),
+    "idx": Writer(idx.write, "idx.zip", "application/zip"),
+    "idx-gz": Writer(idx.write_gzipped, "idx-gz.zip", "application/zip"),
+    "zip": Writer(by_digit.write, "zip", "application/zip"),
+    "label-studio": Writer(label_studio.write, "json", "application/json"),
+}
+
+ZIP, GZIPPED = b"PK", b"\x1f\x8b"
+IDX: Final = b"\0\0\x08"
+IMAGES: Final = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")
+
+
+def read_paths(paths: Sequence[Path]) -> Items:
+    """All images in files and folders; what cannot be read at all is refused by its name."""
+    beside = {partner_of(path) for path in paths}  # labels that come with their images
+    for path in paths:
+        try:
+            if path not in beside:
+                yield from read_path(path)
+        except (BadFile, OSError) as bad:
+            yield Refused(str(path), str(bad))
+
+
+def partner_of(path: Path) -> Path | None:
+    """The labels that belong to an IDX file of images."""
+    partner = path.with_name(path.name.replace(*idx.MARKS))
+    return partner if partner != path else None
+
+
+def read_path(path: Path) -> Items:
+    if path.is_dir():
+        pairs = idx.pairs_in(str(each) for each in path.iterdir() if each.is_file())
+        if not pairs:
+            yield from by_digit.read_folder(path)
+        for images in pairs:
+            yield from read_path(Path(images))
+        return
+    with path.open("rb") as file:
+        if file.peek(4).startswith(IMAGES):
+            yield from by_digit.read_file(path)
+        else:
+            yield from read_file(str(path), file, labels=partner_of(path))
+
+
+def read_file(
+    name: str, file: BinaryIO, *, labels: Path | None = None, limits: Limits = WIDE
+) -> Items:
+    """All images in one file; `labels` may lie beside an IDX file of images."""
+    file.seek(0)
+    start = file.read(512)
+    file.seek(0)
+    if not start:
+        raise BadFile("The file is empty.")
+    if start.startswith(ZIP):
+        yield from read_zip(name, Archive(file, limits))
+    elif start.startswith((IDX, GZIPPED)):
+        yield from read_idx(name, file, labels)
+    elif start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+        with text_of(file) as text:
+            yield from label_studio.read(name, text)
+    elif b"\0" in start:
+        raise BadFile("This is no file that images are known to come in.")
+    else:
+        with text_of(file) as text:
+            yield from pixel_lines.read(name, text)
+
+
+def read_zip(name: str, archive: Archive) -> Items:
+    names = archive.names
+    reader = npz if npz.is_ours(names) else idx if idx.pairs_in(names) else by_digit
+    yield from reader.read_zip(name, archive)
+
+
+def read_idx(name: str, file: BinaryIO, labels: Path | None) -> Items:
+    if labels is None or not labels.is_file():
+        yield from idx.read(name, idx.unpacked(file), None)
+        return
+    with labels.open("rb") as beside:
+        yield from idx.read(name, idx.unpacked(file), idx.unpacked(beside))
+
+
+@contextmanager
+def text_of(file: BinaryIO) -> Iterator[TextIO]:
+    """The text of a file that stays open; letters that are none are refused where they stand."""
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline=None)
+    try:
+        yield text
+    finally:
+        text.detach()

@@ -1,0 +1,1 @@
+"""For operators: checks and metrics of labels and the queue."""

@@ -1,0 +1,54 @@
+"""The page where labelers see what they said, and take single answers back."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+from rest_framework import serializers
+
+from labeling.decisions.answers import page_of_answers, take_back
+from labeling.pages.forms import LAST_KEY, TakeBackForm
+from labeling.pages.label import may_label, person
+from predictions.api.endpoints import Query
+from predictions.errors import Declined
+from predictions.refusals import problem
+
+
+class AnswersQuery(Query):
+    before = serializers.IntegerField(required=False, min_value=1, max_value=LAST_KEY)
+
+
+@may_label
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def answers(request: HttpRequest) -> HttpResponse:
+    """One's own answers, newest first, each with a button that takes it back."""
+    query = AnswersQuery(data=request.GET)
+    if not query.is_valid():
+        message = "That page of your answers does not exist. Start again from the newest."
+        return problem(request, "invalid", message, status=400, title="No such page")
+    before = query.validated_data.get("before")
+    if request.method == "POST":
+        act(request)
+        address = reverse("labeling:answers")
+        return redirect(f"{address}?before={before}" if before else address)
+    context = {"page": page_of_answers(person(request), before=before), "is_first": before is None}
+    return render(request, "labeling/answers.html", context)
+
+
+def act(request: HttpRequest) -> None:
+    form = TakeBackForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "That press named no answer. Nothing was changed.")
+        return
+    try:
+        undoing = take_back(person(request), form.cleaned_data["event"])
+    except Declined as declined:
+        messages.warning(request, str(declined))
+    else:
+        assert undoing.reverses is not None
+        messages.success(request, f"Taken back: your {undoing.reverses.value} no longer counts.")

@@ -1,0 +1,106 @@
+"""What the pages' forms send when there is no JavaScript."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django import forms
+
+from labeling.decisions.decisions import Verdict
+from predictions.models import DIGITS
+
+UNREADABLE = "unreadable"
+SKIP = "skip"
+UNDO = "undo"
+NEXT = "next"
+SHOW = "show"
+CONFIRM = "confirm"
+LAST_KEY = 2**63 - 1  # the largest a row's key can be
+VERDICTS = [*((str(digit), str(digit)) for digit in DIGITS), (UNREADABLE, "Unreadable")]
+
+
+class AnswerForm(forms.Form):
+    """One press of a button; what is said about an item carries the item and its hold."""
+
+    said = forms.ChoiceField(
+        choices=[
+            *VERDICTS,
+            (SKIP, "Skip"),
+            (UNDO, "Undo"),
+            (NEXT, "Next"),
+        ]
+    )
+    item = forms.UUIDField(required=False)
+    token = forms.UUIDField(required=False)
+    request_id = forms.UUIDField(required=False)
+    guess_shown = forms.BooleanField(required=False)
+
+    def clean(self) -> dict[str, object]:
+        said = super().clean() or {}
+        is_answer = said.get("said") not in {UNDO, NEXT}
+        if is_answer and not (said.get("item") and said.get("token") and said.get("request_id")):
+            raise forms.ValidationError("The answer names no item.")
+        return said
+
+    def verdict(self) -> Verdict:
+        return verdict_of(self.cleaned_data["said"])
+
+
+class SettleForm(forms.Form):
+    """A reviewer's ruling on one item, or taking the last one back."""
+
+    said = forms.ChoiceField(choices=[*VERDICTS, (UNDO, "Undo")])
+    item = forms.UUIDField(required=False)
+    request_id = forms.UUIDField()
+
+    def clean(self) -> dict[str, object]:
+        said = super().clean() or {}
+        if said.get("said") != UNDO and not said.get("item"):
+            raise forms.ValidationError("The ruling names no item.")
+        return said
+
+    def verdict(self) -> Verdict:
+        return verdict_of(self.cleaned_data["said"])
+
+
+class TakeBackForm(forms.Form):
+    """The answer whose button was pressed, by its event."""
+
+    event = forms.IntegerField(min_value=1, max_value=LAST_KEY)
+
+
+class UUIDsField(forms.MultipleChoiceField):
+    """Any number of ids; whether they mean anything is for the verb to say."""
+
+    def valid_value(self, value: str) -> bool:
+        try:
+            UUID(value)
+        except ValueError:
+            return False
+        return True
+
+    def clean(self, value: object) -> list[UUID]:
+        return [UUID(each) for each in super().clean(value)]
+
+
+class GridForm(forms.Form):
+    """Show a digit's grid, confirm what is shown, or take a confirmed batch back."""
+
+    act = forms.ChoiceField(choices=[(SHOW, "Show"), (CONFIRM, "Confirm"), (UNDO, "Undo")])
+    digit = forms.TypedChoiceField(choices=[(d, str(d)) for d in DIGITS], coerce=int)
+    token = forms.UUIDField(required=False)
+    request_id = forms.UUIDField(required=False)
+    batch = forms.UUIDField(required=False)
+    ids = UUIDsField(required=False)
+    wrong = UUIDsField(required=False)
+
+    def clean(self) -> dict[str, object]:
+        said = super().clean() or {}
+        needs = {CONFIRM: ("token", "request_id", "ids"), UNDO: ("batch",)}
+        if not all(said.get(name) for name in needs.get(str(said.get("act")), ())):
+            raise forms.ValidationError("Something of the form is missing.")
+        return said
+
+
+def verdict_of(said: str) -> Verdict:
+    return Verdict(None if said == UNREADABLE else int(said))

@@ -1,0 +1,171 @@
+"""The pages of labelers and reviewers. Each works as plain HTML; the script makes it fast."""
+
+from __future__ import annotations
+
+import uuid
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from labeling.batches.erasure import erase_owner
+from labeling.decisions import decisions
+from labeling.decisions.blindness import KEPT, is_kept_from
+from labeling.decisions.trust import take_word
+from labeling.pages.forms import NEXT, SKIP, UNDO, AnswerForm
+from labeling.queue import progress, queue
+from labeling.queue.intake import watch
+from predictions.access.permissions import page_for
+from predictions.capture.visitors import make_owner, owner_of
+from predictions.errors import Declined
+from predictions.models import DIGITS, Prediction
+from predictions.pages import draw as below
+from predictions.refusals import problem
+
+may_label = page_for("labeling.label_items")
+
+
+@may_label
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def label(request: HttpRequest) -> HttpResponse:
+    """The queue, one item at a time. Looking changes nothing; the form's buttons do."""
+    labeler = person(request)
+    if request.method == "POST":
+        return answer(request, labeler)
+    held = held_in(request, labeler)
+    if held is None and "item" in request.GET:
+        messages.warning(request, "That item is no longer yours: the hold ran out or moved on.")
+    context = {
+        "held": held,
+        "drawing_url": Prediction(public_id=held.public_id).drawing_url if held else "",
+        "why": held.why if held else "",
+        "guess": held.shown_guess if held else None,
+        "request_id": uuid.uuid4(),
+        "progress": progress.of(labeler),
+        "digits": DIGITS,
+    }
+    return render(request, "labeling/label.html", context)
+
+
+def person(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # the decorators let nobody else in
+    return request.user
+
+
+def held_in(request: HttpRequest, labeler: User) -> queue.Held | None:
+    """The item the address names, while it is this labeler's."""
+    try:
+        item, token = UUID(request.GET["item"]), UUID(request.GET["token"])
+    except (KeyError, ValueError):
+        return None
+    return queue.still_held(labeler, item, token)
+
+
+def answer(request: HttpRequest, labeler: User) -> HttpResponse:
+    form = AnswerForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "That press said nothing about an item. Nothing was changed.")
+        return redirect("labeling:label")
+    try:
+        again = take(form, labeler, request)
+    except Declined as declined:
+        messages.warning(request, str(declined))
+        again = None
+    return show(again or claim_one(labeler), labeler, request)
+
+
+def take(form: AnswerForm, labeler: User, request: HttpRequest) -> queue.Held | None:
+    """Do what the button says; the item to show again, where it says so."""
+    said = form.cleaned_data
+    if said["said"] == UNDO:
+        undoing = decisions.undo(labeler, request_id=said["request_id"] or uuid.uuid4())
+        messages.success(request, "Taken back.")
+        return queue.hold_again(labeler, undoing)
+    if said["said"] == SKIP:
+        queue.skip(labeler, said["item"], token=said["token"])
+    elif said["said"] != NEXT:
+        decided = decisions.decide(
+            said["item"],
+            form.verdict(),
+            labeler=labeler,
+            token=said["token"],
+            request_id=said["request_id"],
+            guess_shown=said["guess_shown"],
+        )
+        messages.success(request, answer_in_words(decided))
+    return None
+
+
+def answer_in_words(decided: decisions.Decided) -> str:
+    said = f"You said {decided.event.value}."
+    if decided.prediction.is_audit:
+        return said  # the guess would steer whoever takes the answer back
+    return f"{said} The model said {decided.prediction.digit}."
+
+
+def claim_one(labeler: User) -> queue.Held | None:
+    watch.take_in_if_due()
+    held = queue.claim(labeler)
+    return held[0] if held else None
+
+
+def show(held: queue.Held | None, labeler: User, request: HttpRequest) -> HttpResponse:
+    address = reverse("labeling:label")
+    if held is None:
+        messages.info(request, in_words(queue.outlook(labeler)))
+        return redirect(address)
+    query = urlencode({"item": held.public_id, "token": held.token})
+    return HttpResponseRedirect(f"{address}?{query}")
+
+
+def in_words(outlook: queue.Outlook) -> str:
+    """Why there is nothing to show. Never a false "done"."""
+    if outlook.left == 0:
+        return "All done: nothing is left to label."
+    if outlook.held_by_others == 0:
+        return f"{outlook.left} left, all for somebody else: you have answered or skipped them."
+    seconds = int(outlook.next_free_in or 0)
+    return (
+        f"{outlook.left} left, {outlook.held_by_others} held by others,"
+        f" next free in {seconds // 60}:{seconds % 60:02}."
+    )
+
+
+@login_not_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def prediction(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """The page of one prediction, one floor up: a trusted person's word is a label too."""
+    if is_kept_from(request.user, public_id):
+        return problem(request, "forbidden", KEPT, status=403, title="Not shown")
+    return below.prediction(request, public_id, keep=keep_feedback)
+
+
+def keep_feedback(request: HttpRequest, shown: Prediction, digit: int | None) -> None:
+    _, label = take_word(shown, digit, user=request.user, owner=make_owner(request))
+    if label is not None:
+        messages.success(request, "Saved as a label.")
+
+
+@login_not_required
+@require_POST
+def erase(request: HttpRequest) -> HttpResponse:
+    """Everything the person or browser that asks has drawn; only when they have ticked so."""
+    if request.POST.get("sure") != "yes":
+        messages.warning(request, "Nothing was erased: the box was not ticked.")
+        return redirect("predictions:history")
+    erased = erase_owner(owner_of(request))
+    messages.success(request, f"{erased:,} drawing{'' if erased == 1 else 's'} erased, for good.")
+    response = redirect("predictions:history")
+    # The next drawing is by somebody new.
+    response.delete_cookie(settings.VISITOR_COOKIE_NAME, samesite="Lax")
+    return response

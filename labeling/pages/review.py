@@ -1,0 +1,76 @@
+"""The pages where a reviewer settles disputes and sees how far labelers agree."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from labeling.batches import review as verbs
+from labeling.decisions import agreement as figures
+from labeling.decisions import decisions
+from labeling.pages.forms import UNDO, SettleForm
+from labeling.pages.label import person
+from predictions.access.permissions import page_for
+from predictions.api.paging import PageQuery
+from predictions.errors import Declined
+from predictions.models import DIGITS
+from predictions.refusals import problem
+
+AT_ONCE = 10  # disputes on a page
+may_review = page_for("labeling.review_items")
+
+
+@may_review
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def review(request: HttpRequest) -> HttpResponse:
+    """Items whose labelers disagree, each with who said what; the reviewer's word settles it."""
+    if request.method == "POST":
+        return settle(request, person(request))
+    query = PageQuery(data=request.GET)
+    if not query.is_valid():
+        message = "That page of the disputes does not exist. Start again from the newest."
+        return problem(request, "invalid", message, status=400, title="No such page")
+    page = verbs.disputes(**{"limit": AT_ONCE, **query.validated_data})
+    context = {
+        "page": page,
+        "digits": DIGITS,
+        "is_first": "before" not in query.validated_data,
+        "disputes": [(dispute, uuid.uuid4()) for dispute in page.disputes],
+        "request_id": uuid.uuid4(),
+    }
+    return render(request, "labeling/review.html", context)
+
+
+def settle(request: HttpRequest, reviewer: User) -> HttpResponse:
+    form = SettleForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "That press said nothing about an item. Nothing was changed.")
+        return redirect("labeling:review")
+    said = form.cleaned_data
+    try:
+        if said["said"] == UNDO:
+            decisions.undo(reviewer, request_id=said["request_id"])
+            messages.success(request, "Taken back.")
+        else:
+            ruling = decisions.settle(
+                said["item"], form.verdict(), reviewer=reviewer, request_id=said["request_id"]
+            )
+            messages.success(request, f"Settled: {ruling.event.value}.")
+    except Declined as declined:
+        messages.warning(request, str(declined))
+    return redirect("labeling:review")
+
+
+@may_review
+@never_cache
+@require_safe
+def agreement(request: HttpRequest) -> HttpResponse:
+    """How far labelers agree with each other and with what is known, with intervals."""
+    return render(request, "labeling/agreement.html", {"figures": figures.between_labelers()})

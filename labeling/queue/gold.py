@@ -1,0 +1,61 @@
+"""Gold: items whose answer is known. They look like any other, token included."""
+
+from __future__ import annotations
+
+import hmac
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.conf import settings
+
+from labeling.errors import LeaseLost
+from labeling.models import Gold
+from labeling.standing import Past, reversed_by
+from predictions.database import clock
+from predictions.database.clock import Moment
+
+HOUR = 3600  # seconds; a token is good for the hour it was made in and the next
+
+
+def token_for(labeler_id: int, prediction_id: int, *, hour: int) -> uuid.UUID:
+    """A token nobody can tell from a lease's, kept nowhere: gold needs no exclusive hold."""
+    text = f"gold {labeler_id} {prediction_id} {hour}"
+    digest = hmac.digest(settings.SECRET_KEY.encode(), text.encode(), "sha256")
+    return uuid.UUID(bytes=digest[:16], version=4)
+
+
+def hour_of(at: datetime) -> int:
+    """`at` is told by the database: a token is good on every host, as a lease's is."""
+    return int(at.timestamp() // HOUR)
+
+
+def new_token(labeler_id: int, prediction_id: int) -> uuid.UUID:
+    return token_for(labeler_id, prediction_id, hour=hour_of(clock.now()))
+
+
+def is_token(labeler_id: int, prediction_id: int, token: uuid.UUID, *, at: datetime) -> bool:
+    return any(
+        hmac.compare_digest(token.bytes, token_for(labeler_id, prediction_id, hour=each).bytes)
+        for each in (hour_of(at), hour_of(at) - 1)
+    )
+
+
+def tokens_among(labeler_id: int, tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of these tokens that are this labeler's for gold; there are few gold items."""
+    made = {
+        token_for(labeler_id, prediction_id, hour=each)
+        for prediction_id, at in Gold.objects.annotate(at=Moment()).values_list("pk", "at")
+        for each in (hour_of(at), hour_of(at) - 1)
+    }
+    return made & set(tokens)
+
+
+def check_unanswered(events: list[Past], labeler_id: int) -> None:
+    """A gold item is answered once, unless the answer was taken back."""
+    taken_back = reversed_by(events)
+    if any(
+        event.is_gold and event.labeler_id == labeler_id and event.pk not in taken_back
+        for event in events
+    ):
+        raise LeaseLost("This item was answered before.")

@@ -1,0 +1,63 @@
+"""How far a labeler is, how fast, and how well on items whose answer is known."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Count, F, Q
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+
+from labeling.models import LabelEvent, QueueItem
+from predictions.database import clock
+
+HOUR = timedelta(hours=1)
+LONGEST_STREAK = 366  # days looked back
+MOST_LEFT = 10_000  # counted no further: nobody plans by more, and the count stays cheap
+
+
+def of(labeler: User) -> dict[str, Any]:
+    own = LabelEvent.objects.of_labeler(labeler.pk).standing().one_by_one()
+    now = clock.now()
+    midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    counts = own.aggregate(
+        total=Count("pk"),
+        today=Count("pk", filter=Q(created_at__gte=midnight)),
+        last_hour=Count("pk", filter=Q(created_at__gte=now - HOUR)),
+        gold_answered=Count("pk", filter=Q(is_gold=True)),
+        gold_right=Count("pk", filter=Q(is_gold=True, digit=F("prediction__gold__digit"))),
+    )
+    return {
+        "today": counts["today"],
+        "total": counts["total"],
+        "per_hour": per_hour(own.filter(created_at__gte=now - HOUR), counts["last_hour"], now=now),
+        "streak": streak(
+            own.filter(created_at__gte=midnight - timedelta(days=LONGEST_STREAK)),
+            today=midnight.date(),
+        ),
+        "gold_answered": counts["gold_answered"],
+        "gold_right": counts["gold_right"],
+        "left": QueueItem.objects.filter(is_open=True)[:MOST_LEFT].count(),
+    }
+
+
+def per_hour(recent: Any, count: int, *, now: datetime) -> float:
+    """Labels an hour over the part of the last hour that was worked in; at least a minute."""
+    first = recent.order_by("created_at").values_list("created_at", flat=True).first()
+    if first is None:
+        return 0.0
+    worked = max(now - first, timedelta(minutes=1))
+    return float(count) * (HOUR / worked)
+
+
+def streak(own: Any, *, today: date) -> int:
+    """Days in a row with a label; a day that has only begun does not break it."""
+    days = set(own.annotate(day=TruncDate("created_at")).values_list("day", flat=True).distinct())
+    day = today if today in days else today - timedelta(days=1)
+    length = 0
+    while day in days:
+        length += 1
+        day -= timedelta(days=1)
+    return length

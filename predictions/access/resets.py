@@ -1,0 +1,120 @@
+"""A forgotten password: asked for on a page, mailed by a job.
+
+The page looks nobody up and sends nothing, so its time does not tell whether there is such an
+account. It writes a row of what is to be done; the job is the bell.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from contextlib import suppress
+from datetime import timedelta
+from smtplib import SMTPException
+
+from django.conf import settings
+from django.contrib.auth.forms import PasswordResetForm
+from django.contrib.auth.models import User
+from django.contrib.auth.tokens import default_token_generator
+from django.core.mail import EmailMessage
+from django.db import transaction
+from django.http import HttpRequest
+from django.http.request import split_domain_port
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+from django_q.tasks import async_task
+
+from predictions.access.limits import Allowance, UsedUp
+from predictions.database.clock import Moment
+from predictions.models import PasswordReset
+
+logger = logging.getLogger(__name__)
+
+MAILS = Allowance("reset mail", 3, 60, "3 links were mailed to this mailbox")
+WAITS = [timedelta(minutes=each) for each in (1, 5, 15)]  # after the first, second, … attempt
+GIVEN_UP_AFTER = timedelta(hours=1)
+AT_ONCE = 5  # the next job must not wait long for this one
+
+
+def is_possible() -> bool:
+    """Whether a mail reaches its reader alone: where none is set up it is printed, for the log."""
+    return not (settings.PUBLIC and settings.EMAIL_BACKEND.endswith("console.EmailBackend"))
+
+
+def ask(mailbox: str, *, site: str) -> None:
+    """Note that a mailbox wants a link; it gets no more than a few an hour."""
+    name = hashlib.sha256(mailbox.casefold().encode()).hexdigest()
+    with suppress(UsedUp), transaction.atomic():
+        MAILS.take(name)
+        PasswordReset.objects.create(mailbox=mailbox, site=site)
+        ring()
+
+
+def site_of(request: HttpRequest) -> str:
+    """Where people reach us. In public a port counts only where the settings name it."""
+    told = f"{request.scheme}://{request.get_host()}"
+    if not settings.PUBLIC or told in settings.CSRF_TRUSTED_ORIGINS:
+        return told
+    return f"{request.scheme}://{split_domain_port(request.get_host())[0]}"
+
+
+# -- by a job -----------------------------------------------------------------------------------
+
+
+def ring() -> None:
+    async_task("predictions.access.resets.send_due", task_name="mail links to reset passwords")
+
+
+def ring_if_due() -> bool:
+    """For what is tried again, and in case a bell was lost."""
+    is_due = PasswordReset.objects.filter(next_at__lte=Moment()).exists()
+    if is_due:
+        ring()
+    return is_due
+
+
+def send_due() -> dict[str, int]:
+    """Mail some of the links that are due; the attempt is counted before it is made."""
+    due = PasswordReset.objects.filter(next_at__lte=Moment())
+    done = {"sent": 0, "failed": 0}
+    for reset in due[:AT_ONCE]:
+        wait = WAITS[min(reset.attempts, len(WAITS) - 1)]
+        mine = due.filter(pk=reset.pk, attempts=reset.attempts)
+        if mine.update(attempts=reset.attempts + 1, next_at=Moment() + wait):
+            done["sent" if attempt(reset) else "failed"] += 1
+    if due.exists():
+        ring()
+    return done
+
+
+def attempt(reset: PasswordReset) -> bool:
+    """Whether it is mailed; what came too late, or could only be printed, is dropped."""
+    is_void = reset.asked_at < timezone.now() - GIVEN_UP_AFTER or not is_possible()
+    try:
+        if not is_void:
+            mail(reset)
+    except (SMTPException, OSError) as refused:
+        logger.warning("a link to reset a password was not mailed: %s", type(refused).__name__)
+        return False
+    reset.delete()
+    return not is_void
+
+
+def mail(reset: PasswordReset) -> None:
+    """A link to everybody who has this mailbox; usually to one account, or to none."""
+    for user in PasswordResetForm().get_users(reset.mailbox):
+        context = {"user": user, "link": f"{reset.site}{path_for(user)}"}
+        EmailMessage(
+            render_to_string("registration/password_reset_subject.txt").strip(),
+            render_to_string("registration/password_reset_email.html", context),
+            to=[user.email],
+        ).send()
+
+
+def path_for(user: User) -> str:
+    uid = urlsafe_base64_encode(force_bytes(user.pk))
+    token = default_token_generator.make_token(user)
+    return reverse("password_reset_confirm", args=[uid, token])

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm as UnfoldPasswordChangeForm
+from unfold.forms import UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from predictions.access import tokens
+from predictions.models import Feedback, ModelVersion, Prediction, Token
+from predictions.pages.forms import EndsTokens
+from predictions.templatetags.readings import percent
+
+
+class AdminPasswordChangeForm(EndsTokens, UnfoldPasswordChangeForm):
+    pass
+
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ModelAdmin):
+    """Accounts: a person's roles are their groups."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    filter_horizontal = ()
+    fieldsets = [
+        (None, {"fields": ["username", "password"]}),
+        ("Person", {"fields": ["first_name", "last_name", "email"]}),
+        ("Roles", {"fields": ["is_active", "is_staff", "is_superuser", "groups"]}),
+        ("Dates", {"fields": ["last_login", "date_joined"]}),
+    ]
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A handful of roles is ticked, not moved between two lists."""
+        if db_field.name == "groups":
+            kwargs["widget"] = UnfoldAdminCheckboxSelectMultipleWidget()
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Only a superuser makes superusers; an admin hands out roles."""
+        fields = list(super().get_readonly_fields(request, obj))
+        if not request.user.is_superuser:
+            fields.append("is_superuser")
+        return fields
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        if obj is not None and obj.is_superuser and not request.user.is_superuser:
+            return False
+        return super().has_change_permission(request, obj)
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+    pass
+
+
+class AtLeast(int):
+    """A count that stopped counting."""
+
+    def __str__(self) -> str:
+        return f"more than {int(self):,}"
+
+
+class BoundedPaginator(Paginator):
+    """Counts no further than somebody would page: millions of rows open like a hundred."""
+
+    LIMIT = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        counted: int = rows[: self.LIMIT + 1].count()
+        return counted if counted <= self.LIMIT else AtLeast(self.LIMIT)
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """History is looked at, never edited."""
+
+    paginator = BoundedPaginator
+    list_per_page = 100
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class LooksUpIds(ReadOnlyAdmin):
+    """An id is looked up, never searched for; what is no id finds nothing."""
+
+    search_help_text = "The id of a prediction"
+
+    def named(self, named: UUID) -> Q:
+        """The rows this id means."""
+        return Q(public_id=named)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        if not search_term.strip():
+            return queryset, False
+        try:
+            return queryset.filter(self.named(UUID(search_term.strip()))), False
+        except ValueError:
+            return queryset.filter(pk__in=[]), False
+
+
+@admin.register(Prediction)
+class PredictionAdmin(LooksUpIds):
+    list_display = [
+        "thumbnail", "digit", "percent", "strange", "version", "source", "created_at", "is_audit",
+    ]  # fmt: skip
+    list_filter: ClassVar[list[Any]] = ["digit", "source", "is_audit", "version"]
+    list_select_related = ["version"]
+    ordering = ["-pk"]
+    search_fields = ["public_id"]
+    fields = [
+        "picture", "public_id", "digit", "confidence", "strangeness", "version", "source",
+        "user", "visitor", "created_at", "is_audit", "audit_probability", "erased_at",
+    ]  # fmt: skip
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Prediction]:
+        return super().get_queryset(request).defer("glyph", "version__card", "version__canary")
+
+    @admin.display(description="glyph")
+    def thumbnail(self, prediction: Prediction) -> str:
+        return format_html(
+            '<img src="{}" alt="glyph" width="42" height="42" loading="lazy">',
+            prediction.glyph_url,
+        )
+
+    @admin.display(description="drawing and glyph")
+    def picture(self, prediction: Prediction) -> str:
+        return format_html(
+            '<img src="{}" alt="drawing" height="112"> <img src="{}" alt="glyph" height="112">',
+            prediction.drawing_url,
+            prediction.glyph_url,
+        )
+
+    @admin.display(description="confidence", ordering="confidence")
+    def percent(self, prediction: Prediction) -> str:
+        return percent(prediction.confidence)
+
+    @admin.display(description="strangeness", ordering="strangeness")
+    def strange(self, prediction: Prediction) -> str:
+        return percent(prediction.strangeness)
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(ReadOnlyAdmin):
+    list_display = ["name", "state", "parent", "created_at", "live_since"]
+    list_select_related = ["parent"]
+    fields = ["name", "state", "parent", "created_at", "live_since", "card"]
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
+        return super().get_queryset(request).defer("canary")
+
+
+@admin.register(Feedback)
+class FeedbackAdmin(ReadOnlyAdmin):
+    list_display = ["prediction", "digit", "user", "changed_at"]
+    list_select_related = ["prediction", "user"]
+    ordering = ["-pk"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Feedback]:
+        return super().get_queryset(request).defer("prediction__glyph", "prediction__probabilities")
+
+
+@admin.register(Token)
+class TokenAdmin(ReadOnlyAdmin):
+    """Whose programs may do what; an admin can end any of it, and make none for others."""
+
+    list_display = ["name", "start", "owner", "scopes", "state", "expires_at", "last_used_at"]
+    list_select_related = ["owner"]
+    list_filter: ClassVar[list[Any]] = ["owner"]
+    ordering = ["-pk"]
+    fields = [
+        "name", "start", "owner", "scopes", "created_at", "expires_at", "revoked_at",
+        "last_used_at", "last_used_from",
+    ]  # fmt: skip
+    readonly_fields = fields
+    actions = ["revoke_selected"]
+
+    @admin.display(description="starts with")
+    def start(self, token: Token) -> str:
+        return f"{tokens.START}_{token.prefix}…"
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("predictions.change_token")
+
+    @admin.action(description="Revoke the selected tokens", permissions=["revoke"])
+    def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Token]) -> None:
+        ended = tokens.revoke(queryset)
+        self.message_user(request, f"{ended} ended. {len(queryset) - ended} were over already.")

@@ -1,0 +1,326 @@
+"""/api/v1/: drawings in, predictions out."""
+
+from __future__ import annotations
+
+import base64
+import functools
+from typing import Any
+from uuid import UUID
+
+from django.core.files.uploadedfile import UploadedFile
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from predictions.access.limits import (
+    BATCH_BODY_LIMIT,
+    CaptureThrottle,
+    PreviewThrottle,
+    cost_of_each,
+)
+from predictions.access.permissions import Everybody
+from predictions.api.endpoints import Endpoint, Input
+from predictions.api.paging import PageQuery, page_of
+from predictions.api.parsers import StrictJSONParser
+from predictions.api.schema import either
+from predictions.capture import capture
+from predictions.capture.visitors import make_owner, owner_of
+from predictions.errors import Declined
+from predictions.glyphs.images import image_from_data_url
+from predictions.models import Feedback, Owner, Prediction
+from predictions.refusals import error_body
+
+BATCH_MOST = 256
+PAGE_SOURCES = {Prediction.Source.DRAW, Prediction.Source.UPLOAD}
+
+
+class ErrorOutput(serializers.Serializer[Any]):
+    """The one shape of every refusal."""
+
+    class ErrorDetail(serializers.Serializer[Any]):
+        code = serializers.CharField(help_text="For programs: it stays the same.")
+        message = serializers.CharField(help_text="For people: it may be worded anew.")
+        fields = serializers.DictField(  # type: ignore[assignment]
+            child=serializers.ListField(child=serializers.CharField()),
+            required=False,
+            help_text="What is wrong with each field, where the code is `invalid`.",
+        )
+
+    error = ErrorDetail()
+
+
+class ImageFileInput(serializers.Serializer[Any]):
+    image = serializers.FileField(help_text="A PNG, JPEG or WebP file.")
+
+
+class ImageUrlInput(serializers.Serializer[Any]):
+    image = serializers.CharField(help_text="The file as a data URL: data:image/png;base64,…")
+
+
+IMAGE_INPUTS = {"multipart/form-data": ImageFileInput, "application/json": ImageUrlInput}
+
+
+class PredictionOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    digit = serializers.IntegerField(min_value=0, max_value=9)
+    confidence = serializers.FloatField(min_value=0, max_value=1)
+    probabilities = serializers.ListField(
+        child=serializers.FloatField(min_value=0, max_value=1), min_length=10, max_length=10
+    )
+    strangeness = serializers.FloatField(help_text="0 is surely a digit, 1 surely none.")
+    model = serializers.CharField(help_text="The model version that read it.")
+    glyph_url = serializers.CharField(help_text="The 28×28 image the network saw.")
+    created_at = serializers.DateTimeField()
+
+
+class PreviewOutput(PredictionOutput):
+    id = serializers.UUIDField(allow_null=True)
+    created_at = serializers.DateTimeField(allow_null=True)
+
+
+class PredictionPage(serializers.Serializer[Any]):
+    results = PredictionOutput(many=True)
+    next = serializers.URLField(allow_null=True)
+
+
+class BatchInput(serializers.Serializer[Any]):
+    images = serializers.ListField(
+        child=serializers.FileField(), min_length=1, max_length=BATCH_MOST
+    )
+
+
+class BatchOutput(serializers.Serializer[Any]):
+    results = either(
+        "BatchResult", PredictionOutput, ErrorOutput, many=True, help_text="In the order sent."
+    )
+
+
+class FeedbackOutput(serializers.Serializer[Any]):
+    digit = serializers.IntegerField(allow_null=True, min_value=0, max_value=9)
+    correct = serializers.BooleanField()
+
+
+@extend_schema_field({"type": "boolean", "const": True})
+class TrueField(serializers.BooleanField):
+    pass
+
+
+class ReadRight(serializers.Serializer[Any]):
+    """It was read right."""
+
+    correct = TrueField()
+
+
+class ReadWrong(serializers.Serializer[Any]):
+    """What was drawn: a digit, or null for a drawing that is no digit."""
+
+    digit = serializers.IntegerField(allow_null=True, min_value=0, max_value=9)
+
+
+FEEDBACK = either("FeedbackInput", ReadRight, ReadWrong)
+
+
+class FeedbackInput(Input):
+    correct = serializers.BooleanField(required=False)
+    digit = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=9)
+
+    def validate(self, said: dict[str, Any]) -> dict[str, Any]:
+        if ("correct" in said) == ("digit" in said):
+            raise serializers.ValidationError('Send either "correct": true or the true "digit".')
+        if said.get("correct") is False:
+            raise serializers.ValidationError('When it is wrong, send the true "digit" or null.')
+        return said
+
+    def digit_for(self, prediction: Prediction) -> int | None:
+        digit: int | None = self.validated_data.get("digit", prediction.digit)
+        return digit
+
+
+def prediction_body(prediction: Prediction) -> dict[str, Any]:
+    return {
+        "id": str(prediction.public_id),
+        "digit": prediction.digit,
+        "confidence": prediction.confidence,
+        "probabilities": prediction.probabilities,
+        "strangeness": prediction.strangeness,
+        "model": prediction.version.name,
+        "glyph_url": prediction.glyph_url,
+        "created_at": prediction.created_at.isoformat(),
+    }
+
+
+def preview_body(preview: capture.Preview) -> dict[str, Any]:
+    """The same shape with nothing stored: no id, no time, the glyph inside its address."""
+    digit, confidence, probabilities, strangeness = preview.reading
+    return {
+        "id": None,
+        "digit": digit,
+        "confidence": confidence,
+        "probabilities": probabilities.tolist(),
+        "strangeness": strangeness,
+        "model": preview.model,
+        "glyph_url": "data:image/png;base64," + base64.b64encode(preview.glyph_png).decode(),
+        "created_at": None,
+    }
+
+
+def field(request: Request, name: str) -> Any:
+    assert not isinstance(request.data, list)  # our parsers give objects alone
+    return request.data.get(name)
+
+
+def image_in(request: Request) -> bytes:
+    """The image's bytes, from either way of sending it."""
+    image = field(request, "image")
+    if isinstance(image, UploadedFile):
+        return image.read()
+    if isinstance(image, str):
+        return image_from_data_url(image)
+    raise serializers.ValidationError({"image": ["Send an image file or a data URL."]})
+
+
+def source_in(request: Request) -> str:
+    """Our own page says how the drawing was made; anything else came from a program."""
+    said = field(request, "source")
+    return said if said in PAGE_SOURCES else Prediction.Source.API
+
+
+class DrawingView(Endpoint):
+    """What the endpoints that take one drawing share."""
+
+    scope = "predict"
+    permission_classes = [Everybody]
+    parser_classes = [MultiPartParser, StrictJSONParser]
+
+    @functools.cached_property
+    def image(self) -> bytes:
+        return image_in(self.request)
+
+    def cost_of(self, request: Request) -> int:
+        try:
+            return cost_of_each([self.image])
+        except (Declined, serializers.ValidationError):
+            return 1  # refused when it is its turn, and counted
+
+
+class PredictionsView(DrawingView):
+    queries = {"GET": PageQuery}
+
+    def throttles_for(self, request: Request) -> list[Any]:
+        return [CaptureThrottle()] if request.method == "POST" else []
+
+    @extend_schema(
+        operation_id="predictions_create",
+        request=IMAGE_INPUTS,
+        responses={201: PredictionOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """Read a drawing and store the prediction."""
+        prediction = capture.capture(
+            self.image, owner=make_owner(request), source=source_in(request)
+        )
+        return Response(prediction_body(prediction), status=201)
+
+    @extend_schema(
+        operation_id="predictions_list",
+        responses={200: PredictionPage, "default": ErrorOutput},
+    )
+    def get(self, request: Request) -> Response:
+        """Your own predictions, newest first, page by page."""
+        own = Prediction.objects.owned_by(owner_of(request)).for_lists()
+        page = page_of(own, **self.asked)
+        return self.listed([prediction_body(row) for row in page.rows], page.next_query)
+
+
+class PreviewView(DrawingView):
+    throttle_classes = [PreviewThrottle]
+    keeps_answer = False
+
+    @extend_schema(
+        operation_id="predictions_preview",
+        request=IMAGE_INPUTS,
+        responses={200: PreviewOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """Read a drawing and store nothing."""
+        return Response(preview_body(capture.preview(self.image)))
+
+
+class BatchView(Endpoint):
+    scope = "predict"
+    permission_classes = [Everybody]
+    parser_classes = [MultiPartParser]
+    throttle_classes = [CaptureThrottle]
+    body_limit = BATCH_BODY_LIMIT
+
+    @functools.cached_property
+    def images(self) -> list[bytes]:
+        return [file.read() for file in self.request.FILES.getlist("images")]
+
+    def cost_of(self, request: Request) -> int:
+        return cost_of_each(self.images)
+
+    @extend_schema(
+        operation_id="predictions_batch",
+        request={"multipart/form-data": BatchInput},
+        responses={201: BatchOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """Read up to 256 drawings with one version; answers come in the order sent."""
+        if not 1 <= len(self.images) <= BATCH_MOST:
+            said = f"Send 1 to {BATCH_MOST} files named images, not {len(self.images)}."
+            raise serializers.ValidationError({"images": [said]})
+        answers = capture.capture_batch(
+            self.images, owner=make_owner(request), source=Prediction.Source.BATCH
+        )
+        return Response({"results": [batch_item(answer) for answer in answers]}, status=201)
+
+
+def batch_item(answer: Prediction | Declined) -> dict[str, Any]:
+    if isinstance(answer, Declined):
+        return error_body(answer.code, str(answer))
+    return prediction_body(answer)
+
+
+class PredictionView(Endpoint):
+    """Whoever holds the unguessable id may look and say whether it is right."""
+
+    scope = "predict"
+    permission_classes = [Everybody]
+
+    @extend_schema(
+        operation_id="predictions_read", responses={200: PredictionOutput, "default": ErrorOutput}
+    )
+    def get(self, request: Request, public_id: UUID) -> Response:
+        """One prediction."""
+        return Response(prediction_body(prediction_or_404(public_id)))
+
+
+class FeedbackView(Endpoint):
+    scope = "predict"
+    permission_classes = [Everybody]
+    throttle_classes = [CaptureThrottle]
+
+    @extend_schema(
+        operation_id="predictions_feedback",
+        request=FEEDBACK,
+        responses={200: FeedbackOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request, public_id: UUID) -> Response:
+        """Say whether it is right; saying it again replaces what was said."""
+        prediction = prediction_or_404(public_id)
+        said = FeedbackInput(data=request.data)
+        said.is_valid(raise_exception=True)
+        digit = said.digit_for(prediction)
+        self.keep(prediction, digit, make_owner(request))
+        return Response({"digit": digit, "correct": digit == prediction.digit})
+
+    def keep(self, prediction: Prediction, digit: int | None, owner: Owner) -> Feedback:
+        return capture.give_feedback(prediction, digit=digit, owner=owner)
+
+
+def prediction_or_404(public_id: UUID) -> Prediction:
+    return get_object_or_404(Prediction.objects.for_lists(), public_id=public_id)

@@ -1,0 +1,359 @@
+"""/api/v1/label-studio/: what a Label Studio project needs to take the live version for its model.
+
+What is read for a project is stored nowhere here. A drawing enters the product once, on purpose; a
+project asks for the same tasks again after every promotion, and whoever labels there has seen the
+guess, so nothing of it could be audited. Nothing is fetched either: a task carries its picture, or
+names a prediction of ours.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import numpy as np
+from django.conf import settings
+from django.http.request import validate_host
+from django.urls import Resolver404, URLPattern, path, resolve
+from drf_spectacular.utils import extend_schema
+from numpy.typing import NDArray
+from rest_framework import serializers
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from predictions import metrics
+from predictions.access.authentication import (
+    BearerAuthentication,
+    PasswordAuthentication,
+    SessionAuthentication,
+)
+from predictions.access.limits import BATCH_BODY_LIMIT, PreviewThrottle, cost_of_each
+from predictions.api.drawings import BATCH_MOST, ErrorOutput
+from predictions.api.endpoints import Endpoint, Input
+from predictions.api.label_config import LONGEST, Question, UnusableConfig, question_in
+from predictions.capture.capture import glyphs_of
+from predictions.errors import Declined
+from predictions.glyphs.glyph import decode_glyph
+from predictions.glyphs.images import image_from_data_url
+from predictions.models import Prediction
+from predictions.serving.recognizer import recognizer
+
+logger = logging.getLogger(__name__)
+TASKS_MOST = 1_000
+DATA_URL = "data:"
+
+Glyph = NDArray[np.uint8]  # (28, 28)
+
+
+class NoPicture(Declined):
+    """The task has nothing where the labeling config looks for a picture."""
+
+    code = "no_picture"
+
+
+class NotFetched(Declined):
+    """The task names a picture that lies somewhere else."""
+
+    code = "not_fetched"
+
+
+class NotOurs(Declined):
+    """The task names a prediction that is not there."""
+
+    code = "no_such_prediction"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Where one task's picture is: inside it, or with a prediction of ours."""
+
+    content: bytes | None = None
+    prediction: UUID | None = None
+    refused: Declined | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a project asks of each task; no question where every task is refused."""
+
+    question: Question | None
+    tasks: list[Task]
+
+
+# -- from tasks to answers -----------------------------------------------------------------------
+
+
+def asked_in(tasks: Sequence[Mapping[str, Any]], config: str) -> Asked:
+    try:
+        question = question_in(config)
+    except UnusableConfig as unusable:
+        return Asked(None, [Task(refused=unusable)] * len(tasks))
+    return Asked(question, [picture_in(task, question) for task in tasks])
+
+
+def results_for(asked: Asked) -> list[dict[str, Any]]:
+    """One result a task, in their order, also where there is nothing to say: then with the reason.
+
+    Label Studio drops all of them when one is missing.
+    """
+    seen = glyphs_in(asked.tasks)
+    answers = readings([each for each in seen if not isinstance(each, Declined)], asked.question)
+    found = [nothing(each) if isinstance(each, Declined) else next(answers) for each in seen]
+    refused = [each for each in seen if isinstance(each, Declined)]
+    outcomes = Counter(each.code for each in refused)
+    note({"read": len(seen) - len(refused), **outcomes}, str(refused[0]) if refused else "")
+    return found
+
+
+def picture_in(task: Mapping[str, Any], question: Question) -> Task:
+    data = task.get("data")
+    picture = data.get(question.image) if isinstance(data, Mapping) else None
+    if not isinstance(picture, str) or not picture:
+        return Task(refused=NoPicture(f"The task has no text in its field {question.image!r}."))
+    if picture[: len(DATA_URL)].lower() == DATA_URL:
+        try:
+            return Task(content=image_from_data_url(picture))
+        except Declined as refused:
+            return Task(refused=refused)
+    if public_id := prediction_at(picture):
+        return Task(prediction=public_id)
+    said = "Nothing is fetched: send the picture as data:image/png;base64,… or name a prediction."
+    return Task(refused=NotFetched(said))
+
+
+def prediction_at(address: str) -> UUID | None:
+    """The id in an address of ours: a prediction's page, its glyph, its drawing or its endpoint.
+
+    Nobody is asked; an address under a name that is not ours is somebody else's.
+    """
+    try:
+        parts = urlsplit(address)
+        found = resolve(parts.path)
+    except (Resolver404, ValueError):
+        return None
+    host = parts.hostname
+    if parts.scheme not in {"", "http", "https"} or not (host is None or is_ours(host)):
+        return None
+    public_id = found.kwargs.get("public_id")
+    return public_id if isinstance(public_id, UUID) else None
+
+
+def is_ours(host: str) -> bool:
+    return validate_host(host, settings.ALLOWED_HOSTS)
+
+
+def glyphs_in(tasks: Sequence[Task]) -> list[Glyph | Declined]:
+    """What the network is to read for each, or why nothing."""
+    decoded = iter(glyphs_of([task.content for task in tasks if task.content is not None]))
+    named = {task.prediction for task in tasks if task.prediction is not None}
+    known = dict(
+        Prediction.objects.pictured().filter(public_id__in=named).values_list("public_id", "glyph")
+        if named
+        else ()
+    )
+    seen: list[Glyph | Declined] = []
+    for task in tasks:
+        if task.refused is not None:
+            seen.append(task.refused)
+        elif task.content is not None:
+            seen.append(next(decoded))
+        elif task.prediction in known:
+            seen.append(decode_glyph(bytes(known[task.prediction])))
+        else:
+            seen.append(NotOurs("There is no such prediction here, or its picture was erased."))
+    return seen
+
+
+def readings(glyphs: Sequence[Glyph], question: Question | None) -> Iterator[dict[str, Any]]:
+    if question is None:
+        return
+    for at in range(0, len(glyphs), BATCH_MOST):
+        answer = recognizer.read(np.stack(glyphs[at : at + BATCH_MOST]))
+        for reading in answer.readings:
+            confidence = min(reading.confidence, 1.0)
+            region = {
+                "from_name": question.name,
+                "to_name": question.about,
+                "type": "choices",
+                "value": {"choices": [question.spelled[reading.digit]]},
+                "score": confidence,
+            }
+            yield {"result": [region], "score": confidence, "model_version": answer.version.name}
+
+
+def nothing(refused: Declined) -> dict[str, Any]:
+    return {"result": [], "score": None, "reason": str(refused)}
+
+
+def note(outcomes: Mapping[str, int], first: str) -> None:
+    """Counted by outcome; in the log once for all tasks of a request."""
+    for outcome, count in outcomes.items():
+        metrics.note_label_studio("task", outcome, count)
+    told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items() if count)
+    logger.info("tasks from Label Studio: %s. %s", told or "none", first)
+
+
+# -- the endpoints -------------------------------------------------------------------------------
+
+
+class HealthOutput(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(choices=["UP"])
+    model_class = serializers.CharField(help_text="Inkloop")
+
+
+class SetupInput(Input):
+    schema = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        trim_whitespace=False,
+        max_length=LONGEST,
+        help_text="The labeling config.",
+    )
+
+
+class SetupOutput(serializers.Serializer[Any]):
+    model_version = serializers.CharField(help_text="The live version.")
+    problem = serializers.CharField(
+        allow_null=True, help_text="Why nothing could be read for this labeling config."
+    )
+
+
+class VersionsOutput(serializers.Serializer[Any]):
+    versions = serializers.ListField(
+        child=serializers.CharField(), help_text="The live one: no other is asked."
+    )
+
+
+class TasksInput(Input):
+    tasks = serializers.ListField(child=serializers.DictField(), max_length=TASKS_MOST)
+    label_config = serializers.CharField(
+        allow_blank=True, trim_whitespace=False, max_length=LONGEST
+    )
+
+
+class TaskResult(serializers.Serializer[Any]):
+    result = serializers.ListField(
+        child=serializers.DictField(), help_text="Empty where nothing was read."
+    )
+    score = serializers.FloatField(allow_null=True, min_value=0, max_value=1)
+    model_version = serializers.CharField(required=False)
+    reason = serializers.CharField(required=False, help_text="Why nothing was read.")
+
+
+class TasksOutput(serializers.Serializer[Any]):
+    results = TaskResult(many=True)
+    model_version = serializers.CharField()
+
+
+class Connected(BasePermission):
+    """A project that shows a token; any caller where the settings say so."""
+
+    message = "It needs a token, also as the password of HTTP Basic, or a login."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return settings.LABEL_STUDIO_ANONYMOUS or request.user.is_authenticated
+
+
+class LabelStudioView(Endpoint):
+    """Under the limits of what stores nothing."""
+
+    scope = "predict"
+    permission_classes = [Connected]
+    keeps_answer = False
+    authentication_classes = [BearerAuthentication, PasswordAuthentication, SessionAuthentication]
+
+
+class HealthView(LabelStudioView):
+    @extend_schema(
+        operation_id="label_studio_health", responses={200: HealthOutput, "default": ErrorOutput}
+    )
+    def get(self, request: Request) -> Response:
+        """Alive, and a verified version serves; 503 otherwise."""
+        recognizer.serving()
+        return Response({"status": "UP", "model_class": "Inkloop"})
+
+
+class RootView(HealthView):
+    @extend_schema(
+        operation_id="label_studio_root", responses={200: HealthOutput, "default": ErrorOutput}
+    )
+    def get(self, request: Request) -> Response:
+        """The same as its `health`."""
+        return super().get(request)
+
+
+class SetupView(LabelStudioView):
+    throttle_classes = [PreviewThrottle]
+
+    @extend_schema(
+        operation_id="label_studio_setup",
+        request=SetupInput,
+        responses={200: SetupOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """A project begins to use us. What else it sends, such as its own token, is not read."""
+        said = self.read(SetupInput, request)
+        return Response(
+            {
+                "model_version": recognizer.serving().version.name,
+                "problem": problem_of(said.get("schema", "")),
+            }
+        )
+
+
+def problem_of(config: str) -> str | None:
+    try:
+        question_in(config)
+    except UnusableConfig as unusable:
+        return str(unusable)
+    return None
+
+
+class VersionsView(LabelStudioView):
+    @extend_schema(
+        operation_id="label_studio_versions",
+        responses={200: VersionsOutput, "default": ErrorOutput},
+    )
+    def get(self, request: Request) -> Response:
+        """Which version answers."""
+        return Response({"versions": [recognizer.serving().version.name]})
+
+
+class PredictView(LabelStudioView):
+    throttle_classes = [PreviewThrottle]
+    body_limit = BATCH_BODY_LIMIT
+
+    @functools.cached_property
+    def wanted(self) -> Asked:
+        said = self.read(TasksInput, self.request)
+        return asked_in(said["tasks"], said["label_config"])
+
+    def cost_of(self, request: Request) -> int:
+        """Every task counts, by the picture it carries."""
+        try:
+            return cost_of_each(task.content or b"" for task in self.wanted.tasks)
+        except serializers.ValidationError:
+            return 1  # refused when it is its turn, and counted
+
+    @extend_schema(
+        operation_id="label_studio_predict",
+        request=TasksInput,
+        responses={200: TasksOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """What the live version reads in each task, stored nowhere; one result a task."""
+        results = results_for(self.wanted)
+        name = recognizer.serving().version.name
+        return Response({"results": results, "model_version": name})
+
+
+def both_spellings(address: str, view: Callable[..., Any], name: str) -> list[URLPattern]:
+    """Label Studio puts no slash at the end, and a POST cannot be sent on to another address."""
+    return [path(f"{address}/", view, name=name), path(address, view, name=f"{name}_bare")]

@@ -1,0 +1,1 @@
+"""A drawing becomes a stored prediction with an owner, and can be erased again."""

@@ -1,0 +1,281 @@
+"""From uploaded bytes to a stored prediction. Every door that takes a drawing calls this."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hmac
+import logging
+import os
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+import numpy as np
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from numpy.typing import NDArray
+from PIL import Image
+
+from predictions import metrics
+from predictions.access.limits import slots
+from predictions.database.clock import Moment, Today
+from predictions.errors import Declined, ImageRefused, NoInk
+from predictions.glyphs.glyph import encode_glyph, glyph_digest, glyph_of, ready_glyph
+from predictions.glyphs.grayscale import upright_gray
+from predictions.glyphs.images import (
+    BIG_PIXELS,
+    PNG_SIGNATURE,
+    open_image,
+    pixels_of,
+    thumbnail_png,
+)
+from predictions.models import Drawing, Feedback, ModelVersion, Owner, Prediction
+from predictions.serving.network import Reading
+from predictions.serving.recognizer import recognizer
+
+logger = logging.getLogger(__name__)
+MOST_SKETCHERS = 4
+Picture = bytes | NDArray[np.uint8]  # an image file, or gray pixels (height, width)
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """A decoded drawing: the glyph the network sees and the small picture people see."""
+
+    glyph: NDArray[np.uint8]  # (28, 28)
+    drawing_png: bytes
+
+    @property
+    def digest(self) -> uuid.UUID:
+        """What two equal glyphs have in common."""
+        return uuid.UUID(glyph_digest(self.glyph)[:32])
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be stored, had the visitor submitted."""
+
+    glyph_png: bytes
+    reading: Reading
+    model: str
+
+
+def sketch(data: bytes) -> Sketch:
+    gray = upright_gray(open_image(data))  # composed once, for the glyph and for people
+    return Sketch(glyph_of(gray), thumbnail_png(gray))
+
+
+def preview(data: bytes) -> Preview:
+    """Read a drawing and store nothing."""
+    with slot_for([data]):
+        glyph = glyph_of(open_image(data))
+    answer = recognizer.read(glyph[np.newaxis])
+    return Preview(encode_glyph(glyph), answer.readings[0], answer.version.name)
+
+
+def capture(data: bytes, *, owner: Owner, source: str) -> Prediction:
+    """Read a drawing and store what was read, with the drawing, in one transaction."""
+    with slot_for([data]):
+        made = sketch(data)
+    answer = recognizer.read(made.glyph[np.newaxis])
+    prediction = prediction_of(made, answer.readings[0], answer.version, owner=owner, source=source)
+    store([prediction], [made])
+    return prediction
+
+
+def capture_batch(
+    files: Sequence[bytes], *, owner: Owner, source: str
+) -> list[Prediction | Declined]:
+    """Read many drawings with one version and one insert; refusals stand in their places."""
+    sketches = side_by_side(sketch_or_refusal, files)
+    accepted = [made for made in sketches if isinstance(made, Sketch)]
+    if not accepted:
+        return [refused for refused in sketches if isinstance(refused, Declined)]
+    glyphs = np.stack([made.glyph for made in accepted])
+    answer = recognizer.read(glyphs, side_by_side=readers().map)
+    predictions = [
+        prediction_of(made, reading, answer.version, owner=owner, source=source)
+        for made, reading in zip(accepted, answer.readings, strict=True)
+    ]
+    store(predictions, accepted)
+    stored = iter(predictions)
+    return [next(stored) if isinstance(made, Sketch) else made for made in sketches]
+
+
+# -- many pictures at once ------------------------------------------------------------------------
+
+
+def pixels_in(pictures: Iterable[Picture]) -> int:
+    return sum(pixels_of(each) if isinstance(each, bytes) else each.size for each in pictures)
+
+
+def is_long_work(pictures: Iterable[Picture]) -> bool:
+    return pixels_in(pictures) > BIG_PIXELS
+
+
+def slot_for(pictures: Sequence[Picture]) -> contextlib.AbstractContextManager[None]:
+    """One of the slots for long work where these need it; a drawing of our page never does."""
+    return slots().take() if is_long_work(pictures) else contextlib.nullcontext()
+
+
+def side_by_side(sketch: Callable[[Any], Made], pictures: Sequence[Picture]) -> list[Made]:
+    """Sketch each; in several threads where that is long work, in a slot for it."""
+    if not is_long_work(pictures):
+        return [sketch(each) for each in pictures]
+    with slots().take():
+        return list(sketchers().map(sketch, pictures))
+
+
+@functools.cache
+def sketchers() -> ThreadPoolExecutor:
+    """Threads that decode side by side: decoding lets go of the interpreter's lock.
+
+    One for each core, made with the first batch of a process; each holds one image at a time.
+    """
+    return ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_SKETCHERS), "sketcher")
+
+
+@functools.cache
+def readers() -> ThreadPoolExecutor:
+    """Threads that read glyphs side by side, so that these never wait for large images."""
+    return ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_SKETCHERS), "reader")
+
+
+def glyphs_of(files: Sequence[bytes]) -> list[NDArray[np.uint8] | Declined]:
+    """What the network would see of each; refusals stand in their places."""
+    return side_by_side(glyph_or_refusal, files)
+
+
+def glyph_or_refusal(data: bytes) -> NDArray[np.uint8] | Declined:
+    try:
+        return glyph_of(open_image(data))
+    except (ImageRefused, NoInk) as refused:
+        return refused
+
+
+def sketch_or_refusal(data: bytes) -> Sketch | Declined:
+    try:
+        return sketch(data)
+    except (ImageRefused, NoInk) as refused:
+        return refused
+
+
+# -- pictures that were made elsewhere ------------------------------------------------------------
+
+
+def sketch_all(pictures: Sequence[Picture]) -> list[Sketch | Declined]:
+    """Sketch pictures of a collection side by side; refusals stand in their places."""
+    return side_by_side(ready_or_refusal, pictures)
+
+
+def ready_or_refusal(picture: Picture) -> Sketch | Declined:
+    try:
+        return sketch_ready(picture)
+    except (ImageRefused, NoInk) as refused:
+        return refused
+
+
+def sketch_ready(picture: Picture) -> Sketch:
+    """As `sketch` does, but what is a glyph already keeps every pixel it has.
+
+    A JPEG or a WebP never is one: compression has changed its pixels.
+    """
+    if isinstance(picture, bytes):
+        gray, is_exact = upright_gray(open_image(picture)), picture.startswith(PNG_SIGNATURE)
+    else:
+        gray, is_exact = Image.fromarray(picture), True
+    ready = ready_glyph(gray) if is_exact else None
+    return Sketch(glyph_of(gray) if ready is None else ready, thumbnail_png(gray))
+
+
+def read_imported(sketches: Sequence[Sketch]) -> list[Prediction]:
+    """The rows to `store`: nobody here drew them, and none is chosen for the audit."""
+    if not sketches:
+        return []
+    answer = recognizer.read(np.stack([made.glyph for made in sketches]))
+    return [
+        prediction_of(
+            made, reading, answer.version, owner=Owner(), source=Prediction.Source.IMPORT,
+            in_audit=False,
+        )
+        for made, reading in zip(sketches, answer.readings, strict=True)
+    ]  # fmt: skip
+
+
+# -- rows -----------------------------------------------------------------------------------------
+
+
+def prediction_of(
+    made: Sketch,
+    reading: Reading,
+    version: ModelVersion,
+    *,
+    owner: Owner,
+    source: str,
+    at: datetime | None = None,
+    in_audit: bool = True,
+) -> Prediction:
+    """The row as it will be stored; `at` is for a history that is written afterwards.
+
+    The audit is a sample of what people draw here: what else comes in has no part in it.
+    """
+    public_id = uuid.uuid4()
+    return Prediction(
+        public_id=public_id,
+        version=version,
+        digit=reading.digit,
+        confidence=min(reading.confidence, 1.0),
+        probabilities=reading.probabilities.tolist(),
+        strangeness=min(max(reading.strangeness, 0.0), 1.0),
+        glyph=encode_glyph(made.glyph),
+        glyph_digest=made.digest,
+        source=source,
+        user_id=owner.user_id,
+        visitor=owner.visitor,
+        is_audit=in_audit and is_drawn_for_audit(public_id),
+        audit_probability=settings.AUDIT_RATE if in_audit else 0.0,
+        created_at=at or Moment(),
+        day=timezone.localdate(at) if at else Today(),
+    )
+
+
+def is_drawn_for_audit(public_id: uuid.UUID) -> bool:
+    """A draw nobody can steer or foresee: it hangs on the secret and the random id alone."""
+    digest = hmac.digest(settings.SECRET_KEY.encode(), b"audit" + public_id.bytes, "sha256")
+    return int.from_bytes(digest[:8], "big") < settings.AUDIT_RATE * 2**64
+
+
+def store(predictions: Sequence[Prediction], sketches: Sequence[Sketch]) -> None:
+    with transaction.atomic():
+        Prediction.objects.bulk_create(predictions)
+        for prediction in predictions:
+            prediction.day = timezone.localdate(prediction.created_at)  # as the database has it
+        Drawing.objects.bulk_create(
+            [
+                Drawing(prediction_id=prediction.pk, png=made.drawing_png)
+                for prediction, made in zip(predictions, sketches, strict=True)
+            ]
+        )
+    first = predictions[0]  # all of one request: one version, one source
+    metrics.note_predictions(first.version.name, first.source, len(predictions))
+
+
+def give_feedback(prediction: Prediction, *, digit: int | None, owner: Owner) -> Feedback:
+    """Keep what somebody says the drawing is; a change of mind replaces what was said."""
+    feedback, _ = Feedback.objects.update_or_create(
+        prediction=prediction,
+        defaults={
+            "digit": digit,
+            "user_id": owner.user_id,
+            "visitor": owner.visitor,
+            "changed_at": Moment(),
+        },
+    )
+    logger.info("feedback on prediction %s", prediction.pk)
+    return feedback

@@ -1,0 +1,47 @@
+"""What an owner has made so far, and how well it was read."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+from django.db.models import Count, F, Max, Q
+from django.utils import timezone
+
+from predictions.models import Owner, Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Counts of one owner's predictions; right and answered come from their own feedback."""
+
+    made: int
+    answered: int
+    right: int
+    best_today: float | None  # the owner's highest confidence since midnight
+    best_of_all_today: float | None  # anybody's
+
+    @property
+    def accuracy(self) -> float | None:
+        return self.right / self.answered if self.answered else None
+
+
+def tally(owner: Owner, *, today: datetime.date | None = None) -> Tally:
+    """How one owner's drawings fared; the day turns at midnight in the configured zone."""
+    today = today or timezone.localdate()
+    own = Prediction.objects.owned_by(owner).aggregate(
+        made=Count("pk"),
+        answered=Count("feedback"),
+        right=Count("pk", filter=Q(feedback__digit=F("digit"))),
+        best_today=Max("confidence", filter=Q(day=today)),
+    )
+    return Tally(**own, best_of_all_today=best_of(today))
+
+
+def best_of(day: datetime.date) -> float | None:
+    return (
+        Prediction.objects.on_day(day)
+        .order_by("-confidence")
+        .values_list("confidence", flat=True)
+        .first()
+    )

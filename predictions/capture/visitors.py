@@ -1,0 +1,85 @@
+"""Who a drawing belongs to: the signed-in user, or the browser it was made in."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+from django.conf import settings
+from django.core.signing import BadSignature
+from django.http import HttpRequest, HttpResponse
+
+from predictions.capture.sides import teaching_visitor
+from predictions.models import Owner, Prediction
+
+NEW_VISITOR = "inkloop.new_visitor"  # key in the request's environment, for the middleware below
+COOKIE_AGE = 365 * 24 * 3600  # seconds
+
+
+def owner_of(request: HttpRequest) -> Owner:
+    """Who asks. An unknown browser owns nothing yet."""
+    if request.user.is_authenticated:
+        return Owner(user_id=request.user.pk)
+    return Owner(visitor=visitor_of(request))
+
+
+def make_owner(request: HttpRequest) -> Owner:
+    """Who is about to own something: an unknown browser gets its visitor cookie now."""
+    owner = owner_of(request)
+    if owner.user_id is None and owner.visitor is None:
+        owner = Owner(visitor=new_visitor())
+        request.META[NEW_VISITOR] = owner.visitor
+    return owner
+
+
+class Beginning:
+    """Whether nobody has drawn here yet: asked of the database until somebody has, which lasts."""
+
+    def __init__(self) -> None:
+        self._is_over = False
+
+    def forget(self) -> None:
+        self._is_over = False
+
+    def is_now(self) -> bool:
+        self._is_over = self._is_over or Prediction.objects.exists()
+        return not self._is_over
+
+
+beginning = Beginning()
+
+
+def new_visitor() -> uuid.UUID:
+    """Where everybody's word counts, the first one may be alone: nobody else's drawings teach."""
+    if settings.TRUST_FEEDBACK and beginning.is_now():
+        return teaching_visitor()
+    return uuid.uuid4()
+
+
+def visitor_of(request: HttpRequest) -> uuid.UUID | None:
+    if settings.VISITOR_COOKIE_NAME not in request.COOKIES:
+        return None
+    try:
+        return uuid.UUID(request.get_signed_cookie(settings.VISITOR_COOKIE_NAME))
+    except (BadSignature, ValueError):
+        return None
+
+
+class VisitorMiddleware:
+    """Hands a new visitor the cookie that makes the drawings theirs."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if visitor := request.META.get(NEW_VISITOR):
+            response.set_signed_cookie(
+                settings.VISITOR_COOKIE_NAME,
+                str(visitor),
+                max_age=COOKIE_AGE,
+                httponly=True,
+                samesite="Lax",
+                secure=settings.HTTPS,
+            )
+        return response

@@ -1,0 +1,1 @@
+"""What every app asks of the database: its clock, its own columns, long tables, deadlocks."""

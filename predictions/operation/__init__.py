@@ -1,0 +1,1 @@
+"""For operators: health, the doctor's checks, the request log."""

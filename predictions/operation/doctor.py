@@ -1,0 +1,134 @@
+"""What is wrong with an installation, why that matters, and what to do: found by many examiners.
+
+Each app keeps its examiners in `operation/health_checks.py`; they are found by that name, so the
+doctor knows of no app above this one. An examiner yields findings and changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+from typing import Any
+
+from django.db import DatabaseError
+from django.utils.module_loading import autodiscover_modules
+
+logger = logging.getLogger(__name__)
+
+
+class Severity(IntEnum):
+    """How bad; also the exit code of `manage.py doctor`."""
+
+    SOUND = 0
+    ATTENTION = 1  # it works; something will go wrong or is worse than it could be
+    BROKEN = 2  # something does not work, or data are at risk
+
+
+class Needs(IntEnum):
+    """What an examiner must find well before it can look."""
+
+    NOTHING = 0
+    DATABASE = 1
+    TABLES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong."""
+
+    code: str  # for programs; never changes its meaning
+    severity: Severity
+    what: str
+    why: str
+    todo: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "severity": self.severity.name.lower()}
+
+
+def attention(code: str, what: str, *, why: str, todo: str) -> Finding:
+    return Finding(code, Severity.ATTENTION, what, why, todo)
+
+
+def broken(code: str, what: str, *, why: str, todo: str) -> Finding:
+    return Finding(code, Severity.BROKEN, what, why, todo)
+
+
+Examine = Callable[[], Iterable[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Examiner:
+    examine: Examine
+    needs: Needs
+    is_deep: bool  # reads every row of something
+
+
+examiners: list[Examiner] = []
+
+
+def examines(*, needs: Needs = Needs.TABLES, deep: bool = False) -> Callable[[Examine], Examine]:
+    """Mark a function of `operation/health_checks.py` as one that looks for something."""
+
+    def register(examine: Examine) -> Examine:
+        examiners.append(Examiner(examine, needs, deep))
+        return examine
+
+    return register
+
+
+def examine(*, deep: bool = True) -> list[Finding]:
+    """Everything that is wrong, the worst first. Where the database is broken, the rest waits."""
+    autodiscover_modules("operation.health_checks")
+    found: list[Finding] = []
+    for needs in Needs:
+        found += findings_of(needs, deep=deep)
+        if any(finding.code in BARRIERS for finding in found):
+            break
+    return sorted(found, key=lambda finding: -finding.severity)
+
+
+# Findings after which nothing that needs tables can be asked.
+BARRIERS = {"database_unreachable", "migrations_missing"}
+
+
+def findings_of(needs: Needs, *, deep: bool) -> Iterator[Finding]:
+    for examiner in examiners:
+        if examiner.needs is not needs or (examiner.is_deep and not deep):
+            continue
+        try:
+            yield from examiner.examine()
+        except DatabaseError as refused:
+            name = examiner.examine.__name__.replace("_", " ")
+            logger.warning("%s could not be examined: %s", name, refused)
+            yield broken(
+                "not_examined",
+                f"The database refused a question ({name}): {str(refused).strip()}",
+                why="What could not be looked at may be wrong too.",
+                todo="Look at the database's own log; run `manage.py doctor` again.",
+            )
+
+
+def state_of(findings: Iterable[Finding]) -> Severity:
+    return max((finding.severity for finding in findings), default=Severity.SOUND)
+
+
+def as_json(findings: list[Finding]) -> dict[str, Any]:
+    return {
+        "state": state_of(findings).name.lower(),
+        "findings": [finding.as_json() for finding in findings],
+    }
+
+
+def as_text(findings: list[Finding]) -> str:
+    """For a person at a terminal."""
+    if not findings:
+        return "Nothing is wrong."
+    marks = {Severity.BROKEN: "BROKEN", Severity.ATTENTION: "attention"}
+    return "\n\n".join(
+        f"{marks[each.severity]}  {each.what}  [{each.code}]\n"
+        f"  Why it matters: {each.why}\n  What to do: {each.todo}"
+        for each in findings
+    )

@@ -1,0 +1,1 @@
+"""The pages of visitors: draw, history, one prediction, own tokens."""

@@ -1,0 +1,137 @@
+"""The pages a visitor sees: draw, own history, one prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from predictions.access.limits import charge_pixels
+from predictions.api.paging import PageQuery, page_of
+from predictions.capture import capture
+from predictions.capture.history import best_of, tally
+from predictions.capture.visitors import make_owner, owner_of
+from predictions.errors import Declined
+from predictions.glyphs.images import pixels_of
+from predictions.models import DIGITS, Prediction
+from predictions.pages.forms import FeedbackForm, UploadForm
+from predictions.refusals import problem, refusal, retry_after, status_of
+
+# What is done with what somebody says; an app above may do more with it.
+Keeper = Callable[[HttpRequest, Prediction, int | None], None]
+
+
+@login_not_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def draw(request: HttpRequest) -> HttpResponse:
+    """Draw with the network reading along; the form alone takes an upload."""
+    if request.method == "POST":
+        return refusal_when_too_many(request) or upload(request)
+    return draw_page(request, UploadForm())
+
+
+def draw_page(request: HttpRequest, form: UploadForm, *, status: int = 200) -> HttpResponse:
+    context = {
+        "form": form,
+        "best_today": best_of(timezone.localdate()),
+        "digits": DIGITS,
+        "prediction": None,  # nothing is read yet
+    }
+    return render(request, "predictions/draw.html", context, status=status)
+
+
+def upload(request: HttpRequest) -> HttpResponse:
+    form = UploadForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return draw_page(request, form, status=422)
+    data = form.cleaned_data["image"].read()
+    try:
+        stored = capture.capture(data, owner=make_owner(request), source=Prediction.Source.UPLOAD)
+    except Declined as declined:
+        form.add_error("image", str(declined))
+        response = draw_page(request, form, status=status_of(declined))
+        for name, value in retry_after(declined).items():
+            response[name] = value
+        return response
+    return redirect(stored)
+
+
+@login_not_required
+@never_cache
+@require_safe
+def history(request: HttpRequest) -> HttpResponse:
+    """One's own predictions, newest first, and how well they were read."""
+    query = PageQuery(data=request.GET)
+    if not query.is_valid():
+        message = "That page of the history does not exist. Start again from the newest."
+        return problem(request, "invalid", message, status=400, title="No such page")
+    owner = owner_of(request)
+    own = Prediction.objects.owned_by(owner).for_lists().select_related("feedback")
+    context = {
+        "tally": tally(owner),
+        "page": page_of(own, **query.validated_data),
+        "is_first": "before" not in query.validated_data,
+        "zone": timezone.get_current_timezone_name().rpartition("/")[2].replace("_", " "),
+    }
+    return render(request, "predictions/history.html", context)
+
+
+@login_not_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def prediction(request: HttpRequest, public_id: UUID, keep: Keeper | None = None) -> HttpResponse:
+    """One prediction, for whoever holds its unguessable id; its form takes feedback."""
+    shown = get_object_or_404(
+        Prediction.objects.for_lists().select_related("feedback"), public_id=public_id
+    )
+    if request.method == "POST":
+        return refusal_when_too_many(request) or take_feedback(
+            request, shown, keep or keep_feedback
+        )
+    return prediction_page(request, shown, FeedbackForm())
+
+
+def prediction_page(
+    request: HttpRequest, shown: Prediction, form: FeedbackForm, *, status: int = 200
+) -> HttpResponse:
+    context = {
+        "prediction": shown,
+        "form": form,
+        "digits": DIGITS,
+        "link": request.build_absolute_uri(shown.get_absolute_url()),
+    }
+    return render(request, "predictions/prediction.html", context, status=status)
+
+
+def take_feedback(request: HttpRequest, shown: Prediction, keep: Keeper) -> HttpResponse:
+    form = FeedbackForm(request.POST)
+    if not form.is_valid():
+        return prediction_page(request, shown, form, status=422)
+    try:
+        keep(request, shown, form.digit_for(shown))
+    except Declined as declined:
+        return problem(request, declined.code, str(declined), status=status_of(declined))
+    return redirect(shown)
+
+
+def keep_feedback(request: HttpRequest, shown: Prediction, digit: int | None) -> None:
+    capture.give_feedback(shown, digit=digit, owner=make_owner(request))
+
+
+def refusal_when_too_many(request: HttpRequest) -> HttpResponse | None:
+    """The forms share the endpoints' limit; None means the request may go on."""
+    image = request.FILES.get("image")
+    pixels = pixels_of(image.read()) if image else 0
+    if image:
+        image.seek(0)
+    try:
+        charge_pixels(request, pixels)
+    except Declined as declined:
+        return refusal(request, declined)
+    return None

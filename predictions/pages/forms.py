@@ -1,0 +1,90 @@
+"""What the pages' forms accept; with and without JavaScript."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib.auth import forms as auth_forms
+from django.contrib.auth.models import User
+
+from predictions.access import tokens
+from predictions.models import DIGITS, Prediction
+
+RIGHT = "right"
+NO_DIGIT = "none"
+
+
+class UploadForm(forms.Form):
+    """One image. What is inside is judged by the same guard the API uses."""
+
+    image = forms.FileField(
+        label="Image of one digit",
+        error_messages={
+            "required": "Choose an image first.",
+            "empty": "That file is empty.",
+        },
+    )
+
+
+class FeedbackForm(forms.Form):
+    """What somebody says the drawing is: right, the true digit, or no digit."""
+
+    said = forms.ChoiceField(
+        choices=[(RIGHT, "Right"), *((str(d), str(d)) for d in DIGITS), (NO_DIGIT, "Not a digit")],
+        error_messages={
+            "required": "Say right, the true digit, or not a digit.",
+            "invalid_choice": "Say right, the true digit, or not a digit.",
+        },
+    )
+
+    def digit_for(self, prediction: Prediction) -> int | None:
+        said = self.cleaned_data["said"]
+        if said == NO_DIGIT:
+            return None
+        return prediction.digit if said == RIGHT else int(said)
+
+
+SCOPES = {
+    "predict": "read drawings, give feedback, see its own predictions",
+    "label": "work in the queue and see labels",
+    "train": "start runs, promote, roll back",
+    "read": "look at whatever you may see, change nothing",
+}
+
+
+class TokenForm(forms.Form):
+    """What a token is called and may do."""
+
+    name = forms.CharField(max_length=60, help_text="What will use it, for instance “lab robot”.")
+    scopes = forms.MultipleChoiceField(
+        label="May",
+        choices=[(scope, f"{scope}: {what}") for scope, what in SCOPES.items()],
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        most = settings.TOKEN_DAYS
+        said = f"It ends by itself after so many, {most} at most."
+        self.fields["days"] = forms.IntegerField(
+            min_value=1, max_value=most, initial=most, help_text=said
+        )
+
+
+class EndsTokens:
+    """A new password ends what worked without the old one: every token of the account."""
+
+    def save(self, commit: bool = True) -> User:
+        user: User = super().save(commit)  # type: ignore[misc]
+        tokens.revoke(user.tokens.live())
+        return user
+
+
+class PasswordChangeForm(EndsTokens, auth_forms.PasswordChangeForm):
+    pass
+
+
+class NewPasswordForm(EndsTokens, auth_forms.SetPasswordForm):
+    pass

@@ -1,0 +1,74 @@
+"""The page of one's own tokens: make one, see when each was last used, end it."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods, require_POST
+
+from predictions.access import tokens as verbs
+from predictions.errors import Declined
+from predictions.models import Token
+from predictions.pages.forms import TokenForm
+
+SHOWN = 100
+
+
+# Any account may have tokens: they allow nothing its roles do not.
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_variables("secret")
+def tokens(request: HttpRequest) -> HttpResponse:
+    """One's tokens. A new one's secret is shown in the answer to the form and nowhere again."""
+    form = TokenForm(request.POST or None)
+    if request.method != "POST":
+        return tokens_page(request, form)
+    if not form.is_valid():
+        return tokens_page(request, form, status=422)
+    said = form.cleaned_data
+    try:
+        made, secret = verbs.make_token(
+            person(request), name=said["name"], scopes=said["scopes"], days=said["days"]
+        )
+    except Declined as declined:
+        form.add_error(None, str(declined))
+        return tokens_page(request, form, status=409)
+    # No redirect: on the way to another page the secret would have to be kept somewhere.
+    return tokens_page(request, TokenForm(), made=made, secret=secret)
+
+
+def tokens_page(
+    request: HttpRequest,
+    form: TokenForm,
+    *,
+    made: Token | None = None,
+    secret: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    context = {
+        "form": form,
+        "made": made,
+        "secret": secret,
+        "tokens": Token.objects.filter(owner=person(request))[:SHOWN],
+        "days": settings.TOKEN_DAYS,
+    }
+    return render(request, "predictions/tokens.html", context, status=status)
+
+
+@require_POST
+def revoke(request: HttpRequest, prefix: str) -> HttpResponse:
+    """End a token of one's own; another's is as good as not there."""
+    token = get_object_or_404(Token, owner=person(request), prefix=prefix)
+    if verbs.revoke([token]):
+        messages.success(request, f"{token.name} is revoked: nothing gets in with it any more.")
+    return redirect("predictions:tokens")
+
+
+def person(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # the middleware lets nobody else in
+    return request.user

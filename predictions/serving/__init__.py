@@ -1,0 +1,1 @@
+"""Which network answers in this process, and how its weights are checked."""

@@ -1,0 +1,229 @@
+"""What the figures say, from drawings to the address."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from dashboard.cube.counting import catch_up
+from dashboard.figures.catalog import FIGURES, make
+from dashboard.figures.figure import FORMULA_STARTS, Column, Figure
+from dashboard.filters import Filters
+from labeling.batches.batches import restate_many
+from labeling.decisions.decisions import Verdict, label_by_feedback, settle
+from labeling.models import LabelEvent
+from labeling.queue.intake import take_in
+from predictions.models import ModelVersion, Owner, Prediction
+from tests.factories import make_live, make_prediction, make_user
+from training.models import Promotion
+
+pytestmark = pytest.mark.django_db
+AUTUMN = datetime(2026, 9, 15, 16, tzinfo=UTC)
+
+
+def label(made: Prediction, digit: int | None) -> None:
+    """An audit is answered by a labeler; a reviewer rules on anything else."""
+    take_in()
+    if made.is_audit:
+        LabelEvent.objects.create(
+            prediction=made, kind="label", digit=digit, is_unreadable=digit is None
+        )
+        restate_many([made.pk])
+    else:
+        settle(made.public_id, Verdict(digit), reviewer=make_or_get(), request_id=uuid.uuid4())
+
+
+def make_or_get() -> Any:
+    from django.contrib.auth.models import User
+
+    return User.objects.filter(username="kim").first() or make_user("kim")
+
+
+def audits(count: int, *, digit: int = 7, label_as: int | None = 7, **fields: Any) -> None:
+    for _ in range(count):
+        made = make_prediction(digit=digit, is_audit=True, **{"created_at": AUTUMN, **fields})
+        label(made, label_as)
+
+
+def rows(name: str, **filters: Any) -> list[dict[str, Any]]:
+    catch_up()
+    figure = make(name, Filters(**filters))
+    keys = [column.key for column in figure.columns]
+    return [dict(zip(keys, row, strict=True)) for row in figure.rows]
+
+
+def test_accuracy_counts_audits_alone_and_leaves_unreadable_ones_out(
+    live_version: ModelVersion,
+) -> None:
+    audits(3)
+    audits(1, label_as=1)
+    audits(1, label_as=None)
+    label(make_prediction(digit=7, created_at=AUTUMN), 2)
+    make_prediction(is_audit=True, created_at=AUTUMN)
+    (row,) = rows("accuracy-by-month")
+    assert (row["n"], row["right"], row["share"]) == (4, 3, 0.75)
+    assert 0 < row["low"] < 0.75 < row["high"] < 1
+    figure = make("accuracy-by-month", Filters())
+    for words in (
+        "From 4 drawings chosen at random",
+        "1 more were unreadable",
+        "1 are not labeled",
+    ):
+        assert words in figure.sampled_from
+    assert not figure.warning
+
+
+def test_a_contradicted_audit_counts_before_its_second_opinion(live_version: ModelVersion) -> None:
+    made = make_prediction(digit=7, is_audit=True, created_at=AUTUMN)
+    take_in()
+    LabelEvent.objects.create(
+        prediction=made, kind="label", digit=1, labeler=make_user(), stream="audit",
+        wants_second=True,
+    )  # fmt: skip
+    (row,) = rows("accuracy-by-month")
+    assert (row["n"], row["right"]) == (1, 0)
+    assert "1 wait for another opinion" in make("accuracy-by-month", Filters()).sampled_from
+
+
+def test_accuracy_over_all_labeled_drawings_says_that_it_is_biased(
+    live_version: ModelVersion,
+) -> None:
+    audits(1)
+    label(make_prediction(digit=7, created_at=AUTUMN), 2)
+    (row,) = rows("accuracy-of-all-labeled")
+    assert (row["n"], row["right"]) == (2, 1)
+    assert make("accuracy-of-all-labeled", Filters()).warning.startswith("Biased")
+    assert make("accuracy-by-month", Filters(stream="review")).warning.startswith("Biased")
+
+
+def test_drawings_with_different_chances_are_weighted(live_version: ModelVersion) -> None:
+    audits(10, audit_probability=0.1)  # stand for 100 drawings
+    audits(10, audit_probability=1.0, label_as=1)  # stand for 10
+    (row,) = rows("accuracy-by-month")
+    assert (row["n"], row["right"]) == (20, 10)
+    assert row["share"] == pytest.approx(100 / 110)
+    assert "weighted" in make("accuracy-by-month", Filters()).sampled_from
+
+
+def test_each_digit_and_day_has_its_own_share(live_version: ModelVersion) -> None:
+    audits(2)
+    audits(1, label_as=1, created_at=AUTUMN + timedelta(days=2))
+    by_digit = {row["label"]: row for row in rows("accuracy-by-digit")}
+    assert [by_digit[7]["right"], by_digit[1]["n"], by_digit[1]["share"]] == [2, 1, 0.0]
+    assert by_digit[0]["share"] is None
+    days = rows("accuracy-by-day")
+    assert [(row["day"], row["share"]) for row in days] == [
+        ("2026-09-15", 1.0), ("2026-09-16", None), ("2026-09-17", 0.0),
+    ]  # fmt: skip
+    heat = [row for row in rows("accuracy-by-month-and-digit") if row["n"]]
+    assert [(row["month"], row["label"]) for row in heat] == [("2026-09", 1), ("2026-09", 7)]
+    cells = {(row["label"], row["predicted"]): row["count"] for row in rows("true-by-predicted")}
+    assert (cells[7, 7], cells[1, 7], cells[7, 1]) == (2, 1, 0)
+    assert "a 1 read as 7, 1 times" in make("true-by-predicted", Filters()).sentence
+
+
+def test_plain_words_say_what_changed_and_whether_it_is_chance(live_version: ModelVersion) -> None:
+    later = AUTUMN + timedelta(days=61)
+    for right, wrong, at in ((38, 2, AUTUMN), (39, 1, later)):
+        audits(right, created_at=at)
+        audits(wrong, label_as=1, created_at=at)
+    now, then, change = [row["words"] for row in rows("headline")]
+    assert now == "Of 100 drawings in November 2026, 97.5 were read right."
+    assert then.startswith("Of 100 drawings in September 2026, 95")
+    assert change == (
+        "That is 2.5 of 100 better than in September 2026: not more than chance could make it."
+    )
+
+
+def test_confidence_is_shown_for_all_drawings(live_version: ModelVersion) -> None:
+    for confidence in (0.55, 0.97, 0.999, 1.0):
+        make_prediction(confidence=confidence, created_at=AUTUMN)
+    counted = {row["low"]: row["count"] for row in rows("confidence-histogram-by-month")}
+    assert (counted[0.5], counted[0.9]) == (1, 3)
+    density = rows("confidence-density-by-month")
+    assert sum(row["density"] * (row["high"] - row["low"]) for row in density) == pytest.approx(1)
+    (month,) = rows("confidence-by-month")
+    assert month["mean"] == pytest.approx((0.55 + 0.97 + 0.999 + 1) / 4)
+    assert {row["predicted"]: row["drawings"] for row in rows("confidence-by-digit")}[7] == 4
+
+
+def test_reliability_holds_confidence_against_what_was_right(live_version: ModelVersion) -> None:
+    audits(3, confidence=0.65)
+    audits(1, confidence=0.65, label_as=1)
+    (row,) = [row for row in rows("reliability") if row["n"]]
+    assert (row["from"], row["to"], row["mean"], row["share"]) == (0.6, 0.7, 0.65, 0.75)
+    assert "10.0 of 100" in make("reliability", Filters()).sentence
+
+
+def test_corrections_add_up_and_are_taken_back_by_an_undo(live_version: ModelVersion) -> None:
+    from labeling.decisions.decisions import reverse
+
+    made = [make_prediction(digit=7) for _ in range(3)]
+    for each in made[:2]:
+        label(each, 1)
+    assert rows("corrections")[-1]["total"] == 2
+    flow = rows("label-flow")[-1]
+    assert (flow["came"], flow["settled"], flow["waiting"]) == (3, 2, 1)
+    reverse(LabelEvent.objects.all()[0], by=make_or_get())
+    assert rows("corrections")[-1]["total"] == 1
+
+
+def test_agreement_counts_opinions_on_what_others_spoke_about(live_version: ModelVersion) -> None:
+    made = make_prediction()
+    for name, digit in (("ada", 7), ("eve", 7), ("kai", 1)):
+        label_by_feedback(made, Verdict(digit), owner=Owner(user_id=make_user(name).pk))
+    (row,) = rows("agreement-by-month")
+    assert (row["n"], row["right"]) == (2, 1)
+
+
+def test_filters_choose_what_is_counted(live_version: ModelVersion) -> None:
+    audits(1, source="draw")
+    audits(2, source="api", created_at=AUTUMN + timedelta(days=30), version=make_live("next"))
+    assert [row["n"] for row in rows("accuracy-by-month")] == [1, 2]
+    assert [row["n"] for row in rows("accuracy-by-month", source="draw")] == [1]
+    assert [row["n"] for row in rows("accuracy-by-month", version="next")] == [2]
+    assert [row["n"] for row in rows("accuracy-by-month", first=AUTUMN.date().replace(day=1),
+                                     last=AUTUMN.date().replace(day=1))] == [1]  # fmt: skip
+    assert [row["n"] for row in rows("accuracy-by-month", digit=3)] == [0, 0]
+
+
+def test_promotions_are_marks(live_version: ModelVersion) -> None:
+    after = make_live("better")
+    Promotion.objects.create(
+        kind="promotion", before=live_version, after=after, why="", made_at=AUTUMN
+    )
+    (mark,) = make("accuracy-by-month", Filters()).marks
+    assert (mark["month"], mark["title"]) == ("2026-09", "better went live")
+
+
+@pytest.mark.parametrize("query", ["", "digit=3&source=draw", "stream=all&first=2026-09"])
+def test_every_figure_is_served_empty_or_not_in_three_queries(
+    live_version: ModelVersion,
+    client: Client,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+    query: str,
+) -> None:
+    addresses = {name: f"/dashboard/data/{name}.json?{query}" for name in FIGURES}
+    for name, address in addresses.items():
+        assert client.get(address).json()["name"] == name
+    audits(2)
+    catch_up()
+    for address in addresses.values():
+        with django_assert_max_num_queries(3):
+            figure = client.get(address).json()
+        assert figure["sentence"]
+        assert figure["sampled_from"]
+        assert all(len(row) == len(figure["columns"]) for row in figure["rows"])
+        assert client.get(address.replace(".json", ".csv")).status_code == 200
+
+
+def test_a_cell_of_a_csv_is_no_formula() -> None:
+    names = [f"{start}1+1" for start in FORMULA_STARTS]
+    rows = [[name] for name in names]
+    figure = Figure("x", "X", "", "", [Column("version", "Version", "version")], rows)
+    assert not any(line.startswith(FORMULA_STARTS) for line in figure.as_csv().splitlines())

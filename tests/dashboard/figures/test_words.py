@@ -1,0 +1,84 @@
+"""Numbers as people read them, and the colors that stand for them. No database."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.figures.figure import Column, Figure, share_cells, share_columns
+from dashboard.figures.heat import FEW, GAP, SAME, look_of, months_and_digits, truths_and_readings
+from dashboard.figures.words import percent_in_words, value_in_words
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [(1, "100%"), (0.9996, "99.9%"), (0.9841, "98.4%"), (0.94, "94%"), (0.0, "0%"), (0.5, "50%")],
+)
+def test_a_share_is_never_rounded_to_everything(share: float, said: str) -> None:
+    assert percent_in_words(share) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "said"),
+    [
+        (None, "count", "–"),
+        (0, "count", "0"),
+        (12345, "count", "12,345"),
+        ("2026-09", "month", "Sep 2026"),
+        ("2026-09-04", "day", "Sep 4, 2026"),
+        (True, "yesno", "yes"),
+        (0.25, "number", "0.25"),
+        ("base-1", "version", "base-1"),
+    ],
+)
+def test_a_gap_is_no_zero_and_each_kind_has_its_words(value: object, kind: str, said: str) -> None:
+    assert value_in_words(value, Column("key", "Title", kind)) == said  # type: ignore[arg-type]
+
+
+def test_the_color_deepens_with_the_share_of_mistakes() -> None:
+    looks = [look_of(wrong) for wrong in (0.0, 0.01, 0.02, 0.05, 0.08, 0.15, 0.2, 1.0)]
+    assert looks == [f"heat-{at}" for at in (0, 1, 2, 3, 4, 5, 6, 6)]
+
+
+def figure(columns: list[Column], rows: list[list[object]]) -> Figure:
+    return Figure("name", "Title", "It shows.", "From all.", columns, rows)
+
+
+def test_a_month_without_labels_is_empty_and_one_with_few_is_gray() -> None:
+    columns = [Column("month", "Month", "month"), Column("label", "Digit", "digit")]
+    rows = [
+        ["2026-09", 0, *share_cells(29, 29)],
+        ["2026-09", 1, *share_cells(90, 100)],
+        ["2026-10", 0, *share_cells(0, 0)],
+        ["2026-10", 1, *share_cells(100, 100)],
+    ]
+    grid = months_and_digits(figure([*columns, *share_columns()], rows), {"source": "draw"})
+    assert [row.head for row in grid.rows] == ["Sep 2026", "Oct 2026"]
+    cells = [cell for row in grid.rows for cell in row.cells]
+    assert [cell.look for cell in cells] == [FEW, "heat-4", GAP, "heat-0"]
+    assert [cell.text for cell in cells] == ["100", "90", "", "100"]
+    assert cells[1].query == "source=draw&first=2026-09&last=2026-09&label=1"
+    assert cells[1].title == "Sep 2026, digit 1: 90% of 100 (95 %: 82.6% to 94.5%)"
+    assert cells[2].query == ""
+
+
+def test_what_was_read_right_has_no_color_of_a_mistake() -> None:
+    columns = [
+        Column("label", "It was", "digit"),
+        Column("predicted", "Read as", "digit"),
+        Column("count", "Drawings", "count"),
+        Column("n", "Drawings of the digit", "count"),
+        Column("share", "Share", "share"),
+        Column("enough", "Enough", "yesno"),
+    ]
+    rows = [
+        [0, 0, 90, 100, 0.9, True],
+        [0, 1, 10, 100, 0.1, True],
+        [1, 0, 0, 10, 0.0, False],
+        [1, 1, 8, 10, 0.8, False],
+        [2, 0, 1, 10, 0.1, False],
+        [2, 1, 0, 10, 0.0, False],
+    ]
+    grid = truths_and_readings(figure(columns, rows), {})
+    looks = [[cell.look for cell in row.cells] for row in grid.rows]
+    assert looks == [[SAME, "heat-4"], [GAP, SAME], [FEW, GAP]]
+    assert grid.rows[0].cells[1].query == "label=0&predicted=1"

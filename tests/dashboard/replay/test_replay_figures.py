@@ -1,0 +1,177 @@
+"""The replay and the learning curve as figures: numbers, words, what is refused, what it costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from dashboard.models import Mark
+from dashboard.replay import replay
+from predictions.models import ModelVersion
+from tests.dashboard.audits import NOVEMBER, SEPTEMBER, audited, label, learn
+from tests.factories import make_live, make_prediction, make_version
+from training.models import GateReport
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def threes() -> ModelVersion:
+    """The newer of two versions; the older says seven to everything."""
+    make_live("sevens", favorite=7)
+    return make_version("threes", favorite=3)
+
+
+def rows(client: Client, name: str, query: str = "") -> list[dict[str, Any]]:
+    body = client.get(f"/dashboard/data/{name}.json{query}").json()
+    keys = [column["key"] for column in body["columns"]]
+    return [dict(zip(keys, row, strict=True)) for row in body["rows"]]
+
+
+def test_the_matrix_has_a_row_for_each_version_and_month(
+    client: Client, threes: ModelVersion
+) -> None:
+    for digit in (7, 7, 3):
+        audited(digit, at=NOVEMBER)
+    audited(7, at=SEPTEMBER)
+    replay.work()
+    found = rows(client, "replay")
+    told = {(row["version"], row["month"]): (row["right"], row["n"]) for row in found}
+    assert told == {
+        ("sevens", "2026-09"): (1, 1),
+        ("sevens", "2026-10"): (0, 0),
+        ("sevens", "2026-11"): (2, 3),
+        ("threes", "2026-09"): (0, 1),
+        ("threes", "2026-10"): (0, 0),
+        ("threes", "2026-11"): (1, 3),
+    }
+    gap = next(row for row in found if row["month"] == "2026-10")
+    assert gap["share"] is None
+    here = next(row for row in found if row["version"] == "sevens" and row["n"] == 3)
+    assert here["low"] < here["share"] < here["high"]
+    assert not here["enough"]
+
+
+def test_the_sentence_reads_the_newest_column_and_the_newest_row(
+    client: Client, threes: ModelVersion
+) -> None:
+    audited(3, at=NOVEMBER)
+    audited(7, at=SEPTEMBER)
+    replay.work()
+    said = client.get("/dashboard/data/replay.json").json()["sentence"]
+    assert said.startswith("Of 100 audited drawings of November 2026 sevens reads 0.0")
+    assert "threes reads 100.0" in said
+    assert "threes reads 0.0" in said.split(";")[1]
+    assert "September 2026" in said
+
+
+def test_it_says_how_many_were_left_out_and_are_still_to_come(
+    client: Client, threes: ModelVersion
+) -> None:
+    drawn = audited(7)
+    copy = make_prediction(glyph=glyph_of(drawn))
+    label(copy, 7)
+    learn(threes, copy)
+    replay.work()
+    audited(3)
+    replay.work(seconds=0)
+    said = client.get("/dashboard/data/replay.json").json()["sampled_from"]
+    assert said.startswith("From 2 drawings chosen at random, labeled blind, and read again by 2")
+    assert "1 readings are left out" in said
+    assert "2 readings are still to come" in said
+
+
+def glyph_of(prediction: Any) -> Any:
+    from predictions.glyphs.glyph import decode_glyph
+
+    return decode_glyph(bytes(prediction.glyph))
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("?digit=3", {("sevens", 0), ("threes", 1)}),
+        ("?version=threes&digit=3", {("threes", 1)}),
+        ("?first=2026-12", set()),
+        ("?stream=audit&digit=3", {("sevens", 0), ("threes", 1)}),
+    ],
+)
+def test_filters_narrow_it(
+    client: Client, threes: ModelVersion, query: str, found: set[tuple[str, int]]
+) -> None:
+    audited(3)
+    audited(7)
+    replay.work()
+    assert {(row["version"], row["right"]) for row in rows(client, "replay", query)} == found
+
+
+@pytest.mark.parametrize("query", ["?source=api", "?stream=unsure"])
+@pytest.mark.parametrize("name", ["replay", "learning-curve"])
+def test_what_the_replay_does_not_keep_is_not_filtered_in_silence(
+    client: Client, db: None, name: str, query: str
+) -> None:
+    assert "Not narrowed" in client.get(f"/dashboard/data/{name}.json{query}").json()["warning"]
+    assert client.get(f"/dashboard/data/{name}.json").json()["warning"] == ""
+
+
+@pytest.mark.parametrize("name", ["replay", "learning-curve", "clusters"])
+def test_a_figure_costs_three_queries(
+    client: Client, threes: ModelVersion, django_assert_num_queries: Any, name: str
+) -> None:
+    for at in (SEPTEMBER, NOVEMBER):
+        for digit in (3, 7):
+            audited(digit, at=at)
+    replay.work()
+    Mark.objects.create(pk=1)  # as the cube keeps it
+    most = 2 if name == "clusters" else 3
+    with django_assert_num_queries(most, exact=False):
+        client.get(f"/dashboard/data/{name}.json")
+
+
+def test_the_tag_changes_when_something_was_counted(client: Client, threes: ModelVersion) -> None:
+    audited(7)
+    replay.work()
+    before = client.get("/dashboard/data/replay.json")["ETag"]
+    again = client.get("/dashboard/data/replay.json", headers={"If-None-Match": before})
+    assert again.status_code == 304
+    audited(7)
+    replay.work()
+    after = client.get("/dashboard/data/replay.json", headers={"If-None-Match": before})
+    assert after.status_code == 200
+
+
+def test_the_learning_curve_sets_labels_against_error(client: Client, threes: ModelVersion) -> None:
+    for digit in (3, 3, 3, 7):
+        audited(digit)
+    learned = [make_prediction() for _ in range(2)]
+    for prediction in learned:
+        label(prediction, 3)
+    learn(threes, *learned)
+    GateReport.objects.create(
+        candidate=threes, against_id=threes.pk - 1, verdict="promote", reasons=[], look=1,
+        figures={"drawings": {"n": 40, "right_after": 38}},
+    )  # fmt: skip
+    replay.work()
+    sevens, after = rows(client, "learning-curve")
+    assert (sevens["version"], sevens["labels"], sevens["right"], sevens["n"]) == (
+        "sevens",
+        0,
+        3,
+        4,
+    )
+    assert (after["version"], after["labels"], after["right"], after["n"]) == ("threes", 2, 1, 4)
+    assert after["share"] == pytest.approx(0.25)
+    assert (after["holdout_wrong"], after["holdout_n"]) == (2, 40)
+    assert sevens["holdout_share"] is None
+
+
+def test_weights_move_the_share_and_leave_n(client: Client, threes: ModelVersion) -> None:
+    """One audited at a tenth stands for ten, one at a half for two."""
+    audited(7, audit_probability=0.1)
+    audited(3, audit_probability=0.5)
+    replay.work()
+    found = rows(client, "replay", "?version=sevens")[0]
+    assert (found["right"], found["n"]) == (1, 2)
+    assert found["share"] == pytest.approx(10 / 12)

@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+from datetime import date
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import chi2_contingency
+
+from dashboard.cube.counting import catch_up
+from dashboard.figures.figure import Share
+from dashboard.filters import Filters
+from dashboard.replay import replay
+from dashboard.reports.compare import Part, Side, of_months, of_versions, p_equal
+from predictions.models import ModelVersion
+from tests.dashboard.audits import NOVEMBER, SEPTEMBER, audited
+from tests.dashboard.history import Month, make_history
+from tests.factories import make_live, make_user, make_version
+
+SEPT, NOV = date(2026, 9, 1), date(2026, 11, 1)
+
+
+def side(parts: list[Part]) -> Side:
+    right, n = sum(part.right for part in parts), sum(part.n for part in parts)
+    return Side("a", "a", right, n, Share.of(right, n), parts, "")
+
+
+class TestSpans:
+    def test_it_goes_from_the_worst_to_the_best_with_enough_labels(self) -> None:
+        span = side([Part("0", 90, 100), Part("1", 99, 100), Part("2", 1, 29)]).span
+        assert span is not None
+        assert (span.lowest.name, span.highest.name) == ("0", "1")
+        assert span.width == pytest.approx(0.09)
+        assert "more than chance" in span.in_words
+
+    def test_equal_parts_have_a_span_that_chance_makes(self) -> None:
+        span = side([Part(str(digit), 95 - digit % 3, 100) for digit in range(10)]).span
+        assert span is not None
+        assert span.p is not None
+        assert span.p > 0.5
+        assert "no more than chance" in span.in_words
+
+    def test_without_two_parts_there_is_none(self) -> None:
+        assert side([Part("0", 30, 30), Part("1", 29, 29)]).span is None
+
+    def test_without_mistakes_nothing_can_be_told(self) -> None:
+        span = side([Part("0", 30, 30), Part("1", 40, 40)]).span
+        assert span is not None
+        assert "too few mistakes" in span.in_words
+
+    @given(
+        st.lists(st.tuples(st.integers(30, 3_000), st.integers(0, 100)), min_size=2, max_size=60)
+    )
+    def test_its_p_is_that_of_the_chi_square_test(self, drawn: list[tuple[int, int]]) -> None:
+        parts = [Part("", n - min(n, wrong), n) for n, wrong in drawn]
+        right, wrong = [part.right for part in parts], [part.n - part.right for part in parts]
+        least_expected = Fraction(
+            min(part.n for part in parts) * min(sum(right), sum(wrong)), sum(right) + sum(wrong)
+        )
+        if least_expected < 1:
+            assert p_equal(parts) is None
+        else:
+            found = chi2_contingency([right, wrong], correction=False)
+            assert p_equal(parts) == pytest.approx(found.pvalue, rel=1e-9, abs=1e-200)
+
+
+@pytest.mark.django_db
+class TestMonths:
+    def test_a_real_difference_is_said_to_be_more_than_chance(self) -> None:
+        make_history([Month(SEPT, 400, 0.85), Month(NOV, 400, 0.99)])
+        catch_up()
+        found = of_months(SEPT, NOV, None)
+        assert found.difference is not None
+        assert found.difference.low > 0
+        assert "more than chance" in found.in_words
+        assert len(found.first.parts) == 10
+        assert sum(part.n for part in found.first.parts) == found.first.n == 400
+
+    def test_a_small_one_is_not_and_it_says_how_many_labels_would_tell(self) -> None:
+        make_history([Month(SEPT, 60, 0.95), Month(NOV, 60, 0.95)], seed=3)
+        catch_up()
+        found = of_months(SEPT, NOV, None)
+        assert found.difference is not None
+        assert found.difference.low < 0 < found.difference.high
+        assert "chance alone could make it" in found.in_words
+
+    def test_one_digit_is_spanned_by_week(self) -> None:
+        make_history([Month(NOV, 300, 0.9)])
+        catch_up()
+        found = of_months(NOV, NOV, 3).first
+        assert [part.name for part in found.parts] == ["1–7", "8–14", "15–21", "22–28", "29–30"]
+        assert sum(part.n for part in found.parts) == found.n
+
+    def test_a_month_without_labels_is_a_gap(self) -> None:
+        make_history([Month(NOV, 40, 0.9)])
+        catch_up()
+        found = of_months(SEPT, NOV, None)
+        assert found.difference is None
+        assert "no labels" in found.in_words
+
+
+@pytest.fixture
+def two_versions(db: None) -> tuple[ModelVersion, ModelVersion]:
+    versions = make_live("sevens", favorite=7), make_version("threes", favorite=3)
+    for _ in range(12):
+        audited(3)
+    audited(7)
+    audited(7, at=SEPTEMBER)
+    replay.work()
+    return versions
+
+
+class TestVersions:
+    def test_only_drawings_read_differently_tell_versions_apart(self, two_versions: Any) -> None:
+        found = of_versions("sevens", "threes", Filters())
+        assert found.pairs is not None
+        assert (found.pairs.better, found.pairs.worse, found.pairs.n) == (12, 2, 14)
+        assert found.difference is not None
+        assert found.difference.value == pytest.approx(10 / 14)
+        assert found.difference.is_more_than_chance
+        turned = of_versions("threes", "sevens", Filters())
+        assert turned.difference is not None
+        assert turned.difference.value == -found.difference.value
+
+    def test_the_period_and_the_digit_narrow_it(self, two_versions: Any) -> None:
+        found = of_versions("sevens", "threes", Filters(first=SEPT, last=SEPT, digit=7))
+        assert found.pairs is not None
+        assert (found.pairs.better, found.pairs.worse, found.pairs.n) == (0, 1, 1)
+        assert [part.name for part in found.first.parts] == ["September 2026"]
+
+
+@pytest.mark.django_db
+class TestPage:
+    def test_a_link_reproduces_the_view(self, client: Client) -> None:
+        make_history([Month(SEPT, 60, 0.8), Month(NOV, 60, 0.95)])
+        catch_up()
+        query = "?by=months&one=2026-09&other=2026-11&digit=3"
+        page = client.get(f"/dashboard/compare/{query}")
+        assert page.status_code == 200
+        shown = page.content.decode()
+        assert '<option value="2026-09" selected>' in shown
+        assert '<option value="3" selected>' in shown
+        assert "September 2026 and November 2026, by week" in shown
+        body = client.get(f"/dashboard/compare/data.json{query}").json()
+        assert body["sentence"] in shown.replace("&#x27;", "'")
+
+    def test_versions_are_compared_there_too(self, client: Client, two_versions: Any) -> None:
+        page = client.get("/dashboard/compare/?by=versions&one=sevens&other=threes")
+        assert "more than chance" in page.content.decode()
+
+    def test_csv_has_the_same_numbers(self, client: Client, two_versions: Any) -> None:
+        query = "?by=versions&one=sevens&other=threes"
+        lines = client.get(f"/dashboard/compare/data.csv{query}").content.decode().splitlines()
+        body = client.get(f"/dashboard/compare/data.json{query}").json()
+        assert lines[0] == "side,part,n,right,share,low,high,enough"
+        assert len(lines) == 1 + len(body["rows"])
+        assert "sevens,3,12,0," in lines[1]
+
+    def test_a_tag_saves_the_second_answer(self, client: Client, two_versions: Any) -> None:
+        address = "/dashboard/compare/data.json?by=versions"
+        tag = client.get(address)["ETag"]
+        assert client.get(address, headers={"If-None-Match": tag}).status_code == 304
+
+    @pytest.mark.parametrize(
+        ("query", "named"),
+        [
+            ("by=people", "by"),
+            ("by=months&one=soon", "one"),
+            ("by=versions&one=nobody", "nobody"),
+            ("source=api", "source"),
+            ("digit=12", "digit"),
+            ("one=2026-09&one=2026-10", "one"),
+        ],
+    )
+    def test_what_is_unknown_is_refused_by_name(
+        self, client: Client, query: str, named: str
+    ) -> None:
+        assert client.get(f"/dashboard/compare/?{query}").status_code == 400
+        answer = client.get(f"/dashboard/compare/data.json?{query}")
+        assert answer.status_code == 400
+        assert named in answer.json()["error"]["message"]
+
+    def test_drawings_are_shown_to_those_who_may_see_labels(
+        self, client: Client, two_versions: Any
+    ) -> None:
+        address = "/dashboard/compare/?by=versions&one=sevens&other=threes"
+        assert "/glyphs/" not in client.get(address).content.decode()
+        client.force_login(make_user("cy"))
+        assert "/glyphs/" not in client.get(address).content.decode()
+        client.force_login(make_user("ann", role="analyst"))
+        shown = client.get(address).content.decode()
+        assert shown.count("/glyphs/") == 8 + 2
+        assert "threes reads them right, sevens wrong" in shown
+
+    def test_examples_of_months_are_wrong_ones_and_right_ones(
+        self, client: Client, two_versions: Any
+    ) -> None:
+        catch_up()
+        client.force_login(make_user("ann", role="analyst"))
+        found = client.get("/dashboard/compare/?one=2026-09&other=2026-11")
+        titles = [kind.title for kind in found.context["examples"]]
+        assert titles == [
+            "September 2026, read right", "November 2026, read wrong", "November 2026, read right",
+        ]  # fmt: skip
+
+    def test_without_data_there_are_words(self, client: Client) -> None:
+        assert "nothing to compare yet" in client.get("/dashboard/compare/").content.decode()
+
+
+@pytest.mark.django_db
+def test_the_endpoint_costs_as_many_queries_for_much_as_for_little(
+    client: Client, two_versions: Any, django_assert_max_num_queries: Any
+) -> None:
+    for _ in range(5):
+        audited(3, at=NOVEMBER)
+    replay.work()
+    with django_assert_max_num_queries(5):
+        client.get("/dashboard/compare/data.json?by=versions&one=sevens&other=threes")

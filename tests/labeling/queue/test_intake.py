@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from labeling.models import Intake, QueueItem, Stream
+from labeling.queue import intake
+from labeling.queue.intake import take_in
+from predictions.models import Feedback
+from tests.factories import make_ada, make_feedback, make_prediction
+from tests.labeling.door import Door, place
+
+
+@pytest.mark.django_db
+class TestTakingIn:
+    def test_every_prediction_enters_once_by_its_stream(self):
+        audit, plain = make_prediction(is_audit=True), make_prediction()
+        assert take_in() == 2
+        assert take_in() == 0
+        assert (place(audit), place(plain)) == ((True, Stream.AUDIT), (True, Stream.UNSURE))
+        chances = QueueItem.objects.order_by("pk").values_list("selection_probability", flat=True)
+        assert list(chances) == [0.05, None]
+
+    def test_the_page_sees_what_was_just_captured(self):
+        ada = Door(make_ada())
+        made = make_prediction()
+        assert ada.item()["id"] == str(made.public_id)
+
+    def test_a_row_that_became_visible_late_is_found(self):
+        last = make_prediction(pk=10_000)
+        take_in(intake.LOOK_BACK)
+        late = make_prediction(pk=9_700)  # took its key earlier, committed later
+        assert take_in(intake.LOOK_BACK) == 1
+        assert set(QueueItem.objects.values_list("pk", flat=True)) == {late.pk, last.pk}
+        assert Intake.objects.get().last_prediction == last.pk
+
+    def test_a_long_import_is_found_by_a_look_far_back(self):
+        make_prediction(pk=90_000)
+        take_in()
+        late = make_prediction(pk=5)
+        assert take_in(intake.LOOK_BACK) == 0
+        assert take_in() == 1
+        assert place(late) == (True, Stream.UNSURE)
+
+    def test_more_than_one_helping_is_taken_in_at_once(self, monkeypatch: Any):
+        monkeypatch.setattr(intake, "AT_ONCE", 3)
+        for _ in range(8):
+            make_prediction()
+        assert take_in() == 8
+        assert QueueItem.objects.count() == 8
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_processes_that_look_at_the_same_moment_take_each_in_once():
+    for _ in range(30):
+        make_prediction()
+    barrier = threading.Barrier(4)
+
+    def look() -> None:
+        try:
+            barrier.wait(10)
+            take_in()
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert QueueItem.objects.filter(is_open=True).count() == 30
+
+
+@pytest.mark.django_db
+class TestFeedback:
+    def test_it_moves_an_open_item_and_leaves_audits_alone(self):
+        audit, plain = make_prediction(is_audit=True), make_prediction()
+        take_in()
+        for each in (audit, plain):
+            make_feedback(each, 3)
+        take_in()
+        assert (place(audit), place(plain)) == ((True, Stream.AUDIT), (True, Stream.FEEDBACK))
+
+    def test_contradictions_come_before_confirmations_and_the_newest_first(self):
+        now = timezone.now()
+        made = {}
+        for name, digit, age in [("yes", 7, 0), ("old no", 3, 60), ("new no", 3, 1)]:
+            made[name] = make_prediction(digit=7)
+            Feedback.objects.create(
+                prediction=made[name], digit=digit, changed_at=now - timedelta(seconds=age)
+            )
+        take_in()
+        in_order = QueueItem.objects.order_by("rank").values_list("pk", flat=True)
+        assert list(in_order) == [made[name].pk for name in ("new no", "old no", "yes")]
+
+    def test_a_change_of_mind_moves_it_again(self):
+        made = make_prediction()
+        said = make_feedback(made, made.digit)
+        take_in()
+        before = QueueItem.objects.get().rank
+        Feedback.objects.filter(pk=said.pk).update(digit=3, changed_at=timezone.now())
+        take_in()
+        assert QueueItem.objects.get().rank < before
+
+    def test_any_number_said_in_one_moment_is_read(self, monkeypatch: Any):
+        monkeypatch.setattr(intake, "AT_ONCE", 3)
+        now = timezone.now()
+        for _ in range(8):
+            Feedback.objects.create(prediction=make_prediction(), digit=3, changed_at=now)
+        take_in()
+        assert QueueItem.objects.filter(stream=Stream.FEEDBACK).count() == 8
+
+    def test_an_item_that_waits_for_a_second_opinion_stays_there(self):
+        made = make_prediction()
+        take_in()
+        QueueItem.objects.update(stream=Stream.SECOND)
+        make_feedback(made, 3)
+        take_in()
+        assert place(made) == (True, Stream.SECOND)

@@ -1,0 +1,340 @@
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from training.engine import base, calibrate, evaluate, export
+from training.engine.data import STRANGER, Digits, idx, joined
+from training.engine.distort import distort
+from training.engine.fit import Anchor, Course, Recipe, as_images, fit
+from training.engine.network import Reader
+from training.engine.strokes import strangers, written_digits
+from training.engine.templates import DIGITS
+
+ENGINE = Path(base.__file__).parent
+TINY = Recipe(epochs=2, batch_size=8, written=40, strangers=16, validation=10)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def ten() -> Digits:
+    """One glyph of each digit."""
+    return written_digits(10, seed=3)
+
+
+def new_reader(seed: int = 0) -> Reader:
+    torch.manual_seed(seed)
+    return Reader()
+
+
+def test_the_network_memorizes_ten_glyphs(ten: Digits) -> None:
+    network = new_reader()
+    recipe = Recipe(epochs=40, batch_size=10, distortion=0.0, memory=0.5, rate=0.02)
+    losses = [epoch.loss for epoch in fit(network, ten, recipe)]
+    assert losses[-1] < losses[0] / 3
+    assert base.accuracy(network, ten) == 1.0
+
+
+def test_the_same_seed_gives_the_same_curve_and_the_same_weights(ten: Digits) -> None:
+    def learned(seed: int) -> tuple[list[float], bytes]:
+        network = new_reader(seed)
+        curve = [epoch.loss for epoch in fit(network, ten, replace(TINY, seed=seed))]
+        return curve, export.weights_of(network, 1.0)
+
+    assert learned(0) == learned(0)
+    assert learned(0) != learned(1)
+
+
+def test_a_course_taken_up_after_a_kill_ends_with_the_same_weights(
+    ten: Digits, tmp_path: Path
+) -> None:
+    def result(course: Course) -> bytes:
+        return export.weights_of(course.result, 1.0)
+
+    straight = base.new_course(ten, TINY)
+    list(base.followed(straight, tmp_path / "straight.pt"))
+
+    killed = base.followed(base.new_course(ten, TINY), tmp_path / "killed.pt")
+    next(killed)  # one epoch, then nothing more
+    again = base.new_course(ten, TINY)
+    epochs = list(base.followed(again, tmp_path / "killed.pt"))
+
+    assert [epoch.number for epoch in epochs] == [2]
+    assert result(again) == result(straight)
+
+
+def test_a_checkpoint_of_another_recipe_is_not_taken_up(ten: Digits, tmp_path: Path) -> None:
+    list(base.followed(base.new_course(ten, TINY), tmp_path / "state.pt"))
+    other = base.new_course(ten, replace(TINY, smoothing=0.2))
+    assert len(list(base.followed(other, tmp_path / "state.pt"))) == TINY.epochs
+    with pytest.raises(ValueError, match="another recipe"):
+        base.new_course(ten, replace(TINY, seed=9)).take_up(other.state())
+
+
+@pytest.fixture(scope="module")
+def trained(ten: Digits) -> Reader:
+    """A network with norms that have seen something, unlike a new one's."""
+    network = new_reader()
+    list(fit(network, joined([ten, strangers(8, 1)]), TINY))
+    return network.eval()
+
+
+def test_onnx_says_what_torch_says(trained: Reader, ten: Digits) -> None:
+    content = export.onnx_of(trained, temperature=0.7)
+    assert export.prove_equal(trained, 0.7, content, ten) <= 1e-4
+    served = export.read_by(content, ten.glyphs)
+    answer = export.answers(trained, ten)
+    np.testing.assert_allclose(served["features"], answer.features.numpy(), atol=1e-3)
+    assert served["probabilities"].shape == (10, 10)
+    assert ((served["strangeness"] >= 0) & (served["strangeness"] <= 1)).all()
+
+
+def test_an_export_that_differs_is_refused(trained: Reader, ten: Digits) -> None:
+    content = export.onnx_of(trained, temperature=0.7)
+    with pytest.raises(export.Unequal):
+        export.prove_equal(trained, 1.4, content, ten)
+
+
+def test_weights_survive_the_round_trip_with_their_temperature(
+    trained: Reader, ten: Digits
+) -> None:
+    again, temperature = export.network_from(export.weights_of(trained, 0.7))
+    assert temperature == pytest.approx(0.7)
+    was, now = export.answers(trained, ten).logits, export.answers(again, ten).logits
+    assert torch.allclose(was, now, atol=1e-6)  # the memory layouts differ
+
+
+def test_the_canary_holds_one_glyph_of_each_digit(trained: Reader, ten: Digits) -> None:
+    canary = export.canary_of(export.onnx_of(trained, 1.0), ten)
+    assert len(set(canary["glyphs"])) == 10
+    assert np.allclose(np.sum(canary["probabilities"], axis=1), 1, atol=1e-5)
+
+
+def test_a_digit_that_was_not_held_out_is_left_out_of_the_canary(trained: Reader, ten: Digits):
+    canary = export.canary_of(export.onnx_of(trained, 1.0), ten[ten.labels != 4])
+    assert (len(canary["glyphs"]), len(canary["probabilities"])) == (9, 9)
+
+
+def test_the_network_stays_within_its_size() -> None:
+    network = Reader()
+    assert network.parameters_count <= 200_000
+    assert network.multiply_adds() <= 10_000_000
+
+
+def test_the_temperature_that_blurred_the_logits_is_found_again() -> None:
+    chance = torch.Generator().manual_seed(0)
+    honest = torch.randn(20_000, 10, generator=chance) * 2
+    labels = torch.multinomial(honest.softmax(1), 1, generator=chance)[:, 0]
+    assert calibrate.temperature(honest * 3, labels) == pytest.approx(3, rel=0.05)
+    assert calibrate.temperature(honest, labels) == pytest.approx(1, rel=0.05)
+
+
+def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
+    probabilities = np.full((10, 10), 0.2 / 9, dtype=np.float32)
+    probabilities[:, 4] = 0.8
+    labels = np.array([4] * 6 + [5] * 4)
+    judged = evaluate.report(probabilities, labels)
+    assert judged.accuracy.value == 0.6
+    assert judged.calibration_error == pytest.approx(0.2, abs=1e-6)
+    assert judged.confusion[5, 4] == 4
+    assert judged.by_digit[5].value == 0.0
+    assert judged.by_digit[9].value is None
+
+
+@given(n=st.integers(1, 500), share=st.floats(0, 1))
+def test_wilsons_interval_holds_the_share_and_stays_within_0_and_1(n: int, share: float) -> None:
+    right = round(n * share)
+    low, high = evaluate.Share(right, n).interval
+    assert 0 <= low <= right / n <= high <= 1
+    assert low < high
+
+
+def test_distortion_depends_on_the_generator_alone(ten: Digits) -> None:
+    def distorted(seed: int) -> Tensor:
+        return distort(as_images(ten.glyphs), torch.Generator().manual_seed(seed))
+
+    assert torch.equal(distorted(1), distorted(1))
+    assert not torch.equal(distorted(1), distorted(2))
+    assert distorted(1).min() >= 0
+    assert distorted(1).max() <= 1
+
+
+def test_each_image_is_distorted_by_its_own_strength(ten: Digits) -> None:
+    images = as_images(ten.glyphs)
+    mixed = torch.tensor([0.0, 1.0] * 5)
+
+    def distorted(strength: float | Tensor) -> Tensor:
+        return distort(images, torch.Generator().manual_seed(4), strength)
+
+    still, strong = distorted(0.0), distorted(1.0)
+    assert torch.allclose(distorted(mixed)[0::2], still[0::2], atol=1e-5)
+    assert torch.allclose(distorted(mixed)[1::2], strong[1::2], atol=1e-5)
+    assert not torch.allclose(still, strong, atol=1e-2)
+
+
+def test_digits_that_say_how_they_are_distorted_outvote_the_recipe(
+    ten: Digits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[list[float]] = []
+
+    def noted(images: Tensor, chance: torch.Generator, strength: Tensor) -> Tensor:
+        used.append(sorted(strength.tolist()))
+        return distort(images, chance, strength)
+
+    monkeypatch.setattr("training.engine.fit.distort", noted)
+    digits = joined([ten.distorted_by(0.25), ten.distorted_by(0.75)])
+    list(fit(new_reader(), digits, replace(TINY, epochs=1, batch_size=20)))
+    assert used == [[0.25] * 10 + [0.75] * 10]
+
+
+def test_parts_of_which_some_say_how_they_are_distorted_do_not_join(ten: Digits) -> None:
+    with pytest.raises(ValueError, match="all parts"):
+        joined([ten, ten.distorted_by(0.5)])
+
+
+def test_no_distortion_leaves_the_images_as_they_are(ten: Digits) -> None:
+    images = as_images(ten.glyphs)
+    same = distort(images, torch.Generator().manual_seed(0), strength=0.0)
+    assert torch.allclose(same, images, atol=1e-4)
+
+
+def test_written_digits_are_as_many_of_each_and_no_two_alike() -> None:
+    digits = written_digits(200, seed=0)
+    assert torch.bincount(digits.labels).tolist() == [20] * 10
+    assert len({glyph.numpy().tobytes() for glyph in digits.glyphs}) == 200
+    assert torch.equal(digits.glyphs, written_digits(200, seed=0).glyphs)
+
+
+def test_strangers_bear_no_digits_label() -> None:
+    some = strangers(32, seed=0)
+    assert len(some) == 32
+    assert set(some.labels.tolist()) == {STRANGER}
+
+
+def test_every_digit_has_several_ways_to_be_written() -> None:
+    assert set(DIGITS) == set(range(10))
+    assert all(len(set(ways)) == len(ways) >= 8 for ways in DIGITS.values())
+
+
+def test_a_file_that_is_no_idx_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "train-images-idx3-ubyte"
+    path.write_bytes(b"\0\0\x09\x01" + b"\0" * 16)
+    with pytest.raises(ValueError, match="no IDX"):
+        idx(path)
+
+
+def test_the_engine_imports_neither_django_nor_what_needs_it() -> None:
+    allowed = {"predictions.glyphs.glyph", "predictions.errors", "predictions.shares"}
+    for path in ENGINE.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                first = name.split(".")[0]
+                assert first != "django", f"{path.name} imports {name}"
+                if first in {"predictions", "labeling", "training", "dashboard", "config"}:
+                    assert name in allowed or name.startswith("training.engine"), name
+
+
+def test_distortion_falls_from_strong_to_calm_and_the_rate_to_nothing(ten: Digits) -> None:
+    recipe = replace(TINY, epochs=5, calm=0.4, batch_size=10)  # one step an epoch
+    course = base.new_course(ten, recipe)
+    strengths, rates = [], []
+    for _ in range(recipe.epochs):
+        strengths.append(course.distortion)
+        rates.append(course.schedules[0].get_last_lr()[0] / recipe.rate)
+        next(course.epochs())
+    assert strengths == pytest.approx([1.0, 0.85, 0.7, 0.55, 0.4])
+    assert rates == pytest.approx([1.0, 1.0, 0.75, 0.5, 0.25])
+    assert course.schedules[0].get_last_lr()[0] == 0
+
+
+def test_a_course_distorts_equally_throughout_unless_told_otherwise(ten: Digits) -> None:
+    course = base.new_course(ten, replace(TINY, epochs=3, batch_size=10, distortion=0.5))
+    strengths = []
+    for _ in range(3):
+        strengths.append(course.distortion)
+        next(course.epochs())
+    assert strengths == [0.5, 0.5, 0.5]
+
+
+def taught_reader(digits: Digits) -> Reader:
+    network = new_reader()
+    recipe = Recipe(epochs=40, batch_size=10, distortion=0.0, memory=0.5, rate=0.02)
+    list(fit(network, digits, recipe))
+    return network.eval()
+
+
+def test_an_anchor_keeps_what_was_known_while_something_new_is_learned(ten: Digits) -> None:
+    """Half of the digits are called something else; the other half must stay what it was."""
+    taught = taught_reader(ten)
+    new = Digits(ten.glyphs[:5], (ten.labels[:5] + 5) % 10)
+    kept = ten[5:]
+    # The labels of what is known say nothing to a course with an anchor: here they are wrong.
+    known = Digits(kept.glyphs, torch.zeros_like(kept.labels))
+    digits = joined([new.marked(known=False), known.marked(known=True)])
+    recipe = Recipe(epochs=30, batch_size=10, distortion=0.0, memory=0.5, rate=0.02)
+
+    def learned(anchor: Anchor | None) -> Reader:
+        network = new_reader()
+        network.load_state_dict(taught.state_dict())
+        course = Course(network, digits, recipe, anchor)
+        assert len(list(course.epochs())) == recipe.epochs
+        return course.result
+
+    held = learned(Anchor(taught, weight=3.0))
+    assert base.accuracy(held, new) == 1.0
+    assert base.accuracy(held, kept) == 1.0
+    assert base.accuracy(learned(None), kept) == 0.0  # the refusal: without it the labels count
+
+
+def test_beside_an_anchor_the_norms_stand_still(ten: Digits) -> None:
+    network = new_reader()
+    before = {name: each.clone() for name, each in network.named_buffers()}
+    digits = joined([ten.marked(known=False), ten.marked(known=True)])
+    course = Course(network, digits, replace(TINY, batch_size=10), Anchor(new_reader(), 1.0))
+    list(course.epochs())
+    after = dict(course.result.named_buffers())
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_batch_of_one_kind_alone_is_learned_from_too(ten: Digits, known: bool) -> None:
+    recipe = replace(TINY, batch_size=10)
+    course = Course(new_reader(), ten.marked(known=known), recipe, Anchor(new_reader(1), 1.0))
+    losses = [epoch.loss for epoch in course.epochs()]
+    assert all(np.isfinite(losses))
+    assert all(each.isfinite().all() for each in course.result.parameters())
+
+
+def test_each_epoch_takes_its_own_digits_in_turn_also_after_a_kill(
+    ten: Digits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[float]] = []
+
+    def noted(images: Tensor, chance: torch.Generator, strength: Tensor) -> Tensor:
+        seen.append(sorted(set(strength.tolist())))
+        return distort(images, chance, strength)
+
+    monkeypatch.setattr("training.engine.fit.distort", noted)
+    rounds = [ten.distorted_by(0.25), ten.distorted_by(0.5), ten.distorted_by(0.75)]
+    recipe = replace(TINY, epochs=4, batch_size=10)
+    course = Course(new_reader(), rounds, recipe)
+    for _ in range(2):
+        next(course.epochs())
+    resumed = Course(new_reader(), rounds, recipe)
+    resumed.take_up(course.state())
+    list(resumed.epochs())
+    assert seen == [[0.25], [0.5], [0.75], [0.25]]

@@ -1,0 +1,78 @@
+"""A version made again: the same weights, or an honest no."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from labeling.decisions import decisions
+from labeling.decisions.decisions import Verdict
+from predictions.capture.sides import Side
+from predictions.models import Artifact, ModelVersion, Owner, Prediction
+from predictions.serving.registry import install_base
+from tests.training.lessons import labeled, make_tiny
+from training.models import Run
+from training.runs import retrain
+
+
+def test_a_version_no_run_made_says_how_it_is_made_instead(db: None) -> None:
+    base = install_base()
+    with pytest.raises(CommandError, match=r"--seed 0 --into FOLDER --threads 1") as refused:
+        call_command("reproduce", base.name)
+    weights = Artifact.objects.get(version=base, kind="safetensors")
+    assert weights.sha256 in str(refused.value)
+
+
+def test_an_unknown_version_ends_in_an_error(db: None) -> None:
+    with pytest.raises(CommandError, match="There is no version"):
+        call_command("reproduce", "nothing")
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+class TestAgain:
+    @pytest.fixture
+    def made(self, monkeypatch: pytest.MonkeyPatch, settings: Any) -> ModelVersion:
+        make_tiny(monkeypatch, settings)
+        monkeypatch.setattr(retrain, "judge_and_promote", lambda run, version: None)
+        install_base()
+        for digit in range(10):
+            labeled(digit)
+            labeled(digit, side=Side.HOLDOUT)
+        done = retrain.execute(retrain.ask(trigger=Run.Trigger.COMMAND, least=5).pk)
+        assert done is not None
+        assert done.version is not None
+        return done.version
+
+    def again(self, version: ModelVersion) -> dict[str, Any]:
+        told = StringIO()
+        call_command("reproduce", version.name, "--json", stdout=told, stderr=StringIO())
+        return json.loads(told.getvalue())
+
+    def test_it_has_the_same_digest_though_labels_came_and_changed_since(
+        self, made: ModelVersion
+    ) -> None:
+        for digit in range(5):
+            labeled(digit)
+            labeled(digit, side=Side.HOLDOUT)
+        for prediction in Prediction.objects.order_by("pk")[:6]:
+            decisions.label_by_feedback(
+                prediction, Verdict(9), owner=Owner(visitor=prediction.visitor)
+            )
+        versions = ModelVersion.objects.count()
+        told = self.again(made)
+        assert told["same"]
+        assert told["made"] == Artifact.objects.get(version=made, kind="safetensors").sha256
+        assert ModelVersion.objects.count() == versions  # nothing is written
+
+    def test_another_recipe_makes_other_weights_and_that_is_an_error(
+        self, made: ModelVersion
+    ) -> None:
+        run = Run.objects.get(version=made)
+        Run.objects.filter(pk=run.pk).update(recipe={**run.recipe, "seed": 1})
+        with pytest.raises(CommandError, match="it became"):
+            call_command("reproduce", made.name, stdout=StringIO(), stderr=StringIO())

@@ -1,0 +1,47 @@
+"""Label Studio's button "Start training", one floor above the events that become labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from labeling.files.label_studio import EventInput, EventOutput, WebhookView
+from predictions import metrics
+from predictions.api.drawings import ErrorOutput
+from training.models import Run
+from training.runs import retrain
+
+START_TRAINING = "START_TRAINING"
+
+
+class QueuedOutput(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(choices=["queued"])
+    run = serializers.UUIDField()
+
+
+class TrainingWebhookView(WebhookView):
+    """The webhook of `labeling`, which knows no runs."""
+
+    @extend_schema(
+        operation_id="label_studio_webhook",
+        request=EventInput,
+        responses={200: EventOutput, 201: QueuedOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """Something happened in a project: a label, a run that was asked for, or passed over.
+
+        `START_TRAINING` takes a token with the scope `train` in the place of the other.
+        """
+        if self.read(EventInput, request)["action"] != START_TRAINING:
+            return super().post(request)
+        if not request.user.has_perm("training.start_run"):
+            # Acknowledged, it would be shown as training there.
+            raise PermissionDenied("This needs a token with the scope train, of a trainer.")
+        run = retrain.ask(trigger=Run.Trigger.API, by=self.person)
+        metrics.note_label_studio(START_TRAINING, "queued")
+        return Response({"status": "queued", "run": str(run.public_id)}, status=201)

@@ -1,0 +1,1 @@
+"""Everything of value in one file, and back."""

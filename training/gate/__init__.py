@@ -1,0 +1,1 @@
+"""Is a candidate better than the live version, and worse at nothing?"""

@@ -1,0 +1,86 @@
+"""A model version examined: what it makes of MNIST, of strokes, and of what people drew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labeling.models import Label
+from predictions.glyphs.glyph import decode_glyph
+from predictions.models import ModelVersion
+from predictions.serving.network import Network
+from predictions.serving.recognizer import load_version
+from training.engine import mnist
+from training.engine.evaluate import Report, report
+
+AT_ONCE = 256  # glyphs in one forward pass
+STROKE_SEEDS = range(3)  # of sizes, places and pens
+
+
+@dataclass(frozen=True, slots=True)
+class Judgment:
+    """One report, and what its digits were sampled from."""
+
+    title: str
+    report: Report
+
+
+def judgments(
+    version: ModelVersion, *, mnist_folder: Path, strokes: Path | None
+) -> Iterator[Judgment]:
+    """Whatever there is to judge by, one after the other."""
+    reads = load_version(version.pk).network
+    if not mnist.missing(mnist_folder):
+        yield judged("MNIST test set", reads, *mnist_test(mnist_folder))
+    if strokes is not None:
+        from training.engine.stylus import read_strokes, rendered
+
+        drawings = read_strokes(strokes)
+        for seed in STROKE_SEEDS:
+            yield judged(f"{strokes.name}, rendering {seed}", reads, *rendered(drawings, seed))
+    for audited, title in ((True, "audits, drawn at random"), (False, "picked for other reasons")):
+        glyphs, digits = labeled(audited=audited)
+        if len(digits):
+            yield judged(f"labeled predictions: {title}", reads, glyphs, digits)
+
+
+def mnist_test(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    from training.engine.data import mnist as read_mnist  # torch stays out of other commands
+
+    test = read_mnist(folder, "t10k")
+    return test.glyphs[:, 0].numpy(), test.labels.numpy()
+
+
+def labeled(*, audited: bool) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Labels as they stand. Only audits are a fair sample: the queue seeks hard drawings.
+
+    Those that wait for a second opinion are the contradicted ones: without them no sample is fair.
+    """
+    rows = (
+        Label.objects.readable()
+        .pictured()
+        .filter(prediction__is_audit=audited)
+        .order_by("pk")
+        .values_list("prediction__glyph", "digit")
+    )
+    pairs = [(decode_glyph(bytes(png)), digit) for png, digit in rows.iterator(2_000)]
+    glyphs = np.stack([glyph for glyph, _ in pairs]) if pairs else np.zeros((0, 28, 28), np.uint8)
+    return glyphs, np.array([digit for _, digit in pairs], dtype=np.int64)
+
+
+def judged(
+    title: str,
+    reads: Network,
+    glyphs: NDArray[np.uint8],
+    digits: NDArray[np.int64],
+) -> Judgment:
+    parts = [
+        reading.probabilities
+        for start in range(0, len(glyphs), AT_ONCE)
+        for reading in reads.read(glyphs[start : start + AT_ONCE])
+    ]
+    return Judgment(title, report(np.stack(parts), digits))

@@ -1,0 +1,1 @@
+"""Who is told what happened: the outbox and webhooks."""

@@ -1,0 +1,255 @@
+"""Who is told what happened: rows written with it, delivered by a job, tried again, given up.
+
+A message is written in the transaction of what it tells: both happen or neither does. It may reach
+its receiver twice (its answer can get lost); `id` is the same both times.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import timedelta
+from smtplib import SMTPException
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.mail import EmailMessage
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from labeling.models import Batch
+from predictions.database.clock import Moment
+from training.messages import webhooks
+from training.models import Endpoint, GateReport, Message, Promotion, Run, new_secret
+
+logger = logging.getLogger(__name__)
+
+# After the first, second, … attempt; after the last it is given up.
+WAITS = [timedelta(minutes=each) for each in (1, 5, 30, 120, 360, 1_440)]
+AT_ONCE = 5  # messages a job delivers: the next job must not wait long for it
+FORMER_SIGNS = timedelta(days=1)
+LOOK_BACK = timedelta(days=7)  # batches undone longer ago are no news
+
+
+# -- what happened -----------------------------------------------------------------------------
+
+
+_is_muted: ContextVar[bool] = ContextVar("is_muted", default=False)
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Within, nothing is told: a history that is made up is no news to anybody."""
+    before = _is_muted.set(True)
+    try:
+        yield
+    finally:
+        _is_muted.reset(before)
+
+
+@transaction.atomic
+def tell(kind: Message.Kind, subject: str, data: dict[str, Any]) -> int:
+    """Put it in the outbox, once for every receiver; call it inside the event's transaction."""
+    if _is_muted.get():
+        return 0
+    receivers: list[Endpoint | None] = list(Endpoint.objects.filter(is_active=True))
+    if trainers():
+        receivers.append(None)
+    messages = [
+        Message(kind=kind, subject=subject, data=data, endpoint=endpoint) for endpoint in receivers
+    ]
+    Message.objects.bulk_create(messages, ignore_conflicts=True)
+    if messages:
+        ring()
+    return len(messages)
+
+
+def tell_run(run: Run, state: str, reason: str) -> None:
+    tell(
+        Message.Kind.RUN,
+        f"run {run.pk}",
+        {"run": str(run.public_id), "state": state, "reason": reason, "trigger": run.trigger},
+    )
+
+
+def tell_verdict(report: GateReport) -> None:
+    tell(
+        Message.Kind.VERDICT,
+        f"{report.candidate.name}, report {report.pk}",
+        {
+            "version": report.candidate.name,
+            "against": report.against.name,
+            "verdict": report.verdict,
+            "labels_needed": report.labels_needed,
+            "reasons": report.reasons,
+        },
+    )
+
+
+def tell_promotion(promotion: Promotion) -> None:
+    forward = promotion.kind == Promotion.Kind.PROMOTION
+    tell(
+        Message.Kind.PROMOTED if forward else Message.Kind.ROLLED_BACK,
+        f"{promotion.after.name}, ledger {promotion.pk}",
+        {
+            "kind": promotion.kind,
+            "before": promotion.before and promotion.before.name,
+            "after": promotion.after.name,
+            "by": promotion.by and promotion.by.get_username(),
+            "why": promotion.why,
+        },
+    )
+
+
+def tell_undone_batches() -> int:
+    """Labeling knows no outbox: a batch's own row, written with the undo, is what is read here."""
+    told = 0
+    since = timezone.now() - LOOK_BACK
+    withdrawn = Q(kind=Batch.Kind.WITHDRAWAL, made_at__gte=since)
+    undone = Q(undone_at__gte=since) & ~Q(kind=Batch.Kind.WITHDRAWAL)  # which gives labels back
+    for batch in Batch.objects.filter(withdrawn | undone).select_related("made_by", "undone_by"):
+        subject = f"batch {batch.pk}"
+        if Message.objects.filter(kind=Message.Kind.UNDONE, subject=subject).exists():
+            continue
+        person = batch.made_by if batch.kind == Batch.Kind.WITHDRAWAL else batch.undone_by
+        by = person.get_username() if person else None
+        data = {"batch": str(batch.pk), "kind": batch.kind, "labels": batch.count, "by": by}
+        told += tell(Message.Kind.UNDONE, subject, data)
+    return told
+
+
+def trainers() -> list[str]:
+    """The addresses of those who are told by mail."""
+    people = User.objects.filter(is_active=True, groups__name="trainer").exclude(email="")
+    return sorted(set(people.values_list("email", flat=True)))
+
+
+# -- on its way --------------------------------------------------------------------------------
+
+
+def ring() -> None:
+    async_task("training.tasks.deliver", task_name="deliver messages")
+
+
+def ring_if_due() -> dict[str, bool]:
+    """For what is tried again, and in case a bell was lost."""
+    waiting = Message.objects.filter(state=Message.State.WAITING, next_at__lte=Moment())
+    is_due = waiting.exists()
+    if is_due:
+        ring()
+    return {"messages_due": is_due}
+
+
+def deliver_due() -> dict[str, int]:
+    """Deliver some of what is due; the attempt is counted before it is made."""
+    due = Message.objects.filter(state=Message.State.WAITING, next_at__lte=Moment()).order_by(
+        "next_at"
+    )
+    done = {"delivered": 0, "failed": 0}
+    for message in due.select_related("endpoint")[:AT_ONCE]:
+        if take(message):
+            done["delivered" if attempt(message) else "failed"] += 1
+    if due.exists():
+        ring()
+    return done
+
+
+def take(message: Message) -> bool:
+    """Count the attempt; False when another process has made it."""
+    wait = WAITS[min(message.attempts, len(WAITS) - 1)]
+    taken = Message.objects.filter(
+        pk=message.pk, state=Message.State.WAITING, attempts=message.attempts, next_at__lte=Moment()
+    ).update(attempts=message.attempts + 1, next_at=Moment() + wait)
+    message.attempts += 1
+    return bool(taken)
+
+
+def attempt(message: Message) -> bool:
+    own = Message.objects.filter(pk=message.pk, state=Message.State.WAITING)
+    try:
+        answer = send(message)
+    except (webhooks.Refused, SMTPException, OSError) as refused:
+        is_last = message.attempts > len(WAITS)
+        state = Message.State.DEAD if is_last else Message.State.WAITING
+        own.update(state=state, answer=str(refused)[:300])
+        logger.warning("message %s was not delivered: attempt %s", message.pk, message.attempts)
+        return False
+    own.update(state=Message.State.DELIVERED, answer=answer[:300], delivered_at=Moment())
+    return True
+
+
+def send(message: Message) -> str:
+    if message.endpoint is None:
+        return mail(message)
+    endpoint = message.endpoint
+    answer = webhooks.post(
+        endpoint.url,
+        body_of(message),
+        secrets=secrets_of(endpoint),
+        headers={"Inkloop-Event": message.kind, "Inkloop-Delivery": str(message.public_id)},
+    )
+    return f"{answer.status} {answer.text}"
+
+
+def body_of(message: Message) -> bytes:
+    return json.dumps(
+        {
+            "id": str(message.public_id),
+            "event": message.kind,
+            "happened_at": message.happened_at.isoformat(),
+            "subject": message.subject,
+            "data": message.data,
+        }
+    ).encode()
+
+
+def secrets_of(endpoint: Endpoint) -> list[str]:
+    """The secret, and for a day after it was changed the one before."""
+    is_fresh = endpoint.rotated_at and endpoint.rotated_at > timezone.now() - FORMER_SIGNS
+    return [endpoint.secret, *([endpoint.former_secret] if is_fresh else [])]
+
+
+def mail(message: Message) -> str:
+    """One mail to all trainers, none of whom sees the others' addresses."""
+    people = trainers()
+    if not people:
+        return "nobody to tell"
+    lines = [f"{name}: {in_words(value)}" for name, value in message.data.items()]
+    subject = f"[Inkloop] {message.get_kind_display()}: {message.subject}"
+    EmailMessage(
+        " ".join(subject.split()), "\n".join(lines), settings.DEFAULT_FROM_EMAIL, bcc=people
+    ).send()
+    return f"mailed to {len(people)}"
+
+
+def in_words(value: Any) -> str:
+    return "\n  ".join(["", *map(str, value)]) if isinstance(value, list) else str(value)
+
+
+# -- by hand -----------------------------------------------------------------------------------
+
+
+def rotate(endpoint: Endpoint) -> None:
+    """A new secret; for a day both sign, so that the receiver can follow."""
+    changed = Endpoint.objects.filter(pk=endpoint.pk, secret=endpoint.secret).update(
+        former_secret=endpoint.secret, secret=new_secret(), rotated_at=Moment()
+    )
+    logger.info("endpoint %s %s", endpoint.pk, "has a new secret" if changed else "was overtaken")
+
+
+@transaction.atomic
+def try_again(messages: Iterable[Message]) -> int:
+    """Messages that were given up are due again, with all their attempts."""
+    keys = [message.pk for message in messages]
+    again = Message.objects.filter(Q(pk__in=keys), state=Message.State.DEAD).update(
+        state=Message.State.WAITING, attempts=0, next_at=Moment()
+    )
+    if again:
+        ring()
+    return again

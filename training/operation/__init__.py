@@ -1,0 +1,1 @@
+"""For operators: checks, metrics and the System page."""

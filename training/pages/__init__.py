@@ -1,0 +1,1 @@
+"""The pages of trainers, and the operators' System page."""

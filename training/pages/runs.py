@@ -1,0 +1,315 @@
+"""The pages of trainers: start a run and watch it, and the versions with all that is known of them.
+
+Everything works as plain HTML; the script only keeps the page up to date while a run goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.contrib.auth.models import User
+from django.db.models import Prefetch
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from predictions.api.paging import PageQuery, page_of
+from predictions.errors import Declined
+from predictions.models import ModelVersion
+from predictions.refusals import problem
+from training.api.runs import report_of, run_detail, runs_for_lists
+from training.models import GateReport, Promotion, Run
+from training.pages.forms import ReasonForm
+from training.runs import queue_status, retrain
+from training.snapshots.lineage import ancestry, labelers_of, run_of
+from training.versions import promotion
+from training.versions.ledger import spans
+from training.workers.schedules import next_fine_tune
+
+View = Callable[..., HttpResponse]
+PAST_RUNS = 10
+LEDGER_SHOWN = 50
+
+
+def asking(permission: str) -> Callable[[View], View]:
+    """Visitors are sent to the login, people without the permission are told so."""
+
+    def decorate(view: View) -> View:
+        guarded = permission_required(permission, raise_exception=True)(view)
+        guarded.permission_required = permission  # type: ignore[attr-defined]  # for the doors' test
+        return guarded
+
+    return decorate
+
+
+def person(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # the decorators let nobody else in
+    return request.user
+
+
+# -- runs ---------------------------------------------------------------------------------------
+
+
+@asking("training.view_run")
+@never_cache
+@require_safe
+def training(request: HttpRequest) -> HttpResponse:
+    """What is new, the run that goes on or was the last, and those before it."""
+    runs = list(runs_for_lists()[: PAST_RUNS + 1])
+    context = {
+        **context_of(runs[0] if runs else None),
+        "toward": queue_status.toward(),
+        "preview": queue_status.preview(),
+        "workers": queue_status.workers(),
+        "next_fine_tune": next_fine_tune(),
+        "least": retrain.LEAST_LABELS,
+        "past": runs[1:],
+        "live": promotion.live_version(),
+        "is_home": True,
+    }
+    return render(request, "training/training.html", context)
+
+
+@asking("training.view_run")
+@never_cache
+@require_safe
+def runs(request: HttpRequest) -> HttpResponse:
+    query = PageQuery(data=request.GET)
+    if not query.is_valid():
+        message = "That page of the runs does not exist. Start again from the newest."
+        return problem(request, "invalid", message, status=400, title="No such page")
+    page = page_of(runs_for_lists(), **query.validated_data)
+    return render(request, "training/runs.html", {"page": page})
+
+
+@asking("training.view_run")
+@never_cache
+@require_safe
+def run(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """One run, whether it goes on or has ended."""
+    return render(request, "training/run.html", context_of(run_or_404(public_id)))
+
+
+def context_of(run: Run | None) -> dict[str, Any]:
+    """What the part of a page about one run shows."""
+    if run is None:
+        return {"run": None, "chart_script": settings.CHARTJS_STATIC}
+    report = report_of(run)
+    return {
+        "run": run,
+        "detail": run_detail(run),
+        "report": report,
+        "live": promotion.live_version(),
+        "chart_script": settings.CHARTJS_STATIC,
+        **(deciding(run.version, report) if run.version else {}),
+    }
+
+
+def deciding(version: ModelVersion, report: GateReport | None) -> dict[str, Any]:
+    """What can be done with a version, and whether it takes a reason."""
+    live = promotion.live_version()
+    spoken_for = promotion.speaks_for(report, version, live)
+    return {
+        "version": version,
+        "may_go_live": live is None or live.pk != version.pk,
+        "spoken_for": spoken_for,
+    }
+
+
+def run_or_404(public_id: UUID) -> Run:
+    return get_object_or_404(
+        Run.objects.select_related("snapshot", "parent", "version", "asked_by")
+        .defer("checkpoint", "snapshot__holdout")
+        .prefetch_related("epochs"),
+        public_id=public_id,
+    )
+
+
+@asking("training.start_run")
+@require_POST
+def start(request: HttpRequest) -> HttpResponse:
+    """The button: fine-tune now."""
+    try:
+        asked = retrain.ask(trigger=Run.Trigger.PAGE, by=person(request))
+    except Declined as declined:
+        messages.warning(request, str(declined))
+    else:
+        messages.success(request, f"Run {asked.pk} is queued with {asked.snapshot.count} labels.")
+    return redirect("training:training")
+
+
+@asking("training.start_run")
+@require_POST
+def cancel(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    asked = run_or_404(public_id)
+    try:
+        retrain.cancel(asked)
+    except Declined as declined:
+        messages.warning(request, str(declined))
+    else:
+        messages.success(
+            request, f"Run {asked.pk} is canceled; work that goes on stops in a moment."
+        )
+    return redirect("training:training")
+
+
+# -- versions -----------------------------------------------------------------------------------
+
+
+@asking("training.view_run")
+@never_cache
+@require_safe
+def versions(request: HttpRequest) -> HttpResponse:
+    """Every version, newest first, and the ledger of what was live when."""
+    reports = GateReport.objects.defer("figures").order_by("-pk")
+    rows = (
+        ModelVersion.objects.defer("card", "canary")
+        .select_related("parent", "run__snapshot")
+        .defer("run__checkpoint", "run__log", "run__snapshot__holdout", "parent__canary")
+        .prefetch_related(Prefetch("gate_reports", reports))
+        .order_by("-pk")
+    )
+    live_times = spans()
+    context = {
+        "rows": [
+            {
+                "version": version,
+                "run": getattr(version, "run", None),
+                "report": next(iter(version.gate_reports.all()), None),
+                "spans": live_times.get(version.pk, []),
+            }
+            for version in rows
+        ],
+        "ledger": Promotion.objects.select_related("before", "after", "by", "report")[
+            :LEDGER_SHOWN
+        ],
+        "live": promotion.live_version(),
+    }
+    return render(request, "training/versions.html", context)
+
+
+@asking("training.view_run")
+@never_cache
+@require_safe
+def version(request: HttpRequest, name: str) -> HttpResponse:
+    """One version: its card, its curve, what the gate said, and whose labels it learned."""
+    found = version_or_404(name)
+    made_by = run_of(found)
+    report = promotion.latest_report(found)
+    context = {
+        **deciding(found, report),
+        "run": made_by,
+        "detail": run_detail(Run.objects.get(pk=made_by.pk)) if made_by else None,
+        "chart_script": settings.CHARTJS_STATIC,
+        "lineage": list(reversed(list(ancestry(found)))),
+        "children": found.children.all(),
+        "facts": facts_of(found),
+        "scores": scores_of(found),
+        "report": report,
+        "sets": sets_of(report),
+        "drawings": report.figures.get("drawings") if report else None,
+        "changed": report.figures.get("changed") if report else None,
+        "labelers": labelers_of(made_by) if made_by else [],
+        "spans": spans().get(found.pk, []),
+        "entries": Promotion.objects.select_related("before", "after", "by").filter(after=found),
+        "live": promotion.live_version(),
+    }
+    return render(request, "training/version.html", context)
+
+
+def version_or_404(name: str) -> ModelVersion:
+    if "\0" in name:  # PostgreSQL cannot even be asked for it
+        raise Http404
+    found = ModelVersion.objects.filter(name=name).select_related("parent").first()
+    if found is None:
+        raise Http404
+    return found
+
+
+FACTS = {  # of the card, in the order shown
+    "kind": "Made by",
+    "labels": "Labels learned",
+    "parameters": "Parameters",
+    "multiply_adds": "Multiply-adds a glyph",
+    "seed": "Seed",
+    "temperature": "Temperature",
+    "largest_difference": "Largest difference, ONNX from torch",
+}
+
+
+def facts_of(version: ModelVersion) -> list[tuple[str, Any]]:
+    """What the card holds as single values, named for people."""
+    return [(said, figure(version.card[key])) for key, said in FACTS.items() if key in version.card]
+
+
+def figure(value: Any) -> str:
+    """A value of a card, as long as it has meaning."""
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def scores_of(version: ModelVersion) -> list[tuple[str, dict[str, Any]]]:
+    """The accuracies on the card, each with n and interval."""
+    metrics = version.card.get("metrics", {})
+    return [
+        (name.replace("_", " "), found["accuracy"])
+        for name, found in metrics.items()
+        if isinstance(found, dict) and "accuracy" in found
+    ]
+
+
+def sets_of(report: GateReport | None) -> list[dict[str, Any]]:
+    """Every set of items the gate compared on; all drawings together first."""
+    if report is None:
+        return []
+    together = {**report.figures["drawings"], "name": "all drawings"}
+    return [together, *report.figures["sets"]]
+
+
+@asking("training.promote_version")
+@require_POST
+def promote(request: HttpRequest, name: str) -> HttpResponse:
+    """Make a version live; what the gate did not speak for takes a reason."""
+    found = version_or_404(name)
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        messages.warning(request, "The reason is too long.")
+        return redirect("training:version", name)
+    try:
+        promotion.promote(
+            found,
+            by=person(request),
+            why=form.cleaned_data["why"],
+            over=promotion.seen_as_live(form.cleaned_data["over"]),
+        )
+    except Declined as declined:
+        messages.warning(request, str(declined))
+        return redirect("training:version", name)
+    messages.success(request, f"{found} is live.")
+    return redirect("training:versions")
+
+
+@asking("training.promote_version")
+@require_POST
+def roll_back(request: HttpRequest) -> HttpResponse:
+    """Take the live version back; the one before answers again."""
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        messages.warning(request, "The reason is too long.")
+        return redirect("training:versions")
+    why = form.cleaned_data["why"]
+    try:
+        over = promotion.seen_as_live(form.cleaned_data["over"])
+        done = promotion.rollback(by=person(request), why=why, over=over)
+    except Declined as declined:
+        messages.warning(request, str(declined))
+    else:
+        messages.success(request, f"{done.after} is live again; {done.before} was taken back.")
+    return redirect("training:versions")

@@ -1,0 +1,1 @@
+"""One training attempt, from the request to the finished version."""

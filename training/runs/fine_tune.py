@@ -1,0 +1,273 @@
+"""A run's lesson: the snapshot's labels beside replayed MNIST, and the network they teach.
+
+Runs in the training process alone; this is where the database and torch meet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from django.conf import settings
+
+from labeling.models import LabelEvent
+from predictions.glyphs.glyph import decode_glyph
+from predictions.models import Artifact
+from predictions.serving.network import UnsoundWeights
+from predictions.serving.registry import Bundle, check_finite, content_of, remedy
+from training.engine import calibrate, export
+from training.engine.data import Digits, joined, mnist
+from training.engine.fit import Anchor, Course, Recipe
+from training.engine.mnist import fetch
+from training.engine.network import Reader
+from training.engine.strokes import strangers, written_digits
+from training.errors import BrokenCheckpoint, NotEnoughLabels
+from training.models import Run
+from training.runs.recipe import Tuning
+
+DIGEST = hashlib.sha256().digest_size  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TunedEpoch:
+    number: int
+    loss: float
+    accuracy: float
+    holdout_accuracy: float | None
+
+
+@dataclass
+class Lesson:
+    """A course under way, what it is examined on, and the best it has come to so far."""
+
+    tuning: Tuning
+    course: Course
+    holdout: Digits
+    validation: Digits
+    first: dict[str, torch.Tensor]  # the parent's weights
+    best: dict[str, Any] | None = None  # weights of the epoch that read the holdout best
+    best_accuracy: float = -1.0
+
+    def state(self) -> bytes:
+        """Everything needed to go on after a kill, behind its digest."""
+        file = io.BytesIO()
+        kept = {"course": self.course.state(), "best": self.best, "accuracy": self.best_accuracy}
+        torch.save(kept, file)
+        content = file.getvalue()
+        return hashlib.sha256(content).digest() + content
+
+    def take_up(self, state: bytes) -> None:
+        digest, content = state[:DIGEST], state[DIGEST:]
+        if hashlib.sha256(content).digest() != digest:  # torch.load would not notice
+            raise BrokenCheckpoint("What an earlier attempt learned is damaged. Start a new run.")
+        kept = torch.load(io.BytesIO(content), weights_only=True)
+        try:
+            self.course.take_up(kept["course"])
+        except (KeyError, RuntimeError, ValueError) as other:  # of another release
+            raise BrokenCheckpoint(
+                "What an earlier attempt learned fits no lesson of this release. Start a new run."
+            ) from other
+        self.best, self.best_accuracy = kept["best"], kept["accuracy"]
+
+    def result(self) -> Reader:
+        """The epoch that read the held-out drawings best.
+
+        Recipes from before there was an anchor bring it nearer to its parent: on the line between
+        the two there are points that forgot less.
+        """
+        network = self.course.result
+        if self.best is None:
+            self.best = {name: each.clone() for name, each in network.state_dict().items()}
+        network.load_state_dict(
+            {
+                name: weights.lerp(self.first[name], self.tuning.parent_share)
+                if weights.is_floating_point()
+                else weights
+                for name, weights in self.best.items()
+            }
+        )
+        return network.eval()
+
+
+def lesson_of(run: Run) -> Lesson:
+    """Everything a run needs, the same each time it is made; taken up where it was left."""
+    torch.set_num_threads(settings.TRAINING_THREADS)
+    tuning = tuning_of(run)
+    torch.manual_seed(tuning.seed)
+    dice = torch.Generator().manual_seed(tuning.seed)
+    replayed = replayed_digits() if tuning.replays == "mnist" else written_instead(tuning)
+    order = torch.randperm(len(replayed), generator=dice)
+    parent = network_of_parent(run)
+    anchor = Anchor(network_of_parent(run), tuning.anchor_weight) if tuning.anchor_weight else None
+    first = {name: weights.clone() for name, weights in parent.state_dict().items()}
+    lesson = Lesson(
+        tuning,
+        Course(
+            parent,
+            rounds(labels_of(run), replayed[order[tuning.validation :]], tuning, dice),
+            recipe_of(tuning),
+            anchor,
+        ),
+        holdout=holdout_of(run),
+        validation=replayed[order[: tuning.validation]],
+        first=first,
+    )
+    if run.checkpoint is not None:
+        lesson.take_up(bytes(run.checkpoint))
+    return lesson
+
+
+def tuning_of(run: Run) -> Tuning:
+    """The run's recipe; one from before there were these numbers is repeated without them."""
+    without = {
+        "parent_share": 0.0,
+        "written_share": 0.0,
+        "new_distortion": run.recipe.get("distortion", Tuning().distortion),
+        "anchor_weight": 0.0,
+        "other_replay": False,
+    }
+    return Tuning(**{**without, **run.recipe})
+
+
+def replayed_digits() -> Digits:
+    """What the network must not forget: MNIST's training part, fetched if it is not there."""
+    fetch(settings.MNIST_DIR)
+    return mnist(settings.MNIST_DIR, "train")
+
+
+def written_instead(tuning: Tuning) -> Digits:
+    """As many as an epoch and the temperature need, so that none is seen twice an epoch."""
+    return written_digits(tuning.digits_an_epoch + tuning.validation, seed=tuning.seed + 1)
+
+
+def network_of_parent(run: Run) -> Reader:
+    """Its weights as they were registered; others would be handed down to every version after."""
+    try:
+        weights = content_of(run.parent, Artifact.Kind.SAFETENSORS)
+        check_finite(weights)
+    except UnsoundWeights as unsound:
+        raise UnsoundWeights(f"{unsound} {remedy(run.parent)}") from unsound
+    try:
+        network, _ = export.network_from(weights)
+    except (KeyError, RuntimeError) as other:  # names or shapes of another network
+        raise UnsoundWeights(f"The weights of {run.parent} are of another network.") from other
+    return network
+
+
+def recipe_of(tuning: Tuning) -> Recipe:
+    return Recipe(
+        epochs=tuning.epochs,
+        seed=tuning.seed,
+        batch_size=tuning.batch_size,
+        rate=tuning.rate,
+        small_rate=tuning.small_rate,
+        smoothing=tuning.smoothing,
+        memory=tuning.memory,
+        distortion=tuning.distortion,
+    )
+
+
+def rounds(
+    new: Digits, replayed: Digits, tuning: Tuning, dice: torch.Generator
+) -> Sequence[Digits]:
+    """The epochs: the new labels repeated up to their share, and all that the base learned from."""
+    repeats = min(
+        tuning.repeats, max(1, round(tuning.new_share * tuning.digits_an_epoch / len(new)))
+    )
+    drawn = strangers(round(tuning.stranger_share * tuning.digits_an_epoch), seed=tuning.seed)
+    written = round(tuning.written_share * tuning.digits_an_epoch)
+    if written:
+        drawn = joined([drawn, written_digits(written, seed=tuning.seed)])
+    rest = max(tuning.digits_an_epoch - repeats * len(new) - len(drawn), len(new))
+    order = torch.randperm(len(replayed), generator=dice)
+    if tuning.new_distortion != tuning.distortion:
+        new = new.distorted_by(tuning.new_distortion)
+        replayed = replayed.distorted_by(tuning.distortion)
+        drawn = drawn.distorted_by(tuning.distortion)
+    if tuning.anchor_weight:
+        new = new.marked(known=False)
+        replayed, drawn = replayed.marked(known=True), drawn.marked(known=True)
+    turns = tuning.epochs if tuning.other_replay else 1
+    size = min(rest, len(order))
+    return [
+        joined([*[new] * repeats, drawn, replayed[order.roll(-turn * size)[:size]]])
+        for turn in range(turns)
+    ]
+
+
+def labels_of(run: Run) -> Digits:
+    """The snapshot's glyphs with the digits they were frozen with."""
+    labels = run.snapshot.labels.filter(event__prediction__erased_at__isnull=True)
+    rows = labels.order_by("event_id").values_list("event__prediction__glyph", "digit")
+    if not rows:
+        raise NotEnoughLabels("Every drawing of this snapshot has been erased.")
+    return digits_from(list(rows))
+
+
+def holdout_of(run: Run) -> Digits:
+    """Drawings of those drawers whose drawings never teach, as the snapshot froze their labels."""
+    frozen = run.snapshot.holdout
+    rows = []
+    for start in range(0, len(frozen), 500):  # databases bound how many keys a query may name
+        part = dict(frozen[start : start + 500])
+        events = LabelEvent.objects.filter(pk__in=part, prediction__erased_at__isnull=True)
+        glyphs = events.order_by("pk")
+        rows += [(png, part[key]) for key, png in glyphs.values_list("pk", "prediction__glyph")]
+    return digits_from(rows)
+
+
+def digits_from(rows: list[Any]) -> Digits:
+    glyphs = [decode_glyph(bytes(png)) for png, _ in rows]
+    stacked = np.stack(glyphs) if glyphs else np.zeros((0, 28, 28), np.uint8)
+    labels = torch.tensor([digit for _, digit in rows], dtype=torch.int64)
+    return Digits(torch.from_numpy(stacked)[:, None], labels)
+
+
+def tuned(lesson: Lesson, each_step: Callable[[], object] = lambda: None) -> Iterator[TunedEpoch]:
+    """Go on to the end, keeping the weights of the epoch that reads the holdout best."""
+    for epoch in lesson.course.epochs(each_step):
+        accuracy = accuracy_on(lesson.course.result, lesson.holdout)
+        # Too few held-out drawings choose by luck: then the last epoch stands.
+        chooses = accuracy is not None and len(lesson.holdout) >= lesson.tuning.least_holdout
+        if chooses and accuracy is not None and accuracy >= lesson.best_accuracy:
+            state = lesson.course.result.state_dict()
+            lesson.best = {name: tensor.clone() for name, tensor in state.items()}
+            lesson.best_accuracy = accuracy
+        yield TunedEpoch(epoch.number, epoch.loss, epoch.accuracy, accuracy)
+
+
+def accuracy_on(network: Reader, digits: Digits) -> float | None:
+    if len(digits) == 0:
+        return None
+    network.eval()
+    return float((export.answers(network, digits).logits.argmax(1) == digits.labels).float().mean())
+
+
+def bundle_of(run: Run, lesson: Lesson) -> Bundle:
+    """The taught network with its temperature, proved equal in both files."""
+    network = lesson.result()
+    examined = joined([lesson.validation, lesson.holdout])
+    temperature = calibrate.temperature(export.answers(network, examined).logits, examined.labels)
+    content = export.onnx_of(network, temperature)
+    difference = export.prove_equal(network, temperature, content, examined[slice(0, 1_000)])
+    return Bundle(
+        name=f"{run.parent.name.split('+')[0]}+{run.pk}",
+        onnx=content,
+        weights=export.weights_of(network, temperature),
+        canary=export.canary_of(content, lesson.validation),
+        card={
+            "kind": "fine-tune",
+            "parent": run.parent.name,
+            "run": str(run.public_id),
+            "snapshot": run.snapshot.digest,
+            "labels": run.snapshot.count,
+            "recipe": run.recipe,
+            "temperature": temperature,
+            "largest_difference": difference,
+        },
+    )

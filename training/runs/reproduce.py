@@ -1,0 +1,75 @@
+"""Make a version once more from what its rows say, and compare. Nothing is written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from predictions.models import Artifact, ModelVersion
+from training.errors import NotReproducible
+from training.snapshots.lineage import run_of
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """The digest the weights were registered with, and the one they came to this time."""
+
+    version: str
+    registered: str
+    made: str
+
+    @property
+    def is_same(self) -> bool:
+        return self.registered == self.made
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "version": self.version,
+            "registered": self.registered,
+            "made": self.made,
+            "same": self.is_same,
+        }
+
+
+def reproduce(
+    version: ModelVersion, *, each_epoch: Callable[[str], object] = lambda line: None
+) -> Reproduction:
+    """Teach the parent again from the same snapshot by the same recipe. In this process: torch."""
+    from training.runs.fine_tune import bundle_of, lesson_of, tuned
+
+    run = run_of(version)
+    if run is None:
+        raise NotReproducible(how_else(version))
+    if erased := run.snapshot.labels.filter(event__prediction__erased_at__isnull=False).count():
+        raise NotReproducible(
+            f"Of the {run.snapshot.count:,} drawings {version} learned from, {erased:,} have been "
+            "erased since: nothing teaches exactly the same again."
+        )
+    run.checkpoint = None  # from the start, wherever an earlier attempt broke off
+    registered = Artifact.objects.get(version=version, kind=Artifact.Kind.SAFETENSORS).sha256
+    lesson = lesson_of(run)
+    for epoch in tuned(lesson):
+        each_epoch(f"epoch {epoch.number} of {lesson.tuning.epochs}: loss {epoch.loss:.4f}")
+    made = hashlib.sha256(bundle_of(run, lesson).weights).hexdigest()
+    return Reproduction(version.name, registered, made)
+
+
+def how_else(version: ModelVersion) -> str:
+    """No run made it; what its card says of how it was made."""
+    if "recipe" not in version.card:
+        return f"No run made {version}, and its card holds no recipe."
+    threads = version.card.get("made_with", {}).get("threads")  # other sums, other last digits
+    command = f"manage.py train_base --seed {version.card.get('seed', 0)} --into FOLDER"
+    command += f" --threads {threads}" if threads else ""
+    return (
+        f"No run made {version}: it was trained from nothing. "
+        f"`{command}` does that again with the recipe of this release; compare the digest it "
+        f"prints with that of weights.safetensors here: {digest_of(version)}."
+    )
+
+
+def digest_of(version: ModelVersion) -> str:
+    weights = Artifact.objects.filter(version=version, kind=Artifact.Kind.SAFETENSORS)
+    return weights.values_list("sha256", flat=True).first() or "none"

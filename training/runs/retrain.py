@@ -1,0 +1,401 @@
+"""Runs: asked for by any door, worked on by one process, ended exactly once.
+
+The row is the truth. A run is taken by a conditional update that counts the attempt before any
+work; it shows life by a heartbeat; whoever finds it silent puts it back in the queue, and after
+three attempts gives it up.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import User
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    transaction,
+)
+from django.db.models import F, Value
+from django.db.models.functions import Concat, Now
+from django.utils import timezone
+from django_q.models import OrmQ
+from django_q.tasks import async_task
+
+from predictions.database.clock import Moment
+from predictions.errors import Declined
+from predictions.models import ModelVersion
+from predictions.operation import trace
+from training.errors import AlreadyRunning, NotActive, NotEnoughLabels, NothingLive, NotWithdrawn
+from training.messages.outbox import tell_run
+from training.models import Epoch, Run, RunQuerySet
+from training.runs.pace import Every
+from training.runs.recipe import Tuning, tuning_for
+from training.snapshots.lineage import Source, clean_ancestor
+from training.snapshots.snapshots import Choice, LeftOut, Rule, choose, default_rule, freeze
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+logger = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 3
+HEARTBEAT = 5.0  # seconds
+SHOW_EVERY = 1.0  # seconds between two looks at the row while a batch follows the other
+LEARNED, REGISTERED = 0.9, 0.95  # progress once the last epoch is done, and before the gate
+SILENT = timedelta(seconds=60)  # without a heartbeat a run is taken for dead
+LEAST_LABELS = 20  # fewer teach nothing
+
+
+class Canceled(Exception):
+    """Somebody asked the run to stop."""
+
+
+def ask(
+    *,
+    trigger: str,
+    by: User | None = None,
+    least: int = LEAST_LABELS,
+    seed: int = 0,
+    without_labelers: Iterable[int] = (),
+    without_visitors: Iterable[str] = (),
+) -> Run:
+    """Freeze what there is to learn, queue a run and ring the bell; or decline with a number."""
+    rule = default_rule(without_labelers=without_labelers, without_visitors=without_visitors)
+    return ask_with(rule, trigger=trigger, by=by, least=least, seed=seed)
+
+
+def readmit(source: Source, *, trigger: str, by: User | None = None, least: int) -> Run:
+    """Start a run that learns from withdrawn people again; later ones do so too."""
+    withdrawn = default_rule()
+    is_out = {*source.labelers} & {*withdrawn.without_labelers}
+    if not is_out and not {*source.visitors} & {*withdrawn.without_visitors}:
+        raise NotWithdrawn("Nobody was withdrawn who could be let in again.")
+    rule = default_rule(again_labelers=source.labelers, again_visitors=source.visitors)
+    return ask_with(rule, trigger=trigger, by=by, least=least, seed=0)
+
+
+@transaction.atomic
+def ask_with(rule: Rule, *, trigger: str, by: User | None, least: int, seed: int) -> Run:
+    run = queue(rule, trigger=trigger, by=by, least=least, seed=seed)
+    ring(run)
+    logger.info("run %s was asked for by the %s", run.pk, trigger)
+    return run
+
+
+@transaction.atomic
+def queue(
+    rule: Rule,
+    *,
+    trigger: str,
+    by: User | None,
+    least: int,
+    seed: int,
+    tuning: Tuning | None = None,
+) -> Run:
+    """A run that nobody is told of yet: whoever queues it rings, or does the work."""
+    if running := Run.objects.active().first():
+        raise AlreadyRunning(f"Run {running.pk} is {running.state}; one at a time.")
+    choice = choose(rule)
+    if len(choice.labels) < least:
+        raise NotEnoughLabels(too_few(choice, least))
+    live = ModelVersion.objects.live().defer("canary").first()
+    if live is None:
+        raise NothingLive("No version is live, so there is none to learn from.")
+    parent = clean_ancestor(live, rule)
+    snapshot = freeze(choice, rule)
+    try:
+        with transaction.atomic():
+            return Run.objects.create(
+                trigger=trigger,
+                asked_by=by,
+                snapshot=snapshot,
+                parent=parent,
+                recipe=asdict(tuning or tuning_for(snapshot.count, seed=seed)),
+                request_id=trace.current(),
+            )
+    except IntegrityError as raced:  # the constraint one_active_run
+        raise AlreadyRunning("Another run was asked for at the same moment.") from raced
+
+
+def too_few(choice: Choice, least: int) -> str:
+    said = f"{len(choice.labels)} labels to learn from, {least} needed."
+    held_out = choice.left_out.get(LeftOut.HELD_OUT, 0)
+    return f"{said} {held_out:,} more are kept to judge by." if held_out else said
+
+
+def ring(run: Run) -> None:
+    """Tell the training cluster; inside a transaction the bell rings when it commits."""
+    async_task("training.tasks.train", run.pk, cluster="training", task_name=f"run {run.pk}")
+
+
+def cancel(run: Run) -> None:
+    """Stop a run: at once where it only waits, at its next step where it works."""
+    if Run.objects.filter(pk=run.pk, state=Run.State.QUEUED).update(
+        state=Run.State.CANCELED, ended_at=Moment(), reason="Canceled before it began."
+    ):
+        return
+    if not Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(cancel_asked=True):
+        raise NotActive(f"Run {run.pk} has ended already.")
+
+
+def take(run_id: int) -> Run | None:
+    """Make the run this process's own; None when somebody else has it or it has ended."""
+    taken = Run.objects.filter(
+        pk=run_id, state=Run.State.QUEUED, attempts__lt=MOST_ATTEMPTS
+    ).update(
+        state=Run.State.RUNNING,
+        attempts=F("attempts") + 1,
+        started_at=Moment(),
+        heartbeat_at=Now(),
+        host=socket.gethostname(),
+        process=os.getpid(),
+    )
+    if not taken:
+        return None
+    run = Run.objects.select_related("snapshot", "parent").get(pk=run_id)
+    say(run, f"Attempt {run.attempts} on {run.host}: {run.snapshot.count} labels, {run.parent}.")
+    return run
+
+
+def execute(run_id: int, *, watch: Callable[[float], object] = lambda done: None) -> Run | None:
+    """Work on a run from taking it to its end. Called in a process of its own.
+
+    `watch` is told about once a second, and after each epoch, which share of them is done.
+    """
+    run = take(run_id)
+    if run is None:
+        return None
+    with trace.within(run.request_id or f"run-{run.pk}"):
+        return carry_out(run, watch)
+
+
+def carry_out(run: Run, watch: Callable[[float], object]) -> Run:
+    try:
+        with beating(run):
+            version = learn(run, watch)
+            judge_and_promote(run, version)
+    except Canceled:
+        end(run, Run.State.CANCELED, reason="Canceled.")
+    except Declined as declined:
+        end(run, Run.State.FAILED, reason=str(declined))
+    except (OperationalError, InterfaceError):
+        # The database went away or took no more: no fault of the run, which is taken up again.
+        connection.close()
+        raise
+    except Exception as failed:
+        # Whatever went wrong is the run's reason; it travels up too, for the log.
+        end(run, Run.State.FAILED, reason=f"{type(failed).__name__}: {failed}")
+        raise
+    else:
+        say(run, f"{time.process_time():.1f} CPU seconds, the gate included.")
+        end(run, Run.State.DONE)
+    run.refresh_from_db()
+    return run
+
+
+def end(run: Run, state: str, *, reason: str = "") -> None:
+    """End a run once: only the attempt that holds it can."""
+    changes: dict[str, Any] = {"state": state, "ended_at": Moment(), "checkpoint": None}
+    if state == Run.State.DONE:
+        changes["progress"] = 1.0
+    say(run, f"Ended {state}. {reason}".strip())
+    with transaction.atomic():
+        ended = own(run).update(reason=reason, **changes)
+        if ended:
+            tell_run(run, state, reason)
+    logger.info("run %s ended %s", run.pk, state if ended else "nothing: it was taken away")
+
+
+def say(run: Run, line: str) -> None:
+    """Add a line to the run's log, as long as this attempt is the one that works on it."""
+    at = timezone.localtime().strftime("%H:%M:%S")
+    own(run).update(log=Concat(F("log"), Value(f"{at} {line}\n")))
+
+
+def own(run: Run) -> Any:
+    """The run's row as long as this attempt is the one that works on it."""
+    return Run.objects.filter(pk=run.pk, state=Run.State.RUNNING, attempts=run.attempts)
+
+
+def wanted(run: Run) -> Any:
+    """The same, as long as nobody asked it to stop."""
+    return own(run).filter(cancel_asked=False)
+
+
+@contextmanager
+def beating(run: Run) -> Iterator[None]:
+    """Show life every few seconds from a thread, however long a step takes."""
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(HEARTBEAT):
+            try:
+                own(run).update(heartbeat_at=Now())
+            except (DatabaseError, InterfaceError) as lost:  # a restart is no reason to stop
+                logger.warning("run %s could not show life: %s", run.pk, lost)
+                connection.close()
+        connection.close()
+
+    thread = threading.Thread(target=beat, daemon=True, name="heartbeat")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def learn(run: Run, watch: Callable[[float], object] = lambda done: None) -> ModelVersion:
+    """Teach a copy of the parent and register what came of it as a candidate."""
+    from predictions.serving.registry import register
+    from training.runs.fine_tune import bundle_of, lesson_of, tuned
+
+    if run.version is not None:  # an earlier attempt came this far
+        return run.version
+    lesson = lesson_of(run)
+    is_time = Every(SHOW_EVERY)
+
+    def each_step() -> None:
+        if is_time():
+            show(run, LEARNED * lesson.course.done)
+            watch(lesson.course.done)
+
+    for epoch in tuned(lesson, each_step):
+        keep_epoch(run, epoch.number, epoch.loss, epoch.accuracy, epoch.holdout_accuracy)
+        checkpoint(run, lesson.state(), lesson.course.done)
+        watch(lesson.course.done)
+    with transaction.atomic():
+        version = register(bundle_of(run, lesson), parent=run.parent)
+        if not wanted(run).update(version=version, progress=REGISTERED):
+            raise Canceled  # and the version goes with the transaction
+    say(run, f"Registered {version}; the gate compares it with the live version.")
+    return version
+
+
+def keep_epoch(run: Run, number: int, loss: float, accuracy: float, holdout: float | None) -> None:
+    Epoch.objects.update_or_create(
+        run=run,
+        number=number,
+        defaults={"loss": loss, "accuracy": accuracy, "holdout_accuracy": holdout},
+    )
+    held_out = "" if holdout is None else f", {holdout:.2%} of the held-out drawings"
+    say(run, f"Epoch {number}: loss {loss:.4f}, {accuracy:.2%} while learning{held_out}.")
+
+
+def checkpoint(run: Run, state: bytes, done: float) -> None:
+    """Put the work aside where another attempt finds it; notice here that we should stop."""
+    if not wanted(run).update(checkpoint=state, progress=LEARNED * done, heartbeat_at=Now()):
+        raise Canceled
+
+
+def show(run: Run, progress: float) -> None:
+    """Let the row say how far the work is; notice here that we should stop."""
+    try:
+        goes_on = wanted(run).update(progress=progress, heartbeat_at=Now())
+    except (DatabaseError, InterfaceError) as lost:  # a restart is no reason to stop
+        logger.warning("run %s could not show its progress: %s", run.pk, lost)
+        connection.close()
+    else:
+        if not goes_on:
+            raise Canceled
+
+
+def judge_and_promote(run: Run, version: ModelVersion) -> None:
+    """Nothing is promoted by a run that was to stop, however late that was said."""
+    from training.gate.judging import judge_version
+    from training.versions.promotion import promote_if_earned
+
+    if version.is_live:  # an attempt that was lost came this far
+        return
+    is_time = Every(SHOW_EVERY)
+
+    def each_pass() -> None:
+        if is_time():
+            show(run, REGISTERED)
+
+    report = judge_version(version, each_pass=each_pass)
+    show(run, REGISTERED)
+    say(run, f"The gate: {report.get_verdict_display()}. {' '.join(report.reasons[:1])}")
+    if promote_if_earned(report):
+        say(run, f"{version} is live.")
+
+
+def reap() -> list[int]:
+    """Runs that fell silent go back to the queue, or are given up; for one that waits we ring."""
+    back = put_back(
+        Run.objects.filter(state=Run.State.RUNNING, heartbeat_at__lt=Now() - SILENT),
+        "fell silent",
+    )
+    ring_again(
+        Run.objects.filter(asked_at__lt=Now() - SILENT).exclude(heartbeat_at__gt=Now() - SILENT)
+    )
+    return back
+
+
+def ring_again(runs: RunQuerySet) -> None:
+    """Ring for those that wait, if no job is there to be taken: its workers stopped before it."""
+    if not OrmQ.objects.filter(key="training", lock__lte=timezone.now()).exists():
+        for run in runs.filter(state=Run.State.QUEUED).only("pk"):
+            ring(run)
+
+
+def lost(run_id: int, *, process: int) -> list[int]:
+    """The process that worked on it is gone for certain: no need to wait until it is silent."""
+    return put_back(
+        Run.objects.filter(
+            pk=run_id, state=Run.State.RUNNING, host=socket.gethostname(), process=process
+        ),
+        "lost its process",
+    )
+
+
+def put_aside(run_id: int, *, process: int) -> None:
+    """Its process was killed because the workers stop: the attempt does not count."""
+    waits = Run.objects.filter(
+        pk=run_id, state=Run.State.RUNNING, host=socket.gethostname(), process=process
+    ).update(state=Run.State.QUEUED, attempts=F("attempts") - 1)
+    if waits:
+        logger.info("run %s waits for the next workers: these stop", run_id)
+
+
+def put_back(gone: RunQuerySet, why: str) -> list[int]:
+    """Queue these runs again and ring, or give them up after so many attempts."""
+    found = []
+    for run in gone.defer("checkpoint"):
+        # The premise again, whole; the heartbeat itself is no key: SQLite compares it as text,
+        # and the database writes it with fewer digits than we would.
+        still = gone.filter(pk=run.pk, attempts=run.attempts)
+        if run.attempts >= MOST_ATTEMPTS:
+            give_up(run, still)
+        elif requeue(run, still):
+            found.append(run.pk)
+            logger.warning("run %s %s and goes back to the queue", run.pk, why)
+    return found
+
+
+@transaction.atomic
+def requeue(run: Run, still: RunQuerySet) -> bool:
+    done = bool(still.update(state=Run.State.QUEUED, heartbeat_at=Now()))
+    if done:
+        ring(run)
+    return done
+
+
+@transaction.atomic
+def give_up(run: Run, still: RunQuerySet) -> None:
+    reason = f"Its process was lost {MOST_ATTEMPTS} times."
+    changes: dict[str, Any] = {"state": Run.State.FAILED, "ended_at": Moment()}
+    if still.update(reason=reason, checkpoint=None, **changes):
+        tell_run(run, Run.State.FAILED, reason)

@@ -1,0 +1,1 @@
+"""What a run learns from, frozen, and whose labels are in which version."""

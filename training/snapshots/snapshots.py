@@ -1,0 +1,190 @@
+"""Which labels a run learns from: a stated rule, applied once, kept for good.
+
+Settled labels that name a digit. No audit items (they measure), no gold (it measures people),
+nothing from the holdout side, nothing withdrawn; no source and no glyph more than its share.
+The held-out labels of the moment are frozen too: they choose a run's best epoch, and a run that is
+repeated must choose the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, TextChoices
+
+from labeling.batches.supporters import items_resting_on, others_behind
+from labeling.decisions.trust import have_been_learned
+from labeling.models import Gold, Label
+from predictions.capture.sides import Side, drawer_of, side_of, steers
+from training.models import Snapshot, SnapshotEvent, SnapshotLabel
+
+LEAST_FOR_SHARES = 100  # below this many labels a share of one source means little
+
+
+class LeftOut(TextChoices):
+    """Why a settled label is not learned from: what snapshots store, and words for people."""
+
+    ERASED = "erased", "of drawings that were erased"
+    UNREADABLE = "unreadable", "judged unreadable"
+    AUDIT = "audit", "audits: they measure accuracy"
+    GOLD = "gold", "gold: it measures labelers"
+    LABELER = "withdrawn labeler", "by a labeler who was withdrawn"
+    SOURCE = "withdrawn source", "from a visitor who was withdrawn"
+    HELD_OUT = "holdout", "by people whose drawings examine and never teach"
+    REPEATED = "repeated glyph", "copies of a glyph that is in already"
+    SHARE = "share of one source", "beyond the share one person may have"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a snapshot takes, in full; stored with it."""
+
+    source_share: float  # of the snapshot one drawer may give
+    glyph_copies: int  # times one glyph may stand in it
+    without_labelers: tuple[int, ...] = ()
+    without_visitors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the rule takes, and how much it leaves for which reason."""
+
+    labels: list[Label]
+    left_out: dict[LeftOut, int] = field(default_factory=dict)
+    holdout: list[tuple[int, int]] = field(default_factory=list)  # event and digit
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many of each digit."""
+        counted = Counter(label.digit for label in self.labels)
+        return {str(digit): counted[digit] for digit in range(10)}
+
+    @property
+    def digest(self) -> str:
+        text = ";".join(f"{label.event_id}:{label.digit}" for label in self.labels)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def default_rule(
+    *,
+    without_labelers: Iterable[int] = (),
+    without_visitors: Iterable[str] = (),
+    again_labelers: Iterable[int] = (),
+    again_visitors: Iterable[str] = (),
+) -> Rule:
+    """The rule as it is set; whoever the last snapshot left out stays out, unless let in again."""
+    last = Snapshot.objects.values_list("rule", flat=True).first() or {}
+    labelers = {*without_labelers, *last.get("without_labelers", ())} - {*again_labelers}
+    visitors = {*without_visitors, *last.get("without_visitors", ())} - {*again_visitors}
+    return Rule(
+        settings.SNAPSHOT_SOURCE_SHARE,
+        settings.SNAPSHOT_GLYPH_COPIES,
+        tuple(sorted(labelers)),
+        tuple(sorted(visitors)),
+    )
+
+
+def choose(rule: Rule) -> Choice:
+    """Apply the rule to the labels that stand now."""
+    left_out: Counter[LeftOut] = Counter()
+    holdout: list[tuple[int, int]] = []
+    rows = list(trainable(rule, left_out, holdout))
+    labels = list(within_shares(rows, rule, left_out))
+    return Choice(labels, dict(left_out), holdout)
+
+
+def trainable(
+    rule: Rule, left_out: Counter[LeftOut], holdout: list[tuple[int, int]]
+) -> Iterator[Label]:
+    """Settled labels with a digit, in the order of their events, and why others are not taken."""
+    labels = (
+        Label.objects.settled()
+        .annotate(is_gold=Exists(Gold.objects.filter(prediction=OuterRef("prediction"))))
+        .select_related("prediction", "event")
+        .defer("prediction__glyph", "prediction__probabilities")
+        .order_by("event_id")
+    )
+    of_labelers = items_resting_on(rule.without_labelers, ())
+    of_visitors = items_resting_on((), rule.without_visitors)
+    for label in labels.iterator(2_000):
+        reason = refusal(label, rule, of_labelers, of_visitors)
+        if reason is None:
+            yield label
+        else:
+            left_out[reason] += 1
+        # Of those held out some choose the epoch; the others are kept for the gate.
+        if reason is LeftOut.HELD_OUT and label.digit is not None and steers(label.prediction):
+            holdout.append((label.event_id, label.digit))
+
+
+def refusal(label: Any, rule: Rule, of_labelers: Set[int], of_visitors: Set[int]) -> LeftOut | None:
+    """Why a label is not learned from; with the items that rest on people who were withdrawn."""
+    prediction = label.prediction
+    if prediction.erased_at is not None:
+        return LeftOut.ERASED
+    if label.is_unreadable:
+        return LeftOut.UNREADABLE
+    if prediction.is_audit:
+        return LeftOut.AUDIT
+    if label.is_gold:
+        return LeftOut.GOLD
+    if label.pk in of_labelers:
+        return LeftOut.LABELER
+    if label.pk in of_visitors or str(prediction.visitor) in rule.without_visitors:
+        return LeftOut.SOURCE
+    return LeftOut.HELD_OUT if side_of(prediction) is Side.HOLDOUT else None
+
+
+def within_shares(labels: list[Label], rule: Rule, left_out: Counter[LeftOut]) -> Iterator[Label]:
+    """No glyph and no drawer more often than the rule allows, the newest labels first."""
+    glyphs: Counter[Any] = Counter()
+    sources: Counter[Any] = Counter()
+    most = max(int(rule.source_share * len(labels)), LEAST_FOR_SHARES)
+    taken = []
+    for label in reversed(labels):
+        glyph, source = label.prediction.glyph_digest, drawer_of(label.prediction)
+        if glyphs[glyph] >= rule.glyph_copies:
+            left_out[LeftOut.REPEATED] += 1
+        elif sources[source] >= most:
+            left_out[LeftOut.SHARE] += 1
+        else:
+            glyphs[glyph] += 1
+            sources[source] += 1
+            taken.append(label)
+    yield from reversed(taken)
+
+
+@transaction.atomic
+def freeze(choice: Choice, rule: Rule) -> Snapshot:
+    """Write down what was chosen; later labels do not change it."""
+    snapshot = Snapshot.objects.create(
+        digest=choice.digest,
+        rule=asdict(rule),
+        count=len(choice.labels),
+        counts={"digits": choice.counts, "left_out": choice.left_out},
+        holdout=choice.holdout,
+        last_event_id=max((label.event_id for label in choice.labels), default=None),
+    )
+    frozen = {
+        label.pk: SnapshotLabel(snapshot=snapshot, event_id=label.event_id, digit=label.digit)
+        for label in choice.labels
+        if label.digit is not None
+    }
+    SnapshotLabel.objects.bulk_create(frozen.values(), batch_size=5_000)
+    SnapshotEvent.objects.bulk_create(
+        [
+            SnapshotEvent(label=frozen[key], event_id=event)
+            for key, events in others_behind(choice.labels).items()
+            for event in events
+        ],
+        batch_size=5_000,
+    )
+    if snapshot.last_event_id is not None:
+        have_been_learned(snapshot.last_event_id)
+    return snapshot

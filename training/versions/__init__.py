@@ -1,0 +1,1 @@
+"""Which version is live: promotion, rollback and the ledger."""

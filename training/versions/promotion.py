@@ -1,0 +1,281 @@
+"""Which version is live: promote, roll back, and what was live when.
+
+A change is one transaction with a compare-and-set: the version seen as live is retired only if it
+is live still, the other made live in the same breath, and the ledger says so. Of two changes that
+start from the same live version exactly one happens.
+
+The ledger is a stack. A promotion lays a version on it; a rollback takes the top one off and makes
+the one below live. What was taken off is rejected: no rollback returns to it, a promotion with a
+reason may. So after the promotions A, B, C two rollbacks lead to B and then to A.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+
+from predictions.database import clock
+from predictions.models import ModelVersion, ServingFault
+from predictions.serving.registry import remedy, unsoundness, verify
+from training.errors import AlreadyLive, NeedsReason, NothingBefore, Overtaken
+from training.messages.outbox import tell_promotion
+from training.models import GateReport, Promotion
+
+logger = logging.getLogger(__name__)
+NO_REASON = "Rolled back by hand, without a reason."
+
+
+def live_version() -> ModelVersion | None:
+    return ModelVersion.objects.live().first()
+
+
+# -- forward ------------------------------------------------------------------------------------
+
+
+def promote(
+    version: ModelVersion,
+    *,
+    by: User | None,
+    why: str = "",
+    report: GateReport | None = None,
+    over: ModelVersion | None = None,
+) -> Promotion:
+    """Make a version the one that answers; the one that was live retires with it or neither moves.
+
+    `over` is the version the caller saw as live: if another is by now, nothing happens. `by` is
+    nobody where the platform acts by itself. Without the gate's word for it a reason is needed.
+    """
+    before = live_version()
+    if before is not None and before.pk == version.pk:
+        raise AlreadyLive(f"{version} is live already.")
+    check_still_live(over, before)
+    report = report or latest_report(version)
+    spoken_for = speaks_for(report, version, before)
+    why = why.strip()
+    if not spoken_for and not why:
+        raise NeedsReason(f"{said_of(report, version, before)} Say why it should be promoted.")
+    verify(version)
+    return move(
+        Promotion.Kind.PROMOTION,
+        before,
+        version,
+        by=by,
+        why=why or "The gate speaks for it.",
+        report=report,
+        becomes=ModelVersion.State.RETIRED,
+    )
+
+
+def promote_if_earned(report: GateReport) -> Promotion | None:
+    """What happens by itself after a verdict: `promote` is obeyed where the setting allows.
+
+    Not when another version went live meanwhile: then the verdict is about the past.
+    """
+    if not settings.AUTO_PROMOTE or report.verdict != GateReport.Verdict.PROMOTE:
+        return None
+    try:
+        return promote(report.candidate, by=None, report=report, over=report.against)
+    except (Overtaken, AlreadyLive) as late:
+        logger.warning("gate report %s is not obeyed: %s", report.pk, late)
+        return None
+
+
+def seen_as_live(name: str) -> ModelVersion | None:
+    """The version somebody saw as live, for `over`; None where they do not say."""
+    if not name:
+        return None
+    seen = ModelVersion.objects.filter(name=name).defer("card", "canary").first()
+    if seen is None:
+        raise Overtaken(f"No version is named {name}, so it cannot be the live one.")
+    return seen
+
+
+def check_still_live(seen: ModelVersion | None, live: ModelVersion | None) -> None:
+    if seen is not None and (live is None or live.pk != seen.pk):
+        raise Overtaken(f"{seen} is no longer live; {live or 'nothing'} is.")
+
+
+def latest_report(version: ModelVersion) -> GateReport | None:
+    return version.gate_reports.select_related("against").first()
+
+
+def speaks_for(
+    report: GateReport | None, version: ModelVersion, before: ModelVersion | None
+) -> bool:
+    """Only a comparison with what is live now can say that it is better."""
+    return (
+        report is not None
+        and before is not None
+        and report.verdict == GateReport.Verdict.PROMOTE
+        and (report.candidate_id, report.against_id) == (version.pk, before.pk)
+    )
+
+
+def said_of(report: GateReport | None, version: ModelVersion, before: ModelVersion | None) -> str:
+    if report is None:
+        return f"The gate has not judged {version}."
+    if before is None or report.against_id != before.pk:
+        return f"The gate compared {version} with {report.against}, which is no longer live."
+    return f"The gate's verdict on {version}: {report.get_verdict_display().lower()}."
+
+
+def move(
+    kind: str,
+    before: ModelVersion | None,
+    after: ModelVersion,
+    *,
+    by: User | None,
+    why: str,
+    report: GateReport | None,
+    becomes: str,
+) -> Promotion:
+    """The change itself; the row counts say whether its premise still held."""
+    try:
+        with transaction.atomic():
+            take_down(before, becomes)
+            at = clock.now()
+            # The ledger's times never go back, whatever the clock says.
+            last = Promotion.objects.values_list("made_at", flat=True).first()
+            at = at if last is None else max(at, last)
+            raised = ModelVersion.objects.filter(pk=after.pk).exclude(state=ModelVersion.State.LIVE)
+            if raised.update(state=ModelVersion.State.LIVE, live_since=at) != 1:
+                raise Overtaken(f"{after} went live or away at the same moment.")
+            promotion = Promotion.objects.create(
+                kind=kind, before=before, after=after, by=by, why=why, report=report, made_at=at
+            )
+            tell_promotion(promotion)
+    except IntegrityError as another:  # nothing was live, and two came to change that
+        raise Overtaken("Another version went live at the same moment.") from another
+    after.refresh_from_db(fields=["state", "live_since"])
+    logger.info("model version %s is live: %s %s", after.pk, kind, promotion.pk)
+    return promotion
+
+
+def take_down(before: ModelVersion | None, becomes: str) -> None:
+    if before is None:
+        return
+    still_live = ModelVersion.objects.filter(pk=before.pk, state=ModelVersion.State.LIVE)
+    if still_live.update(state=becomes) != 1:
+        raise Overtaken(f"{before} stopped being live at the same moment.")
+
+
+# -- back ---------------------------------------------------------------------------------------
+
+
+def rollback(
+    *,
+    by: User | None,
+    why: str = "",
+    over: ModelVersion | None = None,
+    kind: str = Promotion.Kind.ROLLBACK,
+) -> Promotion:
+    """Make the version live again that was before this one; an unsound one is passed over.
+
+    It may be urgent, so it takes no reason; then the ledger says that none was given.
+    """
+    live = live_version()
+    if live is None:
+        raise NothingBefore("Nothing is live, so there is nothing to take back.")
+    check_still_live(over, live)
+    why = why.strip() or NO_REASON
+    passed_over = []
+    for target in versions_below(live):
+        if fault := unsoundness(target):
+            logger.error("no rollback to model version %s: %s", target.pk, fault)
+            why += f" ({target} was passed over: {fault})"
+            passed_over.append(target)
+            continue
+        return move(
+            kind,
+            live,
+            target,
+            by=by,
+            why=why,
+            report=None,
+            becomes=ModelVersion.State.REJECTED,
+        )
+    said = f"No sound version was live before {live}."
+    for each in (live, *passed_over):
+        if fault := unsoundness(each):
+            said += f" {each}: {fault} {remedy(each)}"
+    raise NothingBefore(said)
+
+
+def versions_below(live: ModelVersion) -> Iterator[ModelVersion]:
+    """What the ledger's stack holds below the live version, the topmost first."""
+    stack: list[int] = []
+    ledger = Promotion.objects.order_by("pk").values_list("kind", "before_id", "after_id")
+    for kind, before_id, after_id in ledger:
+        if kind == Promotion.Kind.PROMOTION:
+            # The very first version goes live by being installed, which no ledger tells.
+            if before_id is not None and (not stack or stack[-1] != before_id):
+                stack.append(before_id)
+            stack.append(after_id)
+        else:
+            while stack and stack[-1] != after_id:
+                stack.pop()
+    known = ModelVersion.objects.in_bulk(stack)
+    for version_id in dict.fromkeys(reversed(stack)):
+        version = known[version_id]
+        if version_id != live.pk and version.state != ModelVersion.State.REJECTED:
+            yield version
+
+
+def watch_serving() -> Promotion | None:
+    """Take back a live version that hosts gave up, or whose weights are unsound; once in a row.
+
+    When the one before does not serve either, the fault may be the host's and not the versions':
+    then a person is asked, unless the weights are unsound beyond doubt.
+    """
+    live = live_version()
+    if live is None:
+        return None
+    unsound = unsoundness(live)
+    said = unsound or complaint_about(live)
+    if not said:
+        return None
+    last = Promotion.objects.first()
+    if not unsound and last is not None and last.kind == Promotion.Kind.AUTOMATIC:
+        logger.error("model version %s fails too (%s); a person must look", live.pk, said)
+        return None
+    try:
+        return rollback(
+            by=None,
+            why=f"It does not serve: {said}",
+            over=live,
+            kind=Promotion.Kind.AUTOMATIC,
+        )
+    except NothingBefore as nothing:
+        logger.error("model version %s does not serve (%s), and: %s", live.pk, said, nothing)
+        return None
+
+
+def complaint_about(live: ModelVersion) -> str:
+    """What hosts said since it went live; empty when it serves everywhere."""
+    faults = ServingFault.objects.filter(version=live)
+    if live.live_since is not None:
+        faults = faults.filter(last_at__gte=live.live_since)
+    fault = faults.order_by("-last_at").first()
+    return f"{fault.message} (host {fault.host})" if fault else ""
+
+
+# -- looking back -------------------------------------------------------------------------------
+
+
+def live_at(at: datetime) -> ModelVersion | None:
+    """The version that was live at a moment; none before the first was."""
+    ledger = Promotion.objects.select_related("before", "after")
+    latest = ledger.filter(made_at__lte=at).first()
+    if latest is not None:
+        return latest.after
+    first = ledger.last()
+    if first is not None:  # what was live before the ledger's first line was installed
+        earliest = first.before
+        return earliest if earliest is not None and earliest.created_at <= at else None
+    live = live_version()
+    return live if live is not None and live.live_since and live.live_since <= at else None

@@ -1,0 +1,1 @@
+"""Background processes: start, schedule, end."""
