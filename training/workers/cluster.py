@@ -8,6 +8,7 @@ moves, the kernel ends the rest with it, and whoever started the cluster starts 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -15,6 +16,7 @@ import socket
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
+from queue import Empty
 from typing import Any
 
 from django.db import DatabaseError, close_old_connections, connections
@@ -126,6 +128,25 @@ class Guard(Sentinel):
             logger.error("a process of %s ended with %s", Conf.CLUSTER_NAME, process.exitcode)
             os._exit(ENDED_ABRUPTLY)
         super().reincarnate(process)
+
+    def stop(self) -> None:
+        """Give back what was taken and not begun, then stop as django-q2 does.
+
+        The queue holds one job. While one lies there and no worker is left to take it, neither
+        another job nor the word to stop finds room, and django-q2 waits for that for ever.
+        """
+        self.event_out.set()
+        while self.pusher.is_alive():
+            self.give_back()
+        self.give_back()
+        super().stop()
+
+    def give_back(self) -> None:
+        """The next workers take it at once; otherwise it would wait for as long as a job may."""
+        with contextlib.suppress(Empty):
+            while True:
+                job = self.task_queue.get(timeout=0.1)
+                OrmQ.objects.filter(pk=job["ack_id"]).update(lock=timezone.now())
 
     @property
     def is_at_work(self) -> bool:

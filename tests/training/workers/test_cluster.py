@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.db import OperationalError
 from django.utils import timezone
 from django_q.brokers import get_broker
 from django_q.models import OrmQ
+from django_q.queues import Queue
 
 from predictions.models import WorkerBeat
 from training.runs import pace
@@ -211,3 +213,25 @@ def test_a_guard_ends_with_a_process_that_was_killed_and_replaces_one_that_ended
 def test_only_a_queue_that_exists_is_worked_on() -> None:
     with pytest.raises(CommandError, match="invalid choice"):
         call_command("work", "nothing")
+
+
+def test_a_job_that_no_worker_is_left_for_is_given_back_before_the_word_to_stop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = OrmQ.objects.create(key="training", payload="", lock=timezone.now() + timedelta(hours=19))
+    queue = Queue(1)  # as large as the cluster's, so it is full
+    queue.put({"ack_id": job.pk})
+
+    def stop(self: Guard) -> None:
+        self.task_queue.put("STOP", timeout=5.0)  # finds room, or raises Full
+
+    monkeypatch.setattr(cluster.Sentinel, "stop", stop)
+    guard = Guard.__new__(Guard)
+    guard.event_out = Event()
+    guard.pusher = SimpleNamespace(is_alive=lambda: False)
+    guard.task_queue = queue
+    guard.stop()
+    assert queue.get(timeout=5.0) == "STOP"
+    assert OrmQ.objects.filter(pk=job.pk, lock__lte=timezone.now()).exists()
+    queue.close()
+    queue.join_thread()
