@@ -10,7 +10,7 @@ Counts = NDArray[np.int64]
 
 
 class CountsField(models.BinaryField):
-    """Whole numbers of one fixed shape, packed: what adds up is read as a block, not row by row."""
+    """An integer array of a fixed shape, stored as bytes: one row holds a whole table of counts."""
 
     def __init__(self, *, shape: tuple[int, ...], dtype: str = "<i4", **options: Any) -> None:
         self.shape = tuple(shape)

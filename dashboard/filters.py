@@ -1,4 +1,4 @@
-"""Which drawings a view speaks of. Filters live in the address: a link shows the same view."""
+"""Which drawings a page or figure covers. Filters are in the URL: a link shows the same view."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from labeling.models import Stream
 from predictions.errors import Declined
 from predictions.models import Prediction
 
-ALL = "all"  # every labeled drawing, however it came to be labeled
+ALL = "all"  # every labeled drawing, from any stream
 SOURCES = tuple(Prediction.Source.values)
 STREAMS = (*Stream.values, ALL)
 LONGEST_NAME = 60  # of a version
@@ -21,7 +21,7 @@ MONTH = re.compile(r"([12][0-9]{3})-(0[1-9]|1[0-2])")
 
 
 class UnknownFilter(Declined):
-    """The address asks for something there is not; names what."""
+    """The URL has a filter or value that does not exist; `name` is the filter."""
 
     code = "invalid"
 
@@ -31,7 +31,7 @@ class UnknownFilter(Declined):
 
 
 class UnmetFilter(UnknownFilter):
-    """Well said, but there is nothing like it."""
+    """The filter is well formed, but nothing can match it."""
 
     code = "unmet_filter"
 
@@ -44,18 +44,18 @@ class UnknownVersion(UnmetFilter):
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Empty means no limit, but for the stream: there each figure says what it takes then."""
+    """Empty means no limit. An empty stream means the figure's own default."""
 
     first: date | None = None  # the first day of the first month
-    last: date | None = None  # the first day of the last month, which belongs to it
-    digit: int | None = None  # labeled so; as read, where a figure speaks of drawings without label
+    last: date | None = None  # the first day of the last month, which is included
+    digit: int | None = None  # the label; the digit read, in figures that need no label
     version: str = ""
     source: str = ""
     stream: str = ""
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> Self:
-        """What an address says; anything it does not know is refused by name."""
+        """Read the filters of a URL; raise UnknownFilter with the name of a bad one."""
         if unknown := sorted(set(query) - set(READERS)):
             raise UnknownFilter(unknown[0], f"There is no filter {unknown[0]!r}.")
         given = {name: READERS[name](name, text) for name, text in query.items() if text}
@@ -65,13 +65,13 @@ class Filters:
         return found
 
     def as_query(self) -> str:
-        """The same filters as an address has them; equal filters, equal text."""
+        """The filters as a query string; equal filters give equal text."""
         said = {name: text_of(getattr(self, name)) for name in READERS}
         return urlencode({name: text for name, text in said.items() if text})
 
     @property
     def in_words(self) -> str:
-        """For a sentence: empty where nothing is filtered."""
+        """For use in a sentence; empty without filters."""
         said = []
         if self.first or self.last:
             said.append(period_in_words(self.first, self.last))

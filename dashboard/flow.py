@@ -1,4 +1,4 @@
-"""What each label event did, from the item's history up to it. Pure; no database."""
+"""What each label event did, given the item's earlier events. Pure; no database."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from uuid import UUID
 from labeling.standing import Past, Said, Standing, standing, unreversed, vote_of
 
 ACTS: Final = (
-    "first",  # an opinion on an item nobody else had spoken about
-    "agrees",  # an opinion that says what stood by the others
-    "differs",  # an opinion that says something else
+    "first",  # an opinion on an item without a label by others
+    "agrees",  # an opinion equal to the label by others
+    "differs",  # an opinion that differs from the label by others
     "rulings",
     "corrections",
     "undos",
     "gold",
-    # What changed by it: +1, 0 or -1 each, so that they add up to how things stand.
+    # Changes by the event, each +1, 0 or -1: their sum is the current number.
     "labeled",
     "settled",
-    "wrong",  # the label names another digit than the model did
+    "wrong",  # the label is another digit than the one the model read
 )
 # A redo is the undo of an undo.
 ACT_OF_KIND = {"settle": "rulings", "correct": "corrections", "undo": "undos", "redo": "undos"}
 
 
 class Told(NamedTuple):
-    """A label event as the counts look at it."""
+    """The columns of a label event that counting needs."""
 
     pk: int
     kind: str
@@ -46,7 +46,7 @@ class Told(NamedTuple):
 
 
 def stands_after(events: Sequence[Said]) -> Standing | None:
-    """The rule of `standing`; remembered for the one opinion that most items have."""
+    """The label that follows from the events; cached for items with one event, which most are."""
     if len(events) != 1:
         return standing(events) if events else None
     (only,) = events
@@ -63,7 +63,7 @@ def stands_alone(
 
 
 def act_of(event: Told, before: Sequence[Told]) -> str:
-    """What kind of act it was, given all that was said about the item before."""
+    """Which of ACTS the event is, given the item's earlier events."""
     if event.is_gold:
         return "gold"
     if event.kind in ACT_OF_KIND:
@@ -81,7 +81,7 @@ def act_of(event: Told, before: Sequence[Told]) -> str:
 def changes(
     before: Standing | None, stands: Standing | None, predicted: int
 ) -> tuple[int, int, int]:
-    """How many more are labeled, settled, and wrong."""
+    """The change in labeled, settled and wrong: +1, 0 or -1 each."""
     was, now = state_of(before, predicted), state_of(stands, predicted)
     return now[0] - was[0], now[1] - was[1], now[2] - was[2]
 

@@ -1,4 +1,4 @@
-"""Counts derived from predictions and label events; all of them can be computed again."""
+"""Counts derived from predictions and label events; all of them can be recomputed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from predictions.models import ModelVersion, Prediction, is_digit
 
 
 class Mark(models.Model):
-    """How far the two logs are counted. One row; it moves with the counts or not at all."""
+    """How far both logs are counted. One row, updated in the same transaction as the counts."""
 
     prediction = models.BigIntegerField(default=0, help_text="Every key up to it is counted.")
     event = models.BigIntegerField(default=0, help_text="Labels are counted as they stood then.")
@@ -32,7 +32,7 @@ class Mark(models.Model):
 
 
 class Cell(models.Model):
-    """How many drawings share all of this. What every other table here is a sum of."""
+    """The number of drawings that share these values. MonthSums are sums of cells."""
 
     pk = models.CompositePrimaryKey(
         "day", "version", "predicted", "label", "bin", "stream", "source", "is_settled", "chance"
@@ -54,7 +54,7 @@ class Cell(models.Model):
     confidence = models.BigIntegerField(help_text="Added up, in millionths.")
 
     class Meta:
-        # Emptied cells are swept away as soon as they are.
+        # For deleting cells whose count has become 0.
         indexes = [models.Index(fields=["day"], condition=Q(count=0), name="cell_emptied")]
 
     def __str__(self) -> str:
@@ -62,7 +62,7 @@ class Cell(models.Model):
 
 
 class MonthSums(models.Model):
-    """One month's cells added up, packed: its size does not grow with the drawings."""
+    """Sums of one month's cells, as packed arrays: their size does not grow with the drawings."""
 
     month = models.DateField(help_text="Its first day.")
     version = models.ForeignKey(
@@ -100,7 +100,7 @@ class MonthSums(models.Model):
 
 
 class MonthFlow(models.Model):
-    """What labelers did in a month, day by day."""
+    """Counts of what labelers did in a month, by day and act."""
 
     month = models.DateField(help_text="Its first day.")
     version = models.ForeignKey(
@@ -122,7 +122,7 @@ class MonthFlow(models.Model):
 
 
 class Check(models.Model):
-    """The counts were held against a recount from nothing."""
+    """One comparison of the stored counts with a full recount."""
 
     made_at = models.DateTimeField(db_default=Moment())
     months = models.PositiveIntegerField(help_text="How many were looked at, the newest first.")
@@ -138,7 +138,7 @@ class Check(models.Model):
 
 
 class ReplayItem(models.Model):
-    """An audited drawing with a readable label: what every version is asked to read again."""
+    """An audited drawing with a readable label, which every version reads."""
 
     prediction = models.OneToOneField(
         Prediction, on_delete=models.CASCADE, primary_key=True, related_name="+"
@@ -162,7 +162,7 @@ class ReplayItem(models.Model):
 
 
 class ReplayReading(models.Model):
-    """What a version reads in a glyph. Neither ever changes, so it is read once."""
+    """What a version reads in a glyph. Neither of them changes, so one reading is enough."""
 
     version = models.ForeignKey(
         ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False
@@ -184,7 +184,7 @@ class ReplayReading(models.Model):
 
 
 class ReplayMonth(models.Model):
-    """How often something about a month changed, and how many of the changes are counted."""
+    """The number of changes to a month, and the number already counted; equal when up to date."""
 
     month = models.DateField(primary_key=True)
     changes = models.PositiveIntegerField(default=0)
@@ -195,7 +195,7 @@ class ReplayMonth(models.Model):
 
 
 class ReplayCell(models.Model):
-    """One version over one month's audits that show one digit."""
+    """One version's results on one month's audited drawings of one digit."""
 
     version = models.ForeignKey(
         ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False
@@ -204,7 +204,7 @@ class ReplayCell(models.Model):
     digit = models.PositiveSmallIntegerField()
     n = models.PositiveIntegerField(help_text="Read, and never learned from.")
     right = models.PositiveIntegerField()
-    # Drawings had different chances of being audited where the setting changed within a month.
+    # Chances of being audited differ where the setting changed within the month.
     weight = models.FloatField(help_text="Sum of 1 / chance over the n.")
     weight_right = models.FloatField(help_text="The same over those that were read right.")
     weight_squares = models.FloatField(help_text="Sum of the squares; tells what n is worth.")
@@ -227,7 +227,7 @@ class ReplayCell(models.Model):
 
 
 class ReplayPair(models.Model):
-    """Two versions over the same audits of one month that show one digit."""
+    """Two versions' results on the same audited drawings of one month and one digit."""
 
     month = models.DateField()
     first = models.ForeignKey(
@@ -257,7 +257,7 @@ class ReplayPair(models.Model):
 
 
 class Replay(models.Model):
-    """How far the replay has come. One row; everything in it is for people and for speed."""
+    """The state and progress of the replay. One row, which can be recomputed."""
 
     last_event = models.BigIntegerField(default=0, help_text="Label events taken in up to here.")
     events_seen = models.PositiveIntegerField(
@@ -283,7 +283,7 @@ class Replay(models.Model):
 
 
 class DigitMap(models.Model):
-    """Drawings laid out in two dimensions by what one version's network makes of them."""
+    """A layout of drawings in two dimensions, computed from one version's features."""
 
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+")
     made_at = models.DateTimeField(db_default=Moment())
@@ -301,7 +301,7 @@ class DigitMap(models.Model):
 
 
 class MapPoint(models.Model):
-    """Where one drawing lies, with all that a chart shows of it."""
+    """The position of one drawing on the map, and what the chart shows about it."""
 
     map = models.ForeignKey(DigitMap, on_delete=models.CASCADE, related_name="points")
     prediction = models.ForeignKey(
@@ -329,7 +329,7 @@ class MapPoint(models.Model):
 
 
 class Demo(models.Model):
-    """A made-up history is in this database, and what was there before it. One row."""
+    """The demo history in this database, and what its removal restores. One row."""
 
     seed = models.BigIntegerField()
     drawings = models.PositiveIntegerField()
@@ -348,7 +348,7 @@ class Demo(models.Model):
 
 
 class RReport(models.Model):
-    """The dashboard's charts drawn by R: asked for on a page, made by a worker."""
+    """A set of the dashboard's charts drawn by R: requested on a page, drawn by a worker."""
 
     class State(models.TextChoices):
         QUEUED = "queued"
@@ -391,7 +391,7 @@ class RReport(models.Model):
 
 
 class RChart(models.Model):
-    """One picture of a report. Rows, because hosts share nothing but the database."""
+    """One picture of a report. It is a row because hosts share only the database."""
 
     class Kind(models.TextChoices):
         PNG = "png", "image/png"

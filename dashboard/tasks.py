@@ -1,4 +1,4 @@
-"""What background workers are asked to do, by dotted path. Small dictionaries out."""
+"""Background tasks, enqueued by dotted path. django-q2 stores their results, so they are small."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from training.messages.outbox import tell
 from training.models import Message
 from training.versions.promotion import live_version
 
-COUNT_FOR = 45.0  # seconds; the next job goes on
-CHECK_FOR = 200.0  # seconds; a worker's job may take 300
+COUNT_FOR = 45.0  # seconds; the next task continues
+CHECK_FOR = 200.0  # seconds; a task may take 300
 
 
 def count() -> dict[str, Any]:
-    """Bring the cube up to date with what was captured and labeled."""
+    """Count new predictions and label events."""
     at = catch_up(seconds=COUNT_FOR)
     return {"prediction": at.prediction, "event": at.event}
 
 
 def check() -> dict[str, Any]:
-    """Hold the cube against a recount from nothing and note what was found."""
+    """Compare the cube with a full recount and store the result."""
     from dashboard.cube.rebuild import check
 
     try:
@@ -38,7 +38,7 @@ def check() -> dict[str, Any]:
 
 
 def look_after_replay() -> dict[str, Any]:
-    """Every minute: ask for the jobs that would find something to do."""
+    """Every minute: enqueue the replay and the digit map where they have work."""
     due = {"replay": replays.is_due() and replays.ring(), "map": clusters.is_due()}
     if due["map"]:
         async_task("dashboard.tasks.digit_map", task_name="digit map")
@@ -46,7 +46,7 @@ def look_after_replay() -> dict[str, Any]:
 
 
 def replay() -> dict[str, Any]:
-    """A slice of the replay; it asks for the next one while something is left."""
+    """Do a part of the replay; enqueue the next part if work is left."""
     replays.answer_bell()
     progress = replays.work()
     if not progress.is_complete:
@@ -55,7 +55,7 @@ def replay() -> dict[str, Any]:
 
 
 def digit_map() -> dict[str, Any]:
-    """A map by the live version, unless another job made it meanwhile."""
+    """Make a map by the live version, unless another task has made it."""
     version = live_version()
     if version is None or not clusters.is_due():
         return {"made": False}
@@ -63,7 +63,7 @@ def digit_map() -> dict[str, Any]:
 
 
 def watch_accuracy() -> dict[str, Any]:
-    """Every night: a fall is told, and not again before other drawings speak of it."""
+    """Every night: report a fall of accuracy, at most once in RECENT days."""
     catch_up(seconds=COUNT_FOR)
     today = timezone.localdate()
     fall = fallen(today)
@@ -77,6 +77,6 @@ def watch_accuracy() -> dict[str, Any]:
 
 
 def recount_replay() -> dict[str, Any]:
-    """Every night: from the logs again, also without what was deleted since."""
+    """Every night: recount from the logs, so that rows deleted since no longer count."""
     replays.rebuild()
     return replay()

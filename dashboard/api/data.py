@@ -1,4 +1,4 @@
-"""The figures as JSON and CSV, for pages and programs; for everybody, since no drawing shows."""
+"""The figures as JSON and CSV, for pages and programs. Public, because they show no drawing."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def refused(unknown: UnknownFilter) -> HttpResponse:
 def answered(
     request: HttpRequest, form: str, etag: str, make: Callable[[], Figure]
 ) -> HttpResponseBase:
-    """One figure; 304 while nothing it rests on has changed."""
-    headers = {"ETag": etag, "Cache-Control": "no-cache"}  # kept, but asked about each time
+    """One figure, or 304 if its data has not changed."""
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}  # cached, but revalidated each time
     if unchanged := unchanged_since(request, headers):
         return unchanged
     made = make()
@@ -50,14 +50,14 @@ def answered(
 
 
 def unchanged_since(request: HttpRequest, headers: Mapping[str, str]) -> HttpResponseBase | None:
-    """The 304, headers and all, for whoever has what these headers name."""
+    """The 304 response with these headers, if the client already has this ETag."""
     known = HttpResponse(headers=headers)
     found = get_conditional_response(request, etag=headers["ETag"], response=known)
     return None if found is known else found
 
 
 def single(request: HttpRequest) -> dict[str, str]:
-    """The query; a filter given twice would leave open which is meant."""
+    """The query as a dictionary; raise UnknownFilter if a filter is given twice."""
     for name, said in request.GET.lists():
         if len(said) > 1:
             raise UnknownFilter(name, f"{name} is given more than once.")

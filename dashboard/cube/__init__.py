@@ -1,1 +1,1 @@
-"""Counts of predictions and labels by month, digit, version and more, kept up to date."""
+"""Counts of predictions and labels by month, digit, version and more, and their updates."""

@@ -1,10 +1,10 @@
 """Counting the two logs, each row exactly once.
 
-The counts follow from two marks alone: they speak of all predictions up to one, with their labels
-as the events up to the other make them. Both logs are only added to, so what lies below the marks
-never changes, and a step from one pair of marks to the next can be worked out beforehand, by
-anybody, twice. It is written in one transaction that moves the marks, if they are where the step
-began; a step that comes second, or is killed, has done nothing.
+Two marks define the counts: they cover all predictions up to one mark, with the labels that follow
+from the events up to the other. Both logs are append-only, so rows below the marks do not change.
+A step computes its changes before it writes; several processes may compute the same step. One
+transaction writes the changes and moves the marks, if the marks are still where the step began.
+So a step that is killed, or that comes second, changes nothing.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from predictions.models import Prediction
 logger = logging.getLogger(__name__)
 PREDICTIONS_AT_ONCE = 50_000
 EVENTS_AT_ONCE = 5_000
-LEASE = timedelta(seconds=30)  # that others leave the work to whoever counts; renewed by each step
-EVERY = 2.0  # seconds between two looks of one process
-A_MOMENT = 0.1  # seconds a request may spend on counting; a step begun is ended, so
-A_LITTLE = 0.1  # of a helping is its step
+LEASE = timedelta(seconds=30)  # others do not count meanwhile; each step renews it
+EVERY = 2.0  # seconds between two checks by one process
+A_MOMENT = 0.1  # seconds a request may count; a step is always finished, so a request's
+A_LITTLE = 0.1  # steps have this fraction of the usual number of rows
 
 Progress = Callable[[int, int], object]  # predictions and events counted by a step
 
@@ -51,7 +51,7 @@ def catch_up(
     helping: float = 1.0,
     progress: Progress = lambda predictions, events: None,
 ) -> Marks:
-    """Count what is new, as far as the time allows; how far the counts have come."""
+    """Count new rows until done or out of time; return the new marks."""
     Mark.objects.get_or_create(pk=1)
     deadline = time.monotonic() + seconds
     at = marks()
@@ -69,7 +69,7 @@ def catch_up(
 
 
 def claim() -> bool:
-    """Spares others the same work; that nothing is counted twice rests on the marks alone."""
+    """Take the lease. It only avoids duplicate work: the marks make each row count once."""
     free = Q(busy_until=None) | Q(busy_until__lt=Now())
     return bool(Mark.objects.filter(free, pk=1).update(busy_until=Now() + LEASE))
 
@@ -79,7 +79,7 @@ def renew() -> bool:
 
 
 def step(at: Marks, until: Marks, helping: float, progress: Progress) -> Marks:
-    """One helping: events first, so that new predictions enter with the label they have."""
+    """Count one batch: events first, so that new predictions are added with their labels."""
     if at.event < until.event:
         most = max(1, int(EVENTS_AT_ONCE * helping))
         to = Marks(at.prediction, log.helping(LabelEvent, at.event, until.event, most))
@@ -92,13 +92,13 @@ def step(at: Marks, until: Marks, helping: float, progress: Progress) -> Marks:
         tally, count = of_predictions(at, to)
         counted = (count, 0)
     if not write(tally, at, to):
-        return marks()  # somebody else was faster
+        return marks()  # another process was faster
     progress(*counted)
     return to
 
 
 def of_events(at: Marks, to: Marks) -> tuple[Tally, int]:
-    """What the events between two marks change, and how many they are."""
+    """The changes by the events between two marks, and the number of events."""
     keys = log.items_of(at.event, to.event)
     items, history = log.drawn(keys), log.told(keys, until=to.event)
     tally, count, zone = Tally(), 0, timezone.get_current_timezone()
@@ -110,13 +110,13 @@ def of_events(at: Marks, to: Marks) -> tuple[Tally, int]:
             stands = tally.note_flow(items[key], day, event, before, stands)
             before.append(event)
             count += 1
-        if key <= at.prediction:  # others enter later, with the label they have by then
+        if key <= at.prediction:  # later ones are added by of_predictions, with their labels
             tally.move(items[key], was, stands, events)
     return tally, count
 
 
 def of_predictions(at: Marks, to: Marks) -> tuple[Tally, int]:
-    """What the predictions between two marks add, and how many they are."""
+    """The changes by the predictions between two marks, and their number."""
     tally = Tally()
     for key, count, confidence in log.unlabeled(pk__gt=at.prediction, pk__lte=to.prediction):
         tally.add(key, count, confidence)
@@ -127,14 +127,14 @@ def of_predictions(at: Marks, to: Marks) -> tuple[Tally, int]:
 
 
 def enter_labels(tally: Tally, items: dict[int, Drawn], history: History) -> None:
-    """Move those with a label away from those without."""
+    """Move labeled items from the unlabeled cells to the cells of their labels."""
     for key, events in history.items():
         tally.move(items[key], None, stands_after(events), events)
 
 
 @transaction.atomic
 def write(tally: Tally, at: Marks, to: Marks) -> bool:
-    """The marks and the counts, or neither."""
+    """Write marks and counts in one transaction; False if the marks have moved meanwhile."""
     moved = move(at, to)
     if moved:
         store.add(tally)
@@ -143,7 +143,7 @@ def write(tally: Tally, at: Marks, to: Marks) -> bool:
 
 
 def move(at: Marks, to: Marks) -> bool:
-    """If they are where the caller began, the marks move; they are locked until its end."""
+    """Move the marks if they are still at `at`; the row is locked until the transaction ends."""
     assert to.covers(at), f"marks never go back, from {at} to {to}"
     here = Mark.objects.filter(pk=1, prediction=at.prediction, event=at.event)
     return bool(
@@ -157,7 +157,7 @@ def move(at: Marks, to: Marks) -> bool:
 
 
 class Watch:
-    """So that whoever works alone sees fresh figures: a little is counted when a page is asked."""
+    """Counts a little before a page is served, so that figures are fresh between two tasks."""
 
     def __init__(self) -> None:
         self.forget()
@@ -166,7 +166,7 @@ class Watch:
         self.looked_at = float("-inf")
 
     def count_if_due(self) -> None:
-        """At most once in a while a process, and for a moment only."""
+        """Count for about A_MOMENT, at most once in EVERY seconds for each process."""
         now = time.monotonic()
         if now - self.looked_at < EVERY:
             return

@@ -1,4 +1,4 @@
-"""Where the counts stand."""
+"""The state of the counts, for caching figures."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from training.models import Promotion
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far everything a figure rests on has come."""
+    """The state of everything a figure is computed from."""
 
     marks: tuple[int, ...]  # predictions, events, times the counts were written, promotions
-    version_id: int | None  # of the version that was named
-    more: object = None  # what else the figure rests on
+    version_id: int | None  # of the version in the filters; None if there is none
+    more: object = None  # the state of the figure's other sources
 
 
 def position(version: str = "", more: Combinable | None = None) -> Position:
-    """One query; `more` is what else a figure rests on."""
+    """One query; `more` is the state of the figure's other sources, as SQL."""
     newest = Promotion.objects.order_by("-pk").values("pk")[:1]
     named = ModelVersion.objects.filter(name=version).values_list("pk", flat=True)[:1]
     row = (

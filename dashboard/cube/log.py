@@ -1,12 +1,12 @@
 """Reading the two append-only logs: predictions and label events, up to a mark.
 
-Rows become visible in the order their transactions end, not in the order of their keys: a key may
-be taken, and its row appear, after a higher one was counted. `bounds` finds a key below which
-nothing can appear any more. On SQLite there is one writer at a time, so the highest key is such a
-bound. On PostgreSQL whoever inserts holds a lock on the table from before the first key is taken
-until the transaction has ended. So: read the highest key, then see who holds such a lock; a
-transaction that comes later takes higher keys. Once those seen have ended, everything up to the
-key that was read is visible or never will be. Nobody is made to wait for us.
+Rows become visible in the order their transactions end, not in the order of their keys: a row may
+appear after a row with a higher key was counted. `bounds` finds a key up to which no row can appear
+any more. On SQLite there is one writer at a time, so this is the highest key. On PostgreSQL a
+transaction that inserts holds a lock on the table from before its first key until it ends. So
+`bounds` reads the highest key, then lists the holders of such locks; later transactions take higher
+keys. When the listed transactions have ended, every row up to the highest key is visible or was
+rolled back. Inserts never wait for this.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ from labeling.models import LabelEvent
 from labeling.turns import among_keys
 from predictions.models import Prediction
 
-LOOK_AGAIN = 0.005  # seconds between two looks at who still inserts
-PATIENCE = 1.0  # seconds to wait for transactions that insert; longer ones are counted next time
+LOOK_AGAIN = 0.005  # seconds between two checks for open inserting transactions
+PATIENCE = 1.0  # seconds to wait for these; rows of longer transactions are counted next time
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """How far the logs are read."""
+    """The last counted key of each log."""
 
     prediction: int = 0
     event: int = 0
@@ -64,7 +64,7 @@ SELECT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND mode = '
 
 
 def bounds(since: Marks, *, patience: float = PATIENCE) -> Marks:
-    """Keys up to which both logs are complete, at least what is counted already."""
+    """Keys up to which both logs are complete; never below `since`."""
     deadline = time.monotonic() + patience
     return Marks(
         bound(Prediction, since.prediction, deadline), bound(LabelEvent, since.event, deadline)
@@ -85,7 +85,7 @@ def bound(log: type[Model], since: int, deadline: float) -> int:
 
 
 def inserting(log: type[Model]) -> set[str]:
-    """The transactions that may have taken keys and have not ended."""
+    """Open transactions that may have inserted rows."""
     if connection.vendor != "postgresql":
         return set()
     with connection.cursor() as cursor:
@@ -94,7 +94,7 @@ def inserting(log: type[Model]) -> set[str]:
 
 
 def helping(log: type[Model], since: int, until: int, count: int) -> int:
-    """The key that ends the next so many rows."""
+    """The last key of the next `count` rows."""
     keys = log._default_manager.filter(pk__gt=since, pk__lte=until).order_by("pk")
     last = keys.values_list("pk", flat=True)[count - 1 : count]
     return next(iter(last), until)
@@ -104,7 +104,7 @@ def helping(log: type[Model], since: int, until: int, count: int) -> int:
 
 
 def unlabeled(**among: Any) -> Iterator[tuple[Key, int, int]]:
-    """(cell, drawings, confidence added up) of these predictions, as if none had a label."""
+    """(cell, drawings, sum of confidence) of these predictions, all taken as unlabeled."""
     edges = [When(confidence__lt=edge, then=Value(at)) for at, edge in enumerate(EDGES[1:-1])]
     rounded = Floor(F("confidence") * Value(float(MILLION)) + Value(0.5), output_field=FloatField())
     groups = (
@@ -139,11 +139,11 @@ TOLD = """
 SELECT id, kind, digit, is_unreadable, labeler_id, visitor, wants_second, is_gold, reverses_id,
   prediction_id, stream, created_at
 FROM labeling_labelevent WHERE {among} AND id <= %s ORDER BY id"""
-History = dict[int, list[Told]]  # what was said about each item, oldest first
+History = dict[int, list[Told]]  # events by prediction id, oldest first
 
 
 def items_of(since: int, until: int) -> list[int]:
-    """The items that the events after one mark and up to another speak of."""
+    """Ids of the predictions with events after `since` and up to `until`."""
     events = LabelEvent.objects.filter(pk__gt=since, pk__lte=until).order_by()
     return list(events.values_list("prediction_id", flat=True).distinct())
 
@@ -154,7 +154,7 @@ def told(keys: Iterable[int], *, until: int) -> History:
 
 
 def told_between(first: int, last: int, *, until: int) -> History:
-    """Of all items after one key and up to another."""
+    """Events, up to `until`, of the predictions after `first` and up to `last`."""
     among = "prediction_id > %s AND prediction_id <= %s"
     return histories(TOLD.format(among=among), [first, last, until])
 
@@ -169,5 +169,5 @@ def histories(sql: str, given: list[Any]) -> History:
 
 
 def local_day(at: datetime, zone: tzinfo) -> date:
-    """SQLite's times come without a zone, in UTC."""
+    """The day in this zone. Raw SQL on SQLite returns times in UTC, without a zone."""
     return at.replace(tzinfo=at.tzinfo or UTC).astimezone(zone).date()

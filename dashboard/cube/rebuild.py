@@ -1,7 +1,7 @@
-"""The counts made again from the two logs, and where they differ from what is stored.
+"""Recount everything from the two logs, and compare it with the stored counts.
 
-Month by month, so that memory holds one month's cells; nobody else counts meanwhile, and between
-two months what is new is counted, so that figures are never older than a month takes.
+It goes month by month, so that memory holds one month's cells. No other process counts during a
+month; new rows are counted between two months.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from predictions.errors import Declined
 from predictions.models import Prediction
 
 logger = logging.getLogger(__name__)
-Progress = Callable[[str], object]  # what was looked at
+Progress = Callable[[str], object]  # called with the part that was compared
 
 
 class Busy(Declined):
-    """Somebody else counts right now."""
+    """Another process is counting."""
 
     code = "busy"
 
 
 class Moved(Busy):
-    """The lease ran out and somebody else counted, so what was compared no longer belongs."""
+    """The lease expired and another process counted, so the comparison is no longer valid."""
 
 
 @dataclass(slots=True)
 class Found:
-    """What was looked at, and how many stored rows were not what they should be."""
+    """The number of months compared, and of stored rows that were wrong."""
 
     months: int = 0
     of_months: int = 0
@@ -63,7 +63,7 @@ def rebuild(
     seconds: float = float("inf"),
     progress: Progress = lambda name: None,
 ) -> Found:
-    """Hold everything stored against the logs, the newest month first; mend what differs."""
+    """Compare all stored counts with the logs, newest month first; repair them if `mend`."""
     deadline = time.monotonic() + seconds
     counting.catch_up()
     months = list(reversed(list(every_month())))
@@ -82,7 +82,7 @@ def rebuild(
 
 
 def check(*, seconds: float = float("inf")) -> Check:
-    """Look, change nothing, and note what was found."""
+    """Compare without repairing, and store the result."""
     began = time.monotonic()
     found = rebuild(mend=False, seconds=seconds)
     return Check.objects.create(
@@ -105,7 +105,7 @@ def every_month() -> Iterator[date]:
 
 
 def undisturbed(look: Callable[[Marks], None]) -> None:
-    """Do this while nobody else counts, from marks that stand still."""
+    """Call `look` with the current marks while no other process counts."""
     Mark.objects.get_or_create(pk=1)
     if not claim():
         raise Busy("The cube is being counted by another process; try again shortly.")
@@ -143,7 +143,7 @@ def look_at(month: date, found: Found, *, mend: bool) -> None:
 
 
 def recount(month: date, at: Marks) -> Tally:
-    """A month's cells from nothing, as of these marks."""
+    """Count a month's cells from the logs, up to these marks."""
     of_month = {"day__gte": month, "day__lt": after(month)}
     tally = Tally()
     for key, count, confidence in log.unlabeled(**of_month, pk__lte=at.prediction):
@@ -187,7 +187,7 @@ def look_at_flow(found: Found, *, mend: bool) -> None:
 
 
 def recount_flow(at: Marks) -> Tally:
-    """What every event did, from nothing."""
+    """Count what labelers did, from all events up to these marks."""
     due, here = Tally(), Marks()
     while here.event < at.event:
         to = Marks(0, log.helping(LabelEvent, here.event, at.event, EVENTS_AT_ONCE))
@@ -212,7 +212,7 @@ def replace_flow(due: Tally, at: Marks) -> None:
 
 
 def count_differing(due: dict[Any, Any], stored: dict[Any, Any]) -> int:
-    """Rows that are missing, wrong, or should not be there; a row of zeros is as good as none."""
+    """The number of missing, wrong and surplus rows; a row of zeros counts as no row."""
     return sum(not same(due.get(key), stored.get(key)) for key in set(chain(due, stored)))
 
 

@@ -1,4 +1,4 @@
-"""Writing counts. The caller has moved the marks in the same transaction, so nobody else writes."""
+"""Writing counts. The caller moves the marks first, which locks out other writers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SWEEP = "DELETE FROM dashboard_cell WHERE count = 0"
 
 
 def add(tally: Tally) -> None:
-    """Change cells, sums and flows by this much."""
+    """Add the tally to cells, sums and flows."""
     changed = tally.changed
     add_cells(changed)
     sums = sums_of(changed)
@@ -60,7 +60,7 @@ def add_packed(
     changed: Mapping[Any, Mapping[str, Counts]],
     fields: Sequence[str],
 ) -> None:
-    """Read the rows that change, add, and write them back."""
+    """Read the rows that change, add to them, and write them back."""
     months = {key.month for key in changed}
     stored = packed(table._default_manager.filter(month__in=months), key_type, fields)
     rows = []
@@ -82,7 +82,7 @@ def add_packed(
 def packed(
     rows: QuerySet[Any], key_type: type[SumKey] | type[FlowKey], fields: Sequence[str]
 ) -> dict[Any, dict[str, Counts]]:
-    """Packed rows by their key."""
+    """The rows' arrays by key."""
     width = len(key_type._fields)
     return {
         key_type._make(row[:width]): dict(zip(fields, row[width:], strict=True))
@@ -91,7 +91,7 @@ def packed(
 
 
 def cells_of(month: date, until: date) -> dict[Key, tuple[int, int]]:
-    """The cells of the days from one up to another."""
+    """The cells of the days from `month` to before `until`."""
     rows = Cell.objects.filter(day__gte=month, day__lt=until)
     width = len(Key._fields)
     return {

@@ -1,5 +1,5 @@
-"""Reading the cube: every figure is made of one query of packed sums, whose number does not grow
-with the drawings."""
+"""Reading the cube. A figure takes one query of packed sums; the number of rows does not grow with
+the drawings."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Sum:
 
 
 def months(filters: Filters, *names: str, stream: str = ALL) -> list[Sum]:
-    """The sums a figure asks for, oldest first; `stream` is what it takes unless told otherwise."""
+    """The named sums, oldest first; `stream` is the default if the filters name none."""
     rows = within(MonthSums.objects.all(), filters)
     if (wanted := filters.stream or stream) != ALL:
         rows = rows.filter(stream=wanted)
@@ -67,12 +67,12 @@ def flows(filters: Filters) -> list[tuple[date, Counts]]:
 
 
 def unlimited(filters: Filters) -> Filters:
-    """The same over all time."""
+    """The same filters without a period."""
     return replace(filters, first=None, last=None)
 
 
 def totals(rows: Iterable[Sum], name: str) -> dict[tuple[date, int], Counts]:
-    """Added up over versions, sources and streams: by month and chance of being audited."""
+    """Sums by month and chance of being audited, over all versions, sources and streams."""
     found: dict[tuple[date, int], Counts] = {}
     for each in rows:
         key = each.month, each.chance
@@ -81,17 +81,17 @@ def totals(rows: Iterable[Sum], name: str) -> dict[tuple[date, int], Counts]:
 
 
 def days_of(month: date) -> list[date]:
-    """The days the month has."""
+    """All days of the month."""
     return [month + timedelta(days=at) for at in range((after(month) - month).days)]
 
 
 def is_random(filters: Filters) -> bool:
-    """Whether drawings were chosen at random; every figure of accuracy says so or warns."""
+    """Whether the drawings are a random sample; if not, figures of accuracy show a warning."""
     return filters.stream in {"", Stream.AUDIT}
 
 
 def every_month(found: Sequence[date]) -> Iterator[date]:
-    """From the first to the last, those without a row too: they are gaps."""
+    """All months from the first to the last, also those without data."""
     if not found:
         return
     month, last = min(found), max(found)
@@ -101,7 +101,7 @@ def every_month(found: Sequence[date]) -> Iterator[date]:
 
 
 def promotions() -> list[dict[str, str]]:
-    """What went live when: marks on the lines over time."""
+    """When each version went live: marks on charts over time."""
     rows = Promotion.objects.order_by("made_at", "pk").values_list("made_at", "after__name", "kind")
     return [
         {

@@ -1,4 +1,4 @@
-"""Counts in memory: cells as they change, and the sums that follow from them. Pure."""
+"""Counts in memory: changes of cells, and the sums that follow from them. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FIRST_CHANGE = AT_ACT["labeled"]
 
 
 class Key(NamedTuple):
-    """A cell: what its drawings share, in the order of its primary key."""
+    """A cell's primary key, in the order of its columns."""
 
     day: date
     version_id: int
@@ -59,7 +59,7 @@ class FlowKey(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """A prediction as the counts look at it."""
+    """The columns of a prediction that counting needs."""
 
     pk: int
     day: date
@@ -71,7 +71,7 @@ class Drawn(NamedTuple):
     audit_probability: float
 
     def under(self, stands: Standing | None, events: Iterable[Told]) -> Key:
-        """The cell it belongs to while this label stands."""
+        """The cell it belongs to with this label."""
         label, stream, is_settled = UNLABELED, NO_STREAM, False
         if stands is not None:
             label = UNREADABLE if stands.digit is None else stands.digit
@@ -85,7 +85,7 @@ class Drawn(NamedTuple):
 
 
 class Tally:
-    """How much each cell and each month's flow changes."""
+    """Changes of cells and of months' flows."""
 
     def __init__(self) -> None:
         self.cells: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0])
@@ -99,7 +99,7 @@ class Tally:
     def move(
         self, drawn: Drawn, was: Standing | None, now: Standing | None, events: Sequence[Told]
     ) -> None:
-        """From the cell of the label that stood to that of the one that stands."""
+        """Move a drawing from the cell of its old label to the cell of its new one."""
         old, new = drawn.under(was, events), drawn.under(now, events)
         if old != new:
             confidence = millionths(drawn.confidence)
@@ -109,7 +109,7 @@ class Tally:
     def note_flow(
         self, drawn: Drawn, day: date, event: Told, before: Sequence[Told], was: Standing | None
     ) -> Standing | None:
-        """Count what one event did; what stands after it."""
+        """Count what one event did; return the label after it."""
         stands = stands_after([*before, event])
         key = FlowKey(month_of(day), drawn.version_id, drawn.source, event.stream)
         if key not in self.flows:
@@ -122,12 +122,12 @@ class Tally:
 
     @property
     def changed(self) -> dict[Key, tuple[int, int]]:
-        """The cells that end up with more or fewer drawings."""
+        """The cells whose counts change."""
         return {key: (count, total) for key, (count, total) in self.cells.items() if count or total}
 
 
 class Sums:
-    """What `MonthSums` holds for one month, version, source, stream and chance."""
+    """The arrays of one `MonthSums` row."""
 
     def __init__(self) -> None:
         self.readings = np.zeros((DIGITS, LABELS, 2), np.int64)
@@ -154,7 +154,7 @@ SUM_FIELDS = tuple(vars(Sums()))
 
 
 def sums_of(cells: Mapping[Key, tuple[int, int]]) -> dict[SumKey, Sums]:
-    """The sums, or changes of sums, that follow from cells or changes of cells."""
+    """The sums of these cells; changes of cells give changes of sums."""
     found: defaultdict[SumKey, Sums] = defaultdict(Sums)
     for key, (count, confidence) in cells.items():
         place = SumKey(month_of(key.day), key.version_id, key.source, key.stream, key.chance)
