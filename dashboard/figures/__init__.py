@@ -1,1 +1,1 @@
-"""Each chart as one table with its words."""
+"""The figures: each is one chart as a table, with its text."""

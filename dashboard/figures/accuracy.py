@@ -1,4 +1,4 @@
-"""How well drawings are read, from those chosen at random."""
+"""Figures of accuracy, estimated from audited drawings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOTHING = "No drawing of this kind is labeled yet, so there is no accuracy to sh
 
 
 def by_month(filters: Filters) -> Figure:
-    """Accuracy month by month; promotions are marks on it."""
+    """Accuracy by month, with promotions as marks."""
     samples = monthly(filters)
     return Figure(
         name="accuracy-by-month",
@@ -44,7 +44,7 @@ def by_month(filters: Filters) -> Figure:
 
 
 def of_all_labeled(filters: Filters) -> Figure:
-    """Accuracy over every labeled drawing: what one must not look at to judge the model."""
+    """Accuracy over every labeled drawing. It is biased, so do not judge the model by it."""
     everything = replace(filters, stream=ALL)
     found = by_month(everything)
     return replace(
@@ -57,7 +57,7 @@ def of_all_labeled(filters: Filters) -> Figure:
 
 
 def by_month_and_digit(filters: Filters) -> Figure:
-    """A heat map: how well each digit is read in each month."""
+    """Accuracy by month and digit, for a heat map."""
     rows = months(filters, "readings", stream=Stream.AUDIT)
     digits = range(DIGITS) if filters.digit is None else [filters.digit]
     samples: defaultdict[tuple[date, int], Sample] = defaultdict(Sample)
@@ -84,7 +84,7 @@ def by_month_and_digit(filters: Filters) -> Figure:
 
 
 def by_digit(filters: Filters) -> Figure:
-    """How well each digit is read over the whole period."""
+    """Accuracy by digit over the whole period."""
     rows = months(filters, "readings", stream=Stream.AUDIT)
     digits = range(DIGITS) if filters.digit is None else [filters.digit]
     samples = {digit: Sample() for digit in digits}
@@ -104,7 +104,7 @@ def by_digit(filters: Filters) -> Figure:
 
 
 def by_day(filters: Filters) -> Figure:
-    """Accuracy day by day: few labels each, so wide intervals; promotions are marks on it."""
+    """Accuracy by day, with promotions as marks. A day has few labels, so intervals are wide."""
     samples = daily(filters)
     labeled = {day: sample for day, sample in samples.items() if sample.n}
     listed = every_day(labeled)
@@ -121,7 +121,7 @@ def by_day(filters: Filters) -> Figure:
 
 
 def headline(filters: Filters) -> Figure:
-    """The few numbers everybody understands, each as a sentence."""
+    """Accuracy in the newest and the oldest month, and the change, each as a sentence."""
     samples = {month: sample for month, sample in monthly(filters).items() if sample.n >= ENOUGH}
     tiles: list[list[Any]] = []
     if samples:
@@ -145,7 +145,7 @@ def headline(filters: Filters) -> Figure:
 
 
 def true_by_predicted(filters: Filters) -> Figure:
-    """What each digit was read as: rows are what it was, columns what the model said."""
+    """The confusion matrix: a row for each label, a column for each digit the model read."""
     samples = monthly_of(found := months(filters, "readings", stream=Stream.AUDIT), filters)
     counts = sum((each["readings"].sum(axis=2) for each in found), np.zeros((10, 12), np.int64))
     labels = range(DIGITS) if filters.digit is None else [filters.digit]
@@ -208,7 +208,7 @@ def cells_of(sample: Sample) -> list[object]:
 
 
 def every_day(labeled: Mapping[date, Sample]) -> list[date]:
-    """From the first to the last; days without labels are gaps."""
+    """All days from the first to the last, also those without labels."""
     if not labeled:
         return []
     first, last = min(labeled), max(labeled)
@@ -248,7 +248,7 @@ def in_between(share: Share, n: int) -> str:
 
 
 def hundredths(share: float) -> str:
-    """Out of a hundred; a decimal where it matters, and never 100 unless it is all of them."""
+    """Of 100; with a decimal at or outside 5 and 95, and never 100 for less than all."""
     number = 100 * share
     if number in {0.0, 100.0} or 5 < number < 95:
         return f"{number:.0f}"
@@ -272,7 +272,7 @@ def change(samples: Mapping[date, Sample], first: date, last: date) -> str:
 
 
 def extremes(samples: Mapping[str, Sample]) -> str:
-    """Which is read best and which worst, of those with enough labels."""
+    """The best and the worst read of those with enough labels, as a sentence."""
     told = {name: share for name, sample in samples.items()
             if sample.n >= ENOUGH and (share := sample.share)}  # fmt: skip
     if not told:
@@ -287,7 +287,7 @@ def extremes(samples: Mapping[str, Sample]) -> str:
 
 
 def confused(counts: Counts) -> str:
-    """The most frequent mistake; `counts` is (predicted, label)."""
+    """The most frequent mistake, as a sentence; `counts` is (predicted, label)."""
     readable = counts[:, :UNREADABLE]
     n = int(readable.sum())
     if not n:

@@ -1,4 +1,4 @@
-"""Every figure by its name in the address. One dictionary; pages, JSON and CSV read it."""
+"""Every figure by its name in URLs; pages, JSON and CSV use this dictionary."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ FIGURES: dict[str, Maker] = {
     "clusters": clusters.in_two_dimensions,
 }
 APPS = ("predictions", "labeling", "training", "dashboard")
-# What a figure rests on beside the cube and the ledger, as SQL; it changes when the figure may.
+# The state of a figure's sources other than the cube and the promotions, as SQL. It must change
+# whenever the figure may change.
 AS_OF: dict[str, Callable[[], Combinable]] = {
     "replay": replay.as_of,
     "learning-curve": learning.as_of,
@@ -46,7 +47,7 @@ AS_OF: dict[str, Callable[[], Combinable]] = {
 
 
 def as_of(name: str, filters: Filters) -> str:
-    """What the figure would be counted from now; equal text, equal figure. One query."""
+    """The state of the figure's data; equal text means an equal figure. One query."""
     found = position(filters.version, AS_OF[name]() if name in AS_OF else None)
     if filters.version and found.version_id is None:
         raise UnknownVersion("version", f"There is no version {filters.version!r}.")
@@ -55,20 +56,20 @@ def as_of(name: str, filters: Filters) -> str:
 
 
 def make(name: str, filters: Filters, counted: str | None = None) -> Figure:
-    """The figure, and what it was counted from: read before it, so never newer than it."""
+    """The figure with the state of its data. The state is read first, so it is never newer."""
     counted = as_of(name, filters) if counted is None else counted
     return replace(FIGURES[name](filters), as_of=counted)
 
 
 def etag(name: str, filters: Filters, form: str, counted: str) -> str:
-    """Changes with the counts, the filters, and the program that makes figures of them."""
+    """An ETag that changes with the data, the filters and the code."""
     text = f"{name}?{filters.as_query()}.{form} {counted} {edition()}"
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 
 @cache
 def edition() -> str:
-    """Of the program, all of it: intervals and words come from every app."""
+    """A digest of the time zone and of all apps' code, since figures use code of every app."""
     digest = hashlib.sha256(settings.TIME_ZONE.encode())
     for app in APPS:
         for file in sorted((settings.BASE_DIR / app).rglob("*.py")):

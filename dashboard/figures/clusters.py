@@ -1,4 +1,4 @@
-"""Clusters of digits: where a version's network puts drawings."""
+"""Clusters of digits: drawings placed by the features of a version's network."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BIASED = (
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Of the map that is shown."""
+    """Which version made the map, how and when."""
 
     version: str
     method: str
@@ -32,16 +32,16 @@ class Made:
 
 
 def as_of() -> Combinable:
-    """Every new map has a key of its own."""
+    """The key of the newest map."""
     return Subquery(DigitMap.objects.order_by("-pk").values("pk")[:1])
 
 
 def points(filters: Filters) -> QuerySet[MapPoint]:
-    """The points a view asks for, of the newest map, always in the same order."""
+    """The points of the newest map under these filters, always in the same order."""
     maps = DigitMap.objects.filter(problem="").order_by("-pk")
     if filters.version:
         maps = maps.filter(version__name=filters.version)
-    # Whoever had drawings erased since the map was made is on it no more.
+    # Drawings that were erased after the map was made are left out.
     kept = MapPoint.objects.filter(prediction__erased_at=None)
     rows = kept.filter(map=Subquery(maps.values("pk")[:1])).order_by("pk")
     if filters.first:
@@ -58,7 +58,7 @@ def points(filters: Filters) -> QuerySet[MapPoint]:
 
 
 def in_two_dimensions(filters: Filters) -> Figure:
-    """Drawings by what the network makes of them, colored by their labels."""
+    """The digit map, colored by labels."""
     values = ("x", "y", "label", "read", "confidence", "day", "is_audit")
     said = ("map__version__name", "map__method", "map__made_at")
     told = list(points(filters).values_list(*values, *said))

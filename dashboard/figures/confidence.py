@@ -1,4 +1,4 @@
-"""How sure the model is, and whether it may be."""
+"""Figures of confidence, and of its agreement with accuracy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ASKED = "As the model said it, right or wrong; by the digit it read."
 
 
 def histogram(filters: Filters) -> Figure:
-    """How many drawings of each month the model read with which confidence, by tenths."""
+    """The number of drawings by month and tenth of confidence."""
     found, rows = by_month(filters), []
     for month in every_month(list(found)):
         counts = np.bincount(TENTH_OF_BIN, found[month], minlength=10)
@@ -47,7 +47,7 @@ def histogram(filters: Filters) -> Figure:
 
 
 def density(filters: Filters) -> Figure:
-    """Confidence in each month as a density, finer where nearly all drawings are."""
+    """The density of confidence in each month, in bins that are narrower near 1."""
     found, rows = by_month(filters), []
     for month in every_month(list(found)):
         total = int(found[month].sum())
@@ -84,7 +84,7 @@ def in_bins(
 
 
 def over_months(filters: Filters) -> Figure:
-    """How sure the model was, month by month."""
+    """Mean and quartiles of confidence by month."""
     counts, totals = monthly(filters)
     return Figure(
         name="confidence-by-month",
@@ -101,7 +101,7 @@ def over_months(filters: Filters) -> Figure:
 
 
 def over_digits(filters: Filters) -> Figure:
-    """How sure the model was of each digit it read."""
+    """Mean and quartiles of confidence by the digit read."""
     rows = months(filters, "confidences", "confidence")
     counts = sum((each["confidences"] for each in rows), np.zeros((DIGITS, BINS), np.int64))
     totals = sum((each["confidence"] for each in rows), np.zeros(DIGITS, np.int64))
@@ -118,7 +118,7 @@ def over_digits(filters: Filters) -> Figure:
 
 
 def reliability(filters: Filters) -> Figure:
-    """Of drawings read with a confidence of .9, are nine in ten right?"""
+    """Calibration: the accuracy of drawings in each bin of confidence."""
     rows = months(filters, "judged", "judged_confidence", stream=Stream.AUDIT)
     counts = sum((each["judged"] for each in rows), np.zeros((DIGITS, BINS, 2), np.int64))
     totals = sum((each["judged_confidence"] for each in rows), np.zeros((DIGITS, BINS), np.int64))
@@ -151,7 +151,7 @@ def reliability(filters: Filters) -> Figure:
 
 
 def by_month(filters: Filters) -> dict[date, Counts]:
-    """Drawings of each month by bin, (BINS,)."""
+    """The number of drawings in each bin, by month: arrays of shape (BINS,)."""
     found: defaultdict[date, Counts] = defaultdict(lambda: np.zeros(BINS, np.int64))
     for each in months(filters, "confidences"):
         found[each.month] += of_digit(each["confidences"], filters)
@@ -159,7 +159,7 @@ def by_month(filters: Filters) -> dict[date, Counts]:
 
 
 def monthly(filters: Filters) -> tuple[dict[date, Counts], dict[date, int]]:
-    """By month: drawings by bin, and their confidence added up in millionths."""
+    """By month: drawings in each bin, and their sum of confidence in millionths."""
     counts: defaultdict[date, Counts] = defaultdict(lambda: np.zeros(BINS, np.int64))
     totals: defaultdict[date, int] = defaultdict(int)
     for each in months(filters, "confidences", "confidence"):
@@ -169,7 +169,7 @@ def monthly(filters: Filters) -> tuple[dict[date, Counts], dict[date, int]]:
 
 
 def of_digit(counts: Counts, filters: Filters) -> Counts:
-    """Of the digit the model read, where one is asked for."""
+    """The counts of the filtered digit, as the model read it; without a filter, of all digits."""
     return counts.sum(axis=0) if filters.digit is None else counts[filters.digit]
 
 
@@ -181,7 +181,7 @@ def spread(counts: Counts, total: int) -> list[Any]:
 
 
 def quantile(counts: Counts, share: float) -> float:
-    """Within its bin as if drawings lay evenly there."""
+    """A quantile of confidence, interpolated as if drawings were spread evenly within a bin."""
     running = np.concatenate([[0], np.cumsum(counts)])
     return round(float(np.interp(share * running[-1], running, EDGES)), 4)
 
@@ -208,7 +208,7 @@ def sure_in_words(found: dict[date, Counts]) -> str:
 
 
 def mean_in_words(means: dict[str, tuple[Any, Any]]) -> str:
-    """`means`: by name, confidence added up in millionths and how many."""
+    """`means` are by name: (sum of confidence in millionths, number of drawings)."""
     told = {name: int(total) / MILLION / int(n) for name, (total, n) in means.items() if n}
     if not told:
         return "There are no drawings of this kind yet."

@@ -1,8 +1,8 @@
-"""Is one share really higher than another? Pure.
+"""The difference of two shares with its interval. Pure.
 
-Newcombe's interval, made of the two Wilson intervals: unlike the usual one it covers what it claims
-for shares near 1 and for few labels. That two intervals overlap says nothing: their difference may
-still be more than chance.
+This is Newcombe's interval, made of two Wilson intervals. Unlike the usual one it has the stated
+coverage for shares near 1 and for few labels. Two shares may differ by more than chance although
+their intervals overlap.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dashboard.figures.figure import Share
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How much higher the second share is, with an interval as sure as those of the shares."""
+    """The second share minus the first, with an interval of the same level as the shares'."""
 
     value: float
     low: float
@@ -33,7 +33,7 @@ class Difference:
 
 
 def difference(before: Share, after: Share) -> Difference:
-    """From one share to the other, of two samples that have no drawing in common."""
+    """The difference of shares from two independent samples."""
     value = after.value - before.value
     down = math.hypot(after.value - after.low, before.high - before.value)
     up = math.hypot(after.high - after.value, before.value - before.low)

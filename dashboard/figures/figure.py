@@ -1,4 +1,4 @@
-"""What a chart shows, as one table with its words. Pure; no database."""
+"""A chart's data as one table with its text. Pure; no database."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from predictions.shares import Z95, wilson
 
 Kind = Literal["text", "month", "day", "digit", "version", "count", "share", "number", "yesno"]
 ENOUGH: Final = 30  # labels; a share of fewer is shown gray
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs text that begins so
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ class Column:
 
 
 def share_columns(right: str = "Read right", share: str = "Accuracy") -> list[Column]:
-    """A share is always these: of how many, how many, the share, its 95 % interval, and whether
-    there are enough of them to show it in color."""
+    """The columns of every share: n, how many of them, the share, its 95 % interval, and whether n
+    is large enough to show it in color."""
     return [
         Column("n", "Labels", "count"),
         Column("right", right, "count"),
@@ -36,7 +36,7 @@ def share_columns(right: str = "Read right", share: str = "Accuracy") -> list[Co
 
 
 def share_cells(right: int, n: int, *, of: Share | None = None) -> list[Any]:
-    """The cells of `share_columns`; a gap where there is nothing, not zero."""
+    """The cells for `share_columns`; None, not 0, without labels."""
     if n == 0:
         return [0, 0, None, None, None, False]
     found = of or Share.of(right, n)
@@ -45,7 +45,7 @@ def share_cells(right: int, n: int, *, of: Share | None = None) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share of 1 with its interval, 95 % unless told."""
+    """A share from 0 to 1 with its interval, by default at 95 %."""
 
     value: float
     low: float
@@ -58,17 +58,17 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One chart's numbers and words; the page, the CSV and the picture are all made of it."""
+    """One chart's data and text; the page, the CSV and the PNG are made from it."""
 
-    name: str  # kebab-case: in the address, of the CSV and of the PNG
+    name: str  # kebab-case, for the URL and the CSV and PNG files
     title: str
-    sentence: str  # what it shows, with its main numbers, for those who cannot see it
+    sentence: str  # the main numbers, for people who cannot see the chart
     sampled_from: str
     columns: Sequence[Column]
     rows: Sequence[Sequence[Any]]  # in the columns' order; None is a gap, not zero
     warning: str = ""  # why it is biased, or empty
     marks: Sequence[Mapping[str, str]] = field(default_factory=list)  # promotions
-    as_of: str = ""  # what it was counted from; equal marks, equal figures
+    as_of: str = ""  # the state of its data; equal text means an equal figure
 
     def as_json(self) -> dict[str, Any]:
         shown = {each.name: getattr(self, each.name) for each in fields(self)}
@@ -83,7 +83,7 @@ class Figure:
 
 
 def cell(value: Any) -> Any:
-    """A value as a spreadsheet shows it; text can never be taken for a formula."""
+    """A value for a CSV file; text is quoted so that no spreadsheet runs it as a formula."""
     if isinstance(value, str):
         return "'" + value if value.startswith(FORMULA_STARTS) else value
     if isinstance(value, bool):

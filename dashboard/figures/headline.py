@@ -1,4 +1,4 @@
-"""The first thing the page says: what became of 100 drawings, then and now. Pure."""
+"""The tiles at the top of the page: of 100 drawings, how many are read right. Pure."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Tile:
     title: str
     number: str
     note: str
-    is_gray: bool = False  # rests on too little
+    is_gray: bool = False  # too few labels
 
 
 def tiles(figures: Mapping[str, Figure]) -> list[Tile]:
-    """The newest month, the oldest, what lies between them, and what people corrected."""
+    """The newest month, the oldest, their difference, and the number of corrections."""
     found = []
     if "headline" in figures:
         found += accuracies(figures["headline"])
@@ -30,7 +30,7 @@ def tiles(figures: Mapping[str, Figure]) -> list[Tile]:
 
 
 def accuracies(figure: Figure) -> list[Tile]:
-    """In the words of the figure; the change as a number of drawings in a hundred."""
+    """Tiles with the figure's text; the change is in points."""
     told = {each["tile"]: each for each in records(figure)}
     said = [of_hundred(TITLES[name], told[name]) for name in ("now", "then") if name in told]
     if "change" in told:

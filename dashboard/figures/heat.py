@@ -1,4 +1,4 @@
-"""Heat maps as tables: what each cell says, how deep its color is, and where it leads. Pure."""
+"""Heat maps as HTML tables: the text, color and link of each cell. Pure."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from dashboard.figures.words import month_in_words, percent_in_words, share_in_w
 GAP: Final = "gap"
 FEW: Final = "few"
 SAME: Final = "same"
-# Shares of mistakes at which a color deepens by one step: a digit read wrong once in a hundred and
-# one read wrong once in five differ for people, so the steps grow as shares do.
+# Shares of mistakes at which the color gets one step darker. Steps are small near 0, where most
+# shares are.
 STEPS: Final = (0.01, 0.02, 0.04, 0.07, 0.11, 0.2)
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
     text: str
-    note: str  # the second line: of how many
-    title: str  # the whole of it in words
-    look: str  # a class: how deep, or that there is nothing or too little
-    query: str = ""  # of the drawings behind it
+    note: str  # the second line: n
+    title: str  # the full text
+    look: str  # a CSS class: the color's step, or that labels are missing or too few
+    query: str = ""  # the query string of the page with its drawings
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,14 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Grid:
     corner: str
-    across: str  # what the columns are
+    across: str  # the title of the columns
     heads: list[str]
     rows: list[Row]
     scale: list[tuple[str, str]]  # (class, words) of the legend
 
 
 def look_of(wrong: float) -> str:
-    """How deep a color a share of mistakes has: 0 is none."""
+    """The CSS class of the color for a share of mistakes."""
     return f"heat-{sum(wrong >= step for step in STEPS)}"
 
 
@@ -53,7 +53,7 @@ def records(figure: Figure) -> list[dict[str, Any]]:
 
 
 def scale_of_mistakes() -> list[tuple[str, str]]:
-    """The legend, as accuracy: what people look for."""
+    """The legend, in terms of accuracy."""
     edges = [1 - step for step in STEPS]
     said = [("heat-0", f"over {edges[0]:.0%}")]
     for at, edge in enumerate(edges[1:], start=1):
@@ -96,7 +96,7 @@ def accuracy_cell(found: Mapping[str, Any], query: Mapping[str, str]) -> Cell:
 
 
 def truths_and_readings(figure: Figure, query: Mapping[str, str]) -> Grid:
-    """What drawings are, down, against what they were read as, across."""
+    """The confusion matrix: a row for each label, a column for each digit read."""
     found = {(each["label"], each["predicted"]): each for each in records(figure)}
     labels = sorted({label for label, _ in found})
     digits = sorted({digit for _, digit in found})

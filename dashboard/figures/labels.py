@@ -1,4 +1,4 @@
-"""What labelers did: corrections so far, what came in and went out, how far they agree."""
+"""Figures of labelers' work: corrections, the flow through the queue, and agreement."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_DIGIT = " The filter for a digit does not apply here."
 
 
 def corrections(filters: Filters) -> Figure:
-    """How many drawings have a label that names another digit than the model did, over time."""
+    """The number of drawings labeled as another digit than the model read, over time."""
     acts = daily_acts(filters)
     rows, total = [], 0
     for day in days_between(acts):
@@ -47,7 +47,7 @@ def corrections(filters: Filters) -> Figure:
 
 
 def label_flow(filters: Filters) -> Figure:
-    """What came into the queue and what left it, day by day."""
+    """New drawings and settled labels, by day."""
     acts, drawings = daily_acts(filters), daily_drawings(filters)
     rows, waiting = [], 0
     for day in days_between({**acts, **drawings}):
@@ -80,7 +80,7 @@ def label_flow(filters: Filters) -> Figure:
 
 
 def agreement(filters: Filters) -> Figure:
-    """Of opinions on what others had already spoken about, how many say the same."""
+    """The share of second opinions that equal the label by others, by month."""
     found: defaultdict[date, Counts] = defaultdict(lambda: np.zeros(len(ACTS), np.int64))
     for month, acts in flows(filters):
         found[month] += acts.sum(axis=0)
@@ -111,7 +111,7 @@ Acts = list[int]  # in the order of ACTS
 
 
 def daily_acts(filters: Filters) -> dict[date, Acts]:
-    """Every day with an act, from the beginning: what adds up must not begin in the middle."""
+    """Acts of every day, without the filter of the period, since totals start at the beginning."""
     found: dict[date, Counts] = {}
     for month, acts in flows(unlimited(filters)):
         found[month] = found[month] + acts if month in found else acts
@@ -144,7 +144,7 @@ def days_between(days: Mapping[date, object]) -> list[date]:
 
 
 def within(rows: list[list[Any]], filters: Filters) -> list[list[Any]]:
-    """Those of the period that is asked for."""
+    """The rows within the filtered period."""
     first = filters.first.isoformat() if filters.first else ""
     last = after(filters.last).isoformat() if filters.last else "9999"
     return [row for row in rows if first <= row[0] < last]

@@ -1,4 +1,4 @@
-"""The learning curve: labels a version learned from against its error."""
+"""The learning curve: a version's error against the number of labels it was trained on."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ HOLDOUT = [
 
 
 def as_of() -> Combinable:
-    """Changes with the replay's counts, the gate's reports and the versions."""
+    """The state of the replay's counts, the gate's reports, the versions and the promotions."""
     newest = (
         Subquery(model.objects.order_by("-pk").values("pk")[:1])
         for model in (GateReport, ModelVersion, Promotion)
     )
     counts = Subquery(Replay.objects.values("counts_made")[:1])
-    # PostgreSQL joins texts alone.
+    # PostgreSQL concatenates only text.
     said = (Cast(each, CharField()) for each in (counts, *newest))
     return Concat(*(part for each in said for part in (each, Value("-"))))
 
 
 def curve(filters: Filters) -> Figure:
-    """Error on audited drawings, and on what the gate judged by, over labels learned from."""
+    """Error on audited and on the gate's held-out drawings, against the number of labels."""
     by_version = over_all_months(filters)
     rows = []
     for key, name, state, labels, n, right in versions_of(filters):
@@ -50,7 +50,7 @@ def curve(filters: Filters) -> Figure:
             [
                 name,
                 state,
-                labels or 0,  # trained without labels of ours
+                labels or 0,  # None: trained without labels from this installation
                 *share_cells(found.n - found.right, found.n, of=found.error),
                 *share_cells(wrong, n or 0),
             ]
@@ -86,7 +86,7 @@ def over_all_months(filters: Filters) -> defaultdict[int, Count]:
 
 
 def versions_of(filters: Filters) -> QuerySet[ModelVersion, tuple[Any, ...]]:
-    """Key, name, state, labels learned from, and how the gate's last comparison went."""
+    """Key, name, state, number of labels, and n and right of the gate's last comparison."""
     drawings = KeyTransform("drawings", "figures")
     last = (
         GateReport.objects.filter(candidate=OuterRef("pk"))

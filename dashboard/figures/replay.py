@@ -1,4 +1,4 @@
-"""Versions over months: what the replay counted."""
+"""The replay as a figure: accuracy by version and month."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FIELDS = ("n", "right", "weight", "weight_right", "weight_squares", "learned", "
 
 @dataclass(slots=True)
 class Count:
-    """Cells added up."""
+    """A sum of replay cells."""
 
     n: int = 0
     right: int = 0
@@ -38,7 +38,7 @@ class Count:
 
     @property
     def share(self) -> Share | None:
-        """Weighted by the chances of being audited; n counts for what it is worth (Kish)."""
+        """Accuracy weighted by 1 / chance of being audited, with Kish's effective n."""
         return self.share_of(self.weight_right)
 
     @property
@@ -57,12 +57,12 @@ class Count:
 
 
 def as_of() -> Combinable:
-    """Changes whenever a month was counted again."""
+    """How often a month was counted; it changes whenever the figure may."""
     return Subquery(Replay.objects.values("counts_made")[:1])
 
 
 def matrix(filters: Filters) -> Figure:
-    """Every version over every month's audited drawings."""
+    """Accuracy of every version on every month's audited drawings."""
     counts, names = counted(filters)
     months = list(every_month([month for _, month in counts]))
     rows = [
@@ -92,7 +92,7 @@ Counts = dict[tuple[int, date], Count]
 
 
 def counted(filters: Filters) -> tuple[Counts, dict[int, str]]:
-    """By version and month, and the versions' names; oldest first. One query."""
+    """Counts by version and month, and the versions' names, oldest first. One query."""
     rows = ReplayCell.objects.all()
     if filters.first:
         rows = rows.filter(month__gte=filters.first)
@@ -114,7 +114,7 @@ def counted(filters: Filters) -> tuple[Counts, dict[int, str]]:
 
 
 def warning(filters: Filters) -> str:
-    """The replay knows neither where a drawing came from nor another sample."""
+    """A warning if the filters name a source or stream, which the replay does not count by."""
     if not filters.source and filters.stream in {"", Stream.AUDIT}:
         return ""
     return (
@@ -146,7 +146,7 @@ def counted_words(number: int, noun: str) -> str:
 
 
 def in_words(counts: Counts, names: dict[int, str]) -> str:
-    """Along the newest month's column, and along the newest version's row."""
+    """Oldest and newest version on the newest month, then the newest version on its first month."""
     told = {place: found for place, found in counts.items() if found.n}
     if not told:
         return "No version has read an audited drawing yet."

@@ -1,9 +1,9 @@
-"""A share of drawings estimated from labeled ones, and the words for what it rests on. Pure.
+"""A share of drawings estimated from labeled ones, and a description of the sample. Pure.
 
-Where drawings of one sample had different chances of being audited, a label stands for as many
-drawings as its chance says: strata are weighted by the drawings they were drawn from (their audited
-drawings over their chance), and the interval is Wilson's for the effective number of labels, after
-Kish: the square of the sum of the weights over the sum of their squares.
+Drawings of one sample may have had different chances of being audited. Each chance is a stratum,
+weighted by the number of drawings it represents: its audited drawings divided by the chance. The
+interval is Wilson's for Kish's effective number of labels: the square of the sum of the weights
+divided by the sum of their squares.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from predictions.shares import Z95
 
 
 class Part(NamedTuple):
-    """Counts of drawings, as a figure asks for them."""
+    """Counts that are added to a sample."""
 
     drawings: int
-    labeled: int  # unreadable ones too
-    n: int  # labeled with a digit, among those asked for
+    labeled: int  # includes unreadable ones
+    n: int  # labeled with a digit that the filters allow
     right: int
     unreadable: int
     unsettled: int
 
 
 def parts(counts: Counts, digit: int | None = None) -> list[Part]:
-    """What each of N tables (N, label, [drawings, right, settled]) adds to a sample."""
+    """One Part for each of N tables; `counts` is (N, label, [drawings, right, settled])."""
     drawings, right, settled = np.moveaxis(counts, 2, 0)
     wanted = slice(0, UNREADABLE) if digit is None else slice(digit, digit + 1)
     columns = (
@@ -49,23 +49,23 @@ def parts(counts: Counts, digit: int | None = None) -> list[Part]:
 
 @dataclass(slots=True)
 class Stratum:
-    """Drawings that had one chance of being audited."""
+    """Drawings with the same chance of being audited."""
 
     drawings: int = 0
-    labeled: int = 0  # unreadable ones too
-    n: int = 0  # labeled with a digit, among those asked for
+    labeled: int = 0  # includes unreadable ones
+    n: int = 0  # labeled with a digit that the filters allow
     right: int = 0
 
 
 class Sample:
-    """Counts of one figure's point or bar."""
+    """The counts behind one point or bar of a figure."""
 
     def __init__(self) -> None:
         self.strata: defaultdict[int, Stratum] = defaultdict(Stratum)
         self.unreadable = self.unsettled = 0
 
     def add(self, chance: int, part: Part) -> None:
-        """Take in drawings with one chance."""
+        """Add drawings with the same chance of being audited."""
         stratum = self.strata[chance]
         stratum.drawings += part.drawings
         stratum.labeled += part.labeled
@@ -91,11 +91,11 @@ class Sample:
         return self.share_within(Z95)
 
     def share_within(self, z: float) -> Share | None:
-        """Weighted where chances differ; None without a readable label."""
+        """The share with an interval of z deviations; weighted if chances differ; None if n = 0."""
         told = {chance: stratum for chance, stratum in self.strata.items() if stratum.n}
         if not told:
             return None
-        if len(told) == 1 or 0 in told:  # nothing to weight, or nothing known to weight by
+        if len(told) == 1 or 0 in told:  # no weights needed, or a chance is unknown
             return Share.of(self.right, self.n, z)
         weights = {
             chance: stratum.drawings / chance / stratum.labeled for chance, stratum in told.items()
@@ -113,7 +113,7 @@ class Sample:
 
 
 def by_label(readings: Counts) -> Counts:
-    """(N, predicted, label, settled) as (N, label, [drawings, right, settled])."""
+    """Turn (N, predicted, label, settled) into (N, label, [drawings, right, settled])."""
     counts = np.zeros((len(readings), LABELS, 3), np.int64)
     counts[:, :, 0] = readings.sum(axis=(1, 3))
     counts[:, :DIGITS, 1] = readings.sum(axis=3)[:, :, :DIGITS].diagonal(axis1=1, axis2=2)
@@ -122,7 +122,7 @@ def by_label(readings: Counts) -> Counts:
 
 
 def together(samples: Iterable[Sample]) -> Sample:
-    """Several samples as one."""
+    """Merge samples into one."""
     joined = Sample()
     for sample in samples:
         joined.unreadable += sample.unreadable
@@ -137,7 +137,7 @@ def together(samples: Iterable[Sample]) -> Sample:
 
 
 def sampled_from(sample: Sample, *, is_random: bool) -> str:
-    """What a figure rests on, in words."""
+    """A sentence that describes the sample."""
     chosen = "drawings chosen at random, labeled blind" if is_random else "labeled drawings"
     said = [f"From {sample.n:,} {chosen}"]
     if sample.unreadable:

@@ -1,4 +1,4 @@
-"""How figures are written for people. Pure."""
+"""Formats of numbers and dates in figures. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def month_in_words(month: str) -> str:
 
 
 def percent_in_words(share: float, decimals: int = 1) -> str:
-    """0.98 as 98%; what is not everything is never rounded to it."""
+    """0.98 as 98%; a share below 1 is never rounded to 100%."""
     text = f"{share:.{decimals}%}"
     if share < 1 and text == f"{1:.{decimals}%}":
         return f"{1 - 10 ** -(decimals + 2):.{decimals}%}"
@@ -25,13 +25,13 @@ def percent_in_words(share: float, decimals: int = 1) -> str:
 
 
 def share_in_words(found: Mapping[str, Any]) -> str:
-    """A share with all that belongs to it."""
+    """A share with its n and interval."""
     low, high = percent_in_words(found["low"]), percent_in_words(found["high"])
     return f"{percent_in_words(found['share'])} of {found['n']:,} (95 %: {low} to {high})"
 
 
 def value_in_words(value: Any, column: Column) -> str:
-    """A table's cell."""
+    """The text of a table's cell."""
     if value is None:
         return GAP
     if column.kind == "month":

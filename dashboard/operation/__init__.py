@@ -1,1 +1,1 @@
-"""For operators: checks of the figures."""
+"""Health checks of the dashboard's counts, for operators."""

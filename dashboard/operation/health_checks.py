@@ -1,4 +1,4 @@
-"""What the doctor looks for in the figures of the dashboard."""
+"""The doctor's checks of the dashboard's counts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dashboard.models import Check
 from predictions.models import Prediction
 from predictions.operation.doctor import Finding, attention, broken, examines
 
-BEHIND = timedelta(minutes=10)  # a job counts every minute, and each page before it is shown
+BEHIND = timedelta(minutes=10)  # a task counts every minute, and each page before it is served
 
 
 @examines()
