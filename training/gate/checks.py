@@ -1,4 +1,4 @@
-"""The gate's questions, one function each: shown, refuted, or how many more labels it takes."""
+"""The gate's checks, one function each: passed, failed, or how many more labels it needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from training.gate.comparison import NORMAL, Comparison, Items, Pairs, calibration_error, holm, tail
 
 RESAMPLES = 300  # of the items, for the uncertainty of the calibration
-# What a candidate worth having is expected to look like where nothing was seen yet.
+# What a useful candidate is assumed to change, as long as nothing was counted.
 USUAL_BETTER, USUAL_WORSE = 0.008, 0.003  # shares of the items
 
 
@@ -21,20 +21,20 @@ USUAL_BETTER, USUAL_WORSE = 0.008, 0.003  # shares of the items
 class Bounds:
     """Every threshold of the gate; shares are of 1, so .02 is two points."""
 
-    alpha: float = 0.05  # of ever replacing one live version by one that is no better
-    confidence: float = 0.95  # one-sided, of each claim that something is not worse
-    power: float = 0.80  # with which N more labels would show a gain of the size seen
+    alpha: float = 0.05  # chance that a live version is ever replaced by one that is no better
+    confidence: float = 0.95  # one-sided, for each claim that something is not worse
+    power: float = 0.80  # chance that N more labels show a gain of the size counted so far
     digit_margin: float = 0.02  # a digit may lose this much, shown on drawings
     base_margin: float = 0.0025  # MNIST may lose this much
     base_digit_margin: float = 0.01  # and each of its digits this much
     set_margin: float = 0.005  # the holdout and each month of audits
     cell_margin: float = 0.02  # one digit read as one other, more often than before
     calibration_margin: float = 0.02  # expected calibration error
-    worthwhile: float = 0.005  # once a gain of this size is ruled out, more labels are no use
-    most_labels: int = 20_000  # a wish for more is no wish, but a refusal
+    worthwhile: float = 0.005  # smallest gain that is worth more labels
+    most_labels: int = 20_000  # the most that the gate asks for
 
     def level_of(self, look: int) -> float:
-        """The part of alpha that this look may use; over all looks they add up to alpha."""
+        """The part of alpha that this look may use; the parts of all looks add up to alpha."""
         return self.alpha * 6 / (math.pi * look) ** 2
 
 
@@ -53,14 +53,14 @@ class Check:
     name: str
     state: State
     said: str
-    more: int = 0  # drawings wanted, where it is open
+    more: int = 0  # drawings needed, if it is open
     more_by_digit: dict[int, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         return {"name": self.name, "state": self.state, "said": self.said, "more": self.more}
 
 
-# -- the questions -------------------------------------------------------------------------------
+# -- the checks ----------------------------------------------------------------------------------
 
 
 def check_gain(pairs: Pairs, bounds: Bounds, look: int) -> Check:
@@ -94,7 +94,7 @@ def check_gain(pairs: Pairs, bounds: Bounds, look: int) -> Check:
 
 
 def expected_shares(pairs: Pairs, bounds: Bounds) -> tuple[float, float]:
-    """The shares seen where they show a gain, else those of a gain that is worth having."""
+    """The shares of better and worse items to plan with: those counted, or assumed ones."""
     if pairs.better > pairs.worse:
         return pairs.better / pairs.n, pairs.worse / pairs.n
     if not pairs.better + pairs.worse:
@@ -104,7 +104,7 @@ def expected_shares(pairs: Pairs, bounds: Bounds) -> tuple[float, float]:
 
 
 def unharmed(compared: Comparison, bounds: Bounds) -> frozenset[int]:
-    """The digits of which MNIST's images show that nothing is lost."""
+    """The digits for which MNIST's images show that no more than the margin is lost."""
     pairs = compared.by_digit
     limits = [each.lower(bounds.confidence) for each in pairs]
     return frozenset(d for d in range(10) if limits[d] > -bounds.base_digit_margin)
@@ -118,10 +118,10 @@ def check_digits(
     *,
     elsewhere: Collection[int] = (),
 ) -> Check:
-    """No digit may lose more than the margin: shown for each, or shown to be lost for one.
+    """Check that no digit loses more than the margin.
 
-    Of the digits in `elsewhere` it is shown on other images. That carries them until there are
-    enough drawings to show it here, unless those there are speak against it.
+    For the digits in `elsewhere`, other images show it. That is enough while there are too few
+    drawings to show it here, unless the drawings speak against it.
     """
     pairs = compared.by_digit
     kept = [each.lower(bounds.confidence) > -margin for each in pairs]
@@ -140,7 +140,7 @@ def check_digits(
         said += shown_or_carried(compared, carried, bounds)
         return Check(name, State.PASSED, said, more_by_digit=wanted)
     n = max(compared.overall.n, 1)
-    # A share of what comes in shows this digit; smoothed, so that an unseen one has a share too.
+    # Only a share of new drawings shows this digit; smoothed, so that no share is 0.
     more = max(math.ceil(wanted[d] * (n + 10) / (pairs[d].n + 1)) for d in unsure)
     said = f"On {what} not yet shown to lose less than {points(margin)}: "
     if len(unsure) == 10:
@@ -153,10 +153,10 @@ def check_digits(
 
 
 def is_carried(pairs: Pairs, margin: float, bounds: Bounds) -> bool:
-    """There are too few drawings to show it, and they do not speak against it.
+    """Whether there are too few drawings to show the claim, and they do not speak against it.
 
-    A single one shows nothing. Once there are as many as can show it when none of them differs,
-    not one may be lost on balance.
+    One lost drawing is no evidence. Once there are enough to show the claim if none differs, none
+    may be lost on balance.
     """
     lost = pairs.worse - pairs.better
     if pairs.n >= items_for_no_loss(USUAL_BETTER + USUAL_WORSE, margin, bounds):
@@ -189,12 +189,12 @@ def digit_in_words(digit: int, pairs: Pairs, p: float, what: str) -> str:
 def check_cells(
     compared: Comparison, bounds: Bounds, what: str, *, elsewhere: Collection[int] = ()
 ) -> Check:
-    """No digit may be taken for one other much more often than before.
+    """Check that no digit is read as one other digit much more often than before.
 
-    Of a digit in `elsewhere` a single drawing, of few, accuses nobody.
+    For a digit in `elsewhere`, which has few drawings, one drawing is no evidence.
     """
     new, old = compared.new_errors, compared.old_errors
-    # A cell in which nothing changed cannot accuse anybody by chance, and is no look.
+    # A cell without changes cannot fail by chance, so it is not counted as a test.
     cells = [(t, r) for t in range(10) for r in range(10) if t != r and new[t, r] + old[t, r]]
     harm = holm([tail(int(new[c]), int(new[c] + old[c])) for c in cells])
     p_of = dict(zip(cells, harm, strict=True))
@@ -226,20 +226,20 @@ def check_cells(
 
 
 def check_base(pairs: Pairs, bounds: Bounds, name: str) -> Check:
-    """What was known must not be forgotten."""
+    """Check that MNIST is still read as well as before."""
     low = pairs.lower(bounds.confidence)
     said = f"{name}: {pairs.in_words('images')}, at worst {points(-low)} lost"
     allowed = f"{points(bounds.base_margin)} allowed"
     if low > -bounds.base_margin:
         return Check(name, State.PASSED, f"{said}, {allowed}.")
-    # Its items are all there are: no label can be added, so an open question is a refusal.
+    # No label can be added to MNIST, so this check is never open.
     return Check(name, State.FAILED, f"{said}, only {allowed}.")
 
 
 def check_sets(compared: Sequence[Comparison], bounds: Bounds) -> Check:
-    """Neither the holdout nor any month may have become worse; Holm's correction for their number.
+    """Check that neither the holdout nor any month got worse, with Holm's correction.
 
-    A month has few audits, and what is past gets no more of them: only harm that is shown counts.
+    A past month gets no more audits, so this check is never open: it fails only on shown harm.
     """
     if not compared:
         return Check("sets", State.PASSED, "There are no drawings that could have become worse.")
@@ -253,7 +253,7 @@ def check_sets(compared: Sequence[Comparison], bounds: Bounds) -> Check:
 
 
 def check_calibration(items: Items, compared: Comparison, bounds: Bounds) -> Check:
-    """Its confidence must not have become less honest."""
+    """Check that the calibration error did not grow by more than the margin."""
     before, after = compared.calibration
     name = f"calibration of {items.name}"
     said = f"On {items.name} confidence misses accuracy by {points(after)}, before {points(before)}"
@@ -265,7 +265,7 @@ def check_calibration(items: Items, compared: Comparison, bounds: Bounds) -> Che
 
 
 def calibration_rise(items: Items, share: float) -> float:
-    """The rise that this share of resamplings of the items stays below; the same each time."""
+    """This quantile of the rise in calibration error over resampled items, with a fixed seed."""
     n, dice = len(items), np.random.default_rng(len(items))
     rises = []
     for _ in range(RESAMPLES):
@@ -281,14 +281,14 @@ def calibration_rise(items: Items, share: float) -> float:
 
 
 def power_of(n: int, better: float, worse: float, level: float) -> float:
-    """The chance that n items show a gain, when these shares of them are better and worse."""
-    # A second and 90 MB, and web processes import this module; only the jobs that judge ask this.
+    """The chance that n items show a gain, if these shares of them are better and worse."""
+    # scipy costs a second and 90 MB, and web processes import this module without calling this.
     from scipy.stats import binom
 
     share = better + worse
     spread = 8 * math.sqrt(n * share) + 8
     tosses = np.arange(max(0, int(n * share - spread)), min(n, int(n * share + spread)) + 1)
-    # The fewest hits that a fair coin gives no more often than the level allows.
+    # The fewest heads of a fair coin whose p-value is within the level.
     fewest = binom.isf(level, tosses, 0.5) + 1
     return float(binom.pmf(tosses, n, share) @ binom.sf(fewest - 1, tosses, better / share))
 
@@ -310,12 +310,12 @@ def items_for_gain(
 
 
 def least_of(margin: float, bounds: Bounds) -> int:
-    """How many items show that nothing is lost when none of them differs."""
+    """How many items show that nothing is lost, if the versions differ on none."""
     return items_for_no_loss(0.0, margin, bounds)
 
 
 def items_for_no_loss(differing: float, margin: float, bounds: Bounds) -> int:
-    """How many items show that nothing is lost, when nothing is and this share differs."""
+    """How many items show that nothing is lost, if that is so and this share of them differs."""
     sure = NORMAL.inv_cdf(bounds.confidence)
     reach = (sure + NORMAL.inv_cdf(bounds.power)) ** 2
     return math.ceil(reach * differing / margin**2 + sure**2 * (1 - margin) / margin)
@@ -325,13 +325,13 @@ def items_for_no_loss(differing: float, margin: float, bounds: Bounds) -> int:
 
 
 def p_text(p: float) -> str:
-    """.061 rather than 0.061: it is never more than 1."""
+    """A p-value in words, without the leading zero: .061."""
     if p >= 0.9995:
         return "1"
     return f"{p:.3f}".removeprefix("0") if p >= 0.001 else f"{p:.1g}"
 
 
 def points(share: float) -> str:
-    """A share of 1 in points of a hundred."""
+    """A share as percentage points."""
     number = f"{100 * share:.2f}".rstrip("0").rstrip(".")
     return f"{number} point" + ("" if number == "1" else "s")

@@ -1,6 +1,6 @@
-"""Two versions on the same items: what is counted, and what the counts can prove.
+"""Statistics of two versions that read the same items.
 
-Pure statistics of paired readings; what follows from them for a candidate is the gate's business.
+The checks of the gate draw conclusions from them.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ BINS = 15  # of confidence, equally wide
 class Kind(StrEnum):
     """What a set of items is."""
 
-    HOLDOUT = "holdout"  # drawings by people no version has learned from
+    HOLDOUT = "holdout"  # drawings by people whose drawings are never trained on
     AUDIT = "audit"  # one month's drawings chosen at random
-    BASE = "base"  # MNIST's test set: what must not be forgotten
+    BASE = "base"  # MNIST's test set
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Items:
 
     name: str
     kind: Kind
-    labels: NDArray[np.int64]  # (N,) what people say, 0 to 9
+    labels: NDArray[np.int64]  # (N,) the labels, 0 to 9
     candidate: NDArray[np.float32]  # (N, 10) probabilities
     live: NDArray[np.float32]  # (N, 10)
 
@@ -75,12 +75,12 @@ class Pairs:
 
     @property
     def p(self) -> float:
-        """McNemar's exact test, two-sided: could as uneven a split come from a fair coin?"""
+        """The p-value of McNemar's exact test, two-sided."""
         return min(1.0, 2 * tail(max(self.better, self.worse), self.better + self.worse))
 
     @property
     def p_better(self) -> float:
-        """The same, one-sided: small when the candidate is better."""
+        """The one-sided p-value: small if the candidate is better."""
         return tail(self.better, self.better + self.worse)
 
     @property
@@ -88,7 +88,7 @@ class Pairs:
         return tail(self.worse, self.better + self.worse)
 
     def lower(self, confidence: float) -> float:
-        """What the true difference is at least, with this one-sided confidence (Tango's score)."""
+        """A lower bound of the true difference at this one-sided confidence (Tango's score)."""
         return score_limit(self, NORMAL.inv_cdf(confidence))
 
     def upper(self, confidence: float) -> float:
@@ -111,12 +111,15 @@ class Pairs:
 
 
 def tail(hits: int, tosses: int) -> float:
-    """The chance of so many hits or more in so many tosses of a fair coin."""
+    """The chance of at least so many heads in so many tosses of a fair coin."""
     if hits <= 0:
         return 1.0
     if 2 * hits <= tosses:
         return 1.0 - tail(tosses - hits + 1, tosses)
-    total, term = 0.0, math.comb(tosses, hits) / 2**tosses  # whole numbers: right to the last bit
+    total, term = (
+        0.0,
+        math.comb(tosses, hits) / 2**tosses,
+    )  # divides whole numbers: correctly rounded
     while total + term > total:
         total += term
         term *= (tosses - hits) / (hits + 1)
@@ -125,15 +128,11 @@ def tail(hits: int, tosses: int) -> float:
 
 
 def score(pairs: Pairs, difference: float) -> float:
-    """How many standard errors the pairs lie above a supposed true difference (Tango 1998).
-
-    Chosen over the textbook's interval, which has no width where nothing differed, and over exact
-    ones conditional on the discordant pairs, which leave out how many of those there were.
-    """
+    """How many standard errors the pairs lie above a supposed true difference (Tango 1998)."""
     b, c, n = pairs.better, pairs.worse, pairs.n
     middle = (2 * n - b + c) * difference - b - c
     spread = math.sqrt(max(middle**2 + 8 * n * c * difference * (1 - difference), 0.0))
-    share = (spread - middle) / (4 * n)  # the likeliest share of worse ones, were that the truth
+    share = (spread - middle) / (4 * n)  # most likely share of worse pairs
     variance = n * (2 * share + difference * (1 - difference))
     above = b - c - n * difference
     if variance <= 0:
@@ -142,7 +141,7 @@ def score(pairs: Pairs, difference: float) -> float:
 
 
 def score_limit(pairs: Pairs, deviations: float) -> float:
-    """The true difference above which the pairs would lie too low; halved down to 1e-7."""
+    """The true difference at which the score reaches the limit, by bisection to 1e-7."""
     if not pairs.n:
         return -1.0
     low, high = -1.0, pairs.difference
@@ -162,11 +161,11 @@ class Comparison:
     name: str
     overall: Pairs
     by_digit: tuple[Pairs, ...]  # ten
-    before: Counts  # (10, 10), rows what it is, columns what the live version read
+    before: Counts  # (10, 10), rows the label, columns what the live version read
     after: Counts  # (10, 10), the same for the candidate
-    new_errors: Counts  # (10, 10), so read by the candidate alone
-    old_errors: Counts  # (10, 10), so read by the live version alone
-    calibration: tuple[float, float]  # expected error before and after
+    new_errors: Counts  # (10, 10), errors of the candidate alone
+    old_errors: Counts  # (10, 10), errors of the live version alone
+    calibration: tuple[float, float]  # expected calibration error before and after
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -219,7 +218,7 @@ def calibration_error(
     labels: NDArray[np.int64],
     weights: NDArray[np.int64] | None = None,
 ) -> float:
-    """By how much confidence and accuracy differ, on average over bins of confidence."""
+    """The mean difference of confidence and accuracy over bins of confidence."""
     if not len(labels):
         return 0.0
     confidence = probabilities.max(1)
@@ -230,11 +229,11 @@ def calibration_error(
     return float(np.abs(np.bincount(which, gap, BINS)).sum()) / len(labels)
 
 
-# -- looking at many things ---------------------------------------------------------------------
+# -- many tests ---------------------------------------------------------------------------------
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """p-values made honest for their number: the k-th smallest counts for all not smaller."""
+    """p-values with Holm's correction for the number of tests."""
     order = sorted(range(len(values)), key=lambda at: values[at])
     adjusted = [1.0] * len(values)
     highest = 0.0

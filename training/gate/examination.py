@@ -1,4 +1,4 @@
-"""A model version examined: what it makes of MNIST, of strokes, and of what people drew."""
+"""Evaluate a model version on MNIST, on stored strokes and on people's drawings."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from training.engine import mnist
 from training.engine.evaluate import Report, report
 
 AT_ONCE = 256  # glyphs in one forward pass
-STROKE_SEEDS = range(3)  # of sizes, places and pens
+STROKE_SEEDS = range(3)  # seeds of size, place and pen width
 
 
 @dataclass(frozen=True, slots=True)
 class Judgment:
-    """One report, and what its digits were sampled from."""
+    """A report and the name of the digits it was made on."""
 
     title: str
     report: Report
@@ -32,7 +32,7 @@ class Judgment:
 def judgments(
     version: ModelVersion, *, mnist_folder: Path, strokes: Path | None
 ) -> Iterator[Judgment]:
-    """Whatever there is to judge by, one after the other."""
+    """Yield a report for each set of digits that is there."""
     reads = load_version(version.pk).network
     if not mnist.missing(mnist_folder):
         yield judged("MNIST test set", reads, *mnist_test(mnist_folder))
@@ -56,9 +56,10 @@ def mnist_test(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 def labeled(*, audited: bool) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Labels as they stand. Only audits are a fair sample: the queue seeks hard drawings.
+    """Glyphs and current labels. Only audits are a fair sample: the queue prefers hard drawings.
 
-    Those that wait for a second opinion are the contradicted ones: without them no sample is fair.
+    Labels that wait for a second opinion are included: these contradict the model, and without
+    them the sample would be biased.
     """
     rows = (
         Label.objects.readable()

@@ -1,27 +1,22 @@
 """The gate: is a candidate better than the live version, and worse at nothing?
 
-Both versions read the same items. Two kinds of claim decide, and they err in opposite ways:
+Both versions read the same items. There are two kinds of claim:
 
-- *It is better.* McNemar's exact test over all human items, one-sided: a worse candidate is never
-  promoted, so the other side needs no share of the level, and without that side a gain of half a
-  point shows in 5,000 drawings in six cases of seven instead of four of five. Promoting what is no
-  better, yet was shown to be no worse, is the mild error. (The two-sided p is told beside it: 20
-  better, 9 worse reads p = .061 in any textbook, and is not enough here either.) Every further
-  candidate tried against the same live version is another look at the same items; look k may use
-  6 / (π² k²) of the level, which adds up to the whole level over endlessly many looks.
+- *It is better.* McNemar's exact test over all human items. It is one-sided, because a worse
+  candidate is never promoted. The report also shows the two-sided p: 20 better and 9 worse have
+  p = .061, which is not enough. Each other candidate against the same live version is another look
+  at the same items. Look k may use 6 / (π² k²) of the level; all looks together use it up.
 - *It is not worse* over all, for each digit, on MNIST. Each claim must be shown, at 95 % and within
-  a margin. All of them must hold, so no correction is due for their number: a digit that did
-  become worse by the margin passes its own test in at most one case of twenty, whatever the other
-  nine do. The correction (Holm's) is due where ten looks can find harm by chance: before a
-  candidate is *rejected* for one digit, one cell of the confusion matrix or one month.
+  a margin. All of them must hold, so their number needs no correction. Holm's correction applies
+  where many tests could find harm by chance: before a candidate is *rejected* for one digit, one
+  cell of the confusion matrix or one month.
 
 A claim about one digit needs hundreds of drawings of it. Until there are so many, MNIST's thousand
-images of the digit carry it: they must show, within a point, that nothing is lost, and the drawings
-there are must not speak against it. So what a young installation can show decides, and what it
-cannot stays a wish for more drawings of that digit. *It is better* no image of MNIST can carry.
+images of the digit must show a loss below a point, and its drawings must not speak against it. More
+drawings of such a digit are still asked for. The gain is shown by drawings alone.
 
-What is neither shown nor refuted needs more labels, and the gate says how many. Items are taken as
-independent of each other; many drawings by one hand weaken every figure here.
+What is neither shown nor refuted needs more labels, and the gate says how many. Items count as
+independent: where one person made many of the drawings, every figure is less certain.
 """
 
 from __future__ import annotations
@@ -111,7 +106,7 @@ def base_checks(
         found = compared[items.name]
         checks += [
             check_base(found.overall, bounds, items.name),
-            # The only images there are: what stays open after all of them counts as kept.
+            # MNIST's test set cannot grow: what it does not refute counts as passed.
             settled(check_digits(found, bounds, bounds.base_digit_margin, items.name)),
             settled(check_cells(found, bounds, items.name)),
             settled(check_calibration(items, found, bounds)),
@@ -135,5 +130,5 @@ def concluded(checks: Sequence[Check], bounds: Bounds) -> tuple[Verdict, int | N
 
 
 def wanted_by_digit(checks: Sequence[Check]) -> list[int]:
-    """How many more of each digit the open checks ask for: a wish for the queue."""
+    """How many more drawings of each digit the checks ask for; the queue gives them priority."""
     return [max(check.more_by_digit.get(digit, 0) for check in checks) for digit in range(10)]

@@ -1,4 +1,4 @@
-"""From rows to a verdict: which items judge, what both versions say of them, and the report."""
+"""Choose the items of the test split, let both versions read them, and store the report."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ from training.versions.promotion import live_version
 logger = logging.getLogger(__name__)
 
 BATCH = 1_000  # glyphs in one forward pass; their layers take about 100 MB
-MOST_HOLDOUT = 10_000  # the newest; beyond that more items cost time and decide nothing
+MOST_HOLDOUT = 10_000  # the newest; more would cost time and change no verdict
 MOST_AUDITS = 20_000
-MOST_SHOWN = 100  # changed drawings named in the report, each way
+MOST_SHOWN = 100  # most drawings in the report that got better, and that got worse
 IMAGES, LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One set of items before anybody read them."""
+    """One set of items, before the versions read them."""
 
     name: str
     kind: Kind
@@ -60,7 +60,7 @@ def judge_version(
     bounds: Bounds | None = None,
     each_pass: Callable[[], object] = lambda: None,
 ) -> GateReport:
-    """Compare a version with the live one on everything neither has learned from, and keep it.
+    """Compare a version with the live one on items neither learned from, and store the report.
 
     `each_pass` is called before each batch that is read; it may raise to stop.
     """
@@ -97,7 +97,7 @@ def judge_version(
 
 
 def note_verdict(version: ModelVersion, judgement: Judgement) -> None:
-    """A version that never was live is rejected by its last verdict, or a candidate again."""
+    """Set the state of a version that never was live from its last verdict."""
     state = ModelVersion.State
     rejected = judgement.verdict is Verdict.REJECT
     ModelVersion.objects.filter(
@@ -106,10 +106,10 @@ def note_verdict(version: ModelVersion, judgement: Judgement) -> None:
 
 
 def look_at(digest: str, version: ModelVersion, live: ModelVersion) -> int:
-    """The how-manieth comparison with this live version this is; the very same one is no new look.
+    """The number of this comparison with the live version; the same one again keeps its number.
 
-    A new live version starts the count again: the promise is that *it* is not replaced by one that
-    is no better.
+    A new live version starts the count at 1, because alpha is the chance that *it* is replaced by
+    one that is no better.
     """
     earlier = GateReport.objects.filter(against=live)
     for report in earlier.filter(candidate=version):
@@ -120,7 +120,7 @@ def look_at(digest: str, version: ModelVersion, live: ModelVersion) -> int:
 
 
 def digest_of(judged: Sequence[Judged]) -> str:
-    """Of the items and what people say they are."""
+    """A digest of the items and their labels."""
     digest = hashlib.sha256()
     for each in judged:
         digest.update(f"{each.name} {len(each.labels)} ".encode())
@@ -133,7 +133,7 @@ def digest_of(judged: Sequence[Judged]) -> str:
 
 
 def collect(versions: Iterable[ModelVersion]) -> Iterator[Judged]:
-    """The human holdout, each month's audits, and MNIST's test set where it is at hand."""
+    """Yield the holdout, each month's audits, and MNIST's test set if its files are there."""
     seen, rule = learned_glyphs(versions), default_rule()
     withdrawn = items_resting_on(rule.without_labelers, rule.without_visitors)
     standing = standing_labels(rule.without_visitors)
@@ -146,12 +146,11 @@ def collect(versions: Iterable[ModelVersion]) -> Iterator[Judged]:
 
 
 def standing_labels(without_visitors: Collection[str]) -> LabelQuerySet:
-    """As they stand, settled or not; the newest first.
+    """Current labels that name a digit, settled or not, the newest first.
 
-    A label that contradicts a confident version waits for a second opinion: were only settled ones
-    taken, the confident errors of whichever version was live would be left out, and it would look
-    better than it is. Unreadable is no digit, and what was drawn by somebody who was withdrawn
-    from learning does not judge what was learned either.
+    A label that contradicts a confident version waits for a second opinion. With settled labels
+    alone, the confident errors of the version that was live would be missing, and it would look
+    better than it is. Drawings by withdrawn visitors are left out.
     """
     return (
         Label.objects.readable()
@@ -172,7 +171,7 @@ def standing_labels(without_visitors: Collection[str]) -> LabelQuerySet:
 
 
 def holdout(standing: LabelQuerySet, seen: set[uuid.UUID], withdrawn: Set[int]) -> Iterator[Label]:
-    """Labels on drawings by people who only judge; no gold; of equal glyphs the newest."""
+    """Labels of people in the test split, without gold; of equal glyphs the newest."""
     rows = standing.filter(prediction__is_audit=False, prediction__gold__isnull=True)
     believed = (row for row in rows.iterator() if row.pk not in withdrawn)
     judging = (row for row in believed if judges(row.prediction))
@@ -180,14 +179,14 @@ def holdout(standing: LabelQuerySet, seen: set[uuid.UUID], withdrawn: Set[int]) 
 
 
 def audits(standing: LabelQuerySet, seen: set[uuid.UUID], withdrawn: Set[int]) -> Iterator[Label]:
-    """The same items as on the dashboard, gold among them: it was made of agreeing opinions."""
+    """Labels of audits, as on the dashboard; their gold is included: it comes from two opinions."""
     rows = standing.audited().iterator()
     believed = (row for row in rows if row.pk not in withdrawn)
     return first_of_each_glyph(believed, seen, MOST_AUDITS)
 
 
 def first_of_each_glyph(rows: Iterable[Label], seen: set[uuid.UUID], most: int) -> Iterator[Label]:
-    """Copies of a glyph count once, and one that was learned from, by whomever drawn, never."""
+    """Yield each glyph once, and none in `seen`: copies, and glyphs that were learned from."""
     taken = 0
     for row in rows:
         if row.prediction.glyph_digest in seen:
@@ -200,7 +199,7 @@ def first_of_each_glyph(rows: Iterable[Label], seen: set[uuid.UUID], most: int) 
 
 
 def learned_glyphs(versions: Iterable[ModelVersion]) -> set[uuid.UUID]:
-    """The glyphs in the snapshots of these versions and of all they were fine-tuned from."""
+    """The glyphs in the snapshots of these versions and their ancestors."""
     lineage: set[int] = set()
     level = {version.pk for version in versions}
     while level:
@@ -212,7 +211,7 @@ def learned_glyphs(versions: Iterable[ModelVersion]) -> set[uuid.UUID]:
 
 
 def by_month(rows: Iterable[Label]) -> dict[str, list[Label]]:
-    """Oldest month first; drawings are of the day that was stored with them, as everywhere."""
+    """Labels by month of the day stored with their prediction, oldest month first."""
     months: dict[str, list[Label]] = {}
     for row in rows:
         months.setdefault(f"{row.prediction.day:%Y-%m}", []).append(row)
@@ -222,7 +221,7 @@ def by_month(rows: Iterable[Label]) -> dict[str, list[Label]]:
 def drawings(name: str, kind: Kind, rows: Sequence[Label]) -> Judged:
     glyphs = np.zeros((len(rows), 28, 28), np.uint8)
     at = {row.pk: place for place, row in enumerate(rows)}
-    for start in range(0, len(rows), BATCH):  # databases bound how many keys a query may name
+    for start in range(0, len(rows), BATCH):  # databases limit the keys in a query
         keys = [row.pk for row in rows[start : start + BATCH]]
         for key, png in Prediction.objects.filter(pk__in=keys).values_list("pk", "glyph"):
             glyphs[at[key]] = decode_glyph(bytes(png))
@@ -231,7 +230,7 @@ def drawings(name: str, kind: Kind, rows: Sequence[Label]) -> Judged:
 
 
 def base_items(folder: Path) -> Judged | None:
-    """MNIST's test set, decoded once a process; None where its files are not."""
+    """MNIST's test set, decoded once a process; None if its files are missing."""
     images, labels = (find(folder, name) for name in (IMAGES, LABELS))
     return read_base(images, labels) if images and labels else None
 
@@ -247,7 +246,7 @@ def read_base(images: Path, labels: Path) -> Judged:
 
 
 def idx(path: Path) -> NDArray[np.uint8]:
-    """An array of bytes in the format MNIST's makers gave it."""
+    """Read an array of bytes from an IDX file, MNIST's format."""
     content = path.read_bytes()
     if path.suffix == ".gz":
         content = gzip.decompress(content)
@@ -282,7 +281,7 @@ def read_by_both(
 def probabilities(
     network: Network, glyphs: NDArray[np.uint8], each_pass: Callable[[], object] = lambda: None
 ) -> NDArray[np.float32]:
-    """(N, 10), in passes that do not take all memory at once."""
+    """Probabilities, (N, 10), read in batches to limit memory."""
     parts = [np.zeros((0, 10), np.float32)]
     for at in range(0, len(glyphs), BATCH):
         each_pass()
@@ -291,7 +290,7 @@ def probabilities(
 
 
 def changed(judged: Sequence[Judged], items: Sequence[Items]) -> dict[str, list[dict[str, Any]]]:
-    """The drawings that went from wrong to right and from right to wrong, for people to see."""
+    """The drawings that went from wrong to right, and from right to wrong."""
     found: dict[str, list[dict[str, Any]]] = {"better": [], "worse": []}
     for each, read in zip(judged, items, strict=True):
         before, after = read.live.argmax(1), read.candidate.argmax(1)

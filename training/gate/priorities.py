@@ -1,4 +1,4 @@
-"""What the gate still lacks, told to whoever labels, through rows that labeling reads."""
+"""Give the drawings the gate needs a higher priority in the labeling queue, through its rows."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from predictions.models import Prediction
 from training.models import GateReport
 from training.versions.promotion import live_version
 
-MOST = 500  # open items wanted at a time
+MOST = 500  # open items with priority at a time
 LOOKED_AT = 20_000  # of the newest open ones
 WHY = "the gate asked for it: it judges, it never teaches"
 
 
 def tell_labeling() -> int:
-    """Drawings by people who judge are wanted, digits that lack them first, and audits as drawn.
+    """Write the priorities that the last verdict on the live version asks for; how many are open.
 
-    The last verdict that concerns the live version decides, until the next one.
+    They go to drawings in the test split, those of missing digits first, and to audits by age.
     """
     live = live_version()
     report = GateReport.objects.order_by("-pk").first()
@@ -31,10 +31,9 @@ def tell_labeling() -> int:
 
 
 def that_judge(lacking: set[int]) -> list[int]:
-    """Open items that may judge, held-out ones whose guess is a lacking digit first, then by age.
+    """Open items of the test split: held-out ones guessed as a missing digit first, then by age.
 
-    An audit's place never hangs on its guess: while some are still unlabeled, those that are
-    would be a sample of the wished-for digits, and accuracy by month would follow the wish.
+    Audits must not be ordered by guess: the labeled ones would be a biased sample of a month.
     """
     rows = (
         QueueItem.objects.filter(is_open=True)
