@@ -1,6 +1,6 @@
-"""A run's lesson: the snapshot's labels beside replayed MNIST, and the network they teach.
+"""The fine-tune of a run: the snapshot's labels and replayed digits, and the network they train.
 
-Runs in the training process alone; this is where the database and torch meet.
+Only the training process imports this: it needs both the database and torch.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class TunedEpoch:
 
 @dataclass
 class Lesson:
-    """A course under way, what it is examined on, and the best it has come to so far."""
+    """A fine-tune in progress, its validation digits, and its best weights so far."""
 
     tuning: Tuning
     course: Course
@@ -54,7 +54,7 @@ class Lesson:
     best_accuracy: float = -1.0
 
     def state(self) -> bytes:
-        """Everything needed to go on after a kill, behind its digest."""
+        """A checkpoint to continue from, after its digest."""
         file = io.BytesIO()
         kept = {"course": self.course.state(), "best": self.best, "accuracy": self.best_accuracy}
         torch.save(kept, file)
@@ -63,22 +63,21 @@ class Lesson:
 
     def take_up(self, state: bytes) -> None:
         digest, content = state[:DIGEST], state[DIGEST:]
-        if hashlib.sha256(content).digest() != digest:  # torch.load would not notice
+        if hashlib.sha256(content).digest() != digest:  # torch.load does not check it
             raise BrokenCheckpoint("What an earlier attempt learned is damaged. Start a new run.")
         kept = torch.load(io.BytesIO(content), weights_only=True)
         try:
             self.course.take_up(kept["course"])
-        except (KeyError, RuntimeError, ValueError) as other:  # of another release
+        except (KeyError, RuntimeError, ValueError) as other:  # made by another release
             raise BrokenCheckpoint(
                 "What an earlier attempt learned fits no lesson of this release. Start a new run."
             ) from other
         self.best, self.best_accuracy = kept["best"], kept["accuracy"]
 
     def result(self) -> Reader:
-        """The epoch that read the held-out drawings best.
+        """The network of the epoch that read the held-out drawings best.
 
-        Recipes from before there was an anchor bring it nearer to its parent: on the line between
-        the two there are points that forgot less.
+        Older recipes average in a share of the parent's weights (`parent_share`), to forget less.
         """
         network = self.course.result
         if self.best is None:
@@ -95,7 +94,7 @@ class Lesson:
 
 
 def lesson_of(run: Run) -> Lesson:
-    """Everything a run needs, the same each time it is made; taken up where it was left."""
+    """Prepare the fine-tune of a run, the same each time, and load its checkpoint if any."""
     torch.set_num_threads(settings.TRAINING_THREADS)
     tuning = tuning_of(run)
     torch.manual_seed(tuning.seed)
@@ -123,7 +122,7 @@ def lesson_of(run: Run) -> Lesson:
 
 
 def tuning_of(run: Run) -> Tuning:
-    """The run's recipe; one from before there were these numbers is repeated without them."""
+    """The run's recipe; what an older one does not name is switched off."""
     without = {
         "parent_share": 0.0,
         "written_share": 0.0,
@@ -135,18 +134,18 @@ def tuning_of(run: Run) -> Tuning:
 
 
 def replayed_digits() -> Digits:
-    """What the network must not forget: MNIST's training part, fetched if it is not there."""
+    """MNIST's training part, which is replayed; downloaded if it is missing."""
     fetch(settings.MNIST_DIR)
     return mnist(settings.MNIST_DIR, "train")
 
 
 def written_instead(tuning: Tuning) -> Digits:
-    """As many as an epoch and the temperature need, so that none is seen twice an epoch."""
+    """Digits drawn from templates to replay, enough for an epoch and for the temperature."""
     return written_digits(tuning.digits_an_epoch + tuning.validation, seed=tuning.seed + 1)
 
 
 def network_of_parent(run: Run) -> Reader:
-    """Its weights as they were registered; others would be handed down to every version after."""
+    """The parent's network, if its weights are the registered ones: later versions inherit them."""
     try:
         weights = content_of(run.parent, Artifact.Kind.SAFETENSORS)
         check_finite(weights)
@@ -175,7 +174,7 @@ def recipe_of(tuning: Tuning) -> Recipe:
 def rounds(
     new: Digits, replayed: Digits, tuning: Tuning, dice: torch.Generator
 ) -> Sequence[Digits]:
-    """The epochs: the new labels repeated up to their share, and all that the base learned from."""
+    """The digits of each epoch: new labels, repeated up to their share, and replayed digits."""
     repeats = min(
         tuning.repeats, max(1, round(tuning.new_share * tuning.digits_an_epoch / len(new)))
     )
@@ -210,10 +209,10 @@ def labels_of(run: Run) -> Digits:
 
 
 def holdout_of(run: Run) -> Digits:
-    """Drawings of those drawers whose drawings never teach, as the snapshot froze their labels."""
+    """The validation split: held-out drawings, with the labels frozen in the snapshot."""
     frozen = run.snapshot.holdout
     rows = []
-    for start in range(0, len(frozen), 500):  # databases bound how many keys a query may name
+    for start in range(0, len(frozen), 500):  # databases limit the keys in a query
         part = dict(frozen[start : start + 500])
         events = LabelEvent.objects.filter(pk__in=part, prediction__erased_at__isnull=True)
         glyphs = events.order_by("pk")
@@ -229,10 +228,10 @@ def digits_from(rows: list[Any]) -> Digits:
 
 
 def tuned(lesson: Lesson, each_step: Callable[[], object] = lambda: None) -> Iterator[TunedEpoch]:
-    """Go on to the end, keeping the weights of the epoch that reads the holdout best."""
+    """Train to the end, and keep the weights of the epoch that reads the holdout best."""
     for epoch in lesson.course.epochs(each_step):
         accuracy = accuracy_on(lesson.course.result, lesson.holdout)
-        # Too few held-out drawings choose by luck: then the last epoch stands.
+        # Too few held-out drawings would choose by chance: then the last epoch is kept.
         chooses = accuracy is not None and len(lesson.holdout) >= lesson.tuning.least_holdout
         if chooses and accuracy is not None and accuracy >= lesson.best_accuracy:
             state = lesson.course.result.state_dict()
@@ -249,7 +248,7 @@ def accuracy_on(network: Reader, digits: Digits) -> float | None:
 
 
 def bundle_of(run: Run, lesson: Lesson) -> Bundle:
-    """The taught network with its temperature, proved equal in both files."""
+    """The trained network's files and card; the exported file is checked to read the same."""
     network = lesson.result()
     examined = joined([lesson.validation, lesson.holdout])
     temperature = calibrate.temperature(export.answers(network, examined).logits, examined.labels)

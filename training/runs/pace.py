@@ -1,4 +1,4 @@
-"""What is worth doing only now and then."""
+"""Limit how often something is done."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 
 class Every:
-    """True at most once in so many seconds; at once the first time."""
+    """A call is True at most once in so many seconds; the first call is True."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds

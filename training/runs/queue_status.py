@@ -1,4 +1,4 @@
-"""What a trainer wants to know before starting a run: what is new, and who would work on it."""
+"""For the training page: the labels a new run would learn from, and the state of the workers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Toward:
-    """How far it is to the next run that starts by itself."""
+    """How many labels are new, and how many start the next run."""
 
     new: int
     needed: int
@@ -47,7 +47,7 @@ class Toward:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """How those who do the runs are, in words."""
+    """The state of the training workers, in words."""
 
     is_well: bool
     said: str
@@ -55,7 +55,7 @@ class Workers:
 
 
 def preview() -> Preview:
-    """Kept until somebody labels something more, and a few minutes at most."""
+    """What a run would learn from; cached until the next label event, or for REMEMBERED seconds."""
     last_event = LabelEvent.objects.order_by("-pk").values_list("pk", flat=True).first()
     last_snapshot = Snapshot.objects.values_list("pk", flat=True).first()
     key = f"training:preview:{last_event}:{last_snapshot}"
@@ -77,7 +77,7 @@ def toward() -> Toward:
 
 
 def workers() -> Workers:
-    """When the training cluster last showed life, and whether jobs pass through it."""
+    """Whether the training cluster is alive and finishes jobs."""
     beat = WorkerBeat.objects.filter(cluster=CLUSTER).order_by("-seen_at").first()
     if beat is None:
         return Workers(False, "No training worker was ever seen here: a run would wait.", None)

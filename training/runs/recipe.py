@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 LEAST_DIGITS = 2_500  # of an epoch, however few labels there are
-DIGITS_A_LABEL = 28  # of an epoch: each label ten times, which is more than a third of it
+DIGITS_A_LABEL = 28  # of an epoch: each label is repeated ten times, so over a third are new
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """Plain numbers, stored whole on the run. No torch here: who asks for a run imports this."""
+    """Numbers stored on the run. Web processes import this, so it must not import torch."""
 
     seed: int = 0
     epochs: int = 8
@@ -20,22 +20,22 @@ class Tuning:
     written_share: float = 0.12  # of an epoch: digits drawn from templates of handwriting
     stranger_share: float = 0.04  # of an epoch: drawings that are no digits
     batch_size: int = 128
-    rate: float = 0.006  # of the kernels; a tenth of what the base was taught with
+    rate: float = 0.006  # of the kernels; a tenth of the base's rate
     small_rate: float = 6e-4
     memory: float = 0.99  # of the running average that is kept
     smoothing: float = 0.03
-    distortion: float = 1.2  # of what is replayed, so that the anchor holds far around it
-    new_distortion: float = 1.5  # of the new labels: few hands stand for many others
-    anchor_weight: float = 3.0  # of keeping the parent's answers to what is replayed; 0: its labels
+    distortion: float = 1.2  # of replayed digits, so that the anchor holds for distorted ones too
+    new_distortion: float = 1.5  # of new labels: few writers stand for many others
+    anchor_weight: float = 3.0  # of the parent's answers as targets of the replay; 0: its labels
     other_replay: bool = True  # other images of MNIST in every epoch
-    parent_share: float = 0.0  # of the weights given back in the end
-    validation: int = 4_000  # replayed digits kept apart, to set the temperature
+    parent_share: float = 0.0  # of the parent's weights averaged in at the end
+    validation: int = 4_000  # replayed digits held out to set the temperature
     least_holdout: int = 50  # fewer held-out labels do not choose the epoch
-    replays: str = "mnist"  # or "written": drawn from templates, where MNIST is not to be had
+    replays: str = "mnist"  # or "written": drawn from templates, without MNIST
 
 
 def tuning_for(labels: int, *, seed: int = 0) -> Tuning:
-    """Few labels make a short lesson: in a long one they would be lost among what is known."""
+    """A shorter fine-tune for few labels, so that replayed digits do not outweigh them."""
     tuning = Tuning(seed=seed)
     digits = max(LEAST_DIGITS, DIGITS_A_LABEL * labels)
     return replace(tuning, digits_an_epoch=min(digits, tuning.digits_an_epoch))

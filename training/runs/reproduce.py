@@ -1,4 +1,4 @@
-"""Make a version once more from what its rows say, and compare. Nothing is written."""
+"""Train a version again from its rows and compare the weights. Nothing is written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.snapshots.lineage import run_of
 
 @dataclass(frozen=True, slots=True)
 class Reproduction:
-    """The digest the weights were registered with, and the one they came to this time."""
+    """The digest of the registered weights and of those trained now."""
 
     version: str
     registered: str
@@ -36,7 +36,7 @@ class Reproduction:
 def reproduce(
     version: ModelVersion, *, each_epoch: Callable[[str], object] = lambda line: None
 ) -> Reproduction:
-    """Teach the parent again from the same snapshot by the same recipe. In this process: torch."""
+    """Repeat the fine-tune of a version. Imports torch into this process."""
     from training.runs.fine_tune import bundle_of, lesson_of, tuned
 
     run = run_of(version)
@@ -47,7 +47,7 @@ def reproduce(
             f"Of the {run.snapshot.count:,} drawings {version} learned from, {erased:,} have been "
             "erased since: nothing teaches exactly the same again."
         )
-    run.checkpoint = None  # from the start, wherever an earlier attempt broke off
+    run.checkpoint = None  # start from the first epoch
     registered = Artifact.objects.get(version=version, kind=Artifact.Kind.SAFETENSORS).sha256
     lesson = lesson_of(run)
     for epoch in tuned(lesson):
@@ -57,10 +57,10 @@ def reproduce(
 
 
 def how_else(version: ModelVersion) -> str:
-    """No run made it; what its card says of how it was made."""
+    """How to make a version that no run made, from its card."""
     if "recipe" not in version.card:
         return f"No run made {version}, and its card holds no recipe."
-    threads = version.card.get("made_with", {}).get("threads")  # other sums, other last digits
+    threads = version.card.get("made_with", {}).get("threads")  # the last bits depend on it
     command = f"manage.py train_base --seed {version.card.get('seed', 0)} --into FOLDER"
     command += f" --threads {threads}" if threads else ""
     return (

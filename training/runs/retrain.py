@@ -1,8 +1,8 @@
-"""Runs: asked for by any door, worked on by one process, ended exactly once.
+"""Runs: start, work, cancel and recover them.
 
-The row is the truth. A run is taken by a conditional update that counts the attempt before any
-work; it shows life by a heartbeat; whoever finds it silent puts it back in the queue, and after
-three attempts gives it up.
+The row holds the state, not the job. A conditional update takes the run and counts the attempt
+before any work. A heartbeat shows that the process is alive. A run without a heartbeat goes back to
+the queue; after three attempts it fails.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ logger = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 3
 HEARTBEAT = 5.0  # seconds
-SHOW_EVERY = 1.0  # seconds between two looks at the row while a batch follows the other
+SHOW_EVERY = 1.0  # seconds between two updates of the progress
 LEARNED, REGISTERED = 0.9, 0.95  # progress once the last epoch is done, and before the gate
-SILENT = timedelta(seconds=60)  # without a heartbeat a run is taken for dead
+SILENT = timedelta(seconds=60)  # without a heartbeat, its process counts as dead
 LEAST_LABELS = 20  # fewer teach nothing
 
 
 class Canceled(Exception):
-    """Somebody asked the run to stop."""
+    """The run was canceled, or another process has it."""
 
 
 def ask(
@@ -71,13 +71,13 @@ def ask(
     without_labelers: Iterable[int] = (),
     without_visitors: Iterable[str] = (),
 ) -> Run:
-    """Freeze what there is to learn, queue a run and ring the bell; or decline with a number."""
+    """Freeze the labels, create a run and enqueue its job; declined with the numbers otherwise."""
     rule = default_rule(without_labelers=without_labelers, without_visitors=without_visitors)
     return ask_with(rule, trigger=trigger, by=by, least=least, seed=seed)
 
 
 def readmit(source: Source, *, trigger: str, by: User | None = None, least: int) -> Run:
-    """Start a run that learns from withdrawn people again; later ones do so too."""
+    """Start a run that learns from withdrawn people again, as later runs will."""
     withdrawn = default_rule()
     is_out = {*source.labelers} & {*withdrawn.without_labelers}
     if not is_out and not {*source.visitors} & {*withdrawn.without_visitors}:
@@ -104,7 +104,7 @@ def queue(
     seed: int,
     tuning: Tuning | None = None,
 ) -> Run:
-    """A run that nobody is told of yet: whoever queues it rings, or does the work."""
+    """Create a run without a job; the caller enqueues one or does the work itself."""
     if running := Run.objects.active().first():
         raise AlreadyRunning(f"Run {running.pk} is {running.state}; one at a time.")
     choice = choose(rule)
@@ -136,12 +136,12 @@ def too_few(choice: Choice, least: int) -> str:
 
 
 def ring(run: Run) -> None:
-    """Tell the training cluster; inside a transaction the bell rings when it commits."""
+    """Enqueue the job of a run; in a transaction, it becomes visible at the commit."""
     async_task("training.tasks.train", run.pk, cluster="training", task_name=f"run {run.pk}")
 
 
 def cancel(run: Run) -> None:
-    """Stop a run: at once where it only waits, at its next step where it works."""
+    """Stop a run: at once if it is queued, within about a second if it is running."""
     if Run.objects.filter(pk=run.pk, state=Run.State.QUEUED).update(
         state=Run.State.CANCELED, ended_at=Moment(), reason="Canceled before it began."
     ):
@@ -151,7 +151,7 @@ def cancel(run: Run) -> None:
 
 
 def take(run_id: int) -> Run | None:
-    """Make the run this process's own; None when somebody else has it or it has ended."""
+    """Take a queued run for this process; None if another has it, or if it has ended."""
     taken = Run.objects.filter(
         pk=run_id, state=Run.State.QUEUED, attempts__lt=MOST_ATTEMPTS
     ).update(
@@ -170,9 +170,9 @@ def take(run_id: int) -> Run | None:
 
 
 def execute(run_id: int, *, watch: Callable[[float], object] = lambda done: None) -> Run | None:
-    """Work on a run from taking it to its end. Called in a process of its own.
+    """Take a run and carry it out. Called in a process of its own.
 
-    `watch` is told about once a second, and after each epoch, which share of them is done.
+    `watch` is called about once a second, and after each epoch, with the share that is done.
     """
     run = take(run_id)
     if run is None:
@@ -191,11 +191,11 @@ def carry_out(run: Run, watch: Callable[[float], object]) -> Run:
     except Declined as declined:
         end(run, Run.State.FAILED, reason=str(declined))
     except (OperationalError, InterfaceError):
-        # The database went away or took no more: no fault of the run, which is taken up again.
+        # A database failure does not end the run: another attempt continues it.
         connection.close()
         raise
     except Exception as failed:
-        # Whatever went wrong is the run's reason; it travels up too, for the log.
+        # Stored as the run's reason, and raised for the log.
         end(run, Run.State.FAILED, reason=f"{type(failed).__name__}: {failed}")
         raise
     else:
@@ -206,7 +206,7 @@ def carry_out(run: Run, watch: Callable[[float], object]) -> Run:
 
 
 def end(run: Run, state: str, *, reason: str = "") -> None:
-    """End a run once: only the attempt that holds it can."""
+    """End a run, if this attempt still holds it."""
     changes: dict[str, Any] = {"state": state, "ended_at": Moment(), "checkpoint": None}
     if state == Run.State.DONE:
         changes["progress"] = 1.0
@@ -219,31 +219,31 @@ def end(run: Run, state: str, *, reason: str = "") -> None:
 
 
 def say(run: Run, line: str) -> None:
-    """Add a line to the run's log, as long as this attempt is the one that works on it."""
+    """Add a line to the run's log, if this attempt still holds it."""
     at = timezone.localtime().strftime("%H:%M:%S")
     own(run).update(log=Concat(F("log"), Value(f"{at} {line}\n")))
 
 
 def own(run: Run) -> Any:
-    """The run's row as long as this attempt is the one that works on it."""
+    """The run's row, if this attempt still holds it."""
     return Run.objects.filter(pk=run.pk, state=Run.State.RUNNING, attempts=run.attempts)
 
 
 def wanted(run: Run) -> Any:
-    """The same, as long as nobody asked it to stop."""
+    """The same, if it was not canceled."""
     return own(run).filter(cancel_asked=False)
 
 
 @contextmanager
 def beating(run: Run) -> Iterator[None]:
-    """Show life every few seconds from a thread, however long a step takes."""
+    """Send heartbeats from a thread, however long a step takes."""
     stop = threading.Event()
 
     def beat() -> None:
         while not stop.wait(HEARTBEAT):
             try:
                 own(run).update(heartbeat_at=Now())
-            except (DatabaseError, InterfaceError) as lost:  # a restart is no reason to stop
+            except (DatabaseError, InterfaceError) as lost:  # the database may be restarting
                 logger.warning("run %s could not show life: %s", run.pk, lost)
                 connection.close()
         connection.close()
@@ -258,11 +258,11 @@ def beating(run: Run) -> Iterator[None]:
 
 
 def learn(run: Run, watch: Callable[[float], object] = lambda done: None) -> ModelVersion:
-    """Teach a copy of the parent and register what came of it as a candidate."""
+    """Fine-tune a copy of the parent and register it as a candidate."""
     from predictions.serving.registry import register
     from training.runs.fine_tune import bundle_of, lesson_of, tuned
 
-    if run.version is not None:  # an earlier attempt came this far
+    if run.version is not None:  # an earlier attempt registered it
         return run.version
     lesson = lesson_of(run)
     is_time = Every(SHOW_EVERY)
@@ -279,7 +279,7 @@ def learn(run: Run, watch: Callable[[float], object] = lambda done: None) -> Mod
     with transaction.atomic():
         version = register(bundle_of(run, lesson), parent=run.parent)
         if not wanted(run).update(version=version, progress=REGISTERED):
-            raise Canceled  # and the version goes with the transaction
+            raise Canceled  # also rolls back the version
     say(run, f"Registered {version}; the gate compares it with the live version.")
     return version
 
@@ -295,16 +295,16 @@ def keep_epoch(run: Run, number: int, loss: float, accuracy: float, holdout: flo
 
 
 def checkpoint(run: Run, state: bytes, done: float) -> None:
-    """Put the work aside where another attempt finds it; notice here that we should stop."""
+    """Store a checkpoint for another attempt; raises Canceled if the run was canceled."""
     if not wanted(run).update(checkpoint=state, progress=LEARNED * done, heartbeat_at=Now()):
         raise Canceled
 
 
 def show(run: Run, progress: float) -> None:
-    """Let the row say how far the work is; notice here that we should stop."""
+    """Update the progress and the heartbeat; raises Canceled if the run was canceled."""
     try:
         goes_on = wanted(run).update(progress=progress, heartbeat_at=Now())
-    except (DatabaseError, InterfaceError) as lost:  # a restart is no reason to stop
+    except (DatabaseError, InterfaceError) as lost:  # the database may be restarting
         logger.warning("run %s could not show its progress: %s", run.pk, lost)
         connection.close()
     else:
@@ -313,11 +313,11 @@ def show(run: Run, progress: float) -> None:
 
 
 def judge_and_promote(run: Run, version: ModelVersion) -> None:
-    """Nothing is promoted by a run that was to stop, however late that was said."""
+    """Run the gate and promote if allowed; a canceled run promotes nothing."""
     from training.gate.judging import judge_version
     from training.versions.promotion import promote_if_earned
 
-    if version.is_live:  # an attempt that was lost came this far
+    if version.is_live:  # an earlier attempt promoted it
         return
     is_time = Every(SHOW_EVERY)
 
@@ -333,7 +333,7 @@ def judge_and_promote(run: Run, version: ModelVersion) -> None:
 
 
 def reap() -> list[int]:
-    """Runs that fell silent go back to the queue, or are given up; for one that waits we ring."""
+    """Requeue or fail runs without a heartbeat; enqueue a job for a queued run that has none."""
     back = put_back(
         Run.objects.filter(state=Run.State.RUNNING, heartbeat_at__lt=Now() - SILENT),
         "fell silent",
@@ -345,14 +345,14 @@ def reap() -> list[int]:
 
 
 def ring_again(runs: RunQuerySet) -> None:
-    """Ring for those that wait, if no job is there to be taken: its workers stopped before it."""
+    """Enqueue a job for each of these that is queued, unless the training queue has a free job."""
     if not OrmQ.objects.filter(key="training", lock__lte=timezone.now()).exists():
         for run in runs.filter(state=Run.State.QUEUED).only("pk"):
             ring(run)
 
 
 def lost(run_id: int, *, process: int) -> list[int]:
-    """The process that worked on it is gone for certain: no need to wait until it is silent."""
+    """Requeue or fail a run whose process has ended, without waiting for its heartbeat."""
     return put_back(
         Run.objects.filter(
             pk=run_id, state=Run.State.RUNNING, host=socket.gethostname(), process=process
@@ -362,7 +362,7 @@ def lost(run_id: int, *, process: int) -> list[int]:
 
 
 def put_aside(run_id: int, *, process: int) -> None:
-    """Its process was killed because the workers stop: the attempt does not count."""
+    """Requeue a run whose process was killed to stop the workers; the attempt does not count."""
     waits = Run.objects.filter(
         pk=run_id, state=Run.State.RUNNING, host=socket.gethostname(), process=process
     ).update(state=Run.State.QUEUED, attempts=F("attempts") - 1)
@@ -371,11 +371,11 @@ def put_aside(run_id: int, *, process: int) -> None:
 
 
 def put_back(gone: RunQuerySet, why: str) -> list[int]:
-    """Queue these runs again and ring, or give them up after so many attempts."""
+    """Queue these runs again with a job, or fail them after MOST_ATTEMPTS."""
     found = []
     for run in gone.defer("checkpoint"):
-        # The premise again, whole; the heartbeat itself is no key: SQLite compares it as text,
-        # and the database writes it with fewer digits than we would.
+        # The same conditions again. An equal heartbeat is no condition: SQLite compares text, and
+        # the database writes fewer digits than Python.
         still = gone.filter(pk=run.pk, attempts=run.attempts)
         if run.attempts >= MOST_ATTEMPTS:
             give_up(run, still)
