@@ -248,7 +248,7 @@ def in_between(share: Share, n: int) -> str:
 
 
 def hundredths(share: float) -> str:
-    """Of 100; with a decimal at or outside 5 and 95, and never 100 for less than all."""
+    """Of 100: whole between 5 and 95, else with a decimal; never 100 for less than all."""
     number = 100 * share
     if number in {0.0, 100.0} or 5 < number < 95:
         return f"{number:.0f}"

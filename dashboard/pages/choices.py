@@ -1,4 +1,4 @@
-"""What the filter form offers: only what there is."""
+"""The options of the filter form: only months and versions that exist."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ class Select:
 
 
 def selects(filters: Filters) -> list[Select]:
-    """One for each filter, in the order of the address. Two queries."""
+    """One for each filter, in the order of the URL. Two queries."""
     months = known_months(filters)
     versions = ModelVersion.objects.exclude(state=ModelVersion.State.REJECTED).order_by("pk")
     names = list(versions.values_list("name", flat=True))
     if filters.version and filters.version not in names:
         names.append(filters.version)
-    # An audit is what every figure takes unless told; both ways of asking for it are one choice.
+    # Without a stream, figures use audits, so both values are the same option.
     stream = "" if filters.stream == Stream.AUDIT else filters.stream
     return [
         select("first", "From", [("", "The beginning"), *months], key(filters.first)),
@@ -86,7 +86,7 @@ def key(value: date | int | None) -> str:
 
 
 def known_months(filters: Filters) -> list[tuple[str, str]]:
-    """From the first month with a drawing to the last; those asked for too, with data or not."""
+    """All months from the first with a drawing to the last, extended to the filtered ones."""
     ends = MonthSums.objects.aggregate(first=Min("month"), last=Max("month"))
     found = [month for month in (*ends.values(), filters.first, filters.last) if month]
     return [(f"{month:%Y-%m}", f"{month:%B %Y}") for month in every_month(found)]

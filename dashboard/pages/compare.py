@@ -1,4 +1,4 @@
-"""The page that sets one month against another, or one version; its address holds the choice."""
+"""The page that compares two months or two versions; the URL holds the choice."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ EXAMPLES = 8  # of each kind
 
 @dataclass(frozen=True, slots=True)
 class WhichTwo:
-    """What is compared, as the address has it. Empty names are the first and the last there are."""
+    """What the URL compares. Empty names become the oldest and the newest."""
 
     by: str
     one: str
     other: str
-    filters: Filters  # the digit; of versions the period too
+    filters: Filters  # the digit; for versions also the period
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> Self:
@@ -63,7 +63,7 @@ class WhichTwo:
 
     @property
     def names(self) -> list[str]:
-        """What there is to compare, oldest first."""
+        """The months or versions that can be compared, oldest first."""
         if self.by == MONTHS:
             return [value for value, _ in known_months(Filters())]
         asked = ModelVersion.objects.filter(pk__in=ReplayCell.objects.values("version"))
@@ -87,7 +87,7 @@ class WhichTwo:
 @never_cache
 @require_safe
 def compare(request: HttpRequest) -> HttpResponse:
-    """The difference in words, both spans, the bars, and drawings for those who may see them."""
+    """The difference, both spans, the bars, and example drawings for users who may see them."""
     try:
         which = WhichTwo.parse(single(request))
     except UnknownFilter as unknown:
@@ -127,7 +127,7 @@ def data(request: HttpRequest, form: str) -> HttpResponseBase:
 
 
 def figure_of(which: WhichTwo, found: Comparison | None) -> Figure:
-    """Every part of both sides, side by side."""
+    """All parts of both sides as one table."""
     columns = [
         Column("side", "Version" if which.by == VERSIONS else "Month", "text"),
         Column("part", "Part", "text"),
@@ -180,14 +180,14 @@ def selects_of(which: WhichTwo) -> list[Select]:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Some drawings of one kind, with how each was read."""
+    """Some drawings of one kind, each with its label and reading."""
 
     title: str
     rows: list[dict[str, Any]]
 
 
 def examples(which: WhichTwo) -> list[Examples]:
-    """The newest of each kind, read wrong and read right, or read differently."""
+    """The newest drawings: of months, read wrong and right; of versions, read differently."""
     if which.by == MONTHS:
         return [
             Examples(f"{read_month('one', name):%B %Y}, read {kind}", rows)

@@ -1,4 +1,4 @@
-"""The drawings behind a cell: what people made, what was read, what it really is."""
+"""The drawings behind a cell of a heat map, with readings and labels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ READINGS = ("right", "wrong")
 
 @dataclass(frozen=True, slots=True)
 class WhichDrawings:
-    """A cell, as its address names it: the filters, and what was read where it matters."""
+    """A cell as its URL names it: the filters, and optionally a label and a reading."""
 
     filters: Filters
     label: str  # a digit, "unreadable", or empty for any
@@ -44,7 +44,7 @@ class WhichDrawings:
         )
 
     def as_query(self, before: UUID | None = None) -> str:
-        """The same cell as an address has it, from its first page unless told."""
+        """The cell as a query string; without `before`, of its first page."""
         predicted = "" if self.predicted is None else str(self.predicted)
         key = str(before or "")
         own = {"label": self.label, "predicted": predicted, "read": self.read, "before": key}
@@ -53,7 +53,7 @@ class WhichDrawings:
 
     @property
     def title(self) -> str:
-        """What the cell holds, in words."""
+        """The page's title."""
         label = self.label or ("" if self.filters.digit is None else str(self.filters.digit))
         said = "Drawings"
         if label:
@@ -88,13 +88,13 @@ def check_version(filters: Filters) -> None:
 
 
 def cell_page(which: WhichDrawings) -> Page[Prediction]:
-    """Newest first; a page deep in the past costs what the first one costs."""
+    """One page, newest first. Every page takes the same time."""
     rows = in_cell(which).for_lists().select_related("label")
     return page_of(rows, before=which.before, limit=AT_ONCE)
 
 
 def in_cell(which: WhichDrawings) -> PredictionQuerySet:
-    """Labeled drawings alone, counted as the cube counts them."""
+    """The cell's labeled drawings, by the same rules as the cube."""
     filters = which.filters
     wanted = Q(label__isnull=False) & in_stream(filters.stream or Stream.AUDIT)
     if filters.first:
@@ -115,11 +115,11 @@ def in_cell(which: WhichDrawings) -> PredictionQuerySet:
     if which.read:
         is_right = Q(label__digit=F("digit"))
         wanted &= is_right if which.read == "right" else ~is_right & Q(label__digit__isnull=False)
-    return Prediction.objects.pictured().filter(wanted)  # of erased ones there is nothing to show
+    return Prediction.objects.pictured().filter(wanted)  # erased drawings cannot be shown
 
 
 def in_stream(stream: str) -> Q:
-    """Audited drawings are of the audit, whoever labeled them; others of their label's stream."""
+    """Audited drawings belong to the audit stream, all others to the stream of their label."""
     if stream == ALL:
         return Q()
     if stream == Stream.AUDIT:

@@ -17,7 +17,7 @@ from dashboard.reports.report import known_months, report_of
 @never_cache
 @require_safe
 def newest(request: HttpRequest) -> HttpResponse:
-    """The last month there are drawings of."""
+    """Redirect to the newest month with drawings."""
     known = known_months()
     if not known:
         return render(request, "dashboard/month.html", context_of(request, Filters()))
@@ -28,7 +28,7 @@ def newest(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def month(request: HttpRequest, name: str) -> HttpResponse:
-    """What changed, whether it is real, and what to label next."""
+    """The report of one month."""
     try:
         asked = read_month("month", name)
     except UnknownFilter as unknown:

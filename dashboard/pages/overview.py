@@ -1,5 +1,5 @@
-"""The dashboard's pages. Each is whole without a script: its words, tables and heat maps are HTML;
-the scripts draw the charts from the same figures and keep them up to date."""
+"""The dashboard's pages. They work without scripts: text, tables and heat maps are HTML. Scripts
+draw the charts from the same figures and keep them up to date."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from predictions.access.permissions import page_for
 from predictions.refusals import problem
 
 SEE_DRAWINGS = "labeling.view_label"  # a labeler who saw labels would not judge blind
-# (title, URL name) of what the dashboard's own navigation offers.
+# (title, URL name) of the dashboard's own navigation.
 SECTIONS = [
     ("For everybody", "dashboard:everybody"),
     ("Technical", "dashboard:technical"),
@@ -59,7 +59,7 @@ TECHNICAL = (
 @never_cache
 @require_safe
 def everybody(request: HttpRequest) -> HttpResponse:
-    """What got better, for people who know no statistics."""
+    """The main figures, for readers without statistics."""
     return page(request, "dashboard/everybody.html", EVERYBODY)
 
 
@@ -67,12 +67,12 @@ def everybody(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def technical(request: HttpRequest) -> HttpResponse:
-    """What an analyst checks."""
+    """More figures, for analysts."""
     return page(request, "dashboard/technical.html", TECHNICAL)
 
 
 def page(request: HttpRequest, template: str, names: Iterable[str], **more: Any) -> HttpResponse:
-    """A page of figures under the filters of its address; an unknown filter is refused by name."""
+    """A page of figures with the filters of its URL; 400 with the name of a bad filter."""
     try:
         filters = Filters.parse(single(request))
         watch.count_if_due()
@@ -88,7 +88,7 @@ def page(request: HttpRequest, template: str, names: Iterable[str], **more: Any)
 
 
 def context_of(request: HttpRequest, filters: Filters) -> dict[str, Any]:
-    """What the frame of every page here needs."""
+    """The context that every page of the dashboard needs."""
     return {
         "filters": filters,
         "query": filters.as_query(),

@@ -1,4 +1,4 @@
-"""The page that has the dashboard drawn in R, follows it, and hands out what was drawn."""
+"""The page that requests R reports, shows their progress, and serves their pictures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ may_draw = page_for("dashboard.draw_in_r")
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def report(request: HttpRequest) -> HttpResponse:
-    """The newest report and how far it is; the button asks for another."""
+    """The newest report and its progress; POST requests another."""
     if request.method == "POST":
         return ask(request)
     newest = RReport.objects.select_related("asked_by").first()
@@ -51,7 +51,7 @@ def ask(request: HttpRequest) -> HttpResponse:
 
 
 def missing_here() -> str:
-    """Why this machine cannot draw; the worker's machine may."""
+    """Why this machine cannot draw, or empty; the worker's machine may be another one."""
     try:
         r_report.rscript()
     except r_report.NoR as missing:
@@ -62,7 +62,7 @@ def missing_here() -> str:
 @may_draw
 @require_GET
 def chart(request: HttpRequest, report_id: int, name: str, kind: str) -> HttpResponse:
-    """One picture as it was drawn."""
+    """One picture of a report."""
     found = RChart.objects.filter(report=report_id, name=name, kind=kind).first()
     if found is None:
         raise Http404("There is no such picture.")

@@ -21,7 +21,7 @@ from predictions.refusals import error_body
 @never_cache
 @require_safe
 def replay(request: HttpRequest) -> HttpResponse:
-    """Did the model get better, or did the drawings get easier?"""
+    """The replay and the learning curve: did the model get better, or the drawings easier?"""
     state = Replay.objects.filter(pk=1).first()
     names = ("replay", "learning-curve")
     return page(request, "dashboard/replay.html", names, state=state)
@@ -31,7 +31,7 @@ def replay(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def clusters(request: HttpRequest) -> HttpResponse:
-    """What looks alike to the network."""
+    """The map of digits."""
     return page(request, "dashboard/clusters.html", ("clusters",))
 
 
@@ -39,7 +39,7 @@ def clusters(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def cluster_drawings(request: HttpRequest) -> JsonResponse:
-    """Which drawing each point of the map is, in the order of the figure's rows."""
+    """The drawing of each point of the map, in the order of the figure's rows."""
     try:
         filters = Filters.parse(single(request))
     except UnknownFilter as unknown:

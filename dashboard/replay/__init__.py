@@ -1,1 +1,1 @@
-"""Every version over every month's audited drawings, and the map of digits."""
+"""The replay (every version reads every audited drawing) and the map of digits."""

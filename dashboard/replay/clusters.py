@@ -1,7 +1,7 @@
-"""Clusters of digits: what a version's network makes of drawings, laid out in two dimensions.
+"""Clusters of digits: drawings laid out in two dimensions by the features of a version's network.
 
-t-SNE keeps neighbors together; distances between clusters mean little. It runs in a process of its
-own: the library takes a second and 130 MB to load, and a web process never needs it.
+t-SNE keeps neighbors together; distances between clusters mean little. It runs in its own process,
+because its library takes a second and 130 MB to load.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ from training.workers.die_with_parent import die_with
 
 logger = logging.getLogger(__name__)
 
-SAMPLE = 1_000  # drawings; twice as many take three times as long and hide each other
-LEAST = 30  # drawings; fewer make no clusters
-PERPLEXITY = 30  # neighbors each drawing cares about
-SEED = 20261121  # the same drawings lie in the same places
+SAMPLE = 1_000  # drawings; twice as many take three times as long and overlap
+LEAST = 30  # drawings; fewer form no clusters
+PERPLEXITY = 30  # about the number of neighbors that place a drawing
+SEED = 20261121  # fixed, so that the same drawings give the same map
 AGAIN_AFTER = timedelta(days=1)
 KEPT = 5  # maps of each version
-NICE = 10  # leaves the web server its core
-LONGEST = 240  # seconds; the cluster's own limit lies above it
+NICE = 10  # the web server goes first
+LONGEST = 240  # seconds; below the time limit of a background task
 
 
 class NothingToLayOut(Declined):
-    """There are too few drawings, or they all look the same to the network."""
+    """There are too few drawings, or the network gives all of them the same features."""
 
     code = "nothing_to_lay_out"
 
 
 def is_due() -> bool:
-    """The live version has no map, or labels came since an old one was made."""
+    """Whether the live version has no map, or an old one with label events since."""
     live = live_version()
     if live is None or Label.objects.readable()[:LEAST].count() < LEAST:
         return False
@@ -63,7 +63,7 @@ def newest_event() -> int:
 
 
 def make_apart(version: ModelVersion) -> int:
-    """Make a map in a process of its own; its exit status."""
+    """Make a map in a child process; return its exit status."""
     parent = os.getpid()
 
     def apart() -> None:
@@ -73,7 +73,7 @@ def make_apart(version: ModelVersion) -> int:
     done = subprocess.run(  # noqa: S603  (our own command, a name as its argument)
         [sys.executable, "manage.py", "digit_map", version.name],
         cwd=settings.BASE_DIR,
-        # Threads that wait for each other on a busy machine take ten times as long as one.
+        # On a busy machine several threads take ten times as long as one.
         env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         preexec_fn=apart,
         timeout=LONGEST,
@@ -83,7 +83,7 @@ def make_apart(version: ModelVersion) -> int:
 
 
 def make(version: ModelVersion) -> DigitMap:
-    """A new map by this version; where none can be made, a row that says why."""
+    """Store a new map by this version, or a row with the reason why there is none."""
     event = newest_event()
     labels = sample()
     points: list[MapPoint] = []
@@ -112,7 +112,7 @@ def make(version: ModelVersion) -> DigitMap:
 
 
 def sample() -> list[Label]:
-    """Audited drawings first, for they are a fair sample; the newest others up to enough."""
+    """The newest audited drawings, which are a random sample; then other new ones up to SAMPLE."""
     rows = Label.objects.readable().pictured().select_related("prediction").order_by("-pk")
     rows = rows.defer("prediction__glyph", "prediction__probabilities")
     audits = list(rows.audited()[:SAMPLE])
@@ -143,13 +143,13 @@ def laid_out(version: ModelVersion, labels: list[Label]) -> tuple[list[MapPoint]
             day=label.prediction.day,
         )
         for label, reading, (x, y) in zip(labels, readings, places.tolist(), strict=True)
-        if (digit := label.digit) is not None  # they are all readable
+        if (digit := label.digit) is not None  # always true: all labels are readable
     ]
     return points, method
 
 
 def in_two_dimensions(features: NDArray[np.float32]) -> tuple[NDArray[np.float64], str]:
-    """(N, 2), each axis from -1 to 1, and how that was done. Equal features, equal places."""
+    """Positions (N, 2) from -1 to 1, and the method. Equal features give equal positions."""
     from sklearn.manifold import TSNE
 
     perplexity = min(PERPLEXITY, (len(features) - 1) // 3)

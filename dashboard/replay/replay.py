@@ -1,9 +1,9 @@
-"""Every version over every month's audited drawings, each glyph read once by each version.
+"""Every version reads the audited drawings of every month; each version reads a glyph once.
 
-Down the months with one version one sees whether the drawings got easier; over the versions with
-one month, whether the model got better. Label events bring items in, forward passes are kept by
-version and glyph, and the counts of a month are made again when something about it changed: a
-corrected label costs a recount and no forward pass.
+One version over several months shows whether the drawings got easier. Several versions over one
+month show whether the model got better. Items follow the label events, and readings are stored by
+version and glyph. The counts of a month are recomputed when something in it changes, so a corrected
+label needs a recount and no forward pass.
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ from training.models import SnapshotLabel
 
 logger = logging.getLogger(__name__)
 
-GLYPHS_AT_ONCE = 500  # of one forward pass; their layers take about 50 MB
+GLYPHS_AT_ONCE = 500  # in one forward pass, whose activations take about 50 MB
 EVENTS_AT_ONCE = 20_000
-# A large correction numbers its events when it begins and shows them when it ends; meanwhile
-# others pass it. So many numbers are looked at again.
+# A large correction takes its keys early and commits late, so newer events may be read before it.
+# This many keys below the last one are read again.
 LATE_EVENTS = 20_000
-SLICE = 20.0  # seconds of one job, so that others of the cluster get their turn
-RING_LOST = timedelta(minutes=5)  # a job that was asked for and never came
-ERASED_WITHIN = timedelta(days=1)  # before the last work, that are looked for again
-MOST_PAIRED = 30  # versions, the newest, that can be compared on the same drawings
+SLICE = 20.0  # seconds of one task, so that other tasks are not kept waiting
+RING_LOST = timedelta(minutes=5)  # after this a task that has not begun is enqueued again
+ERASED_WITHIN = timedelta(days=1)  # erasures are looked for from this long before the last work
+MOST_PAIRED = 30  # the newest versions; any two of them can be compared on the same drawings
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How many readings there are of those there should be."""
+    """The number of readings done, of those wanted."""
 
     done: int
     wanted: int
@@ -65,11 +65,11 @@ class Progress:
         return self.done >= self.wanted
 
 
-# -- the job ------------------------------------------------------------------------------------
+# -- the task -----------------------------------------------------------------------------------
 
 
 def work(seconds: float = SLICE) -> Progress:
-    """Take in what was labeled, read for so long, count what changed. Safe at any interruption."""
+    """Update the items, read for `seconds`, recount changed months. Safe to kill at any time."""
     until = time.monotonic() + seconds
     state, _ = Replay.objects.get_or_create(pk=1)
     take_in()
@@ -92,14 +92,14 @@ def work(seconds: float = SLICE) -> Progress:
 
 
 def signature_now() -> str:
-    """Equal as long as there is neither a new item or label nor a new version."""
+    """A text that changes with every changed item and every new version."""
     changes = ReplayMonth.objects.aggregate(all=Sum("changes"))["all"] or 0
     versions = ModelVersion.objects.aggregate(last=Max("pk"), all=Count("pk"))
     return f"{changes} changes, {versions['all']} versions to {versions['last']}"
 
 
 def progress_now(problems: Iterable[str] = ()) -> Progress:
-    """Versions that cannot be asked are not waited for."""
+    """The progress, without versions whose weights cannot be loaded."""
     asked = ModelVersion.objects.exclude(name__in=problems)
     glyphs = ReplayItem.objects.aggregate(all=Count("glyph_digest", distinct=True))["all"]
     still = ReplayItem.objects.filter(glyph_digest=OuterRef("glyph_digest"))
@@ -108,7 +108,7 @@ def progress_now(problems: Iterable[str] = ()) -> Progress:
 
 
 def ring() -> bool:
-    """Ask for a job unless one is asked for already; inside a transaction, when it commits."""
+    """Enqueue a task unless one is waiting; inside a transaction it is enqueued on commit."""
     Replay.objects.get_or_create(pk=1)
     free = Q(rung_at__isnull=True) | Q(rung_at__lt=Moment() - RING_LOST)
     if not Replay.objects.filter(free, pk=1).update(rung_at=Moment()):
@@ -118,12 +118,12 @@ def ring() -> bool:
 
 
 def answer_bell() -> None:
-    """A job begins: the next may be asked for."""
+    """Note that the task has begun, so that the next may be enqueued."""
     Replay.objects.filter(pk=1).update(rung_at=None)
 
 
 def is_due() -> bool:
-    """Whether a job would find anything to do."""
+    """Whether a task would find work."""
     state = Replay.objects.filter(pk=1).first()
     if state is None or not state.complete_as:
         return True
@@ -134,9 +134,9 @@ def is_due() -> bool:
 
 
 def rebuild() -> None:
-    """Begin again from the logs. What versions read stays: it cannot have changed.
+    """Make the items again from the logs. Readings are kept, because they cannot change.
 
-    The counts stay until each month is counted again, so that pages are never empty meanwhile.
+    The counts are kept until each month is recounted, so that pages are never empty.
     """
     with transaction.atomic():
         Replay.objects.get_or_create(pk=1)
@@ -150,7 +150,7 @@ def rebuild() -> None:
 
 
 def take_in() -> int:
-    """Bring the items up to the label events; how many changed. Each step commits by itself."""
+    """Update the items from new label events; return how many changed. Each step commits."""
     changed = 0
     while True:
         with transaction.atomic():
@@ -169,7 +169,7 @@ def take_in() -> int:
 
 
 def events_now(last_event: int) -> tuple[int, int]:
-    """The newest event, and how many there are in reach of the last one taken in."""
+    """The newest event's key, and the number of events in the LATE_EVENTS keys to `last_event`."""
     newest = LabelEvent.objects.aggregate(last=Max("pk"))["last"] or 0
     return newest, events_in_reach(last_event)
 
@@ -179,13 +179,13 @@ def events_in_reach(last_event: int) -> int:
 
 
 def erased_items(state: Replay) -> QuerySet[ReplayItem]:
-    """Items whose drawing has been erased since the last work."""
+    """Items whose drawing was erased since the last work, less ERASED_WITHIN."""
     since = state.worked_at - ERASED_WITHIN
     return ReplayItem.objects.filter(prediction__erased_at__gte=since)
 
 
 def leave_out_erased(state: Replay) -> int:
-    """What was erased can be read by no later version, so none is measured by it; how many left."""
+    """Remove items whose drawing was erased, since later versions cannot read it; the number."""
     digests = dict(erased_items(state).values_list("pk", "glyph_digest"))
     if not digests:
         return 0
@@ -198,9 +198,9 @@ def leave_out_erased(state: Replay) -> int:
 
 
 def restate(keys: Sequence[int]) -> int:
-    """Make the items of these predictions what their labels say now; how many changed."""
+    """Update the items of these predictions from their labels; return how many changed."""
     touched: list[date] = []
-    for at in range(0, len(keys), GLYPHS_AT_ONCE):  # databases bound how many keys a query names
+    for at in range(0, len(keys), GLYPHS_AT_ONCE):  # databases limit a query's parameters
         some = keys[at : at + GLYPHS_AT_ONCE]
         before = {item.pk: item for item in ReplayItem.objects.filter(pk__in=some)}
         now = {item.pk: item for item in items_by_label(some)}
@@ -228,7 +228,7 @@ def items_by_label(keys: Sequence[int]) -> Iterator[ReplayItem]:
         "prediction__glyph_digest",
         "prediction__audit_probability",
     ):
-        assert digit is not None  # it is readable
+        assert digit is not None  # labels are filtered by readable()
         yield ReplayItem(
             prediction_id=key,
             digit=digit,
@@ -239,7 +239,7 @@ def items_by_label(keys: Sequence[int]) -> Iterator[ReplayItem]:
 
 
 def touch(months: Iterable[date]) -> None:
-    """Say that these months must be counted again."""
+    """Mark these months for a recount."""
     months = set(months)
     ReplayMonth.objects.bulk_create(
         [ReplayMonth(month=month) for month in sorted(months)], ignore_conflicts=True
@@ -247,11 +247,11 @@ def touch(months: Iterable[date]) -> None:
     ReplayMonth.objects.filter(month__in=months).update(changes=F("changes") + 1)
 
 
-# -- what every version reads -------------------------------------------------------------------
+# -- readings -----------------------------------------------------------------------------------
 
 
 def read_until(until: float) -> dict[str, str]:
-    """Read what was not read yet while there is time; which versions cannot be asked, and why."""
+    """Read unread glyphs until then; return versions that cannot be loaded, with the reason."""
     problems = {}
     for version in ModelVersion.objects.only("name").order_by("-pk"):
         try:
@@ -263,7 +263,7 @@ def read_until(until: float) -> dict[str, str]:
 
 
 def read_with(version: ModelVersion, until: float) -> None:
-    """Let one version read what it has not read yet, newest drawings first."""
+    """Let one version read its unread glyphs, newest drawings first."""
     network: Network | None = None
     while time.monotonic() < until and (unread := unread_by(version)):
         network = network or load_version(version.pk).network
@@ -272,21 +272,21 @@ def read_with(version: ModelVersion, until: float) -> None:
 
 
 def unread_by(version: ModelVersion) -> dict[uuid.UUID, int]:
-    """The digests of some glyphs, each with one of the predictions that show it."""
+    """Digests of unread glyphs, at most GLYPHS_AT_ONCE, each with a prediction that has it."""
     read = ReplayReading.objects.filter(version=version, glyph_digest=OuterRef("glyph_digest"))
     waiting = ReplayItem.objects.filter(~Exists(read)).order_by("-prediction")[:GLYPHS_AT_ONCE]
     return dict(waiting.values_list("glyph_digest", "prediction_id"))
 
 
 def glyphs_of(keys: Sequence[int]) -> list[NDArray[np.uint8]]:
-    """In the order of the keys."""
+    """The glyphs of these predictions, in the same order."""
     found = dict(Prediction.objects.filter(pk__in=keys).values_list("pk", "glyph"))
     return [decode_glyph(bytes(found[key])) for key in keys]
 
 
 @transaction.atomic
 def keep(version: ModelVersion, digests: Sequence[uuid.UUID], said: NDArray[np.float32]) -> None:
-    """Keep the readings; another process may have read the same, and said the same."""
+    """Store the readings; those another process has stored meanwhile are equal and are ignored."""
     digits, sure = said.argmax(axis=1).tolist(), said.max(axis=1).tolist()
     ReplayReading.objects.bulk_create(
         [
@@ -303,7 +303,7 @@ def keep(version: ModelVersion, digests: Sequence[uuid.UUID], said: NDArray[np.f
 
 
 def recount() -> list[date]:
-    """Count the months again about which something changed."""
+    """Recount the changed months; return them."""
     due = list(ReplayMonth.objects.exclude(counted=F("changes")).order_by("month"))
     if not due:
         return []
@@ -315,7 +315,7 @@ def recount() -> list[date]:
 
 
 def learned_by(versions: Sequence[int]) -> dict[int, set[uuid.UUID]]:
-    """Of the glyphs of all items, those that each version or one of its ancestors learned from."""
+    """For each version, the items' glyphs that it or an ancestor was trained on."""
     items = ReplayItem.objects.values("glyph_digest")
     rows = SnapshotLabel.objects.filter(
         snapshot__runs__version__isnull=False, event__prediction__glyph_digest__in=items
@@ -332,11 +332,11 @@ def learned_by(versions: Sequence[int]) -> dict[int, set[uuid.UUID]]:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One month's items against all versions."""
+    """The readings of one month's items by all versions."""
 
     digits: NDArray[np.int64]  # (items,)
     weights: NDArray[np.float64]  # (items,) 1 / chance
-    right: NDArray[np.bool_]  # (versions, items), False also where it is not read
+    right: NDArray[np.bool_]  # (versions, items), also False where there is no reading
     read: NDArray[np.bool_]  # (versions, items)
     learned: NDArray[np.bool_]  # (versions, items)
 
@@ -371,13 +371,13 @@ def table_of(month: date, versions: Sequence[int], learned: dict[int, set[uuid.U
 
 
 def weights_of(chances: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each stands for 1 / chance drawings; all count alike where a chance is not known."""
+    """1 / chance each; 1 for all if any chance is unknown."""
     return 1 / chances if (chances > 0).all() else np.ones_like(chances)
 
 
 @transaction.atomic
 def count(month: date, versions: Sequence[int], learned: dict[int, set[uuid.UUID]]) -> None:
-    """Replace a month's cells and pairs by what its items and readings say now."""
+    """Recompute a month's cells and pairs from its items and readings."""
     row = ReplayMonth.objects.select_for_update().get(pk=month)
     table = table_of(month, versions, learned)
     ReplayCell.objects.filter(month=month).delete()

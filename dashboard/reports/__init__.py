@@ -1,1 +1,1 @@
-"""Months compared, the month's sheet, the alarm, files for analysts and R."""
+"""Comparisons, the report of a month, the alarm, and files for analysts and R."""

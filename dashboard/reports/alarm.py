@@ -1,4 +1,4 @@
-"""Did accuracy fall? Asked every night, of drawings chosen at random alone."""
+"""A nightly test whether accuracy fell, on audited drawings only."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from dashboard.figures.figure import ENOUGH
 from dashboard.figures.sample import Sample, together
 from dashboard.filters import Filters
 
-RECENT = timedelta(days=28)  # compared with ...
-BEFORE = timedelta(days=84)  # ... so many days before them
-# It is asked night after night of nearly the same drawings: at 99.9 % it cries wolf once in fifteen
-# years (2,000 of them simulated, with 10 audits a day), at 99 % every third year.
+RECENT = timedelta(days=28)  # compared with BEFORE
+BEFORE = timedelta(days=84)  # the days before RECENT
+# 99.9 %, because nearly the same drawings are tested every night
+# (docs/decisions/2026-11-21-accuracy-alarm.md).
 SURE = 3.29  # standard deviations
 
 
 @dataclass(frozen=True, slots=True)
 class Fall:
-    """Accuracy of the last days and of those before, and how far apart they are at least."""
+    """Accuracy before and recently, and the difference with its interval."""
 
     before: Sample
     recent: Sample
@@ -42,7 +42,7 @@ def told(sample: Sample, span: timedelta) -> dict[str, Any]:
 
 
 def fallen(today: date) -> Fall | None:
-    """The fall of the days before this one, if it is more than chance can make of so many looks."""
+    """The fall of accuracy in the RECENT days before `today`; None if it may be chance."""
     middle = today - RECENT
     first = middle - BEFORE
     samples = daily(Filters(first=first.replace(day=1), last=today.replace(day=1)))

@@ -1,8 +1,8 @@
-"""One month against another, or one version: how accuracy differs, where it is lowest and highest,
-and whether that is more than chance.
+"""Two months or two versions compared: the difference in accuracy, where accuracy is lowest and
+highest, and whether that is more than chance.
 
-Months are two samples of different drawings. Versions read the same drawings again (the replay), so
-only those that they read differently tell them apart.
+Months are two samples of different drawings. Versions read the same drawings (the replay), so only
+drawings that they read differently count for the difference.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from dashboard.models import ReplayCell, ReplayPair
 from labeling.models import Stream
 from training.gate.comparison import Pairs
 
-LEVEL = 0.05  # of the test whether the parts of a span differ at all
-LEAST_EXPECTED = 1.0  # of a table's counts; below it that test means nothing
+LEVEL = 0.05  # of the test whether the parts of a span differ
+LEAST_EXPECTED = 1.0  # expected count in a cell of that test's table; with less it is not valid
 POWER, SURE = 0.84, 1.96  # standard deviations for 80 % power at 95 %
 MOST_NEEDED = 1_000_000
 WEEKS = ((1, 7), (8, 14), (15, 21), (22, 28), (29, 31))
@@ -54,11 +54,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From the part read worst to the part read best, of those with enough labels."""
+    """The parts with the lowest and the highest accuracy, of those with enough labels."""
 
     lowest: Part
     highest: Part
-    p: float | None  # that parts equally hard would differ as much; None where none can be told
+    p: float | None  # p-value of the test that all parts are equally hard; None if not valid
 
     @property
     def width(self) -> float:
@@ -66,7 +66,7 @@ class Span:
 
     @property
     def in_words(self) -> str:
-        """The lowest of several is always low: whether the parts differ at all is said too."""
+        """The span in words, and whether it is more than chance."""
         low, high = self.lowest, self.highest
         said = (
             f"from {low.right / low.n:.1%} ({low.name}, n = {low.n:,})"
@@ -82,7 +82,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two that are compared."""
+    """One of the two months or versions."""
 
     name: str
     title: str
@@ -94,7 +94,7 @@ class Side:
 
     @property
     def span(self) -> Span | None:
-        """None with fewer than two parts that have enough labels."""
+        """The span, or None if fewer than two parts have enough labels."""
         told = [part for part in self.parts if part.is_enough]
         if len(told) < 2:
             return None
@@ -108,13 +108,13 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Both sides and what lies between them; the second less the first."""
+    """Both sides and their difference: the second minus the first."""
 
     first: Side
     second: Side
     difference: Difference | None
-    parts_are: str  # what the bars of a span are, in words
-    pairs: Pairs | None = None  # of versions: the same drawings
+    parts_are: str  # what a part is, in words
+    pairs: Pairs | None = None  # for versions: counts on the same drawings
 
     @property
     def in_words(self) -> str:
@@ -153,7 +153,7 @@ class Comparison:
 
     @property
     def needed(self) -> int | None:
-        """Labels a side that would show a difference of this size in four cases of five."""
+        """Labels for each side to detect a difference of this size with 80 % power."""
         one, other = self.first.share, self.second.share
         if self.pairs is not None or not (one and other) or one.value == other.value:
             return None
@@ -167,13 +167,13 @@ class Comparison:
 
 
 def points(share: float) -> str:
-    """A difference in points of a hundred, always with its sign."""
+    """A difference in percentage points, with its sign and one decimal."""
     number = f"{100 * share:+.1f}"
     return "0.0" if number in {"+0.0", "-0.0"} else number.replace("-", "−")
 
 
 def p_equal(parts: Sequence[Part]) -> float | None:
-    """That so uneven shares come of equal ones (chi-square)."""
+    """The p-value that all parts have the same share (chi-square); None if not valid."""
     right, n = sum(part.right for part in parts), sum(part.n for part in parts)
     if min(part.n for part in parts) * min(right, n - right) < LEAST_EXPECTED * n:
         return None
@@ -184,7 +184,7 @@ def p_equal(parts: Sequence[Part]) -> float | None:
 
 
 def chi_square_tail(value: float, freedom: int) -> float:
-    """The chance of this value or a higher one: a finite sum, since `freedom` is a whole number."""
+    """The probability of at least this value: a finite sum, since `freedom` is an integer."""
     half = value / 2
     at, total = (0.5, math.erfc(math.sqrt(half))) if freedom % 2 else (0.0, 0.0)
     term = half**at * math.exp(-half) / math.gamma(at + 1)
@@ -199,7 +199,7 @@ def chi_square_tail(value: float, freedom: int) -> float:
 
 
 def of_months(first: date, second: date, digit: int | None) -> Comparison:
-    """Live accuracy over audited drawings, each read by what was live then. One query."""
+    """Accuracy on audited drawings, as the version live at the time read them. One query."""
     between = Filters(first=min(first, second), last=max(first, second))
     sums: defaultdict[date, list[tuple[int, Any]]] = defaultdict(list)
     for each in months(between, "days", stream=Stream.AUDIT):
@@ -220,7 +220,7 @@ def between_samples(first: Side, second: Side) -> Difference | None:
 
 
 def side_of_month(month: date, counts: list[tuple[int, Any]], digit: int | None) -> Side:
-    """`counts` are (chance, by day and label: drawings, read right, settled)."""
+    """`counts` are (chance, array of (day, label, [drawings, right, settled]))."""
     sample = Sample()
     for chance, days in counts:
         (added,) = counted_parts(days.sum(axis=0, keepdims=True), digit)
@@ -257,7 +257,7 @@ def right_and_n(counts: Any) -> tuple[int, int]:
 
 
 def of_versions(first: str, second: str, filters: Filters) -> Comparison:
-    """Both over the same audited drawings of the period. Two queries."""
+    """Two versions on the same audited drawings of the period. Two queries."""
     one, other = sides_of_versions([first, second], filters)
     pairs = pairs_of(first, second, filters)
     found = (
@@ -268,7 +268,7 @@ def of_versions(first: str, second: str, filters: Filters) -> Comparison:
 
 
 def sides_of_versions(names: Sequence[str], filters: Filters) -> list[Side]:
-    """In the order of the names. One query."""
+    """The sides in the order of the names. One query."""
     cells = narrowed(ReplayCell.objects.filter(version__name__in=names), filters)
     values = cells.values_list("version__name", "month", "digit", *FIELDS)
     rows = [(name, month, digit, counts) for name, month, digit, *counts in values]
@@ -312,12 +312,12 @@ def side_of_version(
 
 
 def sorted_parts(parts: dict[str, Count], are_digits: bool) -> list[tuple[str, Count]]:
-    """Months came in their order; digits from several months did not."""
+    """The parts in order: months are sorted already, digits are not."""
     return sorted(parts.items()) if are_digits else list(parts.items())
 
 
 def pairs_of(first: str, second: str, filters: Filters) -> Pairs:
-    """How often the second was right where the first was wrong, and the reverse."""
+    """How often the second was right and the first wrong, and the reverse."""
     rows = ReplayPair.objects.filter(
         first__name__in=[first, second], second__name__in=[first, second]
     )

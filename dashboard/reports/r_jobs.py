@@ -1,6 +1,6 @@
-"""Drawing in R as a background job: asked for on the page, done by a worker, kept as rows.
+"""R reports as background tasks: requested on a page, drawn by a worker.
 
-The pictures are rows too: web server and worker may be different machines.
+The pictures are rows, because web server and worker may be on different machines.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from predictions.errors import Declined
 
 logger = logging.getLogger(__name__)
 
-KEPT = 3  # reports; older ones go with their pictures
-SILENT = timedelta(minutes=5)  # without a chart a report is taken for lost
+KEPT = 3  # reports; older ones are deleted with their pictures
+SILENT = timedelta(minutes=5)  # without a new chart; then the worker counts as lost
 
 
 class AlreadyDrawing(Declined):
-    """One report at a time."""
+    """Another report is being drawn; there is one at a time."""
 
     code = "already_drawing"
 
 
 @transaction.atomic
 def ask(*, by: User, query: str = "") -> RReport:
-    """Queue a report and ring the bell; the bell rings when the row is there."""
+    """Create a report and enqueue its task, in one transaction."""
     give_up_lost()
     try:
         with transaction.atomic():
@@ -47,7 +47,7 @@ def ask(*, by: User, query: str = "") -> RReport:
 
 
 def give_up_lost() -> int:
-    """Reports whose worker was lost, so that another can be asked for."""
+    """Mark reports whose worker is lost as failed; return how many."""
     lost = RReport.objects.filter(state__in=RReport.ACTIVE, changed_at__lt=Moment() - SILENT)
     return lost.update(
         state=RReport.State.FAILED,
@@ -57,7 +57,7 @@ def give_up_lost() -> int:
 
 
 def work(report_id: int) -> dict[str, Any]:
-    """Draw a report, unless somebody else does."""
+    """Draw a report, unless another worker has taken it."""
     taken = RReport.objects.filter(pk=report_id, state=RReport.State.QUEUED).update(
         state=RReport.State.RUNNING, changed_at=Moment()
     )
@@ -69,7 +69,7 @@ def work(report_id: int) -> dict[str, Any]:
     except Declined as declined:
         return ended(report, RReport.State.FAILED, reason=str(declined))
     except Exception as failed:
-        # Whatever went wrong is the report's reason; it travels up too, for the log.
+        # Store any error as the report's reason; raise it again for the log.
         ended(report, RReport.State.FAILED, reason=str(failed))
         raise
     with transaction.atomic():
@@ -80,7 +80,7 @@ def work(report_id: int) -> dict[str, Any]:
 
 
 def drawn(report: RReport) -> list[RChart]:
-    """Every chart as PNG and PDF, the report's row showing how far it is."""
+    """Draw every chart as PNG and PDF, and update the report's progress."""
     total = r_report.count_of_charts()
     done = 0
 
@@ -104,7 +104,7 @@ def drawn(report: RReport) -> list[RChart]:
 
 
 def ended(report: RReport, state: str, *, reason: str = "") -> dict[str, Any]:
-    """End it once: a report given up meanwhile stays given up."""
+    """Set the final state, unless the report has ended already."""
     RReport.objects.filter(pk=report.pk, state=RReport.State.RUNNING).update(
         state=state, reason=reason, changed_at=Moment()
     )

@@ -1,4 +1,4 @@
-"""The dashboard's charts once more, drawn by R from the files that export_stats writes."""
+"""The dashboard's charts, drawn by R from the files that export_stats writes."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from dashboard.reports.stats import export_stats
 from predictions.errors import Declined
 
 SCRIPT = Path(__file__).resolve().parents[1] / "r" / "report.R"
-LONGEST = 240.0  # seconds; below the time a background job may take
-DRAWN = "drawn "  # what the script says for each chart
-LAST_LINES = 8  # of what R said, where it failed
+LONGEST = 240.0  # seconds; below the time limit of a background task
+DRAWN = "drawn "  # the script prints this and the name of each finished chart
+LAST_LINES = 8  # of R's output, shown if it failed
 
 
 class NoR(Declined):
-    """R is not there, or not with what the charts need."""
+    """R or a package that the charts need is not installed."""
 
     code = "no_r"
 
 
 class RFailed(Exception):
-    """R is there and could not draw; its own words."""
+    """R failed; the message is the end of its output."""
 
 
 def rscript() -> str:
-    """Where R's interpreter of scripts is; declined with what to do where it is not."""
+    """The path of Rscript; raise NoR, with what to install, if there is none."""
     found = shutil.which("Rscript")
     if found is None:
         raise NoR(
@@ -42,7 +42,7 @@ def rscript() -> str:
 
 
 def count_of_charts() -> int:
-    """How many are drawn: one a figure, and the pie beside the bars."""
+    """The number of charts: one for each figure, and a pie of accuracy by digit."""
     return len(catalog.FIGURES) + ("accuracy-by-digit" in catalog.FIGURES)
 
 
@@ -53,7 +53,7 @@ def report(
     filters: Filters | None = None,
     drawn: Callable[[str], object] = lambda name: None,
 ) -> list[Path]:
-    """Draw every figure of the dashboard into a folder; the files, PNG first."""
+    """Draw every figure into a folder; return the files, PNGs first."""
     interpreter = rscript()
     to.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as passing:
@@ -64,7 +64,7 @@ def report(
 def draw(
     interpreter: str, source: Path, to: Path, *, pdf: bool, drawn: Callable[[str], object]
 ) -> list[Path]:
-    """Run the script on an export, telling each chart as it is drawn."""
+    """Run the script on an export; call `drawn` with the name of each finished chart."""
     command = [interpreter, "--vanilla", str(SCRIPT), str(source), str(to)]
     names: list[str] = []
     said: list[str] = []

@@ -1,4 +1,4 @@
-"""One month on one sheet: what changed, whether it is real, what to label next."""
+"""The report of one month: what changed, whether it is more than chance, what to label next."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from training.models import Promotion
 
 LEVEL = 0.05
 Z95 = 1.96
-WORTH = 0.02  # points of a hundred an interval should reach to either side, to steer by
-NEXT = 3  # wishes on the sheet
+WORTH = 0.02  # the wanted half width of an interval: 2 points
+NEXT = 3  # suggestions in the report
 
 
 @dataclass(frozen=True, slots=True)
 class DigitChange:
-    """One digit in both months."""
+    """The change of one digit's accuracy between two months."""
 
     digit: int
     before: Share | None
@@ -39,12 +39,12 @@ class DigitChange:
     n: int
     is_enough: bool
     difference: Difference | None
-    is_real: bool  # also when ten digits are looked at
+    is_real: bool  # more than chance, corrected for testing ten digits
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What to label next, and why."""
+    """A suggestion what to label next, and the reason."""
 
     what: str
     why: str
@@ -53,23 +53,23 @@ class Wish:
 @dataclass(frozen=True, slots=True)
 class Report:
     month: date
-    previous: date | None  # the month before with labels
+    previous: date | None  # the nearest earlier month with labels
     comparison: Comparison | None
     here: Side
     drawings: int
-    decisions: int  # what labelers decided in the month
+    decisions: int  # of labelers in the month
     corrections: int
     promotions: list[Promotion]
-    model: Comparison | None  # on the same drawings, what went live before and now
-    drawings_changed: Difference | None  # the same version on both months' drawings
+    model: Comparison | None  # the versions live before and now, on the same drawings
+    drawings_changed: Difference | None  # one version on both months' drawings
     versions: tuple[str, str] | None
     digits: list[DigitChange]
     wishes: list[Wish]
-    unlabeled: int  # audited drawings of the month nobody has labeled
+    unlabeled: int  # audited drawings of the month without a label
 
     @property
     def verdict(self) -> str:
-        """Is it real, in one sentence."""
+        """Whether the change is more than chance, in words."""
         if self.comparison is None or self.comparison.difference is None:
             return "There is no earlier month with labels to compare with."
         found = self.comparison.difference
@@ -80,7 +80,7 @@ class Report:
 
     @property
     def because(self) -> str:
-        """Whether the model or the drawings made it."""
+        """Whether the model or the drawings caused the change."""
         by_model = self.model is not None and self.model.difference is not None
         if not by_model and self.drawings_changed is None:
             return "The replay cannot say yet whether the model or the drawings made it."
@@ -137,7 +137,7 @@ def report_of(month: date) -> Report:
 
 
 def sides_of(month: date) -> tuple[Side, date | None, Comparison | None]:
-    """The month, and the nearest before it with readable audits."""
+    """The month's side, the nearest earlier month with readable audits, and their comparison."""
     earlier = Filters(last=month)
     told = {
         each.month
@@ -150,7 +150,7 @@ def sides_of(month: date) -> tuple[Side, date | None, Comparison | None]:
 
 
 def live_then_and_now(month: date) -> tuple[str, str] | None:
-    """What was live at the end of the month before, and at the end of this one."""
+    """The versions live at the end of the previous month and at the end of this one."""
     ends = [timezone.make_aware(datetime.combine(day, time())) for day in (month, after(month))]
     ledger = list(
         Promotion.objects.order_by("made_at", "pk").values_list(
@@ -169,7 +169,7 @@ def live_then_and_now(month: date) -> tuple[str, str] | None:
 
 
 def same_version(version: str, before: date, month: date) -> Difference | None:
-    """How much better one version reads this month's drawings than those of the month before."""
+    """One version's accuracy on this month's drawings minus that on the previous month's."""
     shares = []
     for each in (before, month):
         (side,) = sides_of_versions([version], Filters(first=each, last=each))
@@ -195,7 +195,7 @@ def promotions_in(month: date) -> list[Promotion]:
 
 
 def digit_changes(comparison: Comparison | None, here: Side) -> list[DigitChange]:
-    """Ten looks find a change by chance easily; Holm's correction pays for them."""
+    """The change of each digit, with Holm's correction for ten tests."""
     earlier = {part.name: part for part in comparison.first.parts} if comparison else {}
     pairs = [(part, earlier.get(part.name)) for part in here.parts]
     found = [
@@ -221,7 +221,7 @@ def digit_changes(comparison: Comparison | None, here: Side) -> list[DigitChange
 
 
 def p_of(found: Difference) -> float:
-    """About the p-value the interval belongs to: how far nothing lies from its middle."""
+    """An approximate p-value of the difference, from the side of its interval toward 0."""
     reach = found.value - found.low if found.value > 0 else found.high - found.value
     if reach <= 0:
         return 1.0
@@ -232,7 +232,7 @@ def p_of(found: Difference) -> float:
 
 
 def wishes(digits: Sequence[DigitChange], here: Side, unlabeled: int) -> list[Wish]:
-    """Audits first, for nothing is known without them; then the digits read worst."""
+    """What to label next: audits first, then disputed labels, then the digits read worst."""
     found = []
     if unlabeled:
         found.append(
@@ -278,6 +278,6 @@ def wishes(digits: Sequence[DigitChange], here: Side, unlabeled: int) -> list[Wi
 
 
 def labels_for(share: Share, n: int) -> int:
-    """How many more labels would bring the interval down to WORTH to either side."""
+    """The number of further labels that would bring the interval's half width to WORTH."""
     middle = (share.low + share.high) / 2
     return max(0, math.ceil(Z95**2 * middle * (1 - middle) / WORTH**2) - n)

@@ -1,7 +1,7 @@
-"""Everything an analyst needs, as tidy CSV files, and the words that explain every column.
+"""The export for analysts: tidy CSV files, and a dictionary that explains every column.
 
-One description, TABLES, makes both the files and their dictionary, so neither can say what the
-other does not. Rows are read page by page along a key and written at once: memory stays flat.
+TABLES defines both the files and the dictionary, so that they agree. Rows are read page by page in
+key order and written at once, so memory use does not grow.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column: what it is called, what it means, and where its value comes from."""
+    """A column: its name, unit, meaning, and how its value is computed."""
 
     key: str
     unit: str
@@ -48,7 +48,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A file: what a row is, its columns, and its rows page by page."""
+    """A file: what a row is, its columns, and a function that yields its rows."""
 
     name: str
     meaning: str
@@ -60,7 +60,7 @@ class Table:
 
 
 def plain(key: str, unit: str, meaning: str, source: str = "") -> Field:
-    """A column that is a value of the row as it stands."""
+    """A column that is a value of the row, unchanged."""
     name = source or key
     return Field(key, unit, meaning, lambda row, _: row[name])
 
@@ -76,7 +76,7 @@ def local(at: Any) -> str | None:
 
 
 def pseudonym(key: str, meaning: str, *sources: str) -> Field:
-    """A number in place of a person: whichever of these the row has."""
+    """A column with a number in place of a person, from the first of these that the row has."""
 
     def value(row: Row, number: Pseudonym) -> int | None:
         known = [f"{source} {row[source]}" for source in sources if row[source] is not None]
@@ -87,7 +87,7 @@ def pseudonym(key: str, meaning: str, *sources: str) -> Field:
 
 
 def new_pseudonyms() -> Pseudonym:
-    """Numbers from a key that is thrown away: nobody can go back from them, or compare exports."""
+    """Numbers from a random key that is not kept, so they cannot be linked across exports."""
     key = secrets.token_bytes(32)
 
     def number(who: str) -> int:
@@ -106,7 +106,7 @@ def word_of(digit: int | None, is_unreadable: bool | None) -> Any:
 
 
 def is_right(row: Row, _: Pseudonym) -> bool | None:
-    """Nothing where no readable label stands."""
+    """Whether the reading equals the label; None without a readable label."""
     digit = row["label__digit"]
     return None if digit is None else bool(digit == row["digit"])
 
@@ -129,7 +129,7 @@ def probability(digit: int) -> Field:
 
 
 def in_key_order(rows: QuerySet[Any], *values: str) -> Iterator[Row]:
-    """Page by page along the primary key: no query holds more than a page."""
+    """Rows in the order of the primary key, one query a page."""
     for page in slices(rows, AT_ONCE):
         yield from page.values("pk", *values)
 
@@ -303,7 +303,7 @@ PROMOTIONS = Table(
 )
 TABLES = (PREDICTIONS, LABELS, CELLS, VERSIONS, PROMOTIONS)
 
-# The figures' files have columns of their own, described by the figures themselves.
+# Units of the columns of figures' files, by kind; the figures define their columns.
 UNITS = {
     "text": "text",
     "month": "month, such as 2026-09",
@@ -339,8 +339,8 @@ def export_stats(
     tables: Sequence[Table] = TABLES,
     progress: Callable[[int], object] = lambda count: None,
 ) -> dict[str, int]:
-    """Write every table, every figure of the dashboard and the dictionary; rows by file name."""
-    catch_up()  # the figures say what the tables hold
+    """Write all tables, figures and the dictionary; return the number of rows by file name."""
+    catch_up()  # so that figures and tables agree
     number = new_pseudonyms()
     written = {}
     folder.mkdir(parents=True, exist_ok=True)
@@ -364,7 +364,7 @@ def lines_of(
 
 
 def write(path: Path, header: Sequence[str], lines: Iterator[Sequence[Any]]) -> int:
-    """Whole or not at all: whoever reads the folder meanwhile sees no half of a file."""
+    """Write to a temporary file and rename it, so that no reader sees an unfinished file."""
     unfinished = path.with_suffix(".unfinished")
     count = 0
     with unfinished.open("w", newline="", encoding="utf-8") as file:
@@ -378,7 +378,7 @@ def write(path: Path, header: Sequence[str], lines: Iterator[Sequence[Any]]) -> 
 
 
 def export_figures(folder: Path, filters: Filters) -> list[Figure]:
-    """Every figure of the dashboard, in the very text its page hands out as CSV."""
+    """Write every figure as the CSV that its page offers, and the files that list them."""
     made = [catalog.make(name, filters) for name in catalog.FIGURES]
     (folder / FIGURES).mkdir(exist_ok=True)
     for figure in made:
@@ -398,7 +398,7 @@ def export_figures(folder: Path, filters: Filters) -> list[Figure]:
 
 
 def write_dictionary(folder: Path, tables: Sequence[Table], made: Sequence[Figure]) -> int:
-    """What every column of every file is."""
+    """Write the unit and meaning of every column of every file."""
     return write(
         folder / "dictionary.csv",
         ["file", "column", "unit", "meaning"],

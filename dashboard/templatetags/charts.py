@@ -1,4 +1,4 @@
-"""How a figure stands on a page."""
+"""Template tags for figures."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ register = template.Library()
 
 @register.inclusion_tag("dashboard/_figure.html", takes_context=True)
 def figure(context: template.Context, name: str, **options: Any) -> dict[str, Any]:
-    """One of the page's figures: its words, its chart or heat map, its table, and its files.
+    """One of the page's figures: its text, its chart or heat map, its table, and its files.
 
-    Options: `wide` is as wide as the page, `high` stands beside two others, `tall` has a higher
+    Options: `wide` is as wide as the page, `high` is as high as two others, `tall` has a higher
     chart, `beside` names a second chart of the same figure, `hint` says how to read it.
     """
     if name not in context["figures"]:
@@ -36,13 +36,13 @@ def figure(context: template.Context, name: str, **options: Any) -> dict[str, An
 
 @register.filter
 def day_in_words(time: str) -> str:
-    """The day of a moment in ISO's form."""
+    """The day of an ISO 8601 time, in words."""
     return value_in_words(time[:10], Column("at", "", "day"))
 
 
 @register.filter
 def cells(row: list[Any], figure: Figure) -> list[tuple[str, bool]]:
-    """A row's cells in words, and whether each is a number."""
+    """The text of a row's cells, and whether each is a number."""
     return [
         (value_in_words(value, column), column.kind in {"count", "share", "number"})
         for value, column in zip(row, figure.columns, strict=True)
@@ -51,7 +51,7 @@ def cells(row: list[Any], figure: Figure) -> list[tuple[str, bool]]:
 
 @register.filter
 def is_gray(row: list[Any], figure: Figure) -> bool:
-    """Whether a row rests on too few labels."""
+    """Whether a row has too few labels."""
     keys = [column.key for column in figure.columns]
     return "enough" in keys and not row[keys.index("enough")]
 
@@ -63,11 +63,11 @@ def as_percent(share: object) -> str:
 
 @register.filter
 def as_hundred(share: float) -> str:
-    """How many of 100 drawings; whole where that says enough."""
+    """A share as a number of 100 drawings, with at most one decimal."""
     return percent_in_words(share).removesuffix("%")
 
 
 @register.filter
 def as_points(share: float) -> str:
-    """A difference in points of a hundred, with its sign."""
+    """A difference in percentage points, with its sign."""
     return points(share)
