@@ -4,13 +4,13 @@ from predictions.errors import Declined
 
 
 class NotEnoughLabels(Declined):
-    """There is too little new to learn from."""
+    """There are fewer labels than the run needs."""
 
     code = "not_enough_labels"
 
 
 class AlreadyRunning(Declined):
-    """One run at a time."""
+    """Another run is queued or running."""
 
     code = "already_running"
 
@@ -22,43 +22,43 @@ class NotActive(Declined):
 
 
 class NotWithdrawn(Declined):
-    """Whoever is to be let in again never was left out."""
+    """The person to readmit was never withdrawn."""
 
     code = "not_withdrawn"
 
 
 class BrokenCheckpoint(Declined):
-    """What an attempt put aside is not what it was."""
+    """The checkpoint of an earlier attempt is damaged or of another release."""
 
     code = "broken_checkpoint"
 
 
 class NotReproducible(Declined):
-    """Nothing here says how the version was made."""
+    """The version cannot be made again from its rows."""
 
     code = "not_reproducible"
 
 
 class Overtaken(Declined):
-    """Somebody else changed what is live at the same time; look again."""
+    """Another version went live in the meantime."""
 
     code = "overtaken"
 
 
 class AlreadyLive(Declined):
-    """It answers already."""
+    """The version is already live."""
 
     code = "already_live"
 
 
 class NeedsReason(Declined):
-    """What the gate did not speak for needs a person's reason."""
+    """A promotion without the gate's verdict *promote* needs a reason."""
 
     code = "needs_reason"
 
 
 class NothingBefore(Declined):
-    """There is no sound version to go back to."""
+    """There is no sound version to roll back to."""
 
     code = "nothing_before"
 
@@ -70,12 +70,12 @@ class NothingLive(Declined):
 
 
 class BackupFailed(Declined):
-    """The backup could not be made; nothing under its name was left."""
+    """The backup could not be made; no file was left under its name."""
 
     code = "backup_failed"
 
 
 class BackupRefused(Declined):
-    """The file is no backup that may be restored here."""
+    """The file cannot be restored here."""
 
     code = "backup_refused"

@@ -37,7 +37,7 @@ class Snapshot(models.Model):
 
 
 class SnapshotLabel(models.Model):
-    """One label of a snapshot: the event that settled it, and the digit it was trained as."""
+    """One label of a snapshot: the event that settled it, and its digit in training."""
 
     snapshot = models.ForeignKey(Snapshot, on_delete=models.CASCADE, related_name="labels")
     event = models.ForeignKey(LabelEvent, on_delete=models.PROTECT, related_name="snapshots")
@@ -201,7 +201,7 @@ def new_secret() -> str:
 
 
 class Endpoint(models.Model):
-    """Another program's address that is told what happens here, and the secret it knows us by."""
+    """A webhook receiver: its address, and the secret that signs its messages."""
 
     name = models.CharField(max_length=60, unique=True)
     url = models.CharField(max_length=500, help_text="https, and no address inside this network.")
@@ -221,7 +221,7 @@ class Endpoint(models.Model):
 
 
 class Message(models.Model):
-    """The outbox: something that happened, on its way to one receiver."""
+    """A message of the outbox: an event to deliver to one receiver."""
 
     class State(models.TextChoices):
         WAITING = "waiting"
@@ -272,7 +272,7 @@ class Message(models.Model):
 
 
 class Promotion(models.Model):
-    """The ledger: what was live before and after, who did it, when and why. Only ever added to."""
+    """An entry of the ledger: who changed the live version, when and why. Never edited."""
 
     class Kind(models.TextChoices):
         PROMOTION = "promotion"
@@ -298,7 +298,7 @@ class Promotion(models.Model):
 
 
 class Backup(models.Model):
-    """One attempt at a backup and what came of it. The file itself is not ours to keep."""
+    """One attempt at a backup and its result. The file itself is not in the database."""
 
     class State(models.TextChoices):
         DONE = "done"

@@ -1,4 +1,4 @@
-"""What background workers are asked to do, by dotted path. Ids in, small dictionaries out."""
+"""The jobs of background workers, called by dotted path. They take ids and return small dicts."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from predictions.errors import Declined
 from training.models import Message, Run
 from training.workers.die_with_parent import LIBC, die_with
 
-NICE = 10  # leaves the web server its core
+NICE = 10  # the web server has priority
 SESSION_NICE = Path("/proc/self/autogroup")
 LONGEST = 3 * 3600  # seconds a run may take; the cluster's own limit lies above it
-LOOK_EVERY = 0.5  # seconds between two looks at whether we are told to stop
+LOOK_EVERY = 0.5  # seconds between two checks of `told_to_stop`
 
 
 def beat() -> None:
-    """The smallest job: that it ends proves that jobs pass through its cluster."""
+    """A job that does nothing: when it ends, the cluster works."""
 
 
 def train(run_id: int) -> dict[str, Any]:
-    """Work on a run in a process of its own: torch and its memory end with it.
+    """Work on a run in a process of its own, which frees torch's memory when it ends.
 
-    When the workers are told to stop, the process is killed and its run waits for the next ones:
-    it goes on from its last epoch, so nothing is gained by waiting for it here.
+    When the workers stop, the process is killed and the run goes back to the queue. The next worker
+    continues after its last epoch.
     """
     from training.runs import retrain
     from training.workers.cluster import told_to_stop
 
-    if told_to_stop.is_set():  # the next workers ring for it again
+    if told_to_stop.is_set():  # the next workers enqueue it again
         return outcome(run_id, None)
     parent = os.getpid()
 
@@ -49,7 +49,7 @@ def train(run_id: int) -> dict[str, Any]:
         [sys.executable, "manage.py", "train_run", str(run_id)],
         cwd=settings.BASE_DIR,
         preexec_fn=apart,
-        # To step back alone; but where nothing ties it to us, it must end with our group.
+        # A session of its own for `step_back`; without die_with it must stay in our group to end.
         start_new_session=LIBC is not None,
     ) as process:
         code = ended(process, told_to_stop)
@@ -61,7 +61,7 @@ def train(run_id: int) -> dict[str, Any]:
 
 
 def ended(process: subprocess.Popen[bytes], told_to_stop: Event) -> int:
-    """Its exit code; killed when it takes too long, or when we are told to stop."""
+    """Wait for the exit code; kill the process after LONGEST, or when the workers stop."""
     until = time.monotonic() + LONGEST
     while time.monotonic() < until and not told_to_stop.is_set():
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -76,25 +76,25 @@ def outcome(run_id: int, code: int | None) -> dict[str, Any]:
 
 
 def step_back() -> None:
-    """Let others go first.
+    """Lower the priority of this process.
 
-    Linux may share its processors among sessions before it looks at processes; there niceness only
-    counts within a session, and the session itself has to step back too.
+    Linux with autogroups divides processors among sessions first, and niceness counts only within a
+    session. So the session's niceness is set too.
     """
     os.nice(NICE)
-    with contextlib.suppress(OSError):  # this kernel knows no such thing
+    with contextlib.suppress(OSError):  # a kernel without autogroups
         SESSION_NICE.write_text(str(NICE))
 
 
 def deliver() -> dict[str, int]:
-    """Tell other programs and people what happened."""
+    """Deliver messages to webhook receivers and by mail."""
     from training.messages.outbox import deliver_due
 
     return deliver_due()
 
 
 def every_minute() -> dict[str, Any]:
-    """Look after the queue and the runs; start one when enough was labeled."""
+    """Maintain the queue, runs and messages; start a run when enough labels are new."""
     from labeling.queue.intake import take_in
     from predictions.access import resets
     from predictions.access.limits import forget_old_counts
@@ -104,7 +104,7 @@ def every_minute() -> dict[str, Any]:
     from training.runs.retrain import reap
 
     return {
-        "serving": watch_serving(),  # first: what goes wrong below must not keep a bad one live
+        "serving": watch_serving(),  # first, so that no failure below keeps a bad version live
         "taken_in": take_in(),
         "reaped": reap(),
         "forgotten": forget_old_answers() + forget_old_counts(),
@@ -135,9 +135,9 @@ def by_threshold() -> dict[str, Any]:
 
 
 def by_schedule() -> dict[str, Any]:
-    """The scheduled fine-tune: nothing new is no failure, and no reason to learn the old again.
+    """The scheduled fine-tune: starts a run if a label is new.
 
-    Each candidate is another look of the gate at the same drawings, and makes it stricter.
+    Without new labels, a candidate would only be another look, which makes the gate stricter.
     """
     from labeling.decisions.trust import labels_to_learn_from
     from training.runs.retrain import ask
@@ -151,7 +151,7 @@ def by_schedule() -> dict[str, Any]:
 
 
 def nightly_backup() -> dict[str, Any]:
-    """Where BACKUP_DIR names a folder. A failure is a failed job, and stands in a row."""
+    """Make a backup if BACKUP_DIR is set. A failure fails the job and is noted in a Backup row."""
     from training.backup import backup
 
     made = backup.nightly()
@@ -159,7 +159,7 @@ def nightly_backup() -> dict[str, Any]:
 
 
 def nightly_erasure() -> dict[str, Any]:
-    """What RETENTION_DAYS says is kept no longer."""
+    """Erase visitors' drawings that nobody labeled in RETENTION_DAYS."""
     from labeling.batches.erasure import erase_unlabeled
 
     erased = erase_unlabeled()
@@ -167,7 +167,7 @@ def nightly_erasure() -> dict[str, Any]:
 
 
 def watch_serving() -> str:
-    """A live version that does not serve is rolled back."""
+    """Roll back a live version that does not serve."""
     from training.versions import promotion
 
     done = promotion.watch_serving()

@@ -1,4 +1,4 @@
-"""When each version was live: read from the ledger of promotions."""
+"""When each version was live, from the ledger of promotions."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from training.models import Promotion
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From when to when; without an end it is live still."""
+    """A time in which a version was live; `end` is None while it is."""
 
     start: datetime
     end: datetime | None
 
 
 def spans() -> dict[int, list[Span]]:
-    """By version, oldest first."""
+    """The times in which each version was live, by key, oldest first."""
     found: defaultdict[int, list[Span]] = defaultdict(list)
     ledger = list(
         Promotion.objects.order_by("made_at", "pk").values_list("before", "after", "made_at")
@@ -32,7 +32,7 @@ def spans() -> dict[int, list[Span]]:
         if ledger
         else ModelVersion.objects.live().first()
     )
-    if installed is not None:  # it went live by being installed, which no entry tells
+    if installed is not None:  # the ledger has no entry for the installation
         end = ledger[0][2] if ledger else None
         since = installed.created_at if ledger else installed.live_since or installed.created_at
         found[installed.pk].insert(0, Span(since, end))

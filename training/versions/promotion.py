@@ -1,12 +1,11 @@
 """Which version is live: promote, roll back, and what was live when.
 
-A change is one transaction with a compare-and-set: the version seen as live is retired only if it
-is live still, the other made live in the same breath, and the ledger says so. Of two changes that
-start from the same live version exactly one happens.
+A change is one transaction: it retires the live version, if that is still live, makes the other one
+live and writes the ledger. Of two changes that start from the same live version, one succeeds.
 
-The ledger is a stack. A promotion lays a version on it; a rollback takes the top one off and makes
-the one below live. What was taken off is rejected: no rollback returns to it, a promotion with a
-reason may. So after the promotions A, B, C two rollbacks lead to B and then to A.
+The ledger is a stack. A promotion pushes a version; a rollback removes the top one and makes the
+one below live. A removed version is rejected: no rollback returns to it, but a promotion with a
+reason may. After the promotions A, B, C, two rollbacks lead to B and then to A.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ def live_version() -> ModelVersion | None:
     return ModelVersion.objects.live().first()
 
 
-# -- forward ------------------------------------------------------------------------------------
+# -- promote ------------------------------------------------------------------------------------
 
 
 def promote(
@@ -45,10 +44,10 @@ def promote(
     report: GateReport | None = None,
     over: ModelVersion | None = None,
 ) -> Promotion:
-    """Make a version the one that answers; the one that was live retires with it or neither moves.
+    """Make a version live and retire the one that was, in one transaction.
 
-    `over` is the version the caller saw as live: if another is by now, nothing happens. `by` is
-    nobody where the platform acts by itself. Without the gate's word for it a reason is needed.
+    `over` is the version the caller saw as live: if another is live by now, nothing changes. `by`
+    is None if the promotion is automatic. Without the verdict *promote*, a reason is needed.
     """
     before = live_version()
     if before is not None and before.pk == version.pk:
@@ -72,9 +71,9 @@ def promote(
 
 
 def promote_if_earned(report: GateReport) -> Promotion | None:
-    """What happens by itself after a verdict: `promote` is obeyed where the setting allows.
+    """Promote a candidate after the verdict *promote*, if AUTO_PROMOTE is set.
 
-    Not when another version went live meanwhile: then the verdict is about the past.
+    Nothing changes if another version is live by now: the verdict compares with the earlier one.
     """
     if not settings.AUTO_PROMOTE or report.verdict != GateReport.Verdict.PROMOTE:
         return None
@@ -86,7 +85,7 @@ def promote_if_earned(report: GateReport) -> Promotion | None:
 
 
 def seen_as_live(name: str) -> ModelVersion | None:
-    """The version somebody saw as live, for `over`; None where they do not say."""
+    """The version of this name, for `over`; None without a name."""
     if not name:
         return None
     seen = ModelVersion.objects.filter(name=name).defer("card", "canary").first()
@@ -107,7 +106,7 @@ def latest_report(version: ModelVersion) -> GateReport | None:
 def speaks_for(
     report: GateReport | None, version: ModelVersion, before: ModelVersion | None
 ) -> bool:
-    """Only a comparison with what is live now can say that it is better."""
+    """Whether the verdict is *promote*, compared with the version that is live now."""
     return (
         report is not None
         and before is not None
@@ -134,12 +133,12 @@ def move(
     report: GateReport | None,
     becomes: str,
 ) -> Promotion:
-    """The change itself; the row counts say whether its premise still held."""
+    """Change the live version and write the ledger; row counts show whether another change won."""
     try:
         with transaction.atomic():
             take_down(before, becomes)
             at = clock.now()
-            # The ledger's times never go back, whatever the clock says.
+            # The ledger's times never decrease, even if the clock is set back.
             last = Promotion.objects.values_list("made_at", flat=True).first()
             at = at if last is None else max(at, last)
             raised = ModelVersion.objects.filter(pk=after.pk).exclude(state=ModelVersion.State.LIVE)
@@ -149,7 +148,7 @@ def move(
                 kind=kind, before=before, after=after, by=by, why=why, report=report, made_at=at
             )
             tell_promotion(promotion)
-    except IntegrityError as another:  # nothing was live, and two came to change that
+    except IntegrityError as another:  # nothing was live, and two promotions ran at once
         raise Overtaken("Another version went live at the same moment.") from another
     after.refresh_from_db(fields=["state", "live_since"])
     logger.info("model version %s is live: %s %s", after.pk, kind, promotion.pk)
@@ -164,7 +163,7 @@ def take_down(before: ModelVersion | None, becomes: str) -> None:
         raise Overtaken(f"{before} stopped being live at the same moment.")
 
 
-# -- back ---------------------------------------------------------------------------------------
+# -- roll back ----------------------------------------------------------------------------------
 
 
 def rollback(
@@ -174,9 +173,9 @@ def rollback(
     over: ModelVersion | None = None,
     kind: str = Promotion.Kind.ROLLBACK,
 ) -> Promotion:
-    """Make the version live again that was before this one; an unsound one is passed over.
+    """Make the previous version live again; versions with unsound weights are skipped.
 
-    It may be urgent, so it takes no reason; then the ledger says that none was given.
+    A rollback may be urgent, so a reason is optional; the ledger notes if none was given.
     """
     live = live_version()
     if live is None:
@@ -207,12 +206,12 @@ def rollback(
 
 
 def versions_below(live: ModelVersion) -> Iterator[ModelVersion]:
-    """What the ledger's stack holds below the live version, the topmost first."""
+    """The versions below the live one on the ledger's stack, the topmost first."""
     stack: list[int] = []
     ledger = Promotion.objects.order_by("pk").values_list("kind", "before_id", "after_id")
     for kind, before_id, after_id in ledger:
         if kind == Promotion.Kind.PROMOTION:
-            # The very first version goes live by being installed, which no ledger tells.
+            # The ledger has no entry for the first version, which was installed.
             if before_id is not None and (not stack or stack[-1] != before_id):
                 stack.append(before_id)
             stack.append(after_id)
@@ -227,10 +226,10 @@ def versions_below(live: ModelVersion) -> Iterator[ModelVersion]:
 
 
 def watch_serving() -> Promotion | None:
-    """Take back a live version that hosts gave up, or whose weights are unsound; once in a row.
+    """Roll back a live version that hosts stopped serving, or whose weights are unsound.
 
-    When the one before does not serve either, the fault may be the host's and not the versions':
-    then a person is asked, unless the weights are unsound beyond doubt.
+    After an automatic rollback, only unsound weights cause another: if the previous version fails
+    too, the fault may be the host's, and a person must look.
     """
     live = live_version()
     if live is None:
@@ -256,7 +255,7 @@ def watch_serving() -> Promotion | None:
 
 
 def complaint_about(live: ModelVersion) -> str:
-    """What hosts said since it went live; empty when it serves everywhere."""
+    """The last fault that a host noted since the version went live, or an empty text."""
     faults = ServingFault.objects.filter(version=live)
     if live.live_since is not None:
         faults = faults.filter(last_at__gte=live.live_since)
@@ -264,17 +263,17 @@ def complaint_about(live: ModelVersion) -> str:
     return f"{fault.message} (host {fault.host})" if fault else ""
 
 
-# -- looking back -------------------------------------------------------------------------------
+# -- history ------------------------------------------------------------------------------------
 
 
 def live_at(at: datetime) -> ModelVersion | None:
-    """The version that was live at a moment; none before the first was."""
+    """The version that was live at this time; None before the first."""
     ledger = Promotion.objects.select_related("before", "after")
     latest = ledger.filter(made_at__lte=at).first()
     if latest is not None:
         return latest.after
     first = ledger.last()
-    if first is not None:  # what was live before the ledger's first line was installed
+    if first is not None:  # the version before the first entry was installed
         earliest = first.before
         return earliest if earliest is not None and earliest.created_at <= at else None
     live = live_version()
