@@ -1,1 +1,1 @@
-"""What a person says of one drawing, how it is taken back, and how far people agree."""
+"""Decisions on single drawings, their undo, and how far labelers agree."""

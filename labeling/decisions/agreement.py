@@ -1,8 +1,7 @@
-"""How far labelers agree, and how well each reads items whose answer is known.
+"""Agreement between labelers, and the accuracy of each labeler on gold items.
 
-Answers are coded 0 to 9, and 10 for unreadable. Intervals come from resampling items: a sample of
-items drawn with replacement is a multinomial draw over the kinds of items there are, so thousands
-of resamples cost one call.
+Answers are coded 0 to 9, and 10 for unreadable. Intervals are bootstrapped over items. A sample of
+items with replacement is a multinomial draw over the kinds of items, so one call draws all samples.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure with its 95 % interval and what it rests on; None where it is undefined."""
+    """A figure with its 95 % interval and n; None where it is undefined."""
 
     value: float | None
     low: float | None
@@ -72,7 +71,7 @@ class Agreement:
 
 
 def cohen_kappa(one: Sequence[int], other: Sequence[int], *, seed: int = 0) -> Estimate:
-    """Agreement of two labelers on the same items beyond what chance would give them."""
+    """Cohen's kappa: agreement of two labelers on the same items, corrected for chance."""
     table = np.zeros((ANSWERS, ANSWERS), dtype=np.int64)
     np.add.at(table, (np.asarray(one, dtype=int), np.asarray(other, dtype=int)), 1)
     n = int(table.sum())
@@ -84,7 +83,7 @@ def cohen_kappa(one: Sequence[int], other: Sequence[int], *, seed: int = 0) -> E
 
 
 def kappas(tables: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Kappa of each table of counts (…, 11, 11); NaN where both always say one and the same."""
+    """Kappa of each table of counts (…, 11, 11); NaN where all answers are equal."""
     n = tables.sum(axis=(1, 2)).astype(float)
     agreed = np.trace(tables, axis1=1, axis2=2) / n
     chance = (tables.sum(axis=1) * tables.sum(axis=2)).sum(axis=1) / n**2
@@ -107,7 +106,7 @@ def krippendorff_alpha(counts: NDArray[np.int64], *, seed: int = 0) -> Estimate:
 
 
 def alphas(kinds: NDArray[np.int64], weights: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Alpha for each way (B, P) of weighting the P kinds of items; NaN where all say the same."""
+    """Alpha for each row of weights (B, P) of P kinds of items; NaN where all answers are equal."""
     answers = kinds.sum(axis=1)  # (P,) how many answered
     # Pairs of unequal answers within an item, over the answers that each could be paired with.
     unequal = (answers**2 - (kinds**2).sum(axis=1)) / (answers - 1)
@@ -137,7 +136,7 @@ def rate(hits: int, n: int) -> Rate:
 
 
 def between_labelers(*, seed: int = 0) -> Agreement:
-    """Every figure, from the opinions that stand; gold answers and visitors are no overlap."""
+    """Compute all figures from current opinions; gold and visitors do not count as agreement."""
     by_item = overlapping_opinions()
     names = dict(User.objects.values_list("pk", "username"))
     counts = np.zeros((len(by_item), ANSWERS), dtype=np.int64)
@@ -157,7 +156,7 @@ def between_labelers(*, seed: int = 0) -> Agreement:
 
 
 def overlapping_opinions() -> dict[int, dict[int, int]]:
-    """Each item that two or more labelers answered: what each of them said last."""
+    """Return the last answer of each labeler, for items that two or more labelers answered."""
     events = (
         LabelEvent.objects.opinions()
         .standing()
@@ -183,7 +182,7 @@ def answers_of_pairs(
 
 
 def accuracies(names: dict[int, str]) -> list[LabelerAccuracy]:
-    """How many labels each labeler gave, and how they read gold."""
+    """Return the number of labels and the accuracy on gold of each labeler."""
     right = Q(is_gold=True, digit=F("prediction__gold__digit"))
     known = Q(is_gold=True, prediction__gold__isnull=False)
     rows = (

@@ -1,4 +1,4 @@
-"""What somebody has said so far, newest first, and any one answer of it taken back."""
+"""A labeler's own answers, newest first, and the undo of any one of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from predictions.api.paging import PAGE
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One thing somebody said, as they may see it."""
+    """One answer, as its labeler may see it."""
 
     event: LabelEvent
     stands: bool
@@ -28,21 +28,21 @@ class Answer:
 
     @property
     def guess(self) -> int | None:
-        """What the model had said; not where it would steer another answer."""
+        """The model's guess; None where it could influence another answer."""
         is_blind = self.event.prediction.is_audit or not self.stands
         return None if is_blind else self.event.prediction.digit
 
 
 @dataclass(frozen=True, slots=True)
 class AnswersPage:
-    """Answers, newest first; `next_before` is the event the next page follows, if there is one."""
+    """Answers, newest first; `next_before` is the `before` of the next page, if there is one."""
 
     rows: list[Answer]
     next_before: int | None
 
 
 def page_of_answers(labeler: User, *, before: int | None = None, limit: int = PAGE) -> AnswersPage:
-    """What they said last, or before a given event; each page costs the same."""
+    """Return the newest answers, or those before a given event; every page is equally fast."""
     own = LabelEvent.objects.of_labeler(labeler.pk).exclude(kind__in=REVERSALS)
     if before is not None:
         own = own.filter(pk__lt=before)
@@ -59,8 +59,8 @@ def page_of_answers(labeler: User, *, before: int | None = None, limit: int = PA
 
 @in_turn
 def take_back(labeler: User, event: int) -> LabelEvent:
-    """Take one answer of one's own back, however long ago; what stands is as if it had not been."""
-    own = LabelEvent.objects.of_labeler(labeler.pk).one_by_one()  # a bulk act goes back in bulk
+    """Undo one of the labeler's own answers, however old; the label is then as without it."""
+    own = LabelEvent.objects.of_labeler(labeler.pk).one_by_one()  # not bulk corrections
     meant = own.filter(pk=event).select_related("prediction").first()
     if meant is None:
         raise NothingToUndo("There is no such answer of yours to take back.")

@@ -1,7 +1,7 @@
-"""What must not steer an answer: who is shown no guess, and what is decided first by a labeler.
+"""Blind labeling: who does not see the guess, and which items need a labeler's answer first.
 
-It keeps what the model said from people at work, signed in. Whoever holds a drawing's id and signs
-out is a visitor like any other.
+It hides the model's guess from labelers who are signed in. Somebody who knows a drawing's id and
+signs out is treated as a visitor.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ AND NOT EXISTS (SELECT 1 FROM labeling_label AS l WHERE l.prediction_id = p.id)"
 
 
 def unanswered_audits(keys: Collection[int]) -> set[int]:
-    """Those of these whose first answer is a labeler's, from the queue, and nobody else's."""
+    """Return the audits without a label: only a labeler may answer them first, from the queue."""
     return set(selected(UNANSWERED, keys))
 
 
 def labels_blind(user: User | AnonymousUser) -> bool:
-    """Whether somebody is handed items and has no work beside it that needs the guess."""
+    """Whether a user labels but does not review; reviewers need to see guesses."""
     return user.has_perm("labeling.label_items") and not user.has_perm("labeling.review_items")
 
 
 def is_kept_from(user: User | AnonymousUser, public_id: UUID) -> bool:
-    """Whether this is an audit that somebody may be asked about; who drew it was told long ago."""
+    """Whether this is an audit the user may have to label; its author saw the guess at capture."""
     audits = Prediction.objects.filter(public_id=public_id, is_audit=True)
     return labels_blind(user) and audits.exclude(user=user.pk).exists()

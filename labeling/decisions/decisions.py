@@ -1,7 +1,7 @@
-"""What labelers, reviewers and visitors decide. Every verb appends events and restates labels.
+"""Decisions of labelers, reviewers and visitors. Each verb appends an event and updates the label.
 
-An event and the label it leads to are written in one transaction, with the item's queue row locked
-first, so that two decisions on one item take their turns.
+An event and its label are written in one transaction. The item's queue row is locked first, so
+that decisions on one item run one after the other.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from predictions.models import Owner, Prediction
 
 logger = logging.getLogger(__name__)
 lots = random.SystemRandom()
-LONGEST = 600.0  # seconds; whoever looked longer was away
+LONGEST = 600.0  # seconds; more is cut to this, the labeler was away
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The answer to a decision; the same for the same request, however often it is sent."""
+    """The result of a decision; a repeated request gets the same result."""
 
     event: LabelEvent | Past
     prediction: Prediction
@@ -78,7 +78,7 @@ def decide(
     seconds: float | None = None,
     guess_shown: bool = False,
 ) -> Decided:
-    """A labeler answers an item they hold."""
+    """Record a labeler's answer to an item they hold."""
     item = locked_item(public_id)
     events = events_of(item.prediction_id)
     if answered := by_request(events, request_id):
@@ -108,7 +108,7 @@ def decide(
     )
     if is_gold:
         return Decided(event, item.prediction, "gold")
-    item.holder = item.token = item.leased_until = None  # the hold is used up by the answer
+    item.holder = item.token = item.leased_until = None  # the answer ends the lease
     stands = restate(item, [*events, event], is_spent=True)
     return Decided(event, item.prediction, stands.state if stands else "")
 
@@ -123,7 +123,7 @@ LOOKED_AT = [
 
 
 def locked_item(public_id: uuid.UUID) -> QueueItem:
-    """The queue row every decision on an item goes through, one at a time."""
+    """Lock and return an item's queue row; every decision on the item takes this lock."""
     item = (
         QueueItem.objects.select_for_update(of=("self",))
         .select_related("prediction")
@@ -146,7 +146,7 @@ def by_request(events: list[Past], request_id: uuid.UUID) -> Past | None:
 
 
 def check_same(answered: Past, item: QueueItem, kind: str, verdict: Verdict, *, by: User) -> None:
-    """Sent again means: by the same person, and saying the same."""
+    """Refuse a repeated request that is by another person or has other content."""
     if answered.labeler_id != by.pk:
         raise Gone("This request id was used by somebody else.")
     said = (answered.prediction_id, answered.kind, answered.digit, answered.is_unreadable)
@@ -155,7 +155,7 @@ def check_same(answered: Past, item: QueueItem, kind: str, verdict: Verdict, *, 
 
 
 def state_after(events: list[Past], answered: Past) -> str:
-    """What the first answer said, whatever was decided since."""
+    """Return the label's state right after this answer, without later decisions."""
     if answered.is_gold:
         return "gold"
     stood = standing(event for event in events if event.pk <= answered.pk)
@@ -172,7 +172,7 @@ def append(**fields: Any) -> LabelEvent:
 
 
 def check_lease(item: QueueItem, labeler: User, token: uuid.UUID) -> None:
-    """A stale or foreign hold changes nothing. The row is locked: what it says stays so."""
+    """Refuse an expired or foreign lease. The row is locked, so the lease cannot change now."""
     is_theirs = item.is_open and item.holder_id == labeler.pk and item.token == token
     if not (is_theirs and item.is_held):  # type: ignore[attr-defined]
         raise LeaseLost("This item is no longer yours: the hold ran out or moved on.")
@@ -181,7 +181,7 @@ def check_lease(item: QueueItem, labeler: User, token: uuid.UUID) -> None:
 def calls_for_second(
     item: QueueItem, verdict: Verdict, events: Iterable[Said], labeler: User
 ) -> bool:
-    """A first opinion is checked where it contradicts a confident model, or by lot."""
+    """Whether a first opinion needs a second: it contradicts a confident model, or at random."""
     if any(event.labeler_id != labeler.pk for event in unreversed(events)):
         return False
     contradicts = verdict.digit != item.prediction.digit
@@ -194,7 +194,7 @@ def drawn_by_lot() -> bool:
 
 
 def others_label(labeler: User) -> bool:
-    """Whether there is anybody to give a second opinion: whoever is alone would wait for ever."""
+    """Whether anybody else can give a second opinion; without one the item would wait forever."""
     may = Q(is_superuser=True) | Q(
         groups__permissions__codename="label_items",
         groups__permissions__content_type__app_label="labeling",
@@ -203,7 +203,7 @@ def others_label(labeler: User) -> bool:
 
 
 def restate(item: QueueItem, events: Iterable[Said], *, is_spent: bool = False) -> Standing | None:
-    """Write what stands after these events, and open or close the item accordingly."""
+    """Write the label that follows from these events, and open or close the item."""
     stands = standing(events)
     if stands is None:
         Label.objects.filter(pk=item.prediction_id).delete()
@@ -236,9 +236,9 @@ def label_of(prediction_id: int, stands: Standing) -> Label:
 
 
 def place_of(item: QueueItem, stands: Standing | None) -> tuple[bool, str]:
-    """Where an item belongs, by what stands alone: so whatever is taken back leaves no trace."""
+    """Compute the item's place from its current label, not its history: an undo leaves no trace."""
     if item.review_after == (stands.event_id if stands else 0):
-        return True, Stream.REVIEW  # nothing that counts was said since another look was asked for
+        return True, Stream.REVIEW  # no decision since the request for another look
     if stands is None:
         return not item.is_parked, item.origin
     if stands.state == Label.State.AWAITING:
@@ -248,9 +248,9 @@ def place_of(item: QueueItem, stands: Standing | None) -> tuple[bool, str]:
 
 @in_turn
 def undo(labeler: User, *, request_id: uuid.UUID, of: uuid.UUID | None = None) -> LabelEvent:
-    """Take back a decision of one's own; the item is open again.
+    """Undo one of the labeler's own decisions; label and queue row are as without it.
 
-    `of` is the request that made the decision; without it, the last that still stands is meant.
+    `of` is the request id of the decision; without it, the last current one outside batches.
     """
     if done := undone_by_request(request_id, labeler):
         return done
@@ -276,9 +276,9 @@ def undone_by_request(request_id: uuid.UUID | None, labeler: User) -> LabelEvent
 
 
 def reverse(event: LabelEvent, *, by: User, request_id: uuid.UUID | None = None) -> LabelEvent:
-    """Append the event that takes this one back, as if it had never been."""
+    """Append an undo of this event, and write the label that follows without it."""
     item = locked_item(event.prediction.public_id)
-    if done := undone_by_request(request_id, by):  # sent twice at the same moment
+    if done := undone_by_request(request_id, by):  # the same request, sent twice at once
         return done
     reversals = LabelEvent.objects.filter(reverses=event).count()
     if not LabelEvent.objects.standing().filter(pk=event.pk).exists():
@@ -301,7 +301,7 @@ def reverse(event: LabelEvent, *, by: User, request_id: uuid.UUID | None = None)
 def settle(
     public_id: uuid.UUID, verdict: Verdict, *, reviewer: User, request_id: uuid.UUID
 ) -> Decided:
-    """A reviewer rules on an item, whoever holds it; on an audit once it was answered blind."""
+    """Record a reviewer's ruling, whoever holds the item; an audit needs a blind answer first."""
     item = locked_item(public_id)
     events = events_of(item.prediction_id)
     if answered := by_request(events, request_id):
@@ -330,7 +330,7 @@ def settle(
 def label_by_feedback(
     prediction: Prediction, verdict: Verdict, *, owner: Owner
 ) -> LabelEvent | None:
-    """A trusted person's feedback is a label at once. An audit item stays blind: no label."""
+    """Turn a trusted person's feedback into a label; an audit gets none, it is labeled blind."""
     from labeling.queue.intake import enqueue
 
     if prediction.is_audit:
@@ -358,7 +358,7 @@ def label_by_feedback(
 
 
 def says_already(events: list[Past], verdict: Verdict, owner: Owner) -> bool:
-    """Whether this person said just that, and nobody ruled on it since."""
+    """Whether this person's current opinion is the same, with no ruling since."""
     live = unreversed(events)
     rulings = [event.pk for event in live if event.kind != LabelEvent.Kind.LABEL]
     return any(

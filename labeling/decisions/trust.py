@@ -1,4 +1,4 @@
-"""Whose feedback is a label at once, and how many labels wait for the next fine-tune."""
+"""Whose feedback becomes a label at once, and how many labels wait for the next fine-tune."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from predictions.capture.capture import give_feedback
 from predictions.capture.sides import Drawing, Side, side_of
 from predictions.models import Feedback, Owner, Prediction
 
-MOST_COUNTED = 10_000  # at the least; nobody waits for more, and the count stays cheap
+MOST_COUNTED = 10_000  # counting may stop here, to keep the query cheap
 
 
 def is_trusted(user: User | AnonymousUser) -> bool:
@@ -27,7 +27,7 @@ def is_trusted(user: User | AnonymousUser) -> bool:
 def take_word(
     prediction: Prediction, digit: int | None, *, user: User | AnonymousUser, owner: Owner
 ) -> tuple[Feedback, LabelEvent | None]:
-    """What somebody says a drawing is: feedback, and a label at once where they are trusted."""
+    """Save feedback on a drawing; if the person is trusted, also as a label."""
     lock_items([prediction.pk])
     if not Prediction.objects.filter(public_id=prediction.public_id).exists():
         raise Gone("This drawing was erased meanwhile.")
@@ -38,17 +38,17 @@ def take_word(
 def label_if_trusted(
     prediction: Prediction, digit: int | None, *, user: User | AnonymousUser, owner: Owner
 ) -> LabelEvent | None:
-    """A trusted person's feedback as a label; None where it stays feedback alone."""
+    """Turn a trusted person's feedback into a label; None if there is no new label."""
     if not is_trusted(user):
         return None
     return decisions.label_by_feedback(prediction, Verdict(digit), owner=owner)
 
 
 def labels_to_learn_from(*, exactly: bool = False) -> int:
-    """Settled labels that no run was handed yet and the next may learn from: a digit was read, and
-    the drawing is no audit's and by nobody whose drawings are kept to judge by.
+    """Count the settled labels that the next run can train on and that no run has used yet.
 
-    A page is content to look at twice as many as a run waits for.
+    They name a digit, are not on audits, and are in the training split. Unless `exactly`, at most
+    MOST_COUNTED labels or twice LABELS_PER_RUN, the larger, are read.
     """
     learned = Intake.objects.filter(pk=1).values("last_learned")
     labels = Label.objects.settled().readable().filter(prediction__is_audit=False)
@@ -60,6 +60,6 @@ def labels_to_learn_from(*, exactly: bool = False) -> int:
 
 
 def have_been_learned(event_id: int) -> None:
-    """A run was handed the labels up to this event."""
+    """Record that a run has used the labels up to this event."""
     Intake.objects.get_or_create(pk=1)
     Intake.objects.filter(pk=1, last_learned__lt=event_id).update(last_learned=event_id)
