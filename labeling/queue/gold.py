@@ -1,4 +1,4 @@
-"""Gold: items whose answer is known. They look like any other, token included."""
+"""Gold items, whose answer is known. Labelers cannot tell them from others, even by the token."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from labeling.standing import Past, reversed_by
 from predictions.database import clock
 from predictions.database.clock import Moment
 
-HOUR = 3600  # seconds; a token is good for the hour it was made in and the next
+HOUR = 3600  # seconds; a token is valid in the hour it was made in and the next
 
 
 def token_for(labeler_id: int, prediction_id: int, *, hour: int) -> uuid.UUID:
-    """A token nobody can tell from a lease's, kept nowhere: gold needs no exclusive hold."""
+    """Compute a token that looks like a lease's; not stored, since gold needs no exclusive lease."""
     text = f"gold {labeler_id} {prediction_id} {hour}"
     digest = hmac.digest(settings.SECRET_KEY.encode(), text.encode(), "sha256")
     return uuid.UUID(bytes=digest[:16], version=4)
 
 
 def hour_of(at: datetime) -> int:
-    """`at` is told by the database: a token is good on every host, as a lease's is."""
+    """`at` is the database's time, so that a token is valid on every host."""
     return int(at.timestamp() // HOUR)
 
 
@@ -42,7 +42,7 @@ def is_token(labeler_id: int, prediction_id: int, token: uuid.UUID, *, at: datet
 
 
 def tokens_among(labeler_id: int, tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
-    """Those of these tokens that are this labeler's for gold; there are few gold items."""
+    """Return this labeler's gold tokens among these. It tries all gold items; there are few."""
     made = {
         token_for(labeler_id, prediction_id, hour=each)
         for prediction_id, at in Gold.objects.annotate(at=Moment()).values_list("pk", "at")
@@ -52,7 +52,7 @@ def tokens_among(labeler_id: int, tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]
 
 
 def check_unanswered(events: list[Past], labeler_id: int) -> None:
-    """A gold item is answered once, unless the answer was taken back."""
+    """Refuse a second answer to a gold item, unless the first was undone."""
     taken_back = reversed_by(events)
     if any(
         event.is_gold and event.labeler_id == labeler_id and event.pk not in taken_back

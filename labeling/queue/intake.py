@@ -1,9 +1,9 @@
-"""How predictions and feedback enter the queue: by reading the rows below, never by being called.
+"""Enqueue predictions and apply feedback, by reading the rows of `predictions`.
 
-A prediction enters once, by its stream: drawn for the audit, or ordered by how unsure the model
-was. Feedback moves an item that is still open to the feedback stream. Both are found by a mark
-kept in one row and looked at again a little before it, because rows become visible in the order
-their transactions end, not in the order of their keys.
+Each prediction is enqueued once: in the audit stream, or ordered by how unsure the model was.
+Feedback moves an open item to the feedback stream. One row stores how far both were read. Each
+pass reads a little before that point again, because rows become visible in the order of commits,
+not of keys.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from labeling.models import Gold, Intake, QueueItem, Stream
 from labeling.turns import in_turn, lock_items
 from predictions.models import Feedback, Prediction
 
-AT_ONCE = 1_000  # rows handled together
+AT_ONCE = 1_000  # rows a transaction
 MOVABLE = [Stream.UNSURE, Stream.FEEDBACK]
-LOOK_BACK = 500  # keys behind the mark that every look goes over again
-LOOK_FAR_BACK = 100_000  # keys, once in a while: a long import commits long after it took its keys
+LOOK_BACK = 500  # keys before the stored point that every pass reads again
+LOOK_FAR_BACK = 100_000  # keys, every FAR_EVERY: a long import commits long after it got its keys
 LOOK_BACK_TIME = timedelta(seconds=30)
-EVERY = 1.0  # seconds between two looks of one process
-FAR_EVERY = 60.0  # seconds between two that go far back
+EVERY = 1.0  # seconds between two passes of one process
+FAR_EVERY = 60.0  # seconds between two passes with LOOK_FAR_BACK
 
 
 class Watch:
-    """When this process looked last."""
+    """When this process ran its last pass."""
 
     def __init__(self) -> None:
         self.forget()
@@ -37,7 +37,7 @@ class Watch:
         self.looked_at = self.looked_far_at = float("-inf")
 
     def take_in_if_due(self) -> None:
-        """Cheap enough for every request: one look a second a process."""
+        """Run a pass at most once a second in each process: cheap enough for every request."""
         now = time.monotonic()
         if now - self.looked_at < EVERY:
             return
@@ -52,7 +52,7 @@ watch = Watch()
 
 
 def take_in(look_back: int = LOOK_FAR_BACK) -> int:
-    """Bring the queue up to date with what was captured and said; the number of new items."""
+    """Enqueue new predictions and apply new feedback; return the number of new items."""
     intake, _ = Intake.objects.get_or_create(pk=1)
     taken, after = 0, intake.last_prediction - look_back
     while rows := new_predictions(after):
@@ -64,7 +64,7 @@ def take_in(look_back: int = LOOK_FAR_BACK) -> int:
 
 
 def take_in_chosen(keys: Sequence[int]) -> None:
-    """Bring these predictions into the queue, wherever the mark stands."""
+    """Enqueue these predictions, however far the queue has read."""
     for start in range(0, len(keys), AT_ONCE):
         enqueue(list(outside().filter(pk__in=keys[start : start + AT_ONCE])))
 
@@ -74,7 +74,7 @@ def new_predictions(after: int) -> list[Prediction]:
 
 
 def outside() -> QuerySet[Prediction]:
-    """Predictions the queue knows nothing of yet."""
+    """Predictions without a queue row; erased ones are excluded."""
     return (
         Prediction.objects.pictured()
         .filter(~Exists(QueueItem.objects.filter(prediction=OuterRef("pk"))))
@@ -88,7 +88,7 @@ def outside() -> QuerySet[Prediction]:
 
 @in_turn
 def enqueue(predictions: list[Prediction]) -> None:
-    """Give them their places; those erased since they were read get none."""
+    """Create queue rows, except for predictions erased since they were read."""
     predictions = still_pictured(predictions)
     digests = {prediction.glyph_digest for prediction in predictions}
     twins = set(
@@ -98,7 +98,7 @@ def enqueue(predictions: list[Prediction]) -> None:
     items = []
     for prediction in predictions:
         item = item_for(prediction)
-        # The same glyph is shown once; the audit stays a sample of drawings, twins included.
+        # Each glyph is shown once, except in the audit, which samples drawings with duplicates.
         is_twin = item.glyph_digest in twins and not prediction.is_audit
         item.is_parked = is_twin or prediction.pk in gold
         item.is_open = not item.is_parked
@@ -108,7 +108,7 @@ def enqueue(predictions: list[Prediction]) -> None:
 
 
 def still_pictured(predictions: list[Prediction]) -> list[Prediction]:
-    """Those that are not erased, nor can be before the transaction ends."""
+    """Keep those not erased, and lock them against erasure until the transaction ends."""
     rows = Prediction.objects.pictured().filter(pk__in=[row.pk for row in predictions])
     locked = rows.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True)
     kept = set(locked)
@@ -122,7 +122,7 @@ def item_for(prediction: Prediction) -> QueueItem:
         prediction_id=prediction.pk,
         origin=stream,
         stream=stream,
-        # The audit is answered in the order it was drawn, the rest by how unsure the model was.
+        # Audits are ordered by age, other items by how unsure the model was.
         rank=float(prediction.pk) if prediction.is_audit else margin,
         score=margin,
         digit=prediction.digit,
@@ -133,7 +133,7 @@ def item_for(prediction: Prediction) -> QueueItem:
 
 
 def margin_of(probabilities: list[float]) -> float:
-    """How far the best digit is ahead of the next: 0 is undecided, 1 is certain."""
+    """Difference of the two highest probabilities: 0 is undecided, 1 is certain."""
     first, second = sorted(probabilities, reverse=True)[:2]
     return first - second
 
@@ -145,7 +145,7 @@ def owner_key(prediction: Prediction) -> str:
 
 
 def take_in_feedback(intake: Intake) -> None:
-    """Open items that somebody spoke about move to the feedback stream; audits stay blind."""
+    """Move open items with new feedback to the feedback stream; audits keep their stream."""
     since = (intake.last_feedback_at or datetime.min.replace(tzinfo=UTC)) - (
         LOOK_BACK_TIME if intake.last_feedback_at else timedelta(0)
     )
@@ -160,7 +160,7 @@ def take_in_feedback(intake: Intake) -> None:
 @in_turn
 def move(items: list[QueueItem]) -> None:
     lock_items([item.pk for item in items])
-    # The premise again: what was decided since it was read stays where the decision put it.
+    # Check again under the lock: an item decided since it was read is not moved.
     movable = QueueItem.objects.filter(is_open=True, stream__in=MOVABLE)
     movable.bulk_update(items, ["origin", "stream", "rank"])
 
@@ -177,7 +177,7 @@ def feedback_after(at: datetime, key: int) -> list[Feedback]:
 
 
 def moved_by(feedback: Feedback) -> QueueItem | None:
-    """Contradictions before confirmations, the newest first; None where nothing changes."""
+    """Rank contradictions before confirmations, newest first; None if nothing changes."""
     item: QueueItem = feedback.prediction.queue_item
     says_wrong = feedback.digit != feedback.prediction.digit
     rank = -feedback.changed_at.timestamp() + (0 if says_wrong else 1e10)

@@ -1,4 +1,4 @@
-"""How the queue stands, in a few counts."""
+"""The state of the queue, in a few counts."""
 
 from __future__ import annotations
 

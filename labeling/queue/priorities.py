@@ -1,4 +1,4 @@
-"""Items that are wanted sooner: by whom and why is their business, the rows are ours."""
+"""Priorities: items that a higher app wants labeled sooner. The caller gives the reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ AT_MOST = 2_000
 
 @transaction.atomic
 def want(keys: Sequence[int], *, why: str) -> int:
-    """From now on these predictions, the first of them first, and no others; how many are open."""
+    """Replace all priorities by these predictions, in this order; return how many are open."""
     open_keys = set(
         QueueItem.objects.filter(pk__in=keys[:AT_MOST], is_open=True).values_list("pk", flat=True)
     )
@@ -23,6 +23,6 @@ def want(keys: Sequence[int], *, why: str) -> int:
         if key in open_keys
     ]
     Wanted.objects.all().delete()
-    wanted.sort(key=lambda wish: wish.prediction_id)  # no item is locked: see `turns`
+    wanted.sort(key=lambda wish: wish.prediction_id)  # by key, since no item is locked: see `turns`
     Wanted.objects.bulk_create(wanted, batch_size=500, ignore_conflicts=True)
     return len(wanted)

@@ -1,4 +1,4 @@
-"""How far a labeler is, how fast, and how well on items whose answer is known."""
+"""A labeler's progress, speed, and accuracy on gold items."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from predictions.database import clock
 
 HOUR = timedelta(hours=1)
 LONGEST_STREAK = 366  # days looked back
-MOST_LEFT = 10_000  # counted no further: nobody plans by more, and the count stays cheap
+MOST_LEFT = 10_000  # counting stops here, to keep the query cheap
 
 
 def of(labeler: User) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def of(labeler: User) -> dict[str, Any]:
 
 
 def per_hour(recent: Any, count: int, *, now: datetime) -> float:
-    """Labels an hour over the part of the last hour that was worked in; at least a minute."""
+    """Labels an hour, counted since the first label of the last hour, at least over one minute."""
     first = recent.order_by("created_at").values_list("created_at", flat=True).first()
     if first is None:
         return 0.0
@@ -53,7 +53,7 @@ def per_hour(recent: Any, count: int, *, now: datetime) -> float:
 
 
 def streak(own: Any, *, today: date) -> int:
-    """Days in a row with a label; a day that has only begun does not break it."""
+    """Count days in a row with a label. A day without one yet, today, does not end the streak."""
     days = set(own.annotate(day=TruncDate("created_at")).values_list("day", flat=True).distinct())
     day = today if today in days else today - timedelta(days=1)
     length = 0

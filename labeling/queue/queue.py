@@ -1,9 +1,9 @@
-"""The shared queue: claim, keep, give back, pass on. One item has one holder at a time.
+"""The shared queue: claim, keep, give back, skip. An item has one holder at a time.
 
-The claim is one transaction. Claims take turns (PostgreSQL by a lock of their own, SQLite because
-it lets one writer in at a time), so that every one of them sees the true head of each stream. The
-rows a labeler may have are read and locked, then leased by an UPDATE that names its premise again
-and whose row count is looked at.
+A claim is one transaction. Claims run one after the other (on PostgreSQL by an advisory lock, on
+SQLite because it has one writer), so that each sees the true head of every stream. A claim reads
+and locks the rows a labeler may have. Then an UPDATE leases them; it repeats the conditions, and
+its row count is checked.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ LEASE = timedelta(minutes=3)
 AT_MOST = 20  # items leased by one call
 SKIPS_BEFORE_REVIEW = 2
 ANOTHER_LOOK = {Stream.SECOND, Stream.REVIEW}
-MARK = 6  # bytes of a token that say which page holds it; the rest is chance
-WANTED_SHARE = 0.5  # of what is handed out while something is wanted; the rest follows the mix
+MARK = 6  # first bytes of a token, which name the page; the rest cannot be guessed
+WANTED_SHARE = 0.5  # share leased by priority, while there is any; the rest follows QUEUE_MIX
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An item in a labeler's hands, with everything needed to show it and to explain why."""
+    """An item given to a labeler, with everything needed to show it and to explain why."""
 
     prediction_id: int
     public_id: uuid.UUID
@@ -52,24 +52,24 @@ class Held:
     selection_probability: float | None
     is_audit: bool
     token: uuid.UUID
-    wanted: str = ""  # why it is shown sooner than its stream would
+    wanted: str = ""  # the reason of its priority, if it has one
 
     @property
     def why(self) -> str:
-        """Why it is shown, in words for whoever labels it."""
+        """Why it is shown, in words for the labeler."""
         reason = str(Stream(self.stream).label)
         return f"{reason}; {self.wanted}" if self.wanted else reason
 
     @property
     def shown_guess(self) -> int | None:
-        """The guess, in verify mode alone; an audit and another look are blind in any mode."""
+        """The guess, if SHOW_GUESSES is set; never for audits and second looks."""
         is_blind = self.is_audit or self.stream in ANOTHER_LOOK
         return self.guess if settings.SHOW_GUESSES and not is_blind else None
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What is left when nothing can be had at once."""
+    """The state of the queue when no item is free."""
 
     left: int
     held_by_others: int
@@ -85,10 +85,10 @@ def claim(
     page: uuid.UUID | None = None,
     dice: random.Random | None = None,
 ) -> list[Held]:
-    """Lease the next items: first those of one's own that the page no longer knows, then new ones.
+    """Lease the next items: first own leases that the page no longer shows, then free items.
 
-    `holding` names what the page still shows, the last one last; it stays as it is. What the same
-    `page` holds keeps its token: a question that comes late, after it was asked again, voids none.
+    `holding` lists the items the page shows, in order; their leases do not change. Leases of the
+    same `page` keep their tokens: a request that arrives after its own retry invalidates none.
     """
     count = min(count, AT_MOST)
     dice = dice or random.Random()  # noqa: S311  (a fair mix, no secret)
@@ -101,7 +101,7 @@ def claim(
     known = [row for row in fresh if row.is_gold and chosen]
     chosen = chosen[: count - len(known)]
     tokens = {row.prediction_id: row.token_for(page) for row in chosen}
-    if lease(labeler, tokens) != len(tokens):  # what is locked cannot have changed
+    if lease(labeler, tokens) != len(tokens):  # locked rows cannot have changed
         raise LeaseLost("Somebody else took one of these items at the same moment.")
     held = [row.held(tokens[row.prediction_id]) for row in chosen]
     for row in known:
@@ -111,13 +111,13 @@ def claim(
 
 
 def new_token(page: uuid.UUID | None = None, rest: bytes = b"") -> uuid.UUID:
-    """A token that nobody can guess, or with `rest` one that can be made again; it bears a mark."""
+    """Make a token that begins with the page's mark; random, or repeatable if `rest` is given."""
     mark = page.bytes[:MARK] if page else b""
     return uuid.UUID(bytes=(mark + (rest or os.urandom(16)))[:16], version=4)
 
 
 def lease(labeler: User, tokens: Mapping[int, uuid.UUID]) -> int:
-    """Hold these items, each by a token of its own, where nobody else does; how many it got."""
+    """Lease these items, each with its token, if nobody else holds them; return how many."""
     if not tokens:
         return 0
     end = POSTGRESQL_LEASE_END if on_postgresql() else SQLITE_LEASE_END
@@ -147,12 +147,12 @@ class Candidate:
     guess: int
     confidence: float
     is_audit: bool
-    token: uuid.UUID | None = None  # of the hold it is in, or was in last
+    token: uuid.UUID | None = None  # of its current or last lease
     wanted: str = ""
-    wish_rank: float = 0.0  # among what is wanted; smallest first
+    wish_rank: float = 0.0  # order among the priorities; smallest first
 
     def token_for(self, page: uuid.UUID | None) -> uuid.UUID:
-        """The one it has where this very page holds it, else a new one, which ends the old hold."""
+        """Keep the token if this page holds the lease; otherwise a new one ends the old lease."""
         if page and self.is_own and self.token and self.token.bytes[:MARK] == page.bytes[:MARK]:
             return self.token
         return new_token(page)
@@ -182,13 +182,13 @@ UPDATE labeling_queueitem SET holder_id = %s, token = CASE prediction_id {own_to
   leased_until = {end}
 WHERE prediction_id IN ({keys}) AND is_open
   AND (leased_until IS NULL OR leased_until <= {now} OR holder_id = %s)"""
-# One arm a stream keeps each stream's order with one short walk along the index `queue_order`.
+# One subquery for each stream, so that each reads only the start of the index `queue_order`.
 FREE = """
   SELECT * FROM (
     SELECT prediction_id, FALSE AS is_gold FROM labeling_queueitem AS item
     WHERE is_open AND stream = '{stream}' AND (leased_until IS NULL OR leased_until <= {now})
     {unseen} ORDER BY rank, prediction_id LIMIT %(reach)s) AS {stream}"""
-# Opinions are asked of people who have not given theirs; a passed-on item does not come back.
+# Conditions: this labeler has not skipped the item; has not answered it, or undid the answer.
 NOT_SKIPPED = """AND NOT EXISTS (SELECT 1 FROM labeling_skip AS skip
       WHERE skip.prediction_id = item.prediction_id AND skip.labeler_id = %(labeler)s)"""
 NOT_ANSWERED = """AND NOT EXISTS (SELECT 1 FROM labeling_labelevent AS event
@@ -197,8 +197,8 @@ NOT_ANSWERED = """AND NOT EXISTS (SELECT 1 FROM labeling_labelevent AS event
         SELECT 1 FROM labeling_labelevent AS undo WHERE undo.reverses_id = event.id
         AND NOT EXISTS (
           SELECT 1 FROM labeling_labelevent AS redo WHERE redo.reverses_id = undo.id)))"""
-# What is wanted may lie deep in its stream. A cross join is one that SQLite leaves in its order:
-# it would walk all open items to find the few wanted ones among them.
+# Items with priority may be deep in their stream. SQLite keeps the table order of a CROSS JOIN;
+# with another join it would scan all open items to find the few with priority.
 WANTED = """
   SELECT * FROM (
     SELECT item.prediction_id, FALSE AS is_gold FROM labeling_wanted AS wish
@@ -206,7 +206,7 @@ WANTED = """
     WHERE item.prediction_id = wish.prediction_id AND item.is_open
     AND (item.leased_until IS NULL OR item.leased_until <= {now})
     {unseen} ORDER BY wish.rank LIMIT %(reach)s) AS wanted"""
-# What has been decided or kept since the arms were read is seen here, after the lock is taken.
+# Checked after the row is locked: it may have been decided or leased since the subqueries ran.
 TAKEABLE = """(arm.is_gold OR (q.is_open AND
   (q.leased_until IS NULL OR q.leased_until <= {now} OR q.holder_id = %(labeler)s)))"""
 GOLD = """
@@ -227,10 +227,10 @@ JOIN predictions_prediction AS p ON p.id = q.prediction_id
 LEFT JOIN labeling_wanted AS wish ON wish.prediction_id = q.prediction_id
 WHERE {takeable}
 ORDER BY q.rank, q.prediction_id {lock}"""
-# Without a turn of its own a claim would find the head of the queue locked by another, and take
-# what lies behind it or nothing at all.
+# Claims run one after the other. Otherwise a claim would find the head of the queue locked by
+# another one, and get later items or none.
 TURN = "SELECT pg_advisory_xact_lock(%(turn)s);"
-TURN_KEY = 0x696E6B71  # any number nobody else locks
+TURN_KEY = 0x696E6B71  # any number that no other advisory lock uses
 
 
 def candidates_sql(*, with_gold: bool) -> str:
@@ -262,11 +262,11 @@ def as_uuid(stored: uuid.UUID | str) -> uuid.UUID:
 
 
 def candidates(labeler: User, count: int, held: int, *, with_gold: bool = False) -> list[Candidate]:
-    """The first free items of each stream, and those one holds already; locked until commit."""
+    """Return the first free items of each stream and own leases; locked until commit."""
     given = {"labeler": labeler.pk, "reach": count * 2 + held + 4, "turn": TURN_KEY}
     with connection.cursor() as cursor:
         cursor.execute(candidates_sql(with_gold=with_gold), given)
-        rows = {row[0]: row for row in cursor.fetchall()}  # a wanted one heads its stream too
+        rows = {row[0]: row for row in cursor.fetchall()}  # an item may match two subqueries
     return [candidate_from(row) for row in rows.values()]
 
 
@@ -283,11 +283,10 @@ def candidate_from(row: tuple) -> Candidate:
 def choose(
     rows: list[Candidate], count: int, dice: random.Random, last: Sequence[Candidate] = ()
 ) -> list[Candidate]:
-    """Own ones first; then streams by the set mix, in order within each, writers spread.
+    """Choose own leases first; then draw streams by QUEUE_MIX, in order within each stream.
 
-    Half of the time what is wanted comes before the mix, in the order of the wish, from whichever
-    stream that is open.
-    `last` is what the labeler sees just before these, if anything.
+    Half of the draws take the first item with priority instead, if there is any. Two items of one
+    writer in a row are avoided. `last` is the item shown just before these, if any.
     """
     own = [row for row in rows if row.is_own][:count]
     waiting = {
@@ -312,7 +311,7 @@ def choose(
 
 
 def next_of(waiting: list[Candidate], last: Sequence[Candidate]) -> Candidate:
-    """The first of the stream, or the one behind it when the first is by the same writer."""
+    """Take the first item, or the second if only the first is by the writer of the last one."""
     for at, row in enumerate(waiting[:2]):
         if not last or not row.owner_key or row.owner_key != last[0].owner_key:
             return waiting.pop(at)
@@ -321,7 +320,7 @@ def next_of(waiting: list[Candidate], last: Sequence[Candidate]) -> Candidate:
 
 @in_turn
 def keep(labeler: User, tokens: Sequence[uuid.UUID]) -> list[str]:
-    """The page is still open: hold on to what it shows. Which holds still stand."""
+    """Extend the leases of a page that is still open; return the tokens that are still valid."""
     own = QueueItem.objects.filter(token__in=tokens, holder=labeler)
     lock_items(own.values_list("pk", flat=True))
     own.filter(leased_until__gt=Now()).update(leased_until=Now() + LEASE)
@@ -332,7 +331,7 @@ def keep(labeler: User, tokens: Sequence[uuid.UUID]) -> list[str]:
 
 
 def still_held(labeler: User, public_id: uuid.UUID, token: uuid.UUID) -> Held | None:
-    """The item this token holds, to be shown again; None once the hold is over."""
+    """Return the item leased with this token, to show it again; None if the lease has ended."""
     row = (
         QueueItem.objects.select_related("prediction")
         .annotate(is_standing=Q(holder=labeler, token=token, leased_until__gt=Now()), at=Moment())
@@ -347,10 +346,10 @@ def still_held(labeler: User, public_id: uuid.UUID, token: uuid.UUID) -> Held | 
 
 @in_turn
 def hold_again(labeler: User, undoing: LabelEvent, page: uuid.UUID | None = None) -> Held | None:
-    """The item of a decision just taken back, in the same hands, unless somebody else has it."""
+    """Lease the item of an undone decision to the same labeler, unless somebody else has it."""
     key = undoing.prediction_id
     if LabelEvent.objects.filter(prediction=key, pk__gt=undoing.pk).exists():
-        return None  # the answer to an old request, asked for again
+        return None  # an old request, repeated: the item has newer events
     token = token_after(undoing, page)
     if undoing.reverses is not None and undoing.reverses.is_gold:
         token = gold.new_token(labeler.pk, key)
@@ -361,7 +360,7 @@ def hold_again(labeler: User, undoing: LabelEvent, page: uuid.UUID | None = None
 
 
 def token_after(undoing: LabelEvent, page: uuid.UUID | None) -> uuid.UUID:
-    """One token for one undo: the same request, still on its way twice, cannot void its answer."""
+    """Compute one token for each undo, so that a repeated request does not change the token."""
     digest = hmac.digest(settings.SECRET_KEY.encode(), b"undo %d" % undoing.pk, "sha256")
     return new_token(page, digest)
 
@@ -386,9 +385,9 @@ def as_held(row: QueueItem, token: uuid.UUID) -> Held:
 def give_back(
     labeler: User, public_ids: Sequence[uuid.UUID], tokens: Sequence[uuid.UUID] | None = None
 ) -> int:
-    """The page is gone: what it held is free at once.
+    """End the leases of a page that was closed.
 
-    With `tokens` only those holds end: a page that opened meanwhile may hold the same items anew.
+    With `tokens`, only those leases end: a page opened meanwhile may have leased the items again.
     """
     own = QueueItem.objects.filter(prediction__public_id__in=public_ids, holder=labeler)
     if tokens is not None:
@@ -399,7 +398,7 @@ def give_back(
 
 @in_turn
 def skip(labeler: User, public_id: uuid.UUID, *, token: uuid.UUID) -> None:
-    """Pass an item on. It does not come back to this labeler; often skipped, it goes to review."""
+    """Skip an item. This labeler does not get it again; an item skipped often goes to review."""
     found = Prediction.objects.only("pk").annotate(at=Moment())
     prediction = found.filter(public_id=public_id).first()
     if prediction is None:
@@ -421,7 +420,7 @@ def skip(labeler: User, public_id: uuid.UUID, *, token: uuid.UUID) -> None:
 
 
 def outlook(labeler: User) -> Outlook:
-    """Why there is nothing at once: what is left, who holds it, when the next comes free."""
+    """Say why no item is free: how many are left and held, and when the next lease ends."""
     open_items = QueueItem.objects.filter(is_open=True)
     held = Q(leased_until__gt=Now()) & ~Q(holder=labeler)
     found = open_items.aggregate(
