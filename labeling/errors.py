@@ -4,42 +4,42 @@ from predictions.errors import Declined
 
 
 class LeaseLost(Declined):
-    """The hold ran out, was given up, or somebody else has it."""
+    """The lease expired, was given back, or belongs to somebody else."""
 
     code = "lease_lost"
 
 
 class NothingToUndo(Declined):
-    """There is no decision of theirs left to take back."""
+    """The person has no decision left to undo."""
 
     code = "nothing_to_undo"
 
 
 class AlreadyUndone(Declined):
-    """What is to be taken back was taken back before."""
+    """It was undone before."""
 
     code = "already_undone"
 
 
 class Gone(Declined):
-    """What it is about changed meanwhile."""
+    """What the request is about has changed meanwhile."""
 
     code = "changed_meanwhile"
 
 
 class NotShown(Declined):
-    """Something is said about an item that was not shown."""
+    """The answer is about an item that was not shown."""
 
     code = "not_shown"
 
 
 class StillBlind(Declined):
-    """Its first answer is a labeler's, who is not shown what the model said."""
+    """The first answer must come from a labeler who does not see the model's guess."""
 
     code = "still_blind"
 
 
 class EmptySelection(Declined):
-    """Nothing is selected; that never means everything."""
+    """Nothing is selected. An empty selection never means all items."""
 
     code = "empty_selection"

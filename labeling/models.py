@@ -24,7 +24,7 @@ class Stream(models.TextChoices):
 
 
 class Batch(models.Model):
-    """Many labels decided in one act, which can be taken back in one act."""
+    """Many label changes made at once, which can be undone at once."""
 
     class Kind(models.TextChoices):
         CORRECTION = "correction", "bulk correction"
@@ -57,28 +57,28 @@ class LabelEventQuerySet(models.QuerySet["LabelEvent"]):
         return self.filter(labeler_id=user_id)
 
     def opinions(self) -> Self:
-        """What labelers said, each on an item's own merits."""
+        """Opinions on items; answers to gold items are excluded."""
         return self.filter(kind=LabelEvent.Kind.LABEL, is_gold=False)
 
     def one_by_one(self) -> Self:
-        """What somebody looked at before they said it, glyphs of the grid among them."""
+        """Decisions on items somebody looked at one by one, including glyphs of the grid."""
         return self.filter(kind__in=[LabelEvent.Kind.LABEL, LabelEvent.Kind.SETTLE])
 
     def past(self) -> list[Past]:
-        """What was said, oldest first."""
+        """The events as `Past` tuples, oldest first."""
         rows = self.order_by("pk").values_list(*Past._fields)
         return [Past._make(row) for row in rows.iterator()]
 
     def standing(self) -> Self:
-        """Those nothing has reversed."""
-        # No join: few events are reversed, which planners take for a reason to read all of them.
+        """Decisions that are not undone; undos and redos themselves are excluded."""
+        # NOT EXISTS rather than a join: with a join, query planners read all events.
         redone = LabelEvent.objects.filter(reverses=OuterRef("pk"))
         undone = LabelEvent.objects.filter(reverses=OuterRef("pk")).filter(~Exists(redone))
         return self.exclude(kind__in=REVERSALS).filter(~Exists(undone))
 
 
 class LabelEvent(models.Model):
-    """What somebody decided, and why they were asked. Only ever added to."""
+    """What somebody decided, and why they were asked. Append-only."""
 
     class Kind(models.TextChoices):
         LABEL = "label", "a labeler's opinion"
@@ -170,11 +170,11 @@ class LabelQuerySet(models.QuerySet["Label"]):
         return self.filter(digit__isnull=False)
 
     def disputed(self) -> Self:
-        """Those a reviewer can still rule on: of an erased drawing nobody can say anything."""
+        """Disputed labels that a reviewer can still settle; erased drawings are excluded."""
         return self.filter(state=Label.State.DISPUTED).pictured()
 
     def pictured(self) -> Self:
-        """On drawings that have not been erased: they alone can teach and measure."""
+        """Labels on drawings that are not erased; only these can be trained on or evaluated."""
         return self.filter(prediction__erased_at__isnull=True)
 
     def audited(self) -> Self:
@@ -183,7 +183,7 @@ class LabelQuerySet(models.QuerySet["Label"]):
 
 
 class Label(models.Model):
-    """What stands now; one a prediction, always equal to what its events add up to."""
+    """The current label of a prediction, always equal to what `standing` gives for its events."""
 
     class State(models.TextChoices):
         SETTLED = "settled", "settled"
@@ -294,7 +294,7 @@ class QueueItem(models.Model):
 
 
 class Skip(models.Model):
-    """A labeler passed an item on; it does not come back to them."""
+    """A labeler skipped an item; it is not shown to them again."""
 
     prediction = models.ForeignKey(Prediction, on_delete=models.CASCADE)
     labeler = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
@@ -310,7 +310,7 @@ class Skip(models.Model):
 
 
 class Ask(models.Model):
-    """Somebody wants another look at an item; remembers the place it had, to give it back."""
+    """A request for another look at an item; it keeps the old queue position for an undo."""
 
     prediction = models.ForeignKey(Prediction, on_delete=models.CASCADE, related_name="asks")
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="asks")
@@ -332,7 +332,7 @@ class Ask(models.Model):
 
 
 class Arrival(models.Model):
-    """A prediction that an import brought, and where in the file it stood."""
+    """A prediction that an import created, and its place in the file."""
 
     prediction = models.OneToOneField(
         Prediction, on_delete=models.CASCADE, primary_key=True, related_name="arrival"
@@ -345,7 +345,7 @@ class Arrival(models.Model):
 
 
 class Gold(models.Model):
-    """An item whose answer is known; woven in to see how well labelers read."""
+    """An item with a known answer, mixed into the queue to measure labelers' accuracy."""
 
     prediction = models.OneToOneField(Prediction, on_delete=models.CASCADE, primary_key=True)
     digit = models.PositiveSmallIntegerField()
@@ -361,7 +361,7 @@ class Gold(models.Model):
 
 
 class Selection(models.Model):
-    """Items somebody is asked what to do with, as they stood when they were shown."""
+    """Items shown for a bulk action, and the state of each when it was shown."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
@@ -375,7 +375,7 @@ class Selection(models.Model):
 
 
 class Wanted(models.Model):
-    """An item somebody above asked for, so that it is labeled sooner."""
+    """An item that has priority in the queue, because a higher app (`training`) wants its label."""
 
     prediction = models.OneToOneField(
         Prediction, on_delete=models.CASCADE, primary_key=True, related_name="wanted"
@@ -391,7 +391,7 @@ class Wanted(models.Model):
 
 
 class Intake(models.Model):
-    """How far the queue has taken in what is below it, and was learned from above. One row."""
+    """How far predictions were enqueued, and up to which event a run used labels. One row."""
 
     last_prediction = models.BigIntegerField(default=0)
     last_feedback_at = models.DateTimeField(null=True)
@@ -407,7 +407,7 @@ class Intake(models.Model):
 
 
 class SavedView(models.Model):
-    """A filter of the admin's list somebody comes back to."""
+    """A filter of the admin's list, saved under a name."""
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_views"

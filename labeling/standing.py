@@ -1,4 +1,4 @@
-"""The rule that turns an item's events into the label that stands. Pure; no database."""
+"""Compute an item's current label from its events. Pure functions, no database."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-MAJORITY = 2  # equal opinions among three
-REVERSALS = ("undo", "redo")  # kinds of events that decide nothing by themselves
+MAJORITY = 2  # equal opinions that settle a conflict
+REVERSALS = ("undo", "redo")  # kinds of events that only reverse another event
 
 
 class Said(Protocol):
-    """The part of a label event the rule looks at."""
+    """The fields of a label event that the rule reads."""
 
     @property
     def pk(self) -> int: ...
@@ -36,7 +36,7 @@ class Said(Protocol):
 
 
 class Past(NamedTuple):
-    """An event as the rule and the verbs look at it; whole rows would cost ten times as much."""
+    """The fields of an event that rules and verbs read; loading model rows is ten times slower."""
 
     pk: int
     kind: str
@@ -63,11 +63,11 @@ class Standing:
     is_unreadable: bool
     state: str  # a Label.State
     opinions: int
-    event_id: int  # the last event that counts
+    event_id: int  # the last event that still counts
 
 
 def standing(events: Iterable[Said]) -> Standing | None:
-    """What stands after these events, oldest first; None when nothing is left to stand."""
+    """Return the label after these events (oldest first); None if no decision is left."""
     live = unreversed(events)
     ruling = last_ruling(live)
     if ruling is not None:
@@ -76,9 +76,9 @@ def standing(events: Iterable[Said]) -> Standing | None:
 
 
 def behind(events: Iterable[Said]) -> list[Said]:
-    """The decisions the label rests on: they count and say what stands. Oldest first.
+    """Return the decisions that support the current label, oldest first: they have its value.
 
-    A ruling is its maker's alone: what was said before it no longer counts.
+    After a ruling, only the ruling and later opinions count.
     """
     live = unreversed(events)
     stands = standing(live)
@@ -93,7 +93,7 @@ def behind(events: Iterable[Said]) -> list[Said]:
 
 
 def last_ruling(events: Iterable[Said]) -> Said | None:
-    """The reviewer's or admin's word that holds, of what nothing has reversed."""
+    """Return the last ruling of a reviewer or admin; the events must not be reversed."""
     rulings = [event for event in events if event.kind in {"settle", "correct"}]
     return rulings[-1] if rulings else None
 
@@ -109,7 +109,7 @@ def unreversed(events: Iterable[Said]) -> list[Said]:
 
 
 def reversed_by(events: Iterable[Said]) -> set[int | None]:
-    """What undos take back that no redo has taken back again."""
+    """Return the ids of the events that are undone and not redone."""
     events = list(events)
     redone = {event.reverses_id for event in events if event.kind == "redo"}
     return {
@@ -118,7 +118,7 @@ def reversed_by(events: Iterable[Said]) -> set[int | None]:
 
 
 def latest_of_each(events: Sequence[Said]) -> list[Said]:
-    """One opinion a person: what they said last."""
+    """Keep one opinion per person: the latest."""
     latest = {(event.labeler_id, event.visitor): event for event in events if is_opinion(event)}
     return sorted(latest.values(), key=lambda event: event.pk)
 
@@ -136,7 +136,7 @@ def opinions_after(events: Sequence[Said], ruling: Said) -> list[Said]:
 
 
 def ruled(ruling: Said, later: Sequence[Said], *, total: int) -> Standing:
-    """A ruling stands; somebody who reads it otherwise afterwards reopens the dispute."""
+    """Keep the ruling's value. A later opinion with another value makes the label disputed."""
     contradicted = any(vote_of(event) != vote_of(ruling) for event in later)
     state = "disputed" if contradicted else "settled"
     last = later[-1] if later else ruling
@@ -144,7 +144,7 @@ def ruled(ruling: Said, later: Sequence[Said], *, total: int) -> Standing:
 
 
 def voted(opinions: Sequence[Said]) -> Standing | None:
-    """One opinion is enough unless a second was called for; a conflict asks a third."""
+    """Count votes. One opinion is enough unless a second is requested; a conflict needs a third."""
     if not opinions:
         return None
     votes = Counter(vote_of(event) for event in opinions)

@@ -1,20 +1,19 @@
-"""How verbs that change labels wait for each other: one order of locks, so that none deadlocks.
+"""The lock order of verbs that change labels. All use the same order, so that none deadlocks.
 
-A verb takes what it needs in this order, and has all of it before it writes anything that others
-may wait for:
+A verb takes all of its locks, in this order, before it writes anything that others may wait for:
 
-1. the row of the batch that is taken back or added to, or of the selection that is acted on;
-2. places in the queue that items still lack, by ascending key (`take_in_chosen`; `take_in` is a
-   transaction of its own, before the verb's);
-3. the turn of claims, which `queue.claim` alone takes;
+1. the row of the batch that it undoes or adds to, or of the selection that it acts on;
+2. missing queue rows, inserted by ascending key (`take_in_chosen`; `take_in` runs before, in
+   transactions of its own);
+3. the advisory lock of claims, which only `queue.claim` takes;
 4. the queue rows of all items it will touch, by ascending key, in one statement (`lock_items`);
-5. the predictions of those items that have no queue row, because they were erased, by ascending
-   key (`lock_items` too).
+5. the predictions of items that have no queue row because they were erased, by ascending key
+   (`lock_items` too).
 
-Whatever else belongs to an item (events, its label, asks, gold, skips) is read after that and
-written without locks of its own. Claims skip rows that are locked, so they wait for no item. Where
-a row is inserted, PostgreSQL locks the rows it refers to when the transaction ends, in the order of
-the inserts: whoever inserts without the lock of the item inserts by ascending key.
+Everything else about an item (events, label, asks, gold, skips) is read after that and written
+without further locks. Claims skip locked rows, so they never wait for an item. At commit,
+PostgreSQL locks the rows that new rows refer to, in the order of the inserts. So code that inserts
+without the item's lock inserts by ascending key.
 """
 
 from __future__ import annotations
@@ -40,11 +39,10 @@ SELECT id FROM predictions_prediction WHERE id {among} ORDER BY id FOR NO KEY UP
 
 
 def in_turn(verb: Callable[P, T]) -> Callable[P, T]:
-    """One transaction, tried once more where PostgreSQL ended it to break a deadlock.
+    """Run a verb in one transaction; retry it once if PostgreSQL ended it to break a deadlock.
 
-    On SQLite whoever waits naps ever longer between two looks; here the next is woken at once.
-    Inside another transaction nothing waits and nothing is tried again: whoever began it has the
-    database already.
+    SQLite retries with growing sleeps; this lock queues the writers of a process instead.
+    Inside another transaction there is no lock and no retry: the outer one is responsible.
     """
 
     in_transaction = tried_again(transaction.atomic(verb))
@@ -60,18 +58,18 @@ def in_turn(verb: Callable[P, T]) -> Callable[P, T]:
 
 
 def lock_items(keys: Iterable[int]) -> list[int]:
-    """These items are the caller's to change until its transaction ends; those in the queue."""
+    """Lock these items until the transaction ends; return those that are in the queue."""
     keys = set(keys)
     if connection.features.has_select_for_update:
         places = selected(LOCK_PLACES, keys)
         if outside := keys.difference(places):
             selected(LOCK_PREDICTIONS, outside)
         return places
-    return sorted(in_queue(keys))  # SQLite's one writer has everything locked
+    return sorted(in_queue(keys))  # SQLite has one writer: all is locked
 
 
 def in_queue(keys: Collection[int]) -> set[int]:
-    """Those of these items that have a place in the queue, in their hands or not."""
+    """Return those of these items that have a queue row, leased or not."""
     return set(selected(IN_QUEUE, keys))
 
 
@@ -83,9 +81,9 @@ def selected(sql: str, keys: Collection[int]) -> list[int]:
 
 
 def among_keys(keys: Collection[int]) -> tuple[str, Any]:
-    """Any number of keys as one parameter.
+    """Pass any number of keys as one SQL parameter.
 
-    They are named one by one: told only by what they are selected, PostgreSQL reads whole tables.
+    With a subquery in place of the keys, PostgreSQL would read whole tables.
     """
     if connection.vendor == "postgresql":
         return "= ANY(%s)", list(keys)

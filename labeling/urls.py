@@ -13,6 +13,6 @@ urlpatterns = [
     path("review/", review.review, name="review"),
     path("review/agreement/", review.agreement, name="agreement"),
     path("review/withdrawals/", withdrawals.withdrawals, name="withdrawals"),
-    # Found before the page of `predictions` at the same address: its form makes labels here.
+    # Overrides the page of `predictions` at this URL: here, feedback can become a label.
     path("predictions/<uuid:public_id>/", label.prediction, name="prediction"),
 ]

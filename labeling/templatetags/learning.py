@@ -1,4 +1,4 @@
-"""How far the labels are toward the next fine-tune, for the pages whose feedback is a label."""
+"""Progress toward the next fine-tune, for the pages where feedback becomes a label."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ register = template.Library()
 
 @register.inclusion_tag("labeling/_toward.html", takes_context=True)
 def toward_next_run(context: dict[str, Any]) -> dict[str, Any]:
-    """Shown to those whose word counts; anybody else costs no query."""
+    """Only trusted users see it; for others no query runs."""
     if not is_trusted(context["user"]):
         return {"is_trusted": False}
     labels = labels_to_learn_from()
