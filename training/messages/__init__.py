@@ -1,1 +1,1 @@
-"""Who is told what happened: the outbox and webhooks."""
+"""Messages about events: the outbox, webhooks and mail."""

@@ -1,7 +1,7 @@
-"""Who is told what happened: rows written with it, delivered by a job, tried again, given up.
+"""The outbox: messages to webhook receivers and trainers, delivered by a job with retries.
 
-A message is written in the transaction of what it tells: both happen or neither does. It may reach
-its receiver twice (its answer can get lost); `id` is the same both times.
+A message is written in the transaction of its event. A receiver may get it twice, because a
+response can be lost; `id` is the same both times.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from training.models import Endpoint, GateReport, Message, Promotion, Run, new_s
 
 logger = logging.getLogger(__name__)
 
-# After the first, second, … attempt; after the last it is given up.
+# Before each retry. If the last retry fails, the message is given up.
 WAITS = [timedelta(minutes=each) for each in (1, 5, 30, 120, 360, 1_440)]
-AT_ONCE = 5  # messages a job delivers: the next job must not wait long for it
+AT_ONCE = 5  # messages in one job, so that other jobs do not wait long
 FORMER_SIGNS = timedelta(days=1)
-LOOK_BACK = timedelta(days=7)  # batches undone longer ago are no news
+LOOK_BACK = timedelta(days=7)  # batches undone earlier are not reported
 
 
-# -- what happened -----------------------------------------------------------------------------
+# -- write -------------------------------------------------------------------------------------
 
 
 _is_muted: ContextVar[bool] = ContextVar("is_muted", default=False)
@@ -45,7 +45,7 @@ _is_muted: ContextVar[bool] = ContextVar("is_muted", default=False)
 
 @contextmanager
 def muted() -> Iterator[None]:
-    """Within, nothing is told: a history that is made up is no news to anybody."""
+    """Write no messages in this context: for demo data."""
     before = _is_muted.set(True)
     try:
         yield
@@ -55,7 +55,7 @@ def muted() -> Iterator[None]:
 
 @transaction.atomic
 def tell(kind: Message.Kind, subject: str, data: dict[str, Any]) -> int:
-    """Put it in the outbox, once for every receiver; call it inside the event's transaction."""
+    """Write a message for each receiver. Call it in the transaction of the event."""
     if _is_muted.get():
         return 0
     receivers: list[Endpoint | None] = list(Endpoint.objects.filter(is_active=True))
@@ -108,11 +108,11 @@ def tell_promotion(promotion: Promotion) -> None:
 
 
 def tell_undone_batches() -> int:
-    """Labeling knows no outbox: a batch's own row, written with the undo, is what is read here."""
+    """Write messages about undone batches, found by their rows."""
     told = 0
     since = timezone.now() - LOOK_BACK
     withdrawn = Q(kind=Batch.Kind.WITHDRAWAL, made_at__gte=since)
-    undone = Q(undone_at__gte=since) & ~Q(kind=Batch.Kind.WITHDRAWAL)  # which gives labels back
+    undone = Q(undone_at__gte=since) & ~Q(kind=Batch.Kind.WITHDRAWAL)  # its undo restores labels
     for batch in Batch.objects.filter(withdrawn | undone).select_related("made_by", "undone_by"):
         subject = f"batch {batch.pk}"
         if Message.objects.filter(kind=Message.Kind.UNDONE, subject=subject).exists():
@@ -125,12 +125,12 @@ def tell_undone_batches() -> int:
 
 
 def trainers() -> list[str]:
-    """The addresses of those who are told by mail."""
+    """The addresses of active trainers."""
     people = User.objects.filter(is_active=True, groups__name="trainer").exclude(email="")
     return sorted(set(people.values_list("email", flat=True)))
 
 
-# -- on its way --------------------------------------------------------------------------------
+# -- deliver -----------------------------------------------------------------------------------
 
 
 def ring() -> None:
@@ -138,7 +138,7 @@ def ring() -> None:
 
 
 def ring_if_due() -> dict[str, bool]:
-    """For what is tried again, and in case a bell was lost."""
+    """Enqueue a job if messages are due: retries, or messages whose job was lost."""
     waiting = Message.objects.filter(state=Message.State.WAITING, next_at__lte=Moment())
     is_due = waiting.exists()
     if is_due:
@@ -147,7 +147,7 @@ def ring_if_due() -> dict[str, bool]:
 
 
 def deliver_due() -> dict[str, int]:
-    """Deliver some of what is due; the attempt is counted before it is made."""
+    """Deliver up to AT_ONCE due messages; each attempt is counted before it is made."""
     due = Message.objects.filter(state=Message.State.WAITING, next_at__lte=Moment()).order_by(
         "next_at"
     )
@@ -161,7 +161,7 @@ def deliver_due() -> dict[str, int]:
 
 
 def take(message: Message) -> bool:
-    """Count the attempt; False when another process has made it."""
+    """Count an attempt; False if another process counted it first."""
     wait = WAITS[min(message.attempts, len(WAITS) - 1)]
     taken = Message.objects.filter(
         pk=message.pk, state=Message.State.WAITING, attempts=message.attempts, next_at__lte=Moment()
@@ -210,13 +210,13 @@ def body_of(message: Message) -> bytes:
 
 
 def secrets_of(endpoint: Endpoint) -> list[str]:
-    """The secret, and for a day after it was changed the one before."""
+    """The secret, and the former one for FORMER_SIGNS after a change."""
     is_fresh = endpoint.rotated_at and endpoint.rotated_at > timezone.now() - FORMER_SIGNS
     return [endpoint.secret, *([endpoint.former_secret] if is_fresh else [])]
 
 
 def mail(message: Message) -> str:
-    """One mail to all trainers, none of whom sees the others' addresses."""
+    """Send one mail to all trainers, with their addresses in Bcc."""
     people = trainers()
     if not people:
         return "nobody to tell"
@@ -232,11 +232,11 @@ def in_words(value: Any) -> str:
     return "\n  ".join(["", *map(str, value)]) if isinstance(value, list) else str(value)
 
 
-# -- by hand -----------------------------------------------------------------------------------
+# -- in the admin ------------------------------------------------------------------------------
 
 
 def rotate(endpoint: Endpoint) -> None:
-    """A new secret; for a day both sign, so that the receiver can follow."""
+    """Set a new secret; both sign for FORMER_SIGNS, so that the receiver has time to change."""
     changed = Endpoint.objects.filter(pk=endpoint.pk, secret=endpoint.secret).update(
         former_secret=endpoint.secret, secret=new_secret(), rotated_at=Moment()
     )
@@ -245,7 +245,7 @@ def rotate(endpoint: Endpoint) -> None:
 
 @transaction.atomic
 def try_again(messages: Iterable[Message]) -> int:
-    """Messages that were given up are due again, with all their attempts."""
+    """Make messages that were given up due again, with all retries; how many."""
     keys = [message.pk for message in messages]
     again = Message.objects.filter(Q(pk__in=keys), state=Message.State.DEAD).update(
         state=Message.State.WAITING, attempts=0, next_at=Moment()

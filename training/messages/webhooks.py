@@ -1,8 +1,8 @@
-"""Telling another program over HTTPS: signed, and never an address inside this network.
+"""Send signed webhooks over HTTPS, never to an address inside this network.
 
-The name is resolved once, every address it has is checked, and the connection goes to the address
-that was checked: a name that answers differently a moment later changes nothing. Redirects are
-not followed, no proxy is asked.
+The name is resolved once, all its addresses are checked, and the connection uses a checked address.
+So a name that resolves to another address later (DNS rebinding) has no effect. Redirects are not
+followed and no proxy is used.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 
-PATIENCE = 5.0  # seconds for a connection, and for each piece of the answer
-READ = 512  # bytes of the answer that are kept for whoever looks into it
+PATIENCE = 5.0  # seconds to connect, and for each read of the response
+READ = 512  # bytes of the response that are stored
 SIGNATURE = "Inkloop-Signature"
-# Not for hosts of the open Internet, though this Python's `is_global` may not know: protocol
-# assignments, documentation, and translators that lead to IPv4 addresses nobody checked.
+# Not public, though `is_global` of this Python may say so: protocol assignments, documentation,
+# and translation to IPv4 addresses that were not checked.
 SET_ASIDE = [
     ipaddress.ip_network(each)
     for each in (
@@ -37,7 +37,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Refused(Exception):
-    """The address may not be asked, or did not take the message; in words."""
+    """The address is not allowed, or the receiver did not accept the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +47,14 @@ class Answer:
 
 
 def sign(secrets: Sequence[str], body: bytes, *, at: int) -> str:
-    """`t=<seconds since 1970>,v1=<hex>`: HMAC-SHA256 of "t.body", one `v1` a secret."""
+    """`t=<seconds since 1970>,v1=<hex>`: HMAC-SHA256 of "t.body", one `v1` for each secret."""
     signed = f"{at}.".encode() + body
     marks = [hmac.new(each.encode(), signed, hashlib.sha256).hexdigest() for each in secrets]
     return ",".join([f"t={at}", *(f"v1={mark}" for mark in marks)])
 
 
 def post(url: str, body: bytes, *, secrets: Sequence[str], headers: dict[str, str]) -> Answer:
-    """Send a signed message; anything but a 2xx is refused."""
+    """Send a signed message; raises Refused unless the response is 2xx."""
     parts = checked(url)
     connection = Straight(parts, safe_address(parts))
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -80,7 +80,7 @@ def post(url: str, body: bytes, *, secrets: Sequence[str], headers: dict[str, st
 
 
 def checked(url: str) -> SplitResult:
-    """An address as such: https, a host, nobody's password in it."""
+    """The parsed URL, if it has https, a host, and no user name or password."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -95,7 +95,7 @@ def checked(url: str) -> SplitResult:
 
 
 def safe_address(parts: SplitResult) -> tuple[str, int]:
-    """An address of this host, once all of them are known to lie outside this network."""
+    """An address of the URL's host, if all its addresses are outside this network."""
     assert parts.hostname is not None
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
@@ -111,7 +111,7 @@ def safe_address(parts: SplitResult) -> tuple[str, int]:
 
 
 def is_inside(address: str) -> bool:
-    """Whether it is anything but an address of the open Internet, also behind another's form."""
+    """Whether an address is not public, also if it is embedded in an IPv6 address."""
     ip: Address = ipaddress.ip_address(address.split("%")[0])
     if any(ip in network for network in SET_ASIDE):
         return True
@@ -125,7 +125,7 @@ def is_inside(address: str) -> bool:
 
 
 class Straight(http.client.HTTPConnection):
-    """A connection to an address that was checked, under the name that was asked for."""
+    """A connection to a checked address, with the URL's host name for TLS."""
 
     def __init__(self, parts: SplitResult, address: tuple[str, int]) -> None:
         super().__init__(str(parts.hostname), parts.port, timeout=PATIENCE)

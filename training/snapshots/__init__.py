@@ -1,1 +1,1 @@
-"""What a run learns from, frozen, and whose labels are in which version."""
+"""The frozen labels of a run, and whose labels each version learned from."""

@@ -1,9 +1,9 @@
-"""Where a version's knowledge comes from, and where a label's has gone. Both ways, by rows alone.
+"""Which labels a version learned from, and which versions learned from a label.
 
-A label is everybody's on whose word it rested when it was frozen, not only theirs who spoke last.
+A label belongs to everybody whose decision it rested on when it was frozen, not only the last one.
 
-A version contains a label when the label stands in the snapshot of its own run, or in that of any
-version it was fine-tuned from: weights inherit.
+A version contains a label if the label is in the snapshot of its own run, or of a run of any of its
+ancestors, because a version inherits their weights.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from training.models import Run, SnapshotEvent, SnapshotLabel
 if TYPE_CHECKING:
     from training.snapshots.snapshots import Rule
 
-# Of three opinions the last may be the one that was outvoted.
+# The last of three opinions may be the one that was outvoted.
 SPOKE_FOR_IT = Q(event__digit=F("digit"))
 NOBODY = "visitors"  # labels by feedback of people without a login
 
@@ -49,7 +49,7 @@ class Containing:
 
 
 def ancestry(version: ModelVersion) -> Iterator[ModelVersion]:
-    """The version, what it was fine-tuned from, and so on to the first."""
+    """The version and its ancestors, up to the first."""
     step: ModelVersion | None = version
     while step is not None:
         yield step
@@ -57,13 +57,13 @@ def ancestry(version: ModelVersion) -> Iterator[ModelVersion]:
 
 
 def run_of(version: ModelVersion) -> Run | None:
-    """The run that made it; None for one that was trained from nothing or brought in."""
+    """The run that made a version; None if it was trained from nothing or imported."""
     runs = Run.objects.filter(version=version).select_related("snapshot", "asked_by", "parent")
     return runs.defer("checkpoint", "log", "snapshot__holdout").first()
 
 
 def events_withdrawn(labelers: Iterable[int], visitors: Iterable[str | UUID]) -> Q:
-    """Frozen labels that rest on what somebody decided, or that a visitor drew."""
+    """Frozen labels that rest on decisions of these people, or that these visitors drew."""
     labelers, visitors = list(labelers), [str(visitor) for visitor in visitors]
     said = Q(event__labeler__in=labelers) | Q(event__visitor__in=visitors)
     before = SnapshotEvent.objects.filter(said).values("label")
@@ -71,7 +71,7 @@ def events_withdrawn(labelers: Iterable[int], visitors: Iterable[str | UUID]) ->
 
 
 def clean_ancestor(live: ModelVersion, rule: Rule) -> ModelVersion:
-    """The live version, or the nearest before it that contains nothing the rule withdraws."""
+    """The live version or its nearest ancestor that contains no withdrawn label."""
     if not rule.without_labelers and not rule.without_visitors:
         return live
     withdrawn = events_withdrawn(rule.without_labelers, rule.without_visitors)
@@ -81,7 +81,7 @@ def clean_ancestor(live: ModelVersion, rule: Rule) -> ModelVersion:
 
 
 def versions_containing(which: Q) -> list[Containing]:
-    """Every version that learned from labels of such events, oldest first."""
+    """Every version that contains such labels, oldest first."""
     counted = (
         SnapshotLabel.objects.filter(which, snapshot__runs__version__isnull=False)
         .values("snapshot__runs__version")
@@ -103,14 +103,14 @@ def versions_containing(which: Q) -> list[Containing]:
 
 
 def labelers_of(run: Run) -> list[tuple[str, int]]:
-    """On whose word the run's labels rest, and how many on each's; the busiest first.
+    """The labelers of a run and how many of its labels rest on each, the largest number first.
 
     A label that several people agreed on counts for each of them.
     """
     last = run.snapshot.labels.filter(SPOKE_FOR_IT).values_list("event__labeler__username")
     before = (
         SnapshotEvent.objects.filter(label__snapshot=run.snapshot_id)
-        .exclude(  # visitors have no names: a label of two of them is one label of visitors
+        .exclude(  # a label of two visitors counts once for NOBODY
             event__labeler=None, label__event__labeler=None, label__event__digit=F("label__digit")
         )
         .values_list("event__labeler__username")
@@ -123,10 +123,10 @@ def labelers_of(run: Run) -> list[tuple[str, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """One prediction, walked in both directions."""
+    """The versions behind a prediction, and those that learned from it."""
 
     prediction: Prediction
-    chain: list[tuple[ModelVersion, Run | None]]  # what read it, back to the first
+    chain: list[tuple[ModelVersion, Run | None]]  # the version that read it and its ancestors
     label: Label | None
     contained_in: list[Containing]
 
@@ -180,7 +180,7 @@ def label_json(label: Label) -> dict[str, Any]:
 
 
 def lineage_of(prediction: Prediction) -> Lineage:
-    """What made a prediction, whose labels taught that, and which versions learned from it."""
+    """The versions behind a prediction, their labelers, and the versions that learned from it."""
     chain = [(version, run_of(version)) for version in ancestry(prediction.version)]
     label = Label.objects.filter(prediction=prediction).first()
     learned = versions_containing(Q(event__prediction=prediction))
@@ -200,7 +200,7 @@ class Source:
 
     @property
     def is_known(self) -> bool:
-        """Whether anything ever came from them."""
+        """Whether this labeler or visitor exists."""
         return (
             User.objects.filter(pk__in=self.labelers).exists()
             or Prediction.objects.filter(visitor__in=self.visitors).exists()
@@ -208,7 +208,7 @@ class Source:
         )
 
     def standing_labels(self) -> int:
-        """Settled labels of theirs that a run would leave out."""
+        """How many settled labels a run would leave out."""
         settled = Label.objects.settled()
         drawn = settled.filter(prediction__visitor__in=self.visitors)
         theirs = set(drawn.values_list("pk", flat=True))

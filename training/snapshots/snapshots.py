@@ -1,9 +1,9 @@
-"""Which labels a run learns from: a stated rule, applied once, kept for good.
+"""Choose the labels a run learns from by a stored rule, and freeze them.
 
-Settled labels that name a digit. No audit items (they measure), no gold (it measures people),
-nothing from the holdout side, nothing withdrawn; no source and no glyph more than its share.
-The held-out labels of the moment are frozen too: they choose a run's best epoch, and a run that is
-repeated must choose the same.
+Training labels are settled and name a digit. Audits, gold, held-out people and withdrawn people are
+left out, and so are labels beyond the share of one person or the copies of one glyph.
+The labels of the validation split are frozen too: they choose the best epoch, and `reproduce` must
+choose the same.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from labeling.models import Gold, Label
 from predictions.capture.sides import Side, drawer_of, side_of, steers
 from training.models import Snapshot, SnapshotEvent, SnapshotLabel
 
-LEAST_FOR_SHARES = 100  # below this many labels a share of one source means little
+LEAST_FOR_SHARES = 100  # labels that one person may always give
 
 
 class LeftOut(TextChoices):
-    """Why a settled label is not learned from: what snapshots store, and words for people."""
+    """Why a settled label is not in a snapshot: the stored value and its words."""
 
     ERASED = "erased", "of drawings that were erased"
     UNREADABLE = "unreadable", "judged unreadable"
@@ -43,17 +43,17 @@ class LeftOut(TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a snapshot takes, in full; stored with it."""
+    """The rule that chose a snapshot's labels; stored with it."""
 
-    source_share: float  # of the snapshot one drawer may give
-    glyph_copies: int  # times one glyph may stand in it
+    source_share: float  # the most of the snapshot that one person may have drawn
+    glyph_copies: int  # the most labels of one glyph
     without_labelers: tuple[int, ...] = ()
     without_visitors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the rule takes, and how much it leaves for which reason."""
+    """The labels that the rule takes, and how many it leaves out for each reason."""
 
     labels: list[Label]
     left_out: dict[LeftOut, int] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Choice:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many of each digit."""
+        """The number of labels of each digit."""
         counted = Counter(label.digit for label in self.labels)
         return {str(digit): counted[digit] for digit in range(10)}
 
@@ -78,7 +78,7 @@ def default_rule(
     again_labelers: Iterable[int] = (),
     again_visitors: Iterable[str] = (),
 ) -> Rule:
-    """The rule as it is set; whoever the last snapshot left out stays out, unless let in again."""
+    """The rule of the settings; people withdrawn in the last snapshot's rule stay so by default."""
     last = Snapshot.objects.values_list("rule", flat=True).first() or {}
     labelers = {*without_labelers, *last.get("without_labelers", ())} - {*again_labelers}
     visitors = {*without_visitors, *last.get("without_visitors", ())} - {*again_visitors}
@@ -91,7 +91,7 @@ def default_rule(
 
 
 def choose(rule: Rule) -> Choice:
-    """Apply the rule to the labels that stand now."""
+    """Apply the rule to the current labels."""
     left_out: Counter[LeftOut] = Counter()
     holdout: list[tuple[int, int]] = []
     rows = list(trainable(rule, left_out, holdout))
@@ -102,7 +102,7 @@ def choose(rule: Rule) -> Choice:
 def trainable(
     rule: Rule, left_out: Counter[LeftOut], holdout: list[tuple[int, int]]
 ) -> Iterator[Label]:
-    """Settled labels with a digit, in the order of their events, and why others are not taken."""
+    """Yield the labels to train on by event; count the others, and collect the validation split."""
     labels = (
         Label.objects.settled()
         .annotate(is_gold=Exists(Gold.objects.filter(prediction=OuterRef("prediction"))))
@@ -118,13 +118,13 @@ def trainable(
             yield label
         else:
             left_out[reason] += 1
-        # Of those held out some choose the epoch; the others are kept for the gate.
+        # Some held-out people are the validation split; the others are the gate's test split.
         if reason is LeftOut.HELD_OUT and label.digit is not None and steers(label.prediction):
             holdout.append((label.event_id, label.digit))
 
 
 def refusal(label: Any, rule: Rule, of_labelers: Set[int], of_visitors: Set[int]) -> LeftOut | None:
-    """Why a label is not learned from; with the items that rest on people who were withdrawn."""
+    """Why a label is left out; the sets hold the items that rest on withdrawn people."""
     prediction = label.prediction
     if prediction.erased_at is not None:
         return LeftOut.ERASED
@@ -142,7 +142,7 @@ def refusal(label: Any, rule: Rule, of_labelers: Set[int], of_visitors: Set[int]
 
 
 def within_shares(labels: list[Label], rule: Rule, left_out: Counter[LeftOut]) -> Iterator[Label]:
-    """No glyph and no drawer more often than the rule allows, the newest labels first."""
+    """The labels within the rule's limits for each glyph and person; the newest have priority."""
     glyphs: Counter[Any] = Counter()
     sources: Counter[Any] = Counter()
     most = max(int(rule.source_share * len(labels)), LEAST_FOR_SHARES)
@@ -162,7 +162,7 @@ def within_shares(labels: list[Label], rule: Rule, left_out: Counter[LeftOut]) -
 
 @transaction.atomic
 def freeze(choice: Choice, rule: Rule) -> Snapshot:
-    """Write down what was chosen; later labels do not change it."""
+    """Store the chosen labels; later labels do not change them."""
     snapshot = Snapshot.objects.create(
         digest=choice.digest,
         rule=asdict(rule),
