@@ -73,7 +73,7 @@ class BackupAdmin(ReadOnlyAdmin):
 
 @admin.register(Endpoint)
 class EndpointAdmin(ModelAdmin):
-    """Who is told what happens; the secret is shown to whoever may change it."""
+    """Webhook receivers; people with the change permission see the secret."""
 
     list_display = ["name", "url", "is_active", "rotated_at"]
     readonly_fields = ["secret", "rotated_at", "created_at"]
@@ -122,7 +122,7 @@ class MessageAdmin(ReadOnlyAdmin):
         self.message_user(request, f"{again} of {len(messages)} are on their way again.")
 
 
-# -- what django-q2 brings, in the look of the rest -----------------------------------------------
+# -- django-q2's models ---------------------------------------------------------------------------
 
 for model in (Schedule, Success, Failure, OrmQ):
     admin.site.unregister(model)
@@ -130,7 +130,7 @@ for model in (Schedule, Success, Failure, OrmQ):
 
 @admin.register(Schedule)
 class ScheduleAdmin(jobs.ScheduleAdmin, ModelAdmin):
-    """When jobs run may be changed, never which: a job is a function of ours, called by name."""
+    """Times can be changed, but not functions: a schedule calls any function by its name."""
 
     fields = ["name", "func", "schedule_type", "minutes", "cron", "repeats", "next_run"]
     readonly_fields = ["name", "func"]
@@ -147,7 +147,7 @@ class ScheduleAdmin(jobs.ScheduleAdmin, ModelAdmin):
     list_filter: list[Any] = []
 
     def save_model(self, request: HttpRequest, obj: Schedule, form: Any, change: bool) -> None:
-        """A new rhythm counts from now on, not after one more run in the old one."""
+        """Compute the next run at once if the time was changed."""
         if {"schedule_type", "cron"} & set(form.changed_data) and obj.schedule_type == obj.CRON:
             obj.next_run = obj.calculate_next_run()
         super().save_model(request, obj, form, change)
@@ -159,17 +159,17 @@ class ScheduleAdmin(jobs.ScheduleAdmin, ModelAdmin):
         return False
 
 
-# Jobs and their results are pickles. They are read past django-q2's own fields, which would open
-# them: whoever can write one row could have any program run by whoever looks at it.
+# Jobs and their results are pickles. django-q2's own fields would load them, so that whoever can
+# write a row could run any code when somebody looks at it. Here they are read as text.
 
 
 def text_of(field: str) -> Left:
-    """A pickle's own text as it is stored; the beginning of a long one."""
+    """The first LONGEST characters of a stored pickle."""
     return Left(Cast(field, TextField()), LONGEST)
 
 
 class EndedJobAdmin(ReadOnlyAdmin):
-    """What ran."""
+    """Jobs that ended."""
 
     list_display = ["name", "group", "func", "cluster", "started", "stopped", "result_words"]
     list_filter = ["group", "cluster"]
@@ -199,7 +199,7 @@ admin.site.register([Success, Failure], EndedJobAdmin)
 
 @admin.register(OrmQ)
 class WaitingJobAdmin(ReadOnlyAdmin):
-    """What waits for a worker."""
+    """Jobs that wait for a worker."""
 
     list_display = ["id", "key", "lock", "job"]
     list_filter = ["key"]

@@ -1,7 +1,7 @@
-"""What a pickle says, read without opening it: to open one is to run what it was made to run.
+"""Show the values in a pickle without loading it, because loading can run code.
 
-django-q2 keeps jobs and their results as pickles. For whoever looks at them the texts and numbers
-in them are enough, in the order they were written.
+django-q2 stores jobs and results as pickles. The admin shows the texts and numbers in them, in the
+order they were written.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from base64 import b64decode
 from collections.abc import Iterator
 from typing import Final
 
-LONGEST: Final = 20_000  # characters that are looked at; whole groups of four
+LONGEST: Final = 20_000  # characters that are read; a multiple of 4 for base64
 CONSTANTS: Final = {"NONE": "None", "NEWTRUE": "True", "NEWFALSE": "False"}
 VALUES: Final = {"int", "int_or_bool", "float", "str", "bytes", "bytes_or_str", "bytearray"}
 
 
 def words_in(stored: str) -> str:
-    """The values in a pickle in base64: a result, or a job with its signature behind it."""
+    """The values in a base64 pickle: a result, or a job followed by its signature."""
     coded = stored[:LONGEST].split(":")[0].replace("-", "+").replace("_", "/")
     try:
         return " ".join(values_in(b64decode(f"{coded}==")))
@@ -33,4 +33,4 @@ def values_in(pickled: bytes) -> Iterator[str]:
             elif value is not None and VALUES & {kind.name for kind in opcode.stack_after}:
                 yield str(value)
     except ValueError:
-        yield "…"  # it breaks off, or goes on as no pickle does
+        yield "…"  # the pickle was cut or is invalid

@@ -1,4 +1,4 @@
-"""Label Studio's button "Start training", one floor above the events that become labels."""
+"""Label Studio's webhook, with its button "Start training" besides the events of `labeling`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TrainingWebhookView(WebhookView):
         if self.read(EventInput, request)["action"] != START_TRAINING:
             return super().post(request)
         if not request.user.has_perm("training.start_run"):
-            # Acknowledged, it would be shown as training there.
+            # Label Studio would show a 2xx response as training.
             raise PermissionDenied("This needs a token with the scope train, of a trainer.")
         run = retrain.ask(trigger=Run.Trigger.API, by=self.person)
         metrics.note_label_studio(START_TRAINING, "queued")

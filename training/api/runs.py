@@ -1,4 +1,4 @@
-"""/api/v1/runs/: ask for a run, follow it, cancel it."""
+"""/api/v1/runs/: start, follow and cancel runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from predictions.api.schema import IF_NONE_MATCH
 from training.models import GateReport, Run
 from training.runs import retrain
 
-LOG_LINES = 100  # of the log's end
+LOG_LINES = 100  # the last lines of the log
 MOST_SEED = 2**31 - 1
 
 
@@ -89,7 +89,7 @@ class RunInput(Input):
 
 
 def runs_for_lists() -> QuerySet[Run]:
-    """With the names beside them, without what is long."""
+    """Runs with related names, without large fields."""
     return Run.objects.select_related("snapshot", "parent", "version", "asked_by").defer(
         "checkpoint",
         "log",
@@ -139,7 +139,7 @@ def run_detail(run: Run) -> dict[str, Any]:
 
 
 def report_of(run: Run) -> GateReport | None:
-    """The gate's last word on what the run made."""
+    """The last gate report on the version that the run made."""
     if run.version_id is None:
         return None
     return GateReport.objects.filter(candidate=run.version_id).first()
@@ -156,7 +156,7 @@ def verdict_body(report: GateReport | None) -> dict[str, Any] | None:
 
 
 def tag_of(public_id: UUID) -> str | None:
-    """Changes whenever what a run's page shows changes; one small query. None for no such run."""
+    """An ETag of what a run's page shows, from one small query; None if there is no such run."""
     reports = GateReport.objects.filter(candidate=OuterRef("version")).values("pk")[:1]
     state = (
         Run.objects.filter(public_id=public_id)

@@ -1,4 +1,4 @@
-"""/api/v1/versions/: what there is, what the gate said, which one answers, and changing that."""
+"""/api/v1/versions/ and /api/v1/promotions/: list, promote and roll back model versions."""
 
 from __future__ import annotations
 
@@ -279,13 +279,13 @@ class LiveView(VersionView):
 
 
 def version_or_404(name: str) -> ModelVersion:
-    if "\0" in name:  # PostgreSQL cannot even be asked for it
+    if "\0" in name:  # PostgreSQL refuses it in a query
         raise Http404
     return get_object_or_404(ModelVersion.objects.defer("card", "canary"), name=name)
 
 
 def with_reports(*, figures: bool) -> Any:
-    """Versions with their gate reports, which hold large figures only where asked for."""
+    """Versions with their gate reports; the large figures only on request."""
     reports = GateReport.objects.select_related("against").only(
         "candidate", "against__name", "verdict", "labels_needed", "reasons", "look", "made_at",
         *(["figures"] if figures else []),

@@ -1,1 +1,1 @@
-"""Everything of value in one file, and back."""
+"""Backup to one file, and restore."""

@@ -1,9 +1,8 @@
-"""A backup as a file: a zip of parts with a manifest, and behind it a seal over all before.
+"""The file of a backup: a zip of parts with a manifest, followed by a seal.
 
-It is written from front to back, never holding a part in memory, under another name; read back
-from the disk; and gets its name when every digest agrees. The seal is its last line: a SHA-256,
-with which a file that is cut short or changed by accident does not agree, and an HMAC with the
-installation's secret, which nobody makes who does not know it.
+The file is written as a stream under a temporary name, read back, and renamed if all digests are
+right. The seal is its last line. Its SHA-256 detects truncation and accidental changes. Its HMAC
+with the installation's secret detects forgery.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ from django.utils.crypto import salted_hmac
 from training.errors import BackupFailed, BackupRefused
 
 FORMAT: Final = 2
-READ: Final = {1, FORMAT}  # 1 has a seal without a secret, and may hold django-q2's tables
+READ: Final = {1, FORMAT}  # 1 has no HMAC in its seal, and may hold django-q2's tables
 MANIFEST = "manifest.json"
-# The last line of the file. Format 1 has the first digest alone.
+# The last line of the file. Format 1 has only the first digest.
 SEAL = "\ninkloop backup, sha256 {}, hmac-sha256 {}\n"
 SEALED: Final = re.compile(
     rb"\ninkloop backup, sha256 ([0-9a-f]{64})(?:, hmac-sha256 ([0-9a-f]{64}))?\n\Z"
@@ -38,7 +37,7 @@ SALT = "training.backup.archive.seal"
 UNKEYED = "{} is sealed without a secret, as older backups are."
 FOREIGN = "{} was not sealed with the SECRET_KEY of this installation (or its secret_key file)."
 AT_ONCE = 1 << 20  # bytes
-# What zipfile says of a file that is no zip, or not as it was written.
+# Exceptions of zipfile for a file that is no zip, or is damaged.
 BROKEN = (
     zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, ValueError, NotImplementedError,
     RuntimeError,
@@ -54,16 +53,16 @@ class Part:
 
 @dataclass(slots=True)
 class Manifest:
-    """What is in the archive, and what it was taken from."""
+    """The contents of the archive and the database it was made from."""
 
     database: str  # Django's vendor
     made_at: str
     release: str
-    migrations: list[list[str]]  # [app, name], all that were applied
+    migrations: list[list[str]]  # [app, name] of all applied migrations
     rows: dict[str, int] = field(default_factory=dict)  # by table
     columns: dict[str, list[str]] = field(default_factory=dict)  # by table
     parts: list[Part] = field(default_factory=list)
-    schedules: dict[str, dict[str, Any]] = field(default_factory=dict)  # when, by name
+    schedules: dict[str, dict[str, Any]] = field(default_factory=dict)  # times, by name
     format: int = FORMAT
 
     @classmethod
@@ -78,7 +77,7 @@ class Sink(Protocol):
 
 
 class Digesting:
-    """A file written to; counts and digests on the way."""
+    """A file wrapper that counts and digests what is written."""
 
     def __init__(self, file: Sink) -> None:
         self.file = file
@@ -92,7 +91,7 @@ class Digesting:
 
 
 class Writer:
-    """Takes parts one after another."""
+    """Writes parts into the archive, one after another."""
 
     def __init__(self, archive: zipfile.ZipFile, manifest: Manifest) -> None:
         self.archive = archive
@@ -107,12 +106,12 @@ class Writer:
 
 
 def write(path: Path, manifest: Manifest, fill: Callable[[Writer], object]) -> Archive:
-    """Make the archive and read it back; where that fails nothing is left under the name."""
+    """Write the archive and verify it; on failure, no file with this name is left."""
     if path.exists():
         raise BackupFailed(f"{path} is there already; a backup never replaces a file.")
     partial = path.with_name(f".{path.name}.partial")
     try:
-        handle = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)  # it holds accounts
+        handle = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)  # holds accounts
     except OSError as refused:
         raise BackupFailed(f"{partial} cannot be written: {refused.strerror}.") from refused
     try:
@@ -121,7 +120,7 @@ def write(path: Path, manifest: Manifest, fill: Callable[[Writer], object]) -> A
             seal(file)
             os.fsync(file.fileno())
         found = verified(partial)
-        os.link(partial, path)  # unlike a rename it never replaces
+        os.link(partial, path)  # unlike a rename, it never replaces a file
     except OSError as refused:
         raise BackupFailed(f"{path} cannot be written: {refused.strerror}.") from refused
     finally:
@@ -147,7 +146,7 @@ def seal(file: IO[bytes]) -> None:
 
 
 def seal_key() -> hmac.HMAC:
-    """HMAC with SECRET_KEY and a salt of its own: a seal is good for nothing else."""
+    """An HMAC with a key derived from SECRET_KEY for seals only."""
     return salted_hmac(SALT, b"", algorithm="sha256")
 
 
@@ -159,7 +158,7 @@ def digest_of(file: IO[bytes]) -> str:
 
 
 def keep_name(folder: Path) -> None:
-    """The name is on the disk too, not only what it names."""
+    """Flush the folder, so that the new name survives a crash."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -169,12 +168,12 @@ def keep_name(folder: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """One that was found whole."""
+    """A verified archive."""
 
     path: Path
     manifest: Manifest
     sha256: str  # of the file
-    doubt: str = ""  # why it may be somebody else's; empty where our secret sealed it
+    doubt: str = ""  # why it may be forged; empty if sealed with our secret
 
     @contextlib.contextmanager
     def part(self, name: str) -> Iterator[IO[bytes]]:
@@ -183,9 +182,9 @@ class Archive:
 
 
 def verified(path: Path, *, trusted: bool = False) -> Archive:
-    """Read all of it; refuses, with the reason, what is not exactly as it was written.
+    """Read the whole file; raises BackupRefused if it was changed.
 
-    What our secret did not seal anybody can have written: it is looked into only when `trusted`.
+    A file not sealed with our secret may be forged: its contents are read only if `trusted`.
     """
     try:
         sha256, doubt = check_seal(path)
@@ -203,7 +202,7 @@ def verified(path: Path, *, trusted: bool = False) -> Archive:
 
 
 def check_seal(path: Path) -> tuple[str, str]:
-    """The digest of the whole file; and why it may be somebody else's, or nothing."""
+    """The digest of the whole file, and why it may be forged, or an empty text."""
     whole, before_seal, keyed = hashlib.sha256(), hashlib.sha256(), seal_key()
     size = path.stat().st_size
     with path.open("rb") as file:

@@ -1,13 +1,12 @@
-"""A backup of everything of value while people work on: one file, consistent, verified.
+"""Back up the database into one consistent, verified file while people work.
 
-PostgreSQL is copied table by table inside one read-only REPEATABLE READ transaction: every table
-is of the same moment, and nobody waits. That needs no client programs of the server's very
-version on the host, gives each table a digest of its own, and lets `restore` prove that what came
-back is what was taken, row for row. (2026-11-21: pg_dump's own format offers none of the three.)
-SQLite is copied by its online backup, in one step, so that writers cannot make it start again.
+PostgreSQL is copied table by table in one read-only REPEATABLE READ transaction: all tables are of
+the same moment, and no writer waits. Each table has a digest, so `restore` can prove that the rows
+are equal. SQLite is copied by its online backup in one step, so that no write restarts the copy.
 
-Sessions stay behind: a backup signs nobody in. So do django-q2's tables: they hold pickles, which
-run code when they are opened. Of schedules a backup knows when each is due, never what it calls.
+Sessions are left out, so that a backup signs nobody in. So are django-q2's tables: they hold
+pickles, which can run code when they are loaded. A backup has the times of schedules, but not
+the functions they call.
 """
 
 from __future__ import annotations
@@ -39,15 +38,15 @@ from training.workers.schedules import RHYTHM
 
 logger = logging.getLogger(__name__)
 
-# Copies are made past Django, which would translate the drivers' errors.
+# The copies bypass Django, so these are the drivers' own errors.
 DATABASE_FAILS = (DatabaseError, psycopg2.Error, sqlite3.Error)
 LEFT_OUT = {"django_session", "django_q_ormq", "django_q_schedule", "django_q_task"}
 SQLITE_PART = "database.sqlite3"
 TABLE_PART = "tables/{}.copy"
 SCRATCH = ".inkloop-backup-"
-BROKEN_OFF = 24 * 3600.0  # seconds after which what is unfinished will never be
+BROKEN_OFF = 24 * 3600.0  # seconds after which unfinished files are deleted
 PREFIX, SUFFIX = "inkloop-", ".backup"
-# So that equal rows are equal bytes on every server.
+# Makes equal rows equal bytes on every server.
 PLAIN = (
     "SET TIME ZONE 'UTC'; SET DateStyle TO ISO; SET IntervalStyle TO postgres;"
     " SET bytea_output TO hex; SET extra_float_digits TO 1; SET client_encoding TO 'UTF8'"
@@ -57,7 +56,7 @@ Progress = Callable[[str], object]
 
 
 def make(path: Path, *, progress: Progress = lambda table: None) -> Archive:
-    """Write a backup to a file that is not there yet, and note in a row what came of it."""
+    """Write a backup to a new file, and store the result in a Backup row."""
     started_at = clock.now()
     try:
         written = write_archive(path.resolve(), started_at, progress)
@@ -79,7 +78,7 @@ def make(path: Path, *, progress: Progress = lambda table: None) -> Archive:
 
 
 def told(made: Archive) -> dict[str, Any]:
-    """What was made, and which weights in it are not the registered ones."""
+    """The summary of a backup, with versions whose weights are not the registered ones."""
     return {**summary(made), "weights_altered": altered()}
 
 
@@ -101,7 +100,7 @@ def write_archive(path: Path, made_at: datetime, progress: Progress) -> Archive:
 
 
 def release() -> str:
-    """The version pyproject.toml names."""
+    """The version in pyproject.toml."""
     import tomllib
 
     text = (settings.BASE_DIR / "pyproject.toml").read_text()
@@ -110,7 +109,7 @@ def release() -> str:
 
 
 def tables() -> list[str]:
-    """Every table of ours and of Django's, in the order of their names."""
+    """The tables that a backup holds, by name."""
     known = connection.introspection.django_table_names(only_existing=True, include_views=False)
     recorder = MigrationRecorder.Migration._meta.db_table
     return sorted({*known, recorder} - LEFT_OUT)
@@ -121,7 +120,7 @@ def tables() -> list[str]:
 
 @contextmanager
 def frozen() -> Iterator[Any]:
-    """A cursor that sees one moment of the database however long it reads."""
+    """A cursor in a read-only transaction that sees one moment of the database."""
     with closing(connection.get_new_connection(connection.get_connection_params())) as own:
         own.set_session(isolation_level="REPEATABLE READ", readonly=True, autocommit=False)
         with own.cursor() as cursor:
@@ -143,7 +142,7 @@ def fill_from_postgresql(writer: Writer, folder: Path, progress: Progress) -> No
 
 
 def inspect(cursor: Any, manifest: Manifest) -> None:
-    """Note what is not in the tables that are copied."""
+    """Put migrations and the times of schedules into the manifest."""
     cursor.execute("SELECT app, name FROM django_migrations ORDER BY id")
     manifest.migrations = [list(row) for row in cursor.fetchall()]
     cursor.execute(f"SELECT name, {', '.join(RHYTHM)} FROM django_q_schedule")  # noqa: S608
@@ -162,7 +161,7 @@ def columns_of(cursor: Any, table: str) -> list[str]:
 
 
 def copy_out(cursor: Any, table: str, columns: list[str], file: Any) -> int:
-    """Write the table's rows in the order of its key; how many. Equal rows give equal bytes."""
+    """Write the table's rows ordered by primary key; how many. Equal rows give equal bytes."""
     quoted = ", ".join(quote(name) for name in columns)
     rows = f"SELECT {quoted} FROM {quote(table)} ORDER BY {key_of(cursor, table)}"  # noqa: S608
     cursor.copy_expert(f"COPY ({rows}) TO STDOUT", file)
@@ -170,7 +169,7 @@ def copy_out(cursor: Any, table: str, columns: list[str], file: Any) -> int:
 
 
 def key_of(cursor: Any, table: str) -> str:
-    """The columns of the primary key; text compared by its bytes, not by the server's language."""
+    """The columns of the primary key; text is ordered by its bytes, not by the server's locale."""
     cursor.execute(
         "SELECT a.attname, t.typcategory FROM pg_index i"
         " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)"
@@ -185,7 +184,7 @@ def key_of(cursor: Any, table: str) -> str:
 
 
 def quote(name: str) -> str:
-    """As SQL knows names; Django's own leaves one alone that is in quotes already."""
+    """Quote a name for SQL; Django's quote_name does not quote a name that has quotes."""
     escaped = name.replace('"', '""')
     return f'"{escaped}"'
 
@@ -209,11 +208,11 @@ def copy_online(copy: Path) -> None:
         closing(sqlite3.connect(settings.DATABASES["default"]["NAME"], timeout=20)) as source,
         closing(sqlite3.connect(copy)) as target,
     ):
-        source.backup(target)  # in one step: with several, every write in between starts it again
+        source.backup(target)  # in one step: with several, each write in between restarts it
 
 
 def inspect_copy(taken: sqlite3.Connection, manifest: Manifest) -> None:
-    """Leave out what stays behind, see that it is sound, and count."""
+    """Empty the tables in LEFT_OUT, check the copy, and count its rows."""
     inspect(taken.cursor(), manifest)
     leave_out(taken)
     (said,) = taken.execute("PRAGMA quick_check(1)").fetchone()
@@ -223,7 +222,7 @@ def inspect_copy(taken: sqlite3.Connection, manifest: Manifest) -> None:
 
 
 def leave_out(copy: sqlite3.Connection) -> None:
-    """Empty the tables that are in no backup, and leave nothing of them in the file."""
+    """Empty the tables that no backup holds, and overwrite their content in the file."""
     copy.execute("PRAGMA journal_mode = DELETE")
     copy.execute("PRAGMA secure_delete = ON")
     for table in LEFT_OUT:
@@ -238,11 +237,11 @@ def counted(taken: sqlite3.Connection) -> dict[str, int]:
     }
 
 
-# -- every night ---------------------------------------------------------------------------------
+# -- nightly -------------------------------------------------------------------------------------
 
 
 def nightly() -> Archive | None:
-    """A backup into BACKUP_DIR, and an end to all but the newest; None where none is named."""
+    """Make a backup in BACKUP_DIR and delete old ones; None if BACKUP_DIR is not set."""
     folder = settings.BACKUP_DIR
     if folder is None:
         return None
@@ -256,7 +255,7 @@ def nightly() -> Archive | None:
 
 
 def prune(folder: Path) -> list[Path]:
-    """Delete all but the newest BACKUP_KEEP, whose names are their times, and what broke off."""
+    """Delete all backups but the newest BACKUP_KEEP, and old unfinished files."""
     left = [*folder.glob(f".{PREFIX}*.partial"), *folder.glob(f"{SCRATCH}*")]
     for path in left:
         if time.time() - path.stat().st_mtime > BROKEN_OFF:

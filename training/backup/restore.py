@@ -1,9 +1,9 @@
-"""A backup brought back, into an empty database unless told otherwise, and proved equal.
+"""Restore a backup, by default only into an empty database, and check the result.
 
-The file is verified whole before anything is touched. What backups leave out now is left out of an
-older one too: no session and no job of django-q2 comes back. Afterwards the tables are digested or
-counted again, the weights of every version compared with their digests, and every label with its
-events. Stop the web servers and the workers first: what they write meanwhile is lost.
+The file is verified before anything changes. Tables that backups leave out now are not restored
+from an older file either: no session and no job of django-q2. Afterwards the tables are digested or
+counted again, the weights of every version are compared with their digests, and the labels with
+their events. Stop web servers and workers first: what they write meanwhile is lost.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from training.workers.schedules import make_schedules
 
 logger = logging.getLogger(__name__)
 
-# A row in one of these is something somebody would miss.
+# A database with a row in one of these counts as in use.
 OF_VALUE = ["auth_user", "predictions_prediction", "predictions_modelversion"]
 WAIT_FOR_OTHERS = 10  # seconds
 Progress = Callable[[str], object]
@@ -53,13 +53,13 @@ Progress = Callable[[str], object]
 
 @dataclass(slots=True)
 class Restored:
-    """What is there now, and whether it is what was taken."""
+    """The restored database, and how it differs from the backup."""
 
     archive: Archive
     rows: dict[str, int]
-    differing: list[str] = field(default_factory=list)  # tables that are not what was taken
-    weights: list[str] = field(default_factory=list)  # versions whose digests do not agree
-    labels: int = 0  # labels and places that differ from their events
+    differing: list[str] = field(default_factory=list)  # tables that differ from the backup
+    weights: list[str] = field(default_factory=list)  # versions with other weights
+    labels: int = 0  # labels and queue items unlike their events
 
     @property
     def is_equal(self) -> bool:
@@ -74,10 +74,10 @@ def restore(
     sha256: str = "",
     progress: Progress = lambda step: None,
 ) -> Restored:
-    """Put the database back as it was.
+    """Replace the database by the backup.
 
-    Refuses a bad file, unless trusted one that our secret did not seal, and unless forced a
-    database in use.
+    A damaged file is refused. A file not sealed with our secret needs `trusted`, and a database in
+    use needs `force`.
     """
     progress("reading the file")
     archive = verified_or_refused(path, sha256, trusted=trusted)
@@ -139,7 +139,7 @@ def check_fits(archive: Archive) -> None:
 
 
 def rows_of_value() -> str:
-    """In words what would be missed; empty where there is nothing."""
+    """Why the database counts as in use, or an empty text."""
     there = set(connection.introspection.table_names())
     with connection.cursor() as cursor:
         for table in OF_VALUE:
@@ -154,7 +154,7 @@ def rows_of_value() -> str:
 
 
 def into_postgresql(archive: Archive, progress: Progress) -> list[str]:
-    """Tables as they were made then, filled and compared in one transaction."""
+    """Migrate to the backup's state, then fill and compare the tables in one transaction."""
     progress("making the tables")
     with connection.cursor() as cursor:
         cursor.execute(f"SET lock_timeout TO '{WAIT_FOR_OTHERS}s'")
@@ -175,7 +175,7 @@ def into_postgresql(archive: Archive, progress: Progress) -> list[str]:
             if not is_same(cursor, table, columns, parts[name]):
                 differing.append(table)
         set_sequences(cursor)
-    connection.close()  # with what was set for this
+    connection.close()  # and its session settings
     return differing
 
 
@@ -197,14 +197,14 @@ def is_same(cursor: Any, table: str, columns: list[str], part: Part) -> bool:
 
 
 class Nowhere:
-    """Where bytes go that are only digested."""
+    """A file that discards what is written."""
 
     def write(self, content: bytes) -> int:
         return len(content)
 
 
 def set_sequences(cursor: Any) -> None:
-    """Keys came with the rows; the next ones go on behind them."""
+    """Set the sequences behind the restored keys."""
     cursor.execute(
         "SELECT table_name, column_name FROM information_schema.columns"
         " WHERE table_schema = ANY (current_schemas(false)) AND is_identity = 'YES'"
@@ -221,7 +221,7 @@ def set_sequences(cursor: Any) -> None:
 
 
 def into_sqlite(archive: Archive, progress: Progress) -> list[str]:
-    """Copied over by SQLite itself, in one transaction: whoever reads sees all or nothing."""
+    """Copy with SQLite's backup in one transaction: readers see the old or the new database."""
     progress("the database")
     target = Path(settings.DATABASES["default"]["NAME"])
     connection.close()
@@ -243,7 +243,7 @@ def into_sqlite(archive: Archive, progress: Progress) -> list[str]:
 
 
 def check_schema(copy: sqlite3.Connection) -> None:
-    """Statements that would run by themselves later are in no database of ours."""
+    """Refuse triggers and views, which could run statements later: our databases have none."""
     found = copy.execute("SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')")
     if row := found.fetchone():
         raise BackupRefused(f"The database in the file has a {row[0]}, {row[1]}; ours has none.")
@@ -253,7 +253,7 @@ def check_schema(copy: sqlite3.Connection) -> None:
 
 
 def make_jobs(archive: Archive) -> None:
-    """What stayed behind of django-q2 anew: schedules in their rhythm, the jobs of queued runs."""
+    """Create schedules with the backup's times, and a job for each queued run."""
     make_schedules(archive.manifest.schedules)
     for run in Run.objects.filter(state=Run.State.QUEUED).only("pk"):
         ring(run)

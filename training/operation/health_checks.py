@@ -1,4 +1,4 @@
-"""What the doctor looks for among workers, jobs, schedules, runs and backups."""
+"""The doctor's checks of workers, jobs, schedules, runs, MNIST and backups."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from training.models import Backup, Run
 from training.runs.retrain import LEAST_LABELS
 from training.workers.schedules import schedules
 
-WEDGED = timedelta(minutes=15)  # a job that could be taken and is not
-SILENT = timedelta(minutes=3)  # three looks of whoever should have found it
+WEDGED = timedelta(minutes=15)  # the longest that a job or a queued run should wait
+SILENT = timedelta(minutes=3)  # `reap` should have found the run: it is called every minute
 OVERDUE = timedelta(minutes=10)
 DAY = timedelta(days=1)
-BACKUP_EVERY = timedelta(hours=26)  # a night, and some time to make it
+BACKUP_EVERY = timedelta(hours=26)  # one is made every night and takes some time
 
 
 @examines()
@@ -126,7 +126,7 @@ def runs() -> Iterator[Finding]:
 
 @examines()
 def replay() -> Iterator[Finding]:
-    enough = min(LEAST_LABELS, settings.LABELS_PER_RUN)  # of which the schedule makes a run
+    enough = min(LEAST_LABELS, settings.LABELS_PER_RUN)  # to start a run
     if labels_to_learn_from() >= enough and missing(Path(settings.MNIST_DIR)):
         yield attention(
             "mnist_missing",
@@ -149,7 +149,7 @@ def backups() -> Iterator[Finding]:
         )
     first_label = LabelEvent.objects.order_by("pk").values_list("created_at", flat=True).first()
     if first_label is None or first_label > now - BACKUP_EVERY:
-        return  # nothing yet that a night should have kept
+        return  # the labels are newer than the last nightly backup
     done = Backup.objects.filter(state=Backup.State.DONE).first()
     if done is None or done.started_at < now - BACKUP_EVERY:
         since = "never" if done is None else f"{done.started_at:%Y-%m-%d %H:%M} UTC"

@@ -1,4 +1,4 @@
-"""Who acts, where there is no session to say so: on the command line."""
+"""The account that a management command acts for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator wants to see at one glance: everything here is read, nothing is changed."""
+"""The tables of the System page. Nothing here changes anything."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from training.backup.backup import release
 from training.models import Backup, Run
 
 VERSIONS_SHOWN, RUNS_SHOWN, BACKUPS_SHOWN = 5, 5, 5
-# Names alone: a setting that is not listed is not shown, so that no secret ever is.
+# Only listed settings are shown, so that no secret is.
 SHOWN = [
     "DATA_DIR", "DEBUG", "PUBLIC", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "HTTPS", "PROXY_COUNT",
     "TIME_ZONE", "LOG_FORMAT", "ACCESS_LOG", "BACKUP_DIR", "BACKUP_KEEP", "RETENTION_DAYS",
@@ -38,7 +38,7 @@ SHOWN = [
     "GOLD_RATE", "SECOND_OPINION_RATE", "CONFIDENT", "LABELS_PER_RUN", "AUTO_PROMOTE",
     "SNAPSHOT_SOURCE_SHARE", "TRAINING_THREADS", "MNIST_DIR",
 ]  # fmt: skip
-SECRETS = ["METRICS_TOKEN"]  # whether they are set, and no more
+SECRETS = ["METRICS_TOKEN"]  # the page shows only whether they are set
 
 MOMENT = timedelta(minutes=1)
 Row = Sequence[Any]
@@ -62,7 +62,7 @@ def sections() -> list[Section]:
 
 
 def ago(at: datetime | None) -> str:
-    """In words, of the past or of what is to come; one unit is exact enough."""
+    """A time relative to now in words, with one unit: “3 hours ago”, “in 5 minutes”."""
     if at is None:
         return "never"
     now = timezone.now()
@@ -89,7 +89,7 @@ def installation() -> Section:
 
 
 def database_size() -> int:
-    """Bytes, with what SQLite has not yet moved into its file."""
+    """The size in bytes; for SQLite, with its write-ahead log."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_database_size(current_database())")

@@ -9,14 +9,14 @@ LONGEST_REASON = 1_000  # characters
 
 
 class ReasonForm(forms.Form):
-    """Why a version is promoted or taken back; whether that is needed is the verb's to say."""
+    """The reason of a promotion or rollback; the verb checks whether one is needed."""
 
     why = forms.CharField(max_length=LONGEST_REASON, required=False)
     over = forms.CharField(max_length=60, required=False)  # the version the page showed as live
 
 
 class EndpointForm(forms.ModelForm):
-    """An address that cannot be asked is refused while somebody is there to read why."""
+    """A webhook receiver; an address that is not allowed is refused with the reason."""
 
     class Meta:
         model = Endpoint

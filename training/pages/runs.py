@@ -1,6 +1,6 @@
-"""The pages of trainers: start a run and watch it, and the versions with all that is known of them.
+"""The pages of runs and model versions.
 
-Everything works as plain HTML; the script only keeps the page up to date while a run goes on.
+They work as plain HTML; the script only updates the page while a run is active.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LEDGER_SHOWN = 50
 
 
 def asking(permission: str) -> Callable[[View], View]:
-    """Visitors are sent to the login, people without the permission are told so."""
+    """Require a permission: without a login, redirect to it; without the permission, 403."""
 
     def decorate(view: View) -> View:
         guarded = permission_required(permission, raise_exception=True)(view)
@@ -60,7 +60,7 @@ def person(request: HttpRequest) -> User:
 @never_cache
 @require_safe
 def training(request: HttpRequest) -> HttpResponse:
-    """What is new, the run that goes on or was the last, and those before it."""
+    """New labels, the current or last run, and earlier runs."""
     runs = list(runs_for_lists()[: PAST_RUNS + 1])
     context = {
         **context_of(runs[0] if runs else None),
@@ -92,12 +92,12 @@ def runs(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def run(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """One run, whether it goes on or has ended."""
+    """One run, active or ended."""
     return render(request, "training/run.html", context_of(run_or_404(public_id)))
 
 
 def context_of(run: Run | None) -> dict[str, Any]:
-    """What the part of a page about one run shows."""
+    """The template context of one run."""
     if run is None:
         return {"run": None, "chart_script": settings.CHARTJS_STATIC}
     report = report_of(run)
@@ -112,7 +112,7 @@ def context_of(run: Run | None) -> dict[str, Any]:
 
 
 def deciding(version: ModelVersion, report: GateReport | None) -> dict[str, Any]:
-    """What can be done with a version, and whether it takes a reason."""
+    """Whether a version can be promoted, and whether the gate's verdict is *promote*."""
     live = promotion.live_version()
     spoken_for = promotion.speaks_for(report, version, live)
     return {
@@ -134,7 +134,7 @@ def run_or_404(public_id: UUID) -> Run:
 @asking("training.start_run")
 @require_POST
 def start(request: HttpRequest) -> HttpResponse:
-    """The button: fine-tune now."""
+    """Start a run now."""
     try:
         asked = retrain.ask(trigger=Run.Trigger.PAGE, by=person(request))
     except Declined as declined:
@@ -224,7 +224,7 @@ def version(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def version_or_404(name: str) -> ModelVersion:
-    if "\0" in name:  # PostgreSQL cannot even be asked for it
+    if "\0" in name:  # PostgreSQL refuses it in a query
         raise Http404
     found = ModelVersion.objects.filter(name=name).select_related("parent").first()
     if found is None:
@@ -244,12 +244,12 @@ FACTS = {  # of the card, in the order shown
 
 
 def facts_of(version: ModelVersion) -> list[tuple[str, Any]]:
-    """What the card holds as single values, named for people."""
+    """The single values of the card, with labels."""
     return [(said, figure(version.card[key])) for key, said in FACTS.items() if key in version.card]
 
 
 def figure(value: Any) -> str:
-    """A value of a card, as long as it has meaning."""
+    """A value of a card in words: three significant digits, or commas."""
     if isinstance(value, float):
         return f"{value:.3g}"
     return f"{value:,}" if isinstance(value, int) else str(value)
@@ -266,7 +266,7 @@ def scores_of(version: ModelVersion) -> list[tuple[str, dict[str, Any]]]:
 
 
 def sets_of(report: GateReport | None) -> list[dict[str, Any]]:
-    """Every set of items the gate compared on; all drawings together first."""
+    """The sets of items in a gate report, all drawings together first."""
     if report is None:
         return []
     together = {**report.figures["drawings"], "name": "all drawings"}
@@ -276,7 +276,7 @@ def sets_of(report: GateReport | None) -> list[dict[str, Any]]:
 @asking("training.promote_version")
 @require_POST
 def promote(request: HttpRequest, name: str) -> HttpResponse:
-    """Make a version live; what the gate did not speak for takes a reason."""
+    """Make a version live; without the verdict *promote*, a reason is needed."""
     found = version_or_404(name)
     form = ReasonForm(request.POST)
     if not form.is_valid():
@@ -299,7 +299,7 @@ def promote(request: HttpRequest, name: str) -> HttpResponse:
 @asking("training.promote_version")
 @require_POST
 def roll_back(request: HttpRequest) -> HttpResponse:
-    """Take the live version back; the one before answers again."""
+    """Roll back to the version before the live one."""
     form = ReasonForm(request.POST)
     if not form.is_valid():
         messages.warning(request, "The reason is too long.")

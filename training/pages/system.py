@@ -1,4 +1,4 @@
-"""The page of operators, in the frame of the admin."""
+"""The System page, in the admin."""
 
 from __future__ import annotations
 

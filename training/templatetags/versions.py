@@ -1,4 +1,4 @@
-"""How runs and versions are written for people."""
+"""Template filters for runs and versions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django import template
 from training.models import GateReport, Run
 
 register = template.Library()
-HEATS = 5  # shades of a confusion matrix, besides none
+HEATS = 5  # shades of a confusion matrix, besides the empty one
 STATES = {
     Run.State.QUEUED: "waits for a worker",
     Run.State.RUNNING: "is running",
@@ -41,13 +41,13 @@ def verdict_in_words(report: GateReport) -> str:
 
 @register.filter
 def verdict_kind(report: GateReport) -> str:
-    """The notice's color."""
+    """The class of the verdict's notice."""
     return {"promote": "success", "reject": "error"}.get(report.verdict, "warning")
 
 
 @register.filter
 def points(share: float | None) -> str:
-    """A difference of accuracies in points of a hundred, always with its sign."""
+    """A difference of accuracies in percentage points, with its sign."""
     if share is None:
         return "–"
     number = 100 * share
@@ -58,20 +58,20 @@ def points(share: float | None) -> str:
 
 @register.filter
 def better_or_worse(share: float) -> str:
-    """A class: right, wrong or neither."""
+    """The CSS class of a difference: right, wrong or none."""
     return "right" if share > 0 else "wrong" if share < 0 else "none"
 
 
 @register.filter
 def accuracy(found: dict[str, Any], when: str) -> float | None:
-    """Of a comparison, "before" or "after"; None where there is nothing to count."""
+    """The accuracy "before" or "after" in a comparison; None without items."""
     right: int = found[f"right_{when}"]
     return right / found["n"] if found["n"] else None
 
 
 @register.filter
 def heat(row: list[int], at: int) -> str:
-    """How dark a cell of a confusion matrix is, as a class; its share of the row decides."""
+    """The CSS class of a confusion matrix cell, darker for a larger share of its row."""
     total = sum(row)
     share = row[at] / total if total else 0.0
     return f"heat-{min(HEATS, int(share * HEATS * 4) + 1)}" if share else "heat-0"
@@ -79,5 +79,5 @@ def heat(row: list[int], at: int) -> str:
 
 @register.filter
 def share_of(count: int, most: int) -> float:
-    """For the length of a bar."""
+    """The length of a bar, 0 to 1."""
     return count / most if most else 0.0

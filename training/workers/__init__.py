@@ -1,1 +1,1 @@
-"""Background processes: start, schedule, end."""
+"""Background worker processes and their schedules."""

@@ -1,9 +1,9 @@
-"""Background workers that show their life, and end rather than live on half dead.
+"""Background workers with heartbeats, which exit instead of hanging.
 
-django-q2 alone goes on for ever in two cases: when a process that held a lock of its queues was
-killed, every later one waits for that lock; and when its sentinel was killed, the workers go on
-without a guard. Here the guard ends as soon as one of its processes dies abruptly or no job
-moves, the kernel ends the rest with it, and whoever started the cluster starts it again.
+django-q2 alone can hang in two cases. If a process is killed while it holds a lock of a queue, the
+others wait for that lock forever. If its sentinel is killed, the workers continue without one. Here
+the guard (our sentinel) exits when one of its processes is killed or no job makes progress; the
+kernel then kills the others, and a supervisor must start the cluster again.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ from training.workers.die_with_parent import tie_forks
 
 logger = logging.getLogger(__name__)
 
-SCHEDULE_EVERY = 30.0  # seconds between two looks for schedules that are due
-BEAT_EVERY = 3.0  # seconds between two signs of life
-RING_EVERY = 20.0  # seconds between two jobs that only prove that jobs pass
-STUCK_AFTER = 60.0  # seconds in which jobs wait, no worker is at one and none ends
-FORGET_AFTER = timedelta(days=7)  # a host not seen for so long is gone
+SCHEDULE_EVERY = 30.0  # seconds between two checks for due schedules
+BEAT_EVERY = 3.0  # seconds between two heartbeats
+RING_EVERY = 20.0  # seconds between two test jobs
+STUCK_AFTER = 60.0  # seconds in which jobs wait, no worker is busy and no job ends
+FORGET_AFTER = timedelta(days=7)  # heartbeats of a host older than this are deleted
 
 ENDED_ABRUPTLY = 70  # exit codes of the guard
 STUCK = 71
 
-# Shared by the process that is told, the guard and the workers.
+# Shared by the process that gets the signal, the guard and the workers.
 told_to_stop = get_mp_context().Event()
 # When a job last ended in this cluster, seconds since 1970; shared by guard and workers.
 job_ended_at = get_mp_context().Value("d", 0.0, lock=False)
@@ -56,13 +56,13 @@ def note_end_of_job(sender: Any, **kwargs: Any) -> None:
 
 
 def note_start_of_job(sender: Any, task: dict[str, Any], **kwargs: Any) -> None:
-    """What the job logs names the job."""
+    """Put the job's id into its log lines."""
     trace.begin(f"job-{task['id']}")
 
 
 def work() -> int:
-    """Run the cluster of this process until told to stop; 0 when it ended as told."""
-    # Its two lines a job tell an operator nothing; refusals and deaths still come through.
+    """Run this process's cluster until a signal stops it; returns the exit code."""
+    # Without django-q2's two lines for each job; warnings and errors are still logged.
     logging.getLogger("django-q").setLevel(logging.WARNING)
     setproctitle(f"inkloop: work {Conf.CLUSTER_NAME}")
     pre_execute.connect(note_start_of_job)
@@ -83,18 +83,18 @@ def work() -> int:
 
 
 def ring_for_waiting() -> None:
-    """A run that waits since its workers stopped is begun at once."""
+    """Enqueue jobs for queued runs, so that they start at once."""
     from training.models import Run
     from training.runs.retrain import ring_again
 
     try:
         ring_again(Run.objects.all())
-    except DatabaseError as refused:  # once it answers, the job of every minute rings
+    except DatabaseError as refused:  # the job of every minute does it later
         logger.warning("no run could be rung for: %s", refused)
 
 
 class Guard(Sentinel):
-    """Starts the cluster's processes, watches them, and says so in the database."""
+    """Starts and watches the cluster's processes, and writes heartbeats."""
 
     def guard(self) -> None:
         setproctitle(f"inkloop: guard {Conf.CLUSTER_NAME}")
@@ -114,7 +114,7 @@ class Guard(Sentinel):
     def look_after_processes(self) -> None:
         for worker in list(self.pool):
             with worker.timer.get_lock():
-                if not worker.is_alive() or worker.timer.value == 0:  # 0: it took too long
+                if not worker.is_alive() or worker.timer.value == 0:  # 0: timeout
                     self.reincarnate(worker)
                 elif worker.timer.value > 0:
                     worker.timer.value -= Conf.GUARD_CYCLE
@@ -123,17 +123,17 @@ class Guard(Sentinel):
                 self.reincarnate(process)
 
     def reincarnate(self, process: Any) -> None:
-        """Replace a process that ended by itself; one that was killed may have held a lock."""
+        """Replace a process that ended normally; exit if one was killed, as it may hold a lock."""
         if process.exitcode:
             logger.error("a process of %s ended with %s", Conf.CLUSTER_NAME, process.exitcode)
             os._exit(ENDED_ABRUPTLY)
         super().reincarnate(process)
 
     def stop(self) -> None:
-        """Give back what was taken and not begun, then stop as django-q2 does.
+        """Return jobs that were taken but not started, then stop as django-q2 does.
 
-        The queue holds one job. While one lies there and no worker is left to take it, neither
-        another job nor the word to stop finds room, and django-q2 waits for that for ever.
+        The queue holds one job. If it is full and no worker is left, django-q2 waits forever to add
+        another job or its stop signal.
         """
         self.event_out.set()
         while self.pusher.is_alive():
@@ -142,7 +142,7 @@ class Guard(Sentinel):
         super().stop()
 
     def give_back(self) -> None:
-        """The next workers take it at once; otherwise it would wait for as long as a job may."""
+        """Unlock jobs in the queue, so that other workers need not wait for `retry` seconds."""
         with contextlib.suppress(Empty):
             while True:
                 job = self.task_queue.get(timeout=0.1)
@@ -154,7 +154,7 @@ class Guard(Sentinel):
 
 
 class Pulse:
-    """Whether jobs move, and the row that says so."""
+    """Whether jobs make progress, and the heartbeat row of this cluster."""
 
     def __init__(self, guard: Guard) -> None:
         self.guard = guard
@@ -164,14 +164,14 @@ class Pulse:
         self.has_forgotten = False
 
     def is_felt(self) -> bool:
-        """Write a sign of life; False when jobs wait and nothing has moved for too long."""
+        """Write a heartbeat; False if jobs wait and none made progress for STUCK_AFTER."""
         try:
             close_old_connections()
             self.write()
             is_waiting = self.has_waiting_jobs()
             if not is_waiting and not self.guard.is_at_work and self.is_time_to_ring():
                 async_task("training.tasks.beat", broker=self.guard.broker, save=False)
-        except DatabaseError as refused:  # no fault of ours: an outage is waited for
+        except DatabaseError as refused:  # wait until the database is back
             logger.warning("no sign of life from %s: %s", Conf.CLUSTER_NAME, refused)
             self.moved_at = time.monotonic()
             return True
@@ -184,7 +184,7 @@ class Pulse:
         return now - self.moved_at < STUCK_AFTER
 
     def has_waiting_jobs(self) -> bool:
-        """In the database free to be taken, or taken by us and not begun."""
+        """Whether jobs are free in the database, or taken by this cluster and not started."""
         waiting = OrmQ.objects.filter(key=Conf.CLUSTER_NAME, lock__lte=timezone.now())
         return self.guard.task_queue.qsize() > 0 or waiting.exists()
 

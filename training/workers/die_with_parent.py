@@ -1,4 +1,4 @@
-"""A process that dies with the one that started it, however that one died."""
+"""Child processes that are killed when their parent ends, for whatever reason."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import signal
 import sys
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-# Opened before any fork: a child of a process with threads must not wait for the loader's lock.
+# Opened before any fork: in a child of a process with threads, loading could deadlock.
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def die_with(parent: int) -> None:
-    """Called first in a child: the kernel kills it when its parent is gone (Linux alone can)."""
+    """Call first in a child: the kernel kills it when its parent ends (Linux only)."""
     if LIBC is None:
         return
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it died before we could ask
+    if os.getppid() != parent:  # it ended before the call above
         os._exit(1)
 
 
 def tie_forks() -> None:
-    """From now on whatever is forked here, and forked from that, dies with its parent."""
+    """From now on, each process forked here, or forked from one, is killed when its parent ends."""
     parent = 0
 
     def remember() -> None:

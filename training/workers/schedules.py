@@ -1,4 +1,4 @@
-"""The schedules every installation has. Made once; what an admin changed stays changed."""
+"""The schedules of every installation. They are created once; changes by admins are kept."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SCHEDULES = [
         "schedule_type": Schedule.CRON,
         "cron": "0 3 * * *",
     },
-    {  # by the training workers: it may take longer than a short job, and one host has the folder
+    {  # on the training workers: it may take long, and only one host has the folder
         "name": "nightly backup",
         "func": "training.tasks.nightly_backup",
         "schedule_type": Schedule.CRON,
@@ -42,20 +42,20 @@ SCHEDULES = [
 
 
 def schedules() -> list[dict[str, Any]]:
-    """Ours, and those that apps above this one name in their configuration."""
+    """The schedules above, and those in the AppConfig of other apps."""
     of_apps = (getattr(app, "schedules", []) for app in apps.get_app_configs())
     return [*SCHEDULES, *(schedule for each in of_apps for schedule in each)]
 
 
 def make_schedules(rhythms: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> int:
-    """Add those that are missing, each in its rhythm if one is named; how many."""
+    """Add missing schedules, with times from `rhythms` if given; how many were added."""
     made = 0
     for schedule in schedules():
         named = rhythms.get(schedule["name"], {})
         rhythm = {key: named[key] for key in RHYTHM if key in named}
         fields = {**schedule, "repeats": -1, **rhythm}
         wanted = Schedule(**fields)
-        if wanted.schedule_type == Schedule.CRON:  # not at once, as django-q2 would have it
+        if wanted.schedule_type == Schedule.CRON:  # django-q2 would run it at once
             fields["next_run"] = wanted.calculate_next_run()
         _, is_new = Schedule.objects.get_or_create(name=schedule["name"], defaults=fields)
         made += is_new
@@ -63,6 +63,6 @@ def make_schedules(rhythms: Mapping[str, Mapping[str, Any]] = MappingProxyType({
 
 
 def next_fine_tune() -> datetime | None:
-    """When the schedule asks for a run the next time; None where an admin has switched it off."""
+    """When the next scheduled run starts; None if the schedule is off."""
     found = Schedule.objects.filter(func=FINE_TUNE).exclude(repeats=0).order_by("next_run")
     return found.values_list("next_run", flat=True).first()

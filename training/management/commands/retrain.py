@@ -71,7 +71,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  left out, {reason.label}: {count}")
 
     def work_here(self, run: Run) -> None:
-        """Work in this very process, with a bar that follows the run's row."""
+        """Carry out the run in this process, with a progress bar."""
         import threading
 
         worker = threading.Thread(target=self.work, args=[run.pk])

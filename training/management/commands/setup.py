@@ -19,7 +19,7 @@ from predictions.models import ModelVersion
 from training.workers.schedules import make_schedules
 
 ADMIN = "admin"
-# Pages that are never served: a viewer that loads from other hosts, and DRF's browsable API.
+# Never served: files of a viewer that loads from other hosts, and of DRF's browsable API.
 UNUSED_STATIC = ["redoc", "rest_framework"]
 
 
@@ -58,8 +58,8 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, verbosity=0)
 
     def collect_static(self) -> None:
-        """Compressing every file takes seconds, so it is done when one has changed."""
-        if settings.DEBUG:  # then they are served from where they lie
+        """Collect static files if one changed; compressing them takes seconds."""
+        if settings.DEBUG:  # they are served from their folders
             return
         stamp = Path(settings.DATA_DIR) / "static_stamp"
         manifest = Path(settings.STATIC_ROOT) / "staticfiles.json"
@@ -93,7 +93,7 @@ class Command(BaseCommand):
 
 
 def fingerprint_of_static() -> str:
-    """Changes whenever a file that collectstatic would take has another size or time."""
+    """A digest of the path, size and time of each file that collectstatic takes."""
     digest = hashlib.sha256(settings.STORAGES["staticfiles"]["BACKEND"].encode())
     for path in sorted(static_files()):
         known = path.stat()

@@ -70,7 +70,7 @@ class Command(BaseCommand):
         begun, computed = time.monotonic(), time.process_time()
         with tqdm(total=steps * recipe.epochs, unit="step", disable=None) as bar:
             for epoch in base.followed(course, checkpoint, bar.update):
-                bar.update(steps * epoch.number - bar.n)  # also what an earlier process did
+                bar.update(steps * epoch.number - bar.n)  # with those of an earlier process
                 validated = base.accuracy(course.result, sides.validation)
                 self.stdout.write(
                     f"epoch {epoch.number:2d} of {recipe.epochs}: loss {epoch.loss:.4f}, "

@@ -15,7 +15,7 @@ class Command(BaseCommand):
         "Work on background jobs until stopped: the short ones, or those of the queue named. "
         "Ends with an error when a worker was killed or is stuck, to be started again."
     )
-    # The checks load every page and with them the network, which no job of ours needs.
+    # The checks would load every page and the network, which the jobs do not need.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
