@@ -1,4 +1,4 @@
-"""Login, logout, password change and reset: Django's views behind our templates."""
+"""Login, logout, password change and reset: Django's views with our templates and limits."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RESETS = Allowance("reset", 10, 60, "10 links were asked for from where you are"
 
 
 class LoginView(views.LoginView):
-    """One place may fail a few times, under whatever names, before a password is looked at."""
+    """Django's login. It limits failures for each network before it checks a password."""
 
     redirect_authenticated_user = True
 
@@ -43,7 +43,7 @@ class LoginView(views.LoginView):
 
 
 class PasswordResetView(views.PasswordResetView):
-    """Takes a wish for a link; who it is for is looked up where nobody waits."""
+    """Accepts a request for a reset link; a background task looks up the account."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not resets.is_possible():
@@ -59,7 +59,7 @@ class PasswordResetView(views.PasswordResetView):
 
 @public
 def admin_login(request: HttpRequest) -> HttpResponseRedirect:
-    """The admin sends strangers here; there is one login page, and a second login helps nobody."""
+    """The admin's login: redirect to the one login page, or 403 if signed in without rights."""
     if request.user.is_authenticated:
         raise PermissionDenied
     return redirect_to_login(request.GET.get(REDIRECT_FIELD_NAME) or reverse("admin:index"))
@@ -88,7 +88,7 @@ urlpatterns = [
     ),
 ]
 
-# Mounted above the admin's own: one place to log in and one to change a password.
+# Included before the admin's own URLs, so that login and password change have one page each.
 admin_urlpatterns = [
     path("login/", admin_login),
     path("system/", system, name="system"),

@@ -1,4 +1,4 @@
-"""Whether the web server on this host is alive: python -m config.alive. Standard library alone."""
+"""`python -m config.alive`: 0 if the local web server is alive. Only the standard library."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 
 def answers(port: int) -> bool:
-    """Whether /healthz says that the web server is alive."""
+    """Whether /healthz answers with 200."""
     host = os.environ.get("ALLOWED_HOSTS", "").split(",")[0].strip().lstrip(".")
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2.0)
     try:

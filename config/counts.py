@@ -1,8 +1,8 @@
-"""Where the processes of one web server count together: a folder in memory, one for each server.
+"""The folder in which the processes of one web server share their metrics.
 
-prometheus_client keeps a small mapped file a process there and adds them up when it is asked. The
-folder must be named before that library is imported, and must not lie on a disk that can be full:
-a write to a mapped page without room behind it kills the process.
+prometheus_client keeps a small memory-mapped file for each process there, and sums them up. The
+environment variable must be set before that library is imported. The folder should be in memory:
+on a full disk, a write to a mapped page kills the process.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PREFIX = "inkloop-counts-"
 
 
 def make_folder(parent: str | None) -> None:
-    """A folder for this server, and an end to those of servers that were killed."""
+    """Make a folder for this server; delete those of servers that were killed."""
     above = Path(parent or tempfile.gettempdir())
     for left in above.glob(f"{PREFIX}*"):
         owner = re.match(rf"{PREFIX}(\d+)-", left.name)
@@ -36,7 +36,7 @@ def remove_folder() -> None:
 
 
 def forget(pid: int) -> None:
-    """What an ended process served is no longer served; what it counted stays counted."""
+    """Remove an ended process's current values ("live" gauges); its counters are kept."""
     folder = os.environ.get(VARIABLE, "")
     for left in Path(folder).glob(f"gauge_live*_{pid}.db") if folder else ():
         with contextlib.suppress(FileNotFoundError):

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.core.exceptions import ImproperlyConfigured
 
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
-ASKED: set[str] = set()  # every variable somebody has read: what else looks like one is a slip
+ASKED: set[str] = set()  # every variable that was read; the doctor finds misspelled ones by it
 
 
 def text(name: str, default: str = "") -> str:
@@ -47,7 +47,7 @@ def whole(name: str, *, default: int, least: int, most: int) -> int:
 
 
 def token(name: str) -> str:
-    """A secret word a program shows at our door; empty where none is set."""
+    """A secret that programs send to us; empty if unset."""
     given = text(name)
     if given and (len(given) < 20 or not given.isascii() or " " in given):
         raise ImproperlyConfigured(f"{name} must be at least 20 characters without blanks.")
@@ -68,7 +68,7 @@ def fraction(name: str, *, default: float) -> float:
 
 
 def weights(name: str, *, default: dict[str, int]) -> dict[str, int]:
-    """How much of each: audit=50, review=0; what is not named keeps its weight."""
+    """Weights such as audit=50, review=0; those that are not named keep their default."""
     found = dict(default)
     for given in words(name):
         key, _, value = (part.strip() for part in given.partition("="))
@@ -118,7 +118,7 @@ def zone(name: str, *, default: str) -> str:
 
 
 def folder(name: str, *, default: Path) -> Path:
-    """An absolute folder, made if it is not there yet."""
+    """An absolute folder, created if it does not exist."""
     path = Path(text(name) or default).expanduser().resolve()
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -128,7 +128,7 @@ def folder(name: str, *, default: Path) -> Path:
 
 
 def folder_or_none(name: str) -> Path | None:
-    """An absolute folder that need not be there yet; None where none is named."""
+    """An absolute folder that need not exist; None if unset."""
     given = text(name)
     return Path(given).expanduser().resolve() if given else None
 
@@ -159,7 +159,7 @@ def database(name: str, *, default: Path) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(port or ""),
-        # A pool inside a forked worker hands one socket to two processes; kept connections do not.
+        # Not a pool: after a fork, two processes would use one of its sockets.
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
@@ -171,8 +171,8 @@ def database(name: str, *, default: Path) -> dict[str, Any]:
     }
 
 
-# A server that is cut off neither refuses nor answers: without these a request would wait for it
-# for a quarter of an hour. Seconds, but for the last, which are milliseconds.
+# An unreachable server neither refuses nor answers. Without these timeouts a request would wait for
+# it for 15 minutes. In seconds; the last one in milliseconds.
 UNREACHABLE = {
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -182,14 +182,14 @@ UNREACHABLE = {
 
 
 def session() -> dict[str, float | str]:
-    """What each connection asks of PostgreSQL."""
+    """PostgreSQL's settings for each connection."""
     patience = whole("LOCK_TIMEOUT", default=0, least=0, most=3600)
     return {
-        # Its own default of 4 is a disk's with moving heads: to look up 10,000 labels of 700,000 it
-        # then reads all of them, in five times the time.
+        # The default of 4 is for spinning disks. With it, PostgreSQL reads whole tables where an
+        # index is faster: a look-up of 10,000 labels of 700,000 takes five times as long.
         "random_page_cost": 1.1,
-        # The same as above, seen from the server: what a host that is cut off had locked is free
-        # again after 11 seconds. By itself the server would wait for two hours.
+        # The same timeouts for the server: it frees the locks of an unreachable client after 11
+        # seconds. Its default is two hours.
         "tcp_keepalives_idle": UNREACHABLE["keepalives_idle"],
         "tcp_keepalives_interval": UNREACHABLE["keepalives_interval"],
         "tcp_keepalives_count": UNREACHABLE["keepalives_count"],
@@ -198,10 +198,10 @@ def session() -> dict[str, float | str]:
 
 
 def sqlite(path: Path) -> dict[str, Any]:
-    """WAL lets readers go on beside the one writer; IMMEDIATE makes writers wait, not fail.
+    """With WAL, readers do not wait for the writer; with IMMEDIATE, writers wait and do not fail.
 
-    synchronous=NORMAL survives any crash of our processes; a power cut may take the last
-    commits, never the file. SQLITE_SYNCHRONOUS=FULL pays a disk flush for each commit instead.
+    synchronous=NORMAL loses nothing if our processes crash. After a power cut the last commits may
+    be lost, but the file is intact. FULL flushes the disk at each commit.
     """
     durability = text("SQLITE_SYNCHRONOUS", "NORMAL").upper()
     if durability not in {"NORMAL", "FULL"}:
@@ -221,13 +221,13 @@ def sqlite(path: Path) -> dict[str, Any]:
                 "PRAGMA journal_size_limit=67108864;PRAGMA cache_size=-20000;"
             ),
         },
-        # Several processes and threads must meet in one file, also under test.
+        # A file, not memory: processes and threads of a test must share it.
         "TEST": {"NAME": path.with_name("test.sqlite3")},
     }
 
 
 def mail(name: str) -> dict[str, Any]:
-    """Mail settings for smtp://user:password@host:587, smtps:// for TLS from the start."""
+    """Django's settings for smtp://user:password@host:587 (STARTTLS) or smtps:// (TLS)."""
     given = text(name)
     if not given:
         return {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
@@ -247,7 +247,7 @@ def mail(name: str) -> dict[str, Any]:
 
 
 def secret(name: str, *, kept_in: Path) -> str:
-    """The given secret, or one made on the first start and kept in a file only we can read."""
+    """The given secret, or one that the first start generates in a file of mode 600."""
     ASKED.add(name)
     if name in os.environ:
         given = text(name)
@@ -271,7 +271,7 @@ def make_secret(path: Path) -> str:
     with os.fdopen(handle, "w") as file:
         file.write(get_random_secret_key() + get_random_secret_key() + "\n")
     try:
-        os.link(made, path)  # the first of several starting processes wins; all read its secret
+        os.link(made, path)  # fails if another process was first; all read the first one's secret
     except FileExistsError:
         pass
     finally:

@@ -1,8 +1,8 @@
-"""How the web server runs, under ./run and anywhere else: gunicorn --config config/gunicorn.py.
+"""Settings of the web server, under ./run and elsewhere: gunicorn --config config/gunicorn.py.
 
-One process of four threads: ONNX Runtime and the databases let go of the interpreter's lock, and
-one process keeps one copy of the network. It is not recycled after so many requests: it does not
-grow (a test holds it to that), and a lone process that ends leaves its callers waiting.
+One process with four threads: ONNX Runtime and the databases release the GIL, and one process has
+one copy of the network. There is no max_requests: the process does not grow (a test checks this),
+and while a single process restarts, clients wait.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from training.workers.die_with_parent import LIBC, die_with
 wsgi_app = "config.wsgi:application"
 proc_name = "inkloop"
 bind = f"{env.text('HOST', '127.0.0.1')}:{env.whole('PORT', default=8000, least=1, most=65535)}"
-# Seconds. Whoever sends again what a host that was cut off has locked would else hold one thread
-# after another until none is left for anybody; 503 lets go of it.
+# Seconds. A host that loses its network may hold a lock. Clients that retry would then block one
+# thread after another; with this limit they get 503 and the thread is free.
 os.environ.setdefault("LOCK_TIMEOUT", "3")
 workers = env.whole("WEB_PROCESSES", default=1, least=1, most=64)
 worker_class = "gthread"
 threads = env.whole("WEB_THREADS", default=4, least=1, most=64)
-timeout = 60  # seconds without a sign of life from a worker process
-graceful_timeout = 20  # seconds requests have to end when told to stop
+timeout = 60  # seconds without a heartbeat of a worker process
+graceful_timeout = 20  # seconds that requests have to finish when the server stops
 keepalive = 5  # seconds
-preload_app = False  # what runs threads must not be forked
+preload_app = False  # the application has threads, which do not survive a fork
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108  (memory, not disk)
-limit_request_line = 8190  # bytes, the most it takes; up to there refusals have the API's own shape
-forwarded_allow_ips = ""  # settings.py alone decides which proxy is believed
+limit_request_line = 8190  # bytes, gunicorn's maximum; shorter lines get errors in the API's format
+forwarded_allow_ips = ""  # only settings.py decides which proxies are trusted
 control_socket_disable = True
 loglevel = env.text("LOG_LEVEL", "info").lower()
 
 
 class logger_class(Logger):  # noqa: N801  (gunicorn's name for it)
-    """gunicorn's own lines, without the addresses it names requests by: they may be secrets.
+    """gunicorn's own log lines, without client addresses and URLs, which may contain secrets.
 
-    Requests are told by `inkloop.access`. A `logconfig_dict` would turn on gunicorn's access log.
+    `inkloop.access` logs requests. A `logconfig_dict` would turn on gunicorn's access log.
     """
 
     def setup(self, cfg: Any) -> None:
@@ -51,7 +51,7 @@ class logger_class(Logger):  # noqa: N801  (gunicorn's name for it)
                 handler.setFormatter(JsonLines())
 
     def warning(self, msg: Any, *args: Any, **kwargs: Any) -> None:
-        if str(msg).startswith("Invalid request from"):  # its text holds what was sent
+        if str(msg).startswith("Invalid request from"):  # the message contains the request
             msg, args = "Invalid request: it was refused before the application saw it", ()
         super().warning(msg, *args, **kwargs)
 
@@ -61,13 +61,13 @@ class logger_class(Logger):  # noqa: N801  (gunicorn's name for it)
         super().exception(msg, *args, **kwargs)
 
 
-# Our packages import these where the tests or torch have brought them, and no request needs them.
+# Optional imports of our packages, installed with the tests or torch; no request needs them.
 UNUSED = ("jinja2", "markdown", "pydantic", "pygments", "requests")
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # malloc.h
 
 
 def on_starting(server: Any) -> None:
-    """Its processes count together, in files that lie in memory."""
+    """Make the folder for the metrics of all processes, in memory if possible."""
     counts.make_folder(worker_tmp_dir)
 
 
@@ -84,15 +84,15 @@ def post_fork(server: Any, worker: Any) -> None:
     give_memory_back()
     for package in UNUSED:
         sys.modules[package] = None  # type: ignore[assignment]  # as if it were not installed
-    gc.disable()  # until all is loaded, of which nothing is garbage
+    gc.disable()  # while modules load; post_worker_init turns it on again
 
 
 def give_memory_back() -> None:
-    """Keep what a large picture took from staying with the process once it is read.
+    """Let the process return the memory of large images to the system.
 
-    glibc gives each thread an arena, and serves ever larger blocks from it once one was freed:
-    after a few hundred pictures of 4 Mpx a worker had grown by 108 MB. Blocks over a megabyte now
-    come from the system and go back to it; smaller ones share two arenas.
+    By default glibc has an arena for each thread and keeps ever larger freed blocks in it. Here
+    blocks over 1 MB are mapped and unmapped one by one, and smaller ones share two arenas
+    (docs/decisions/2026-11-21-memory-of-web-processes.md).
     """
     if LIBC is not None and hasattr(LIBC, "mallopt"):
         LIBC.mallopt(M_MMAP_THRESHOLD, 1 << 20)
@@ -111,10 +111,10 @@ def post_worker_init(worker: Any) -> None:
     except (NoModel, DatabaseError) as missing:
         worker.log.error("nothing serves yet: %s", missing)
     finally:
-        connection.close()  # this thread answers no request
+        connection.close()  # this thread serves no requests
     get_resolver().url_patterns  # noqa: B018  (imports every page and endpoint)
-    # What is loaded stays, and need not be looked through for garbage again and again: of the
-    # 12.3 ms of CPU that handing out an item and taking its label cost, 10.0 are left.
+    # Loaded modules stay, so the garbage collector need not scan them: this saves a fifth of the
+    # CPU time of a label (docs/decisions/2026-11-21-memory-of-web-processes.md).
     gc.collect()
     gc.freeze()
     gc.enable()

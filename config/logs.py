@@ -1,8 +1,8 @@
-"""How a log line looks: for people, or one JSON object for programs.
+"""Formats of log lines: text for people, JSON for programs.
 
-A line says what happened and by which request or job; never what somebody drew or typed, no
-query string, no body, no address of a page that is itself a secret (a reset link, a prediction's
-id): where a request is meant, its route stands.
+A line says what happened, in which request or task. It never contains a drawing, user input, a
+query string, a body, or a URL that is itself a secret (a reset link, a prediction's id). Lines name
+a request by its route.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from predictions.operation.trace import current, route_of
 
 
 class TextLines(logging.Formatter):
-    """Time, level, who says it, what; and the request or job it was said in."""
+    """Time, level, logger, message, and the id of the request or task."""
 
     def __init__(self) -> None:
         super().__init__("{asctime} {levelname} {name}: {message}", style="{")
@@ -30,10 +30,10 @@ class TextLines(logging.Formatter):
 
 
 class JsonLines(logging.Formatter):
-    """One object a line; `extra={"fields": …}` adds members of its own."""
+    """One JSON object a line; `extra={"fields": …}` adds members."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__()  # gunicorn passes formats that mean nothing here
+        super().__init__()  # ignore the formats that gunicorn passes
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -55,11 +55,11 @@ PATH_BEHIND_HOST = re.compile(r"(\bhttps?://[^/\s]*)/\S*")
 
 
 class WithoutPaths(logging.Filter):
-    """Django names a refused or failed request by its path: a secret may stand there.
+    """Replaces the path of a refused or failed request, which may contain a secret, by its route.
 
-    The route takes its place, and addresses that a browser sent along end behind their host. A
-    refusal (4xx) that says no more than its status is left to the line of the request itself, and
-    what a stranger can bring about at will has no traceback.
+    URLs that a browser sent (a Referer) are cut after the host. Lines of django.request about
+    statuses below 500 are dropped, since the request log has them. A SuspiciousOperation, which
+    anybody can cause, is logged without a traceback.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:

@@ -1,4 +1,4 @@
-"""What every page's header offers, by what the person may do."""
+"""The links of every page's header, by the user's permissions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ENTRIES: list[tuple[str, str, str | None]] = [
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """What the frame of a page needs; asked for only where it is shown, never on a failed page."""
+    """Context for the base template. It is lazy, so that error pages make no query."""
     return {
         "navigation": SimpleLazyObject(lambda: entries_for(request)),
         "answering": SimpleLazyObject(answering),
@@ -45,7 +45,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
 
 
 def entries_for(request: HttpRequest) -> list[Entry]:
-    """The entries of the header this person may follow."""
+    """The header's entries that the user may open."""
     user = getattr(request, "user", None)
     return [
         Entry(title, url := reverse(name), request.path == url)
@@ -55,7 +55,7 @@ def entries_for(request: HttpRequest) -> list[Entry]:
 
 
 def answering() -> str:
-    """The model version that answers in this process; empty while there is none."""
+    """The name of the model version that this process serves, or empty."""
     try:
         return recognizer.serving().version.name
     except NoModel:

@@ -1,4 +1,4 @@
-"""What browsers may load, do and keep on our pages."""
+"""Headers for browsers: content security, permissions and caching; and the messages cookie."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.contrib.messages.storage.session import SessionStorage
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import add_never_cache_headers
 
-# django-unfold's pages run Alpine, which evaluates attributes; only the admin may.
+# The admin only: django-unfold uses Alpine, which evaluates attributes.
 ADMIN_DIRECTIVES = {
     "script-src": [SELF, UNSAFE_INLINE, UNSAFE_EVAL],
     "style-src": [SELF, UNSAFE_INLINE],
@@ -21,7 +21,7 @@ ADMIN_DIRECTIVES = {
 
 
 class ContentPolicyMiddleware:
-    """Strict everywhere, relaxed under /admin/ alone. Both are written out once, not each time."""
+    """A strict policy, and a relaxed one under /admin/. Both are built once."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -29,7 +29,7 @@ class ContentPolicyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        # Django's own pages about an error, shown in debug alone, have their style within them.
+        # Django's debug pages have inline styles.
         if not (settings.DEBUG and response.status_code in {404, 500}):
             is_admin = request.path.startswith("/admin/")
             response[HEADER] = self.relaxed if is_admin else self.strict
@@ -37,7 +37,7 @@ class ContentPolicyMiddleware:
 
 
 class PermissionsPolicyMiddleware:
-    """No page of ours needs a sensor; the camera is reached through the file picker."""
+    """Turns off sensors, which no page needs. Photos are taken through the file picker."""
 
     POLICY = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
@@ -51,7 +51,7 @@ class PermissionsPolicyMiddleware:
 
 
 class CachePolicyMiddleware:
-    """An answer that says nothing about caching is kept by nobody: most name who is signed in."""
+    """Forbids caching of responses without a Cache-Control: most show the user's name."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -64,12 +64,12 @@ class CachePolicyMiddleware:
 
 
 class MessagesCookie(CookieStorage):
-    """What the next page says, in a cookie that is named as our others are."""
+    """Messages in a cookie with the same name prefix as our other cookies."""
 
     cookie_name = settings.MESSAGES_COOKIE_NAME
 
 
 class Messages(FallbackStorage):
-    """In the cookie; what is too long for it, in the session."""
+    """Messages in the cookie, or in the session if they are too long for it."""
 
     storage_classes = (MessagesCookie, SessionStorage)

@@ -1,4 +1,4 @@
-"""What the doctor says where the settings themselves refuse to load, and no command could run."""
+"""The doctor's findings when the settings cannot be loaded, so that no command could run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NEEDED = {"SECRET_KEY": "a stand-in so that nothing is made while we look: 01234
 
 
 def refused_settings() -> list[Finding]:
-    """Every variable whose value is refused: each is told, set aside, and the rest tried again."""
+    """A finding for every refused variable: remove it from the environment and load again."""
     found: list[Finding] = []
     kept = dict(os.environ)
     try:

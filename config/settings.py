@@ -1,7 +1,7 @@
-"""One set of settings: boots with nothing set, takes every production choice from the environment.
+"""The settings. They work with nothing set; production is configured by the environment.
 
-Serving beyond this machine begins with ALLOWED_HOSTS: naming a host makes the installation
-public, which turns on HTTPS rules and rate limits and turns off trust in anonymous feedback.
+A host in ALLOWED_HOSTS makes the installation public. This turns on HTTPS and rate limits, and
+turns off trust in anonymous feedback.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ PROXY_COUNT = env.whole("PROXY_COUNT", default=0, least=0, most=9)
 
 # -- operation ---------------------------------------------------------------------------------
 LOG_FORMAT = env.choice("LOG_FORMAT", default="text", of=("text", "json"))
-# A line for every request: programs read them, on a terminal they hide the rest.
+# Log a line for every request. Off by default for text, where they would hide other lines.
 ACCESS_LOG = env.flag("ACCESS_LOG", default=LOG_FORMAT == "json")
 METRICS_TOKEN = env.token("METRICS_TOKEN")
 BACKUP_DIR = env.folder_or_none("BACKUP_DIR")
 BACKUP_KEEP = env.whole("BACKUP_KEEP", default=7, least=1, most=1_000)
-# Days after which drawings nobody has labeled lose their picture and their owner; 0 keeps them.
+# Days after which unlabeled drawings lose their image and owner; 0 keeps them.
 RETENTION_DAYS = env.whole("RETENTION_DAYS", default=0, least=0, most=36_500)
 
 # -- the product's own choices ---------------------------------------------------------------
-AUDIT_RATE = env.fraction("AUDIT_RATE", default=0.05)  # share of drawings drawn for the audit
+AUDIT_RATE = env.fraction("AUDIT_RATE", default=0.05)  # probability that a drawing is audited
 # Requests a minute for each address (or account); 0 means no limit.
 CAPTURES_PER_MINUTE = env.whole(
     "CAPTURES_PER_MINUTE", default=300 if PUBLIC else 0, least=0, most=1_000_000
@@ -54,46 +54,46 @@ CAPTURES_PER_MINUTE = env.whole(
 PREVIEWS_PER_MINUTE = env.whole(
     "PREVIEWS_PER_MINUTE", default=600 if PUBLIC else 0, least=0, most=1_000_000
 )
-# Half of these may read large images or hash passwords at a time: predictions.access.limits.Slots.
+# At most half of these read large images or hash passwords: predictions.access.limits.Slots.
 WEB_THREADS = env.whole("WEB_THREADS", default=4, least=1, most=64)
-# Whether Label Studio may ask without a token.
+# Whether Label Studio's endpoints are open without a token.
 LABEL_STUDIO_ANONYMOUS = env.flag("LABEL_STUDIO_ANONYMOUS", default=False)
-# Who is believed at once: on a one-person install everybody, elsewhere labelers alone.
+# Whether anybody's feedback is a label at once, for one-person installations; else only labelers'.
 TRUST_FEEDBACK = env.flag("TRUST_FEEDBACK", default=not PUBLIC)
-# Labeling: how often each stream is drawn from while it has items.
+# Labeling: the weight of each stream in the queue while it has items.
 QUEUE_MIX = env.weights(
     "QUEUE_MIX", default={"audit": 30, "second": 25, "review": 15, "feedback": 15, "unsure": 15}
 )
-SHOW_GUESSES = env.flag("SHOW_GUESSES", default=False)  # verify mode; audits stay blind
-GOLD_RATE = env.fraction("GOLD_RATE", default=0.05)  # share of items whose answer is known
-SECOND_OPINION_RATE = env.fraction("SECOND_OPINION_RATE", default=0.05)  # by lot
-CONFIDENT = env.fraction("CONFIDENT", default=0.95)  # contradicting such a guess asks a second
-# Tokens of programs: how many days one may live, and which permissions each scope lets through
-# of those its owner's roles grant. Endpoints name the scope they need.
+SHOW_GUESSES = env.flag("SHOW_GUESSES", default=False)  # except in audits, which stay blind
+GOLD_RATE = env.fraction("GOLD_RATE", default=0.05)  # share of items with a known answer
+SECOND_OPINION_RATE = env.fraction("SECOND_OPINION_RATE", default=0.05)  # chosen at random
+CONFIDENT = env.fraction("CONFIDENT", default=0.95)  # a label against it needs a second opinion
+# API tokens: the most days one is valid, and the permissions of each scope, within those of the
+# owner's roles. Endpoints name the scope they need.
 TOKEN_DAYS = env.whole("TOKEN_DAYS", default=30, least=1, most=366)
 TOKEN_SCOPES: dict[str, list[str]] = {
-    "predict": [],  # drawing takes no permission
+    "predict": [],  # drawing needs no permission
     "label": ["labeling.*"],
     "train": ["training.*", "predictions.view_modelversion"],
     "read": ["*.view_*"],
 }
-# Learning: what a run takes, the gate's thresholds that differ from those of
-# training.gate.checks.Bounds, and who obeys its verdict.
+# Training: new labels for a scheduled run, thresholds that override training.gate.checks.Bounds,
+# and whether the gate's verdict promotes by itself.
 LABELS_PER_RUN = env.whole("LABELS_PER_RUN", default=500, least=1, most=1_000_000)
-# Where everybody is believed nobody has to be kept from teaching too much.
+# The largest share of a snapshot's labels on one person's drawings; no limit if all are trusted.
 SNAPSHOT_SOURCE_SHARE = env.fraction(
     "SNAPSHOT_SOURCE_SHARE", default=1.0 if TRUST_FEEDBACK else 0.2
 )
 SNAPSHOT_GLYPH_COPIES = 1
-# Two wait for each other at every layer, and longest where anything else wants a processor.
+# Threads wait for each other at every layer, which is slow on a busy machine.
 TRAINING_THREADS = env.whole("TRAINING_THREADS", default=1, least=1, most=64)
 GATE_BOUNDS: dict[str, Any] = {}
 AUTO_PROMOTE = env.flag("AUTO_PROMOTE", default=True)
-WEBHOOKS_INSIDE = False  # tests alone: plain HTTP, and addresses inside the network
+WEBHOOKS_INSIDE = False  # for tests: allow plain HTTP and private addresses
 MNIST_DIR = DATA_DIR / "mnist"  # its four files, unpacked
-CHARTJS_STATIC = "unfold/js/chart/chart.js"  # Chart.js 4 as django-unfold carries it
+CHARTJS_STATIC = "unfold/js/chart/chart.js"  # Chart.js 4, which django-unfold includes
 
-# -- what Django is made of ------------------------------------------------------------------
+# -- Django -----------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "predictions",
     "labeling",
@@ -154,13 +154,13 @@ TEMPLATES = [
 
 # -- data -------------------------------------------------------------------------------------
 DATABASES = {"default": env.database("DATABASE_URL", default=DATA_DIR / "inkloop.sqlite3")}
-# A prediction posted as a data URL: 2 MB of image become 2.7 MB of text.
+# For a prediction sent as a data URL: 2 MB of image are 2.7 MB of text.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 3_000_000
 DATA_UPLOAD_MAX_NUMBER_FILES = 256
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000
 
-# -- background jobs: django-q2 rings the bell, our own rows say what is to be done ------------
-# `retry` must exceed `timeout`, and a prefetched job waits its turn inside that time.
+# -- background tasks: django-q2 starts them, our own rows hold the work -----------------------
+# `retry` must exceed `timeout`, which includes the time that a prefetched task waits.
 Q_CLUSTER: dict[str, Any] = {
     "name": "inkloop",
     "label": "Background jobs",
@@ -223,7 +223,7 @@ DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "inkloop@localhost")
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = env.zone("TIME_ZONE", default="America/New_York")
 USE_TZ = True
-USE_I18N = False  # one language for now; every text is in American English
+USE_I18N = False  # all text is in American English
 
 # -- files -------------------------------------------------------------------------------------
 STATIC_URL = "static/"
@@ -237,12 +237,12 @@ STORAGES = {
         else "config.static_files.StaticFiles"
     },
 }
-# Source maps are large and asked for by developers alone.
+# Source maps are large, and only developers load them.
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
-WHITENOISE_ALLOW_ALL_ORIGINS = False  # our scripts, styles and fonts are for our own pages
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # only our own pages use our static files
 MEDIA_ROOT = DATA_DIR / "media"
 
-# -- what browsers are told --------------------------------------------------------------------
+# -- headers and cookies ------------------------------------------------------------------------
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -260,7 +260,7 @@ CONTENT_SECURITY_POLICY = {
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
-# By its name a browser takes the cookie over TLS alone, and from this host alone.
+# With the prefix __Host-, a browser accepts the cookie only over TLS and from this host.
 HOST_ALONE = "__Host-" if HTTPS else ""
 SESSION_COOKIE_NAME = f"{HOST_ALONE}sessionid"
 CSRF_COOKIE_NAME = f"{HOST_ALONE}csrftoken"
@@ -279,7 +279,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS and PROXY
 
 # -- the API ------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    # No endpoint is open by omission: one that does not say who may use it serves nobody.
+    # An endpoint without permission classes is open to nobody.
     "DEFAULT_PERMISSION_CLASSES": ["predictions.access.permissions.Nobody"],
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "predictions.access.authentication.BearerAuthentication",
@@ -300,7 +300,7 @@ SPECTACULAR_SETTINGS = {
         "A program shows a token: `Authorization: Bearer ink_…`. Every refusal has one shape, "
         "`ErrorOutput`. A list goes on at the address in its `next`, until that is null."
     ),
-    "VERSION": None,  # the API's own, which is in its addresses
+    "VERSION": None,  # the API's version is in its URLs
     "LICENSE": {"name": "MIT", "identifier": "MIT"},
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
@@ -409,7 +409,7 @@ LOGGING = {
     },
 }
 
-# Read elsewhere than here; `doctor` takes for a slip what is neither and looks much like one.
+# Variables that other modules read. The doctor reports similar names as misspelled.
 KNOWN_VARIABLES = frozenset(
     env.ASKED | {"HOST", "PORT", "WEB_PROCESSES", "SQLITE_SYNCHRONOUS", "INKLOOP_MNIST_DIR"}
 )

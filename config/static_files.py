@@ -1,4 +1,4 @@
-"""Where collected static files get names that browsers may keep for ever."""
+"""Storage that gives static files hashed names, which browsers may cache for ever."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class StaticFiles(CompressedManifestStaticFilesStorage):
-    """Also inside ES modules: an import names the hashed file."""
+    """Also rewrites imports inside ES modules to the hashed names."""
 
     support_js_module_import_aggregation = True
-    max_post_process_passes = 12  # each follows imports one module deeper
+    max_post_process_passes = 12  # each pass follows imports one module deeper

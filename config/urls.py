@@ -14,7 +14,7 @@ handler403 = "predictions.refusals.permission_denied"
 handler404 = "predictions.refusals.page_not_found"
 handler500 = "predictions.refusals.server_error"
 
-urlpatterns = [  # in the order they are tried: programs ask most often
+urlpatterns = [  # tried in this order; the API has the most requests
     path("api/v1/", include("predictions.api.urls")),
     path("api/v1/", include("labeling.api.urls")),
     path("api/v1/", include("training.api.runs_urls")),
