@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qsl
 
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import F, Q
 
@@ -333,12 +334,10 @@ class Demo(models.Model):
 
     seed = models.BigIntegerField()
     drawings = models.PositiveIntegerField()
-    digits = models.CharField(max_length=8, help_text="What stood in for drawings.")
     first = models.DateTimeField()
     until = models.DateTimeField()
     made_at = models.DateTimeField(db_default=Moment())
-    finished_at = models.DateTimeField(null=True)
-    before = models.JSONField(help_text="What its removal puts back.")
+    before = models.JSONField(encoder=DjangoJSONEncoder, help_text="What its removal puts back.")
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_demo")]

@@ -1,127 +1,93 @@
-"""What the made-up history looks like: its time, its people, how much happens when. Pure."""
+"""The frame of the made-up history: its time, its people, how much is drawn when, who says what."""
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
+from django.conf import settings
+from django.contrib.auth.models import User
 
-Dice = np.random.Generator
+from labeling.models import LabelEvent
+from labeling.queue.intake import margin_of
+from predictions.errors import Declined
+from predictions.models import Feedback, Prediction
 
-LEAST_DAYS = 75  # the history starts with the month that holds the day so long ago
-AUDIT_RATE = 0.25  # higher than in earnest, so that a small history has cells with enough labels
-# How strongly drawings are distorted on the first and on the last day. The shipped version reads
-# what is distorted by 1.25 as well as it ever will; at 2 it has much to learn.
-STRENGTHS = (1.65, 2.1)
-UNREADABLE = 0.015  # share of drawings that are no digit
-RUNS_AT = (0.36, 0.70)  # of the time, when the two fine-tunes take place
-CLOSED = (0.52, 0.54)  # of the time, when nobody drew: a gap in the curves of days
-QUIET = 0.6  # weekends, in parts of a working day
-GROWTH = 1.6  # how many times as much is drawn at the end as at the beginning
-DRAWINGS_A_VISITOR = 30
+Random = np.random.Generator
+People = dict[str, User]
 
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """An account of the history, and how it reads."""
-
-    name: str
-    role: str
-    mistakes: float = 0.0  # share of readable drawings misread
-    seconds: float = 1.8  # median from shown to decided
-    share: float = 0.0  # of the labeling
+PREFIX = "demo-"  # of the names of the demo's versions and accounts
+# Labelers, with the share of drawings that they misread; and all accounts with their roles.
+MISTAKES = {"demo-ada": 0.006, "demo-finn": 0.012, "demo-grace": 0.004, "demo-hugo": 0.02}
+OTHERS = {"demo-rosa": "reviewer", "demo-tom": "trainer", "demo-ines": "admin"}
+ROLES = dict.fromkeys(MISTAKES, "labeler") | OTHERS
+LEAST_DAYS = 165  # the history starts with the month that holds the day so long ago
+QUIET, GROWTH = 0.6, 1.6  # drawings on a weekend's day and on the last day, in parts of another's
+AMBIGUOUS, RULED = 0.03, 0.3  # shares: of drawings that people read differently; of disputes
 
 
-PEOPLE = (
-    Person("demo-ada", "labeler", 0.006, 1.5, 0.34),
-    Person("demo-finn", "labeler", 0.012, 1.2, 0.26),
-    Person("demo-grace", "labeler", 0.004, 2.4, 0.22),
-    Person("demo-hugo", "labeler", 0.02, 1.9, 0.18),
-    Person("demo-rosa", "reviewer", 0.002, 4.0),
-    Person("demo-tom", "trainer"),
-    Person("demo-ines", "admin"),
-)
-LABELERS = tuple(person for person in PEOPLE if person.share)
-# Two weeks in which one labeler took ones for sevens, until somebody noticed.
-MUDDLER, MUDDLED, MUDDLE = "demo-hugo", (0.38, 0.56), 0.8
+class DemoDeclined(Declined):
+    """The demo is not made or removed here, or not now."""
+
+    code = "demo_declined"
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
-    """From the first moment of a month to the moment the history is told."""
-
-    first: datetime
-    until: datetime
-
-    def at(self, share: float) -> datetime:
-        """The moment when this share of the time is over."""
-        return self.first + (self.until - self.first) * share
-
-    def share(self, at: datetime) -> float:
-        return (at - self.first) / (self.until - self.first)
-
-    def strength(self, at: datetime) -> float:
-        """How strongly what is drawn then is distorted."""
-        low, high = STRENGTHS
-        return low + (high - low) * min(max(self.share(at), 0.0), 1.0)
-
-
-def period_until(day: date, zone: ZoneInfo) -> Period:
-    """Whole months before this day begins, about three of them."""
-    until = datetime.combine(day, time(), zone)
+def period_until(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """About six months, the first one whole, that end before this day."""
     first = (day - timedelta(days=LEAST_DAYS)).replace(day=1)
-    return Period(datetime.combine(first, time(), zone), until)
+    return datetime.combine(first, time(), zone), datetime.combine(day, time(), zone)
 
 
-def drawn_at(count: int, period: Period, zone: ZoneInfo, dice: Dice) -> list[datetime]:
-    """So many moments, more by day than by night, more at the end than at the beginning."""
-    days = (period.until.date() - period.first.date()).days
-    places = np.arange(days) / days
-    weights = GROWTH**places
-    weekdays = np.array([(period.first.date() + timedelta(int(n))).weekday() for n in range(days)])
-    weights[weekdays >= 5] *= QUIET
-    weights[(places >= CLOSED[0]) & (places < CLOSED[1])] = 0
-    on = dice.choice(days, size=count, p=weights / weights.sum())
-    return sorted(
-        moment_on(period.first.date() + timedelta(int(day)), hour, zone)
-        for day, hour in zip(on, hours(count, dice), strict=True)
-    )
+def drawn_at(count: int, first: datetime, until: datetime, random: Random) -> list[datetime]:
+    """So many moments by day, more on working days, more at the end than at the beginning."""
+    days = (until.date() - first.date()).days
+    weights = GROWTH ** (np.arange(days) / days)
+    weights[[(first + timedelta(day)).weekday() > 4 for day in range(days)]] *= QUIET
+    on = random.choice(days, size=count, p=weights / weights.sum()).tolist()
+    hours = (7 + 16.9 * random.beta(2.2, 2.0, count)).tolist()
+    return sorted(first + timedelta(day, hours=hour) for day, hour in zip(on, hours, strict=True))
 
 
-def hours(count: int, dice: Dice) -> NDArray[np.float64]:
-    """Hours of the day at which people are awake, as fractions."""
-    return 7.0 + 16.9 * dice.beta(2.2, 2.0, count)
+def events_on(
+    row: Prediction, truth: int | None, feedback: Feedback | None, people: People, random: Random
+) -> list[LabelEvent]:
+    """All that is said about a drawing, in the order of time; perhaps nothing.
 
+    A second opinion where it is called for; where they differ, a third, and perhaps a ruling.
+    """
+    said: list[LabelEvent] = []
+    is_ambiguous = random.random() < AMBIGUOUS
+    readings = [truth, int(random.integers(10)), None] if is_ambiguous else [truth]
+    order = random.permutation(list(MISTAKES)).tolist()
 
-def moment_on(day: date, hour: float, zone: ZoneInfo) -> datetime:
-    """This hour by the clocks of the zone; its days need not have 24 of them."""
-    whole = timedelta(hours=float(hour))
-    return datetime.combine(day, (datetime.min + whole).time(), zone)  # noqa: DTZ901  (a clock)
+    def say(who: str, stream: str, after: datetime, kind: str = "label", **more: Any) -> None:
+        digit = readings[int(random.integers(len(readings)))] if kind == "label" else truth
+        if random.random() < MISTAKES.get(who, 0.0):
+            digit = int(random.integers(10))
+        said.append(
+            LabelEvent(
+                prediction=row, labeler=people[who], kind=kind, stream=stream, version=row.version,
+                digit=digit, is_unreadable=digit is None, score=margin_of(row.probabilities),
+                created_at=after + timedelta(seconds=20, days=float(random.exponential(1.0))),
+                selection_probability=row.audit_probability if row.is_audit else None,
+                seconds=1.8 * float(random.lognormal(0, 0.45)), **more,
+            )
+        )  # fmt: skip
 
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """Somebody without an account who draws."""
-
-    id: uuid.UUID
-    since: datetime
-    weight: float
-    is_prankster: bool = False
-
-
-def visitors(count: int, period: Period, dice: Dice) -> list[Visitor]:
-    """Some draw often, most seldom; one of them says wrong things for fun."""
-    shares = np.concatenate([np.zeros(count // 3), dice.beta(0.8, 1.6, count - count // 3)])
-    weights = dice.lognormal(0, 0.8, count)
-    return [
-        Visitor(id_from(dice), period.at(float(share)), float(weight), is_prankster=number == 1)
-        for number, (share, weight) in enumerate(zip(shares, weights, strict=True))
-    ]
-
-
-def id_from(dice: Dice) -> uuid.UUID:
-    return uuid.UUID(bytes=dice.bytes(16), version=4)
+    # The queue shows audits first, then what a visitor spoke of, then what was unsure.
+    chance = 0.97 if row.is_audit else 0.7 if feedback or row.confidence < 0.8 else 0.4
+    if random.random() > chance:
+        return said
+    stream = "audit" if row.is_audit else "feedback" if feedback else "unsure"
+    say(order[0], stream, feedback.changed_at if feedback else row.created_at)
+    contradicts = said[0].digit != row.digit and row.confidence >= settings.CONFIDENT
+    said[0].wants_second = contradicts or bool(random.random() < settings.SECOND_OPINION_RATE)
+    if said[0].wants_second:
+        say(order[1], "second", said[0].created_at)
+    if said[-1].digit != said[0].digit:
+        say(order[2], "second", said[1].created_at)
+        if len({each.digit for each in said}) == 3 and random.random() < RULED:
+            say("demo-rosa", "review", said[2].created_at, kind="settle")
+    return said

@@ -1,309 +1,214 @@
-"""Makes the history: people, drawings, labels, corrections, gold, and two fine-tunes between."""
+"""Makes the demo: drawings, what people say of them, and versions that learn from that."""
 
 from __future__ import annotations
 
-import json
-import logging
+import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import date, datetime
-from pathlib import Path
-from typing import Any
+from copy import deepcopy
+from dataclasses import asdict, replace
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.conf import settings
 from django.contrib.auth.models import Group, User
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from dashboard.cube.counting import catch_up
-from dashboard.demo import learning, presence
-from dashboard.demo.history import Hands, History
-from dashboard.demo.opinions import Crowd, Rates
-from dashboard.demo.plan import MUDDLED, MUDDLER, PEOPLE, RUNS_AT, Period, period_until
+from dashboard.demo import presence
+from dashboard.demo.plan import PREFIX, ROLES, DemoDeclined, drawn_at, events_on, period_until
+from dashboard.demo.removal import remove_demo
 from dashboard.models import Demo
 from dashboard.replay import replay
-from labeling.batches import batches, bulk
-from labeling.batches.gold_items import add_gold, surest
-from labeling.batches.selections import as_shown
-from labeling.decisions.decisions import Verdict
-from labeling.errors import EmptySelection
-from labeling.models import Batch, Gold, Intake, Label, LabelEvent
+from labeling.batches.batches import chunks, restate_many
+from labeling.models import Intake, Label, LabelEvent
 from labeling.queue.intake import take_in
-from predictions.database import clock
-from predictions.errors import Declined
-from predictions.models import Prediction
-from training.engine.mnist import NoMnist, fetch
-from training.errors import NotEnoughLabels
-from training.messages import outbox
-from training.models import GateReport
-from training.runs.recipe import Tuning
-from training.versions.promotion import live_version
+from predictions.capture.capture import Sketch, prediction_of, sketch_all
+from predictions.models import Drawing, Feedback, ModelVersion, Owner, Prediction
+from predictions.serving.recognizer import load_version
+from predictions.serving.registry import register
+from training.engine import base
+from training.engine.data import STRANGER, Digits, joined
+from training.engine.fit import Course, Recipe
+from training.engine.strokes import strangers, untidy_canvas, written_digits
+from training.engine.templates import DIGITS
+from training.models import Epoch, Run, Snapshot
+from training.runs import fine_tune
+from training.snapshots import snapshots
+from training.versions import promotion
 
-logger = logging.getLogger(__name__)
+FEWEST, AT_ONCE = 300, 200  # drawings: fewer teach too little; read and stored together
+RUNS_AT = {"2": 0.2, "3": 0.62}  # versions, with the share of the time after which they are taught
+# Shares of drawings: audited; of which a visitor says what they are; that are no digits.
+AUDIT_RATE, SPEAKS, NO_DIGIT = 0.25, 0.3, 0.015
+ONE_WAY = {digit: ways[:1] for digit, ways in DIGITS.items()}  # of the dozen ways of writing each
+FIRST = Recipe(epochs=2, batch_size=64, memory=0.9, distortion=0.5)
+LATER = Recipe(epochs=6, batch_size=64, memory=0.9, rate=0.02, small_rate=0.002)
+KNOWN, LABELS_AN_EPOCH = 1_200, 1_500  # drawn digits; labels, repeated until they are so many
 
-REPLAY_FOR = 60.0  # seconds at most
-FEWEST = 300  # drawings; fewer leave a fine-tune too little to learn from
-GOLD_AT, CORRECTED_AT, ACCEPTED_AT, UNDONE_AT = 0.34, 0.58, 0.80, 0.805  # of the time
-GOLD_SHARE = 1 / 150  # of the drawings
-IN_WORDS = {"mnist": "MNIST digits, distorted", "written": "digits drawn from stroke templates"}
-
-
-class DemoDeclined(Declined):
-    """The history is not made here, or not now."""
-
-    code = "demo_declined"
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """Who follows the work: what is under way, and steps done of the steps there are."""
-
-    stage: Callable[[str], object] = lambda text: None
-    steps: Callable[[int], object] = lambda count: None
+Told = Callable[[str, float], object]  # what is being done, and the share of everything behind us
 
 
-STEPS_A_RUN = 2_000  # of the bar, about what as many drawings take
-
-
-def steps_of(drawings: int) -> int:
-    return drawings + len(RUNS_AT) * STEPS_A_RUN
-
-
-def seed_demo(
-    *,
-    drawings: int,
-    seed: int,
-    until: date,
-    force: bool = False,
-    tuning: Tuning | None = None,
-    told: Told | None = None,
-) -> Demo:
-    """The history, whole; what an interrupted attempt leaves is removed like a whole one."""
+def seed_demo(drawings: int, seed: int, until: date, *, force: bool, told: Told) -> None:
+    """The demo, written in one transaction and told to nobody. Interrupted, it leaves nothing."""
     check(drawings, force=force)
-    told = told or Told()
-    period = period_until(until, ZoneInfo(settings.TIME_ZONE))
-    told.stage("getting digits")
-    digits, hands = hands_for(drawings, seed)
-    with outbox.muted():
-        return make(drawings, seed, period, digits, hands, tuning or learning.TUNING, told)
-
-
-def make(
-    drawings: int,
-    seed: int,
-    period: Period,
-    digits: str,
-    hands: Hands,
-    tuning: Tuning,
-    told: Told,
-) -> Demo:
-    zone = ZoneInfo(settings.TIME_ZONE)
-    demo = begin(drawings, seed, digits, period)
-    presence.forget()
-    dice = np.random.default_rng(seed)
-    rates = Rates(settings.CONFIDENT, settings.SECOND_OPINION_RATE)
-    people = make_people(period)
-    Story(
-        History(
-            drawings,
-            period,
-            zone,
-            hands=hands,
-            crowd=Crowd(period, zone, rates, np.random.default_rng([seed, 1])),
-            people=people,
-            dice=dice,
-            tell=told.steps,
-        ),
-        replace(tuning, replays=digits, seed=seed),
-        told,
-    ).tell()
-    told.stage("counting")
-    catch_up()
-    told.stage("replaying")
-    replay.work(seconds=REPLAY_FOR)  # what is left over a worker does
-    demo.finished_at = clock.now()
-    demo.save(update_fields=["finished_at"])
-    logger.info("a demo of %s drawings was made", drawings)
-    return demo
+    story = Story(drawings, seed, until, told)
+    with transaction.atomic():
+        check(drawings, force=force)  # again: time has passed
+        story.write()
+    presence.assume(True)
+    try:
+        told("Counting and replaying", 0.9)
+        catch_up()
+        replay.work(seconds=30.0)  # a worker does what is left
+    except KeyboardInterrupt:
+        remove_demo()
+        raise
 
 
 def check(drawings: int, *, force: bool) -> None:
     if drawings < FEWEST:
         raise DemoDeclined(f"{drawings} drawings are too few to learn from; {FEWEST} are needed.")
     if demo := Demo.objects.first():
-        left = "" if demo.finished_at else ", unfinished"
-        raise DemoDeclined(f"A demo is here already ({demo}{left}): seed_demo --remove takes it.")
-    real = Prediction.objects.count()
-    if real and not force:
+        raise DemoDeclined(f"A demo is here already ({demo}): seed_demo --remove removes it.")
+    if (real := Prediction.objects.count()) and not force:
         raise DemoDeclined(
             f"{real:,} drawings of people are here. A made-up history would mix with theirs on"
             " every page; --force does it all the same, and --remove takes it out again."
         )
 
 
-def hands_for(drawings: int, seed: int) -> tuple[str, Hands]:
-    """MNIST's digits; where its files are not to be had, digits drawn from stroke templates."""
-    from training.engine.standins import StandIns
-
-    folder = Path(settings.MNIST_DIR)
-    try:
-        fetch(folder)
-        digits, source = "mnist", StandIns.of_mnist(folder, seed)
-    except NoMnist:
-        digits, source = "written", StandIns.written(drawings, seed)
-    return digits, Hands(source, StandIns.of_no_digit(max(drawings // 40, 8), seed + 1))
-
-
-@transaction.atomic
-def begin(drawings: int, seed: int, digits: str, period: Period) -> Demo:
-    """Note what was here, so that it can be put back; then the history's first version is live."""
-    live = live_version()
-    marks = ("last_prediction", "last_feedback_at", "last_learned")
-    intake = Intake.objects.filter(pk=1).values(*marks).first()
-    before: dict[str, Any] = {
-        "live": live.pk if live else None,
-        "live_since": live.live_since.isoformat() if live and live.live_since else None,
-        "intake": json.loads(json.dumps(intake, default=str)),
-    }
-    try:
-        demo = Demo.objects.create(
-            pk=1, seed=seed, drawings=drawings, digits=digits, before=before,
-            first=period.first, until=period.until,
-        )  # fmt: skip
-    except IntegrityError as raced:
-        raise DemoDeclined("Another demo is being made.") from raced
-    # What visitors of the past say is older than what was taken in last.
-    Intake.objects.filter(pk=1).update(last_feedback_at=None)
-    learning.start_with_base(period.first)
-    return demo
-
-
-@transaction.atomic
-def make_people(period: Period) -> dict[str, User]:
-    """Accounts nobody can sign in to: their passwords are unusable."""
-    people = {}
-    for person in PEOPLE:
-        user = User(username=person.name, date_joined=period.first)  # no address: no mail
-        user.set_unusable_password()
-        user.save()
-        user.groups.add(Group.objects.get(name=person.role))
-        people[person.name] = user
-    return people
-
-
 class Story:
-    """What happens at which moment, between what happens all the time."""
+    """What happens in the order of time. What needs no database is made beforehand."""
 
-    def __init__(self, history: History, tuning: Tuning, told: Told) -> None:
-        self.history, self.tuning, self.told = history, tuning, told
-        self.people = history.people
-        self.accepted: Batch | None = None
+    def __init__(self, drawings: int, seed: int, until: date, told: Told) -> None:
+        self.seed, self.told, self.random = seed, told, np.random.default_rng(seed)
+        self.first, self.until = period_until(until, ZoneInfo(settings.TIME_ZONE))
+        self.moments = drawn_at(drawings, self.first, self.until, self.random)
+        self.visitors = [self.id() for _ in range(drawings // 30)]
+        fine_tune.use_threads(1)
+        self.known = joined([written_digits(KNOWN, seed, ONE_WAY), strangers(80, seed)])
+        course = base.new_course(self.known, replace(FIRST, seed=seed))
+        for _ in course.epochs(lambda: told("Teaching the first version", 0.15 * course.done)):
+            self.reader = course.result
+        self.truths, self.sketches = list[int | None](), list[Sketch]()
+        while len(self.sketches) < drawings:
+            told("Drawing", 0.15 + 0.1 * len(self.sketches) / drawings)
+            label = int(self.random.integers(10)) if self.random.random() > NO_DIGIT else STRANGER
+            (sketch,) = sketch_all([np.asarray(untidy_canvas(label, self.random))])
+            if isinstance(sketch, Sketch):  # a dot from a thin pen is refused
+                self.truths.append(None if label == STRANGER else label)
+                self.sketches.append(sketch)
+        self.people, self.drawn, self.coming = dict[str, User](), 0, list[LabelEvent]()
 
-    def tell(self) -> None:
-        happenings: list[tuple[float, Callable[[datetime], object]]] = [
-            (GOLD_AT, self.make_gold),
-            (CORRECTED_AT, self.correct_muddle),
-            (ACCEPTED_AT, self.accept_feedback),
-            (UNDONE_AT, self.undo_accepting),
-            *((share, self.fine_tune) for share in RUNS_AT),
-        ]
-        period = self.history.period
-        for share, happening in sorted(happenings, key=lambda each: each[0]):
-            self.told.stage("drawing and labeling")
-            at = period.at(share).replace(hour=10, minute=20)
-            self.history.go_on_until(at)
-            happening(at)
-        self.told.stage("drawing and labeling")
-        self.history.go_on_until(period.until)
+    def id(self) -> uuid.UUID:
+        return uuid.UUID(bytes=self.random.bytes(16), version=4)
 
-    def make_gold(self, at: datetime) -> None:
-        """Drawings two people agreed on become known answers; labelers meet them from then on."""
-        wanted = max(round(self.history.total * GOLD_SHARE), 2)
-        chosen = surest(wanted, seed=0).filter(is_audit=False, source=Prediction.Source.DEMO)
-        try:
-            add_gold(as_shown(chosen), by=self.people["demo-ines"], at=at)
-        except EmptySelection:
-            return  # so small a history has none yet
-        for key, digit in Gold.objects.filter(added_at=at).values_list("pk", "digit"):
-            self.history.closed.add(key)
-            self.history.expect(self.history.crowd.answers_to_gold(key, digit, at))
+    def tell(self, words: str, now: datetime) -> None:
+        self.told(words, 0.25 + 0.65 * ((now - self.first) / (self.until - self.first)))
 
-    def correct_muddle(self, at: datetime) -> None:
-        """Somebody noticed that one labeler took ones for sevens, and corrects them at once."""
-        low, high = (self.history.period.at(share) for share in MUDDLED)
-        muddled = LabelEvent.objects.filter(
-            digit=7, labeler=self.people[MUDDLER], created_at__range=(low, high), is_gold=False
-        ).values_list("prediction", flat=True)
-        keys = sorted({key for key in muddled if self.history.truths.get(key) == 1})
-        if not keys:
-            return
-        bulk.correct_each(
-            dict.fromkeys(keys, Verdict(1)),
-            by=self.people["demo-ines"],
-            kind=Batch.Kind.CORRECTION,
-            chosen_by={"labeler": MUDDLER, "label": "7", "demo": "true"},
-            at=at,
+    def write(self) -> None:
+        intake = Intake.objects.filter(pk=1)
+        marks = intake.values("last_prediction", "last_feedback_at", "last_learned").first()
+        _, is_new = Demo.objects.get_or_create(pk=1, defaults={
+            "seed": self.seed, "drawings": len(self.moments), "before": {"intake": marks},
+            "first": self.first, "until": self.until,
+        })  # fmt: skip
+        if not is_new:
+            raise DemoDeclined("Another demo was made at the same moment.")
+        intake.update(last_feedback_at=None)  # what visitors of the past say is older
+        for name, role in ROLES.items():
+            self.people[name] = User.objects.create_user(name, date_joined=self.first)
+            self.people[name].groups.add(Group.objects.get(name=role))
+        why = "Weak on purpose: it learned one way of writing each digit, from drawn templates."
+        self.go_live("1", self.known[:KNOWN], self.first, why, None)
+        for name, share in RUNS_AT.items():
+            at = self.first + (self.until - self.first) * share
+            self.live_until(at)
+            self.fine_tune(name, at)
+        self.live_until(self.until)
+
+    def go_live(
+        self,
+        name: str,
+        examined: Digits,
+        at: datetime,
+        why: str,
+        parent: ModelVersion | None = None,
+    ) -> None:
+        """Register what was taught, and let it answer from this moment on."""
+        really = f"{timezone.localtime():%Y-%m-%d}"
+        card = {"made": why, "demo": {"really_made_on": really}}
+        made = fine_tune.bundle(PREFIX + name, self.reader, examined, self.known, card)
+        self.version, by = register(made, parent=parent), self.people["demo-tom"]
+        promotion.promote(self.version, by=by, why=f"Demo: {why} (Really on {really}.)", at=at)
+        ModelVersion.objects.filter(pk=self.version.pk).update(created_at=at)
+        self.network = load_version(self.version.pk).network
+
+    def fine_tune(self, name: str, at: datetime) -> None:
+        """Teach the live version what is settled by now; what comes of it goes live."""
+        rule, began, recipe = (
+            snapshots.default_rule(),
+            timezone.now(),
+            replace(LATER, seed=self.seed),
         )
-        self.history.closed.update(keys)
+        run = Run(
+            state=Run.State.DONE, trigger=Run.Trigger.PAGE, asked_by=self.people["demo-tom"],
+            snapshot=snapshots.freeze(snapshots.choose(rule), rule), parent=self.version,
+            recipe=asdict(recipe), attempts=1, progress=1.0, ended_at=at,
+        )  # fmt: skip
+        labels, audits = fine_tune.labels_of(run), Label.objects.audited().readable()
+        examined = fine_tune.digits_from(list(audits.values_list("prediction__glyph", "digit")))
+        repeated = [labels] * max(1, LABELS_AN_EPOCH // len(labels))
+        course = Course(deepcopy(self.reader), joined([*repeated, self.known[::4]]), recipe)
+        epochs, before = [], base.accuracy(self.reader, examined)
+        for epoch in course.epochs(lambda: self.tell("Fine-tuning", at)):
+            right = base.accuracy(course.result, examined)
+            epochs.append(Epoch(run=run, **asdict(epoch), holdout_accuracy=right, ended_at=at))
+        why = f"Of {len(examined):,} audits it reads {right:.1%} right, {run.parent} {before:.1%}."
+        self.reader = course.result
+        self.go_live(name, labels, at, why, run.parent)
+        run.version, run.asked_at = self.version, at - (timezone.now() - began)
+        run.started_at, run.log = run.asked_at, f"Demo: really on {began:%Y-%m-%d}. {why}\n"
+        run.save()
+        Epoch.objects.bulk_create(epochs)
+        Snapshot.objects.filter(pk=run.snapshot_id).update(created_at=run.asked_at)
 
-    def accept_feedback(self, at: datetime) -> None:
-        """The admin believes what visitors said, one who lies included."""
-        rows = Prediction.objects.filter(
-            source=Prediction.Source.DEMO, is_audit=False, label=None, feedback__isnull=False
-        ).values_list("pk", "feedback__digit")
-        said = {key: Verdict(digit) for key, digit in rows}
-        if said:
-            self.accepted = bulk.correct_each(
-                said,
-                by=self.people["demo-ines"],
-                kind=Batch.Kind.CORRECTION,
-                chosen_by={"feedback": "any", "label": "none", "demo": "true"},
-                at=at,
-            )
-
-    def undo_accepting(self, at: datetime) -> None:
-        """An hour later they saw what they had done."""
-        if self.accepted is not None:
-            at = self.accepted.made_at + (at - self.accepted.made_at) / 24
-            batches.undo_batch(self.accepted, by=self.people["demo-ines"], at=at)
-
-    def fine_tune(self, at: datetime) -> None:
-        self.told.stage("fine-tuning")
-        done = 0
-
-        def watch(share: float) -> None:
-            nonlocal done
-            self.told.steps(int(share * STEPS_A_RUN) - done)
-            done = int(share * STEPS_A_RUN)
-
+    def live_until(self, end: datetime) -> None:
+        """What people draw and say before this moment."""
+        last = sum(moment < end for moment in self.moments)
+        for start in range(self.drawn, last, AT_ONCE):
+            self.tell("Reading and labeling", self.moments[start])
+            self.draw(range(start, min(start + AT_ONCE, last)))
+        self.drawn = last
         take_in()
-        try:
-            learning.fine_tune(at, by=self.people["demo-tom"], tuning=self.tuning, watch=watch)
-        except NotEnoughLabels as few:
-            raise DemoDeclined(f"{few} Ask for more --drawings.") from few
+        self.coming.sort(key=lambda event: event.created_at)
+        due = [event for event in self.coming if event.created_at < end]
+        del self.coming[: len(due)]
+        LabelEvent.objects.bulk_create(due)
+        for some in chunks(sorted({event.prediction_id for event in due}), AT_ONCE):
+            restate_many(some)
 
-
-def told_of(demo: Demo) -> list[str]:
-    """What is in it, in lines for a person."""
-    drawn = Prediction.objects.filter(source=Prediction.Source.DEMO)
-    labeled = Label.objects.filter(prediction__source=Prediction.Source.DEMO)
-    lines = [
-        f"{drawn.count():,} drawings from {local(demo.first)} until {local(demo.until)}.",
-        f"{drawn.filter(is_audit=True).count():,} are audits, {labeled.count():,} are labeled.",
-        f"{labeled.disputed().count():,} labels are disputed.",
-        "Accounts nobody can sign in to: " + ", ".join(person.name for person in PEOPLE) + ".",
-    ]
-    for report in (
-        GateReport.objects.filter(candidate__name__startswith=learning.PREFIX)
-        .order_by("pk")
-        .select_related("candidate")
-    ):
-        state = report.candidate.get_state_display().lower()
-        lines.append(f"{report.candidate}: the gate said {report.verdict}; now {state}.")
-    return lines
-
-
-def local(at: datetime) -> str:
-    return f"{timezone.localtime(at):%Y-%m-%d}"
+    def draw(self, numbers: range) -> None:
+        """Store drawings with what the live version reads; what people say of them comes later."""
+        rows, feedback = list[Prediction](), list[Feedback]()
+        sketches = [self.sketches[number] for number in numbers]
+        readings = self.network.read(np.stack([sketch.glyph for sketch in sketches]))
+        for number, sketch, reading in zip(numbers, sketches, readings, strict=True):
+            owner = Owner(visitor=self.visitors[int(self.random.integers(len(self.visitors)))])
+            at, truth, said = self.moments[number], self.truths[number], None
+            row = prediction_of(sketch, reading, self.version, owner=owner, source="demo", at=at)
+            # The same seed makes the same history wherever it is made, audits included.
+            row.public_id, row.audit_probability = self.id(), AUDIT_RATE
+            row.is_audit = bool(self.random.random() < AUDIT_RATE)
+            if self.random.random() < SPEAKS:
+                at += timedelta(seconds=2 + float(self.random.exponential(4)))
+                said = Feedback(prediction=row, digit=truth, created_at=at, changed_at=at)
+                feedback.append(said)
+            rows.append(row)
+            self.coming += events_on(row, truth, said, self.people, self.random)
+        Prediction.objects.bulk_create(rows)
+        drawings = zip(rows, sketches, strict=True)
+        Drawing.objects.bulk_create(Drawing(prediction=r, png=s.drawing_png) for r, s in drawings)
+        Feedback.objects.bulk_create(feedback)

@@ -43,7 +43,7 @@ def curve(filters: Filters) -> Figure:
     """Error on audited and on the gate's held-out drawings, against the number of labels."""
     by_version = over_all_months(filters)
     rows = []
-    for key, name, state, labels, n, right in versions_of(filters):
+    for key, name, state, labels, n, right in of_live_family(list(versions_of(filters))):
         found = by_version[key]
         wrong = (n or 0) - (right or 0)
         rows.append(
@@ -77,6 +77,18 @@ def curve(filters: Filters) -> Figure:
     )
 
 
+def of_live_family(versions: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Versions that descend from the same first version as the live one.
+
+    The curve is a line from version to version, so it makes no sense between others.
+    """
+    first: dict[int, int] = {}
+    for key, parent, *_ in versions:  # a parent is always registered before its children
+        first[key] = first.get(parent, key)
+    live = {first[key] for key, _, _, state, *_ in versions if state == ModelVersion.State.LIVE}
+    return [(key, *rest) for key, _, *rest in versions if not live or first[key] in live]
+
+
 def over_all_months(filters: Filters) -> defaultdict[int, Count]:
     counts, _ = counted(filters)
     by_version: defaultdict[int, Count] = defaultdict(Count)
@@ -86,7 +98,7 @@ def over_all_months(filters: Filters) -> defaultdict[int, Count]:
 
 
 def versions_of(filters: Filters) -> QuerySet[ModelVersion, tuple[Any, ...]]:
-    """Key, name, state, number of labels, and n and right of the gate's last comparison."""
+    """Key, parent, name, state, labels, and n and right of the gate's last comparison."""
     drawings = KeyTransform("drawings", "figures")
     last = (
         GateReport.objects.filter(candidate=OuterRef("pk"))
@@ -103,7 +115,7 @@ def versions_of(filters: Filters) -> QuerySet[ModelVersion, tuple[Any, ...]]:
     if filters.version:
         versions = versions.filter(name=filters.version)
     return versions.order_by("pk").values_list(
-        "pk", "name", "state", "run__snapshot__count", "judged", "judged_right"
+        "pk", "parent", "name", "state", "run__snapshot__count", "judged", "judged_right"
     )
 
 

@@ -129,6 +129,14 @@ def canvas_of(strokes: Sequence[Stroke], random: Random) -> Image.Image:
     return drawn(strokes, height=height, pen=pen, margin=random.uniform(2, 12))
 
 
+def untidy_canvas(label: int, random: Random) -> Image.Image:
+    """A digit, or something that is none, as an untidy hand draws it: bent three times over."""
+    strokes = one_of(STRANGERS if label == STRANGER else DIGITS[label], random)()
+    for _ in range(2):
+        strokes = transformed(bent(strokes, random), random)
+    return canvas_of(strokes, random)
+
+
 def glyphs_of(draw: Callable[[], list[Stroke]], count: int, random: Random) -> Iterator[Glyph]:
     """So many glyphs of what is drawn; what no glyph can be made of is drawn again."""
     made = 0

@@ -95,7 +95,7 @@ class Lesson:
 
 def lesson_of(run: Run) -> Lesson:
     """Prepare the fine-tune of a run, the same each time, and load its checkpoint if any."""
-    torch.set_num_threads(settings.TRAINING_THREADS)
+    use_threads(settings.TRAINING_THREADS)
     tuning = tuning_of(run)
     torch.manual_seed(tuning.seed)
     dice = torch.Generator().manual_seed(tuning.seed)
@@ -119,6 +119,11 @@ def lesson_of(run: Run) -> Lesson:
     if run.checkpoint is not None:
         lesson.take_up(bytes(run.checkpoint))
     return lesson
+
+
+def use_threads(count: int) -> None:
+    """Set the number of threads that torch uses in this process. One is best for small batches."""
+    torch.set_num_threads(count)
 
 
 def tuning_of(run: Run) -> Tuning:
@@ -248,25 +253,27 @@ def accuracy_on(network: Reader, digits: Digits) -> float | None:
 
 
 def bundle_of(run: Run, lesson: Lesson) -> Bundle:
-    """The trained network's files and card; the exported file is checked to read the same."""
-    network = lesson.result()
+    """The trained network's files and card, named after the parent and the run."""
+    card = {
+        "kind": "fine-tune",
+        "parent": run.parent.name,
+        "run": str(run.public_id),
+        "snapshot": run.snapshot.digest,
+        "labels": run.snapshot.count,
+        "recipe": run.recipe,
+    }
+    name = f"{run.parent.name.split('+')[0]}+{run.pk}"
     examined = joined([lesson.validation, lesson.holdout])
+    return bundle(name, lesson.result(), examined, lesson.validation, card)
+
+
+def bundle(
+    name: str, network: Reader, examined: Digits, shown: Digits, card: dict[str, Any]
+) -> Bundle:
+    """A network's files and card; the exported file is checked to read the same."""
     temperature = calibrate.temperature(export.answers(network, examined).logits, examined.labels)
     content = export.onnx_of(network, temperature)
     difference = export.prove_equal(network, temperature, content, examined[slice(0, 1_000)])
-    return Bundle(
-        name=f"{run.parent.name.split('+')[0]}+{run.pk}",
-        onnx=content,
-        weights=export.weights_of(network, temperature),
-        canary=export.canary_of(content, lesson.validation),
-        card={
-            "kind": "fine-tune",
-            "parent": run.parent.name,
-            "run": str(run.public_id),
-            "snapshot": run.snapshot.digest,
-            "labels": run.snapshot.count,
-            "recipe": run.recipe,
-            "temperature": temperature,
-            "largest_difference": difference,
-        },
-    )
+    card = {**card, "temperature": temperature, "largest_difference": difference}
+    weights = export.weights_of(network, temperature)
+    return Bundle(name, content, weights, export.canary_of(content, shown), card)

@@ -42,6 +42,10 @@ def reproduce(
     run = run_of(version)
     if run is None:
         raise NotReproducible(how_else(version))
+    if "demo" in version.card:
+        raise NotReproducible(
+            f"{version} belongs to the demo: seed_demo with the same seed makes it again."
+        )
     if erased := run.snapshot.labels.filter(event__prediction__erased_at__isnull=False).count():
         raise NotReproducible(
             f"Of the {run.snapshot.count:,} drawings {version} learned from, {erased:,} have been "

@@ -43,11 +43,13 @@ def promote(
     why: str = "",
     report: GateReport | None = None,
     over: ModelVersion | None = None,
+    at: datetime | None = None,
 ) -> Promotion:
     """Make a version live and retire the one that was, in one transaction.
 
     `over` is the version the caller saw as live: if another is live by now, nothing changes. `by`
-    is None if the promotion is automatic. Without the verdict *promote*, a reason is needed.
+    is None if the promotion is automatic. Without the verdict *promote*, a reason is needed. With
+    `at` in the past, as the demo writes its history, no messages are written.
     """
     before = live_version()
     if before is not None and before.pk == version.pk:
@@ -67,6 +69,7 @@ def promote(
         why=why or "The gate speaks for it.",
         report=report,
         becomes=ModelVersion.State.RETIRED,
+        at=at,
     )
 
 
@@ -132,22 +135,24 @@ def move(
     why: str,
     report: GateReport | None,
     becomes: str,
+    at: datetime | None = None,
 ) -> Promotion:
     """Change the live version and write the ledger; row counts show whether another change won."""
+    is_news = at is None
     try:
         with transaction.atomic():
             take_down(before, becomes)
-            at = clock.now()
             # The ledger's times never decrease, even if the clock is set back.
             last = Promotion.objects.values_list("made_at", flat=True).first()
-            at = at if last is None else max(at, last)
+            at = at or max(filter(None, (clock.now(), last)))
             raised = ModelVersion.objects.filter(pk=after.pk).exclude(state=ModelVersion.State.LIVE)
             if raised.update(state=ModelVersion.State.LIVE, live_since=at) != 1:
                 raise Overtaken(f"{after} went live or away at the same moment.")
             promotion = Promotion.objects.create(
                 kind=kind, before=before, after=after, by=by, why=why, report=report, made_at=at
             )
-            tell_promotion(promotion)
+            if is_news:
+                tell_promotion(promotion)
     except IntegrityError as another:  # nothing was live, and two promotions ran at once
         raise Overtaken("Another version went live at the same moment.") from another
     after.refresh_from_db(fields=["state", "live_since"])

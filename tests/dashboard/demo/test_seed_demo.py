@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date, timedelta
 from io import StringIO
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,39 +17,34 @@ from django.core import serializers
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
+from django_q.models import OrmQ
 
-from dashboard.demo import learning, presence
-from dashboard.demo.plan import PEOPLE, drawn_at, period_until, visitors
-from dashboard.models import Demo
+from dashboard.demo import presence, seeding
+from dashboard.demo.plan import ROLES, drawn_at, period_until
+from dashboard.models import Demo, ReplayCell
 from labeling.batches.rebuild import rebuild
-from labeling.models import Gold, Label, LabelEvent, QueueItem
+from labeling.models import Label, LabelEvent, QueueItem
 from labeling.queue.intake import take_in
+from predictions.capture.sides import Side, side_of
 from predictions.models import Feedback, ModelVersion, Prediction
+from predictions.operation import json_command
 from predictions.serving.registry import install_base
 from tests.factories import make_ada, make_prediction, make_user
-from training.engine.mnist import NoMnist
-from training.models import Epoch, GateReport, Promotion, Run, Snapshot
+from training.models import Endpoint, Epoch, Message, Promotion, Run, Snapshot, SnapshotLabel
 from training.versions.promotion import live_version
 
 NEW_YORK = ZoneInfo("America/New_York")
 UNTIL = date(2026, 11, 20)
-DRAWINGS = 400
+DRAWINGS = 300
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> None:
-    """Runs of seconds, and no MNIST on this machine."""
-
-    def nowhere(folder: object) -> object:
-        raise NoMnist("There is none here.")
-
-    settings.TRAINING_THREADS = 1
-    settings.MNIST_DIR = tmp_path / "nowhere"  # nor does the gate find it
-    monkeypatch.setattr("dashboard.demo.seeding.fetch", nowhere)
-    monkeypatch.setattr("training.runs.retrain.HEARTBEAT", 3600.0)
-    small = replace(learning.TUNING, epochs=2, digits_an_epoch=256, validation=64, batch_size=64)
-    monkeypatch.setattr(learning, "TUNING", small)
-    monkeypatch.setattr("training.engine.standins.MOST_WRITTEN", 200)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Versions that learn next to nothing, in a moment."""
+    for name in ("FIRST", "LATER"):
+        monkeypatch.setattr(seeding, name, replace(getattr(seeding, name), epochs=1))
+    monkeypatch.setattr(seeding, "KNOWN", 100)
+    monkeypatch.setattr(seeding, "LABELS_AN_EPOCH", 1)
 
 
 def seed(**options: Any) -> str:
@@ -85,58 +80,56 @@ class TestHistory:
     """One history, looked at from all sides: making it takes some seconds."""
 
     @pytest.fixture
-    def told(self, db: None, quick: None) -> str:
+    def told(self, db: None) -> str:
         install_base()
-        return seed()
+        return seed(drawings=2_000)
 
-    def test_it_is_consistent_marked_and_put_back_in_time(self, told: str):
+    def test_it_is_consistent_marked_put_back_in_time_and_its_versions_get_better(self, told: str):
         self.check_labels()
-        self.check_marks(told)
+        self.check_marks()
         self.check_times()
         self.check_runs()
+        self.check_progress(told)
         self.check_pages()
+        self.check_versions_get_better()
 
     def check_labels(self) -> None:
-        assert Prediction.objects.count() == QueueItem.objects.count() == DRAWINGS
+        assert Prediction.objects.count() == QueueItem.objects.count() == 2_000
         assert take_in() == 0
         assert len(rebuild(mend=False)) == 0
         kinds = set(LabelEvent.objects.values_list("kind", flat=True))
-        assert {"label", "undo", "correct"} <= kinds
-        audits = Label.objects.filter(prediction__is_audit=True)
-        assert audits.count() > DRAWINGS * 0.15
+        assert {"label", "settle"} <= kinds
+        assert Label.objects.filter(prediction__is_audit=True).count() > 200
         assert not LabelEvent.objects.filter(
             prediction__is_audit=True, kind="label", guess_shown=True
         ).exists()
-        assert Gold.objects.exists()
-        assert not Gold.objects.filter(prediction__is_audit=True).exists()
-        assert Feedback.objects.count() > DRAWINGS * 0.2
+        assert Feedback.objects.count() > 300
         assert Label.objects.filter(is_unreadable=True).exists()
 
-    def check_marks(self, told: str) -> None:
-        assert "stroke templates" in told
+    def check_marks(self) -> None:
         assert set(Prediction.objects.values_list("source", flat=True)) == {"demo"}
-        people = User.objects.filter(username__startswith="demo-")
-        assert people.count() == len(PEOPLE)
-        assert not any(user.has_usable_password() for user in people)
+        people = User.objects.all()
+        assert {user.username for user in people} == set(ROLES)
+        assert not any(user.has_usable_password() or user.email for user in people)
         used = ModelVersion.objects.filter(predictions__isnull=False).distinct()
-        assert all(version.name.startswith("demo-") for version in used)
+        assert [version.name for version in used] == ["demo-3", "demo-2", "demo-1"]
         assert all("demo" in version.card for version in used)
 
     def check_times(self) -> None:
-        period = period_until(UNTIL, NEW_YORK)
+        first, until = period_until(UNTIL, NEW_YORK)
         for model, field in (
             (Prediction, "created_at"),
             (LabelEvent, "created_at"),
             (Feedback, "changed_at"),
             (Promotion, "made_at"),
             (Snapshot, "created_at"),
-            (GateReport, "made_at"),
+            (Run, "asked_at"),
             (Run, "ended_at"),
             (Epoch, "ended_at"),
         ):
             moments = model._base_manager.values_list(field, flat=True)
-            assert min(moments) >= period.first
-            assert max(moments) <= period.until + timedelta(minutes=1), model
+            assert min(moments) >= first
+            assert max(moments) <= until, model
         for row in Prediction.objects.all()[:50]:
             assert row.day == timezone.localdate(row.created_at)
         for event in LabelEvent.objects.select_related("prediction"):
@@ -145,8 +138,14 @@ class TestHistory:
     def check_runs(self) -> None:
         runs = list(Run.objects.order_by("pk"))
         assert [run.state for run in runs] == ["done", "done"]
-        assert all("really took place" in run.log for run in runs)
+        assert all("really on" in run.log for run in runs)
         assert all(run.version and run.version.artifacts.count() == 2 for run in runs)
+        with pytest.raises(CommandError, match="with the same seed makes it again"):
+            call_command("reproduce", "demo-2")
+        for label in SnapshotLabel.objects.select_related("event__prediction", "snapshot"):
+            assert not label.event.prediction.is_audit
+            assert side_of(label.event.prediction) is Side.TRAIN
+            assert label.event.created_at <= label.snapshot.created_at + timedelta(minutes=10)
         ledger = list(Promotion.objects.order_by("pk"))
         assert [line.made_at for line in ledger] == sorted(line.made_at for line in ledger)
         assert all("Really on" in line.why for line in ledger)
@@ -158,13 +157,37 @@ class TestHistory:
                 drawn = drawn.filter(created_at__lt=following.made_at)
             assert set(drawn.values_list("version", flat=True)) == {line.after_id}
 
+    def check_progress(self, told: str) -> None:
+        stages = re.findall(r"^(.+): +(\d+)% of everything is done", told, re.M)
+        assert stages[0][0] == "Teaching the first version"
+        assert {"Drawing", "Fine-tuning", "Counting and replaying"} <= {name for name, _ in stages}
+        shares = [int(share) for _, share in stages]
+        assert shares == sorted(shares)
+        assert " s left." in told
+
     def check_pages(self) -> None:
         assert b"data-demo" in Client().get("/").content
         call_command("rebuild_cube", check=True, verbosity=0, stdout=StringIO())
         figure = Client().get("/dashboard/data/accuracy-by-month.json").json()
-        assert [row[0] for row in figure["rows"]] == ["2026-09", "2026-10", "2026-11"]
-        assert sum(row[1] for row in figure["rows"]) > DRAWINGS * 0.15
-        assert len(figure["marks"]) == Promotion.objects.count()
+        months = [f"2026-{month:02}" for month in range(6, 12)]
+        assert [row[0] for row in figure["rows"]] == months
+        assert len(figure["marks"]) == Promotion.objects.count() == 3
+
+    def check_versions_get_better(self) -> None:
+        """Live, on the same drawings, and while they learn."""
+        live, replayed = [], []
+        for version in ModelVersion.objects.filter(name__startswith="demo-").order_by("pk"):
+            read = Label.objects.audited().readable().filter(prediction__version=version)
+            right = sum(label.digit == label.prediction.digit for label in read)
+            live.append(right / read.count())
+            cells = ReplayCell.objects.filter(version=version)
+            replayed.append(sum(cell.right for cell in cells) / sum(cell.n for cell in cells))
+        assert live[0] + 0.05 < live[2]
+        assert replayed[0] + 0.05 < replayed[1] < replayed[2]
+        for run in Run.objects.all():
+            epochs = list(run.epochs.all())
+            assert epochs[-1].loss < epochs[0].loss
+            assert epochs[-1].accuracy > epochs[0].accuracy
 
 
 @pytest.mark.slow
@@ -173,7 +196,6 @@ class TestRemoval:
     def test_it_leaves_the_database_as_it_was(self, quick: None):
         install_base()
         kept = make_prediction(user=make_ada())
-        make_user("tom", role="trainer")  # is mailed what runs do, but not what is made up
         take_in()
         before = contents()
         seed(force=True)
@@ -189,34 +211,50 @@ class TestRemoval:
         base = install_base()
         seed()
         make_prediction(user=make_ada())
-        with pytest.raises(CommandError, match="1 drawings of people"):
+        with pytest.raises(CommandError, match="1 drawings and 0 runs of people"):
             call_command("seed_demo", remove=True)
         assert Prediction.objects.count() == DRAWINGS + 1
         call_command("seed_demo", remove=True, with_later=True, stdout=StringIO())
         assert not Prediction.objects.exists()
         assert live_version() == base
 
-    def test_what_is_left_of_a_broken_attempt_is_removed_too(
-        self, quick: None, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("verb", ["take_in", "catch_up"])  # before and after the commit
+    def test_an_interrupted_attempt_leaves_nothing_and_says_so(
+        self, quick: None, monkeypatch: pytest.MonkeyPatch, verb: str
     ):
         base = install_base()
         before = contents()
 
-        def broken(*args: object, **options: object) -> None:
+        def interrupted(*args: object, **options: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(learning, "fine_tune", broken)
-        with pytest.raises(KeyboardInterrupt):
-            seed()
-        with pytest.raises(CommandError, match="unfinished"):
-            seed()
-        first = drawn()
-        call_command("seed_demo", remove=True, stdout=StringIO())
+        with monkeypatch.context() as patched:
+            patched.setattr(seeding, verb, interrupted)
+            with pytest.raises(CommandError, match="nothing of the demo is left") as ended:
+                seed()
+        assert ended.value.returncode == 130
         assert contents() == before
         assert live_version() == base
-        with pytest.raises(KeyboardInterrupt):
-            seed()
-        assert drawn() == first  # the same seed, the same history
+        assert not Demo.objects.exists()
+        assert b"data-demo" not in Client().get("/").content
+        seed()  # nor does it stand in the way of another
+
+    def test_the_same_seed_makes_the_same_history(self, quick: None):
+        install_base()
+        seed()
+        first = drawn()
+        call_command("seed_demo", remove=True, stdout=StringIO())
+        seed()
+        assert drawn() == first
+
+    def test_it_is_told_to_nobody(self, quick: None):
+        install_base()
+        make_user("tina", role="trainer")
+        Endpoint.objects.create(url="https://example.org/hook")
+        assert User.objects.exclude(email="").exists()  # somebody would be mailed
+        seed()
+        assert not Message.objects.exists()
+        assert not OrmQ.objects.exists()
 
     def test_there_must_be_one(self):
         with pytest.raises(CommandError, match="no demo here"):
@@ -239,33 +277,50 @@ class TestRefusals:
 
 
 class TestPlan:
-    def test_the_same_seed_makes_the_same_history(self):
-        period = period_until(UNTIL, NEW_YORK)
-
-        def made(seed: int) -> tuple[object, ...]:
-            dice = np.random.default_rng(seed)
-            return visitors(20, period, dice), drawn_at(50, period, NEW_YORK, dice)
-
-        assert made(3) == made(3)
-        assert made(3) != made(4)
-
     @pytest.mark.parametrize("day", [date(2026, 1, 1), date(2026, 3, 16), date(2026, 12, 31)])
-    def test_it_begins_with_a_month_about_a_quarter_of_a_year_before(self, day: date):
-        period = period_until(day, NEW_YORK)
-        assert period.first.day == 1
-        assert 75 <= (period.until.date() - period.first.date()).days <= 106
+    def test_it_begins_with_a_month_about_half_a_year_before(self, day: date):
+        first, until = period_until(day, NEW_YORK)
+        assert first.day == 1
+        assert 165 <= (until.date() - first.date()).days <= 196
 
-    def test_everything_is_drawn_inside_the_time_and_nothing_in_the_gap(self):
-        period = period_until(UNTIL, NEW_YORK)
-        moments = drawn_at(5_000, period, NEW_YORK, np.random.default_rng(0))
-        assert period.first <= min(moments)
-        assert max(moments) < period.until
+    def test_everything_is_drawn_inside_the_time_by_day(self):
+        first, until = period_until(UNTIL, NEW_YORK)
+        moments = drawn_at(5_000, first, until, np.random.default_rng(0))
+        assert first <= min(moments)
+        assert max(moments) < until
         assert moments == sorted(moments)
-        days = {moment.date() for moment in moments}
-        assert len(days) < (period.until.date() - period.first.date()).days
+        assert {moment.hour for moment in moments} <= set(range(7, 24))
 
 
-def test_presence_is_asked_of_the_database_now_and_then(db: None, django_assert_num_queries: Any):
-    presence.forget()
+class TestProgress:
+    def test_a_line_comes_with_each_stage_and_every_few_seconds(
+        self, monkeypatch: pytest.MonkeyPatch
+    ):
+        said = StringIO()
+        command = json_command.TellingCommand(stdout=said)
+        for at, stage, done in (
+            (100.0, "Drawing", 0.0),
+            (101.0, "Drawing", 0.1),  # too soon
+            (103.0, "Drawing", 0.25),
+            (103.5, "Reading", 0.5),
+        ):
+            monkeypatch.setattr(
+                "predictions.operation.json_command.time.monotonic", lambda at=at: at
+            )
+            command.progress(stage, done)
+        assert said.getvalue().splitlines() == [
+            "Drawing: 0% of everything is done.",
+            "Drawing: 25% of everything is done, about 9 s left.",
+            "Reading: 50% of everything is done, about 4 s left.",
+        ]
+
+
+def test_presence_is_asked_of_the_database_now_and_then(
+    db: None, django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(presence, "EVERY", 0.0)
+    assert not presence.is_here()
+    monkeypatch.setattr(presence, "EVERY", 600.0)
+    monkeypatch.setattr(presence, "_seen", (float("-inf"), False))
     with django_assert_num_queries(1):
         assert [presence.is_here() for _ in range(5)] == [False] * 5

@@ -149,6 +149,8 @@ def test_the_learning_curve_sets_labels_against_error(client: Client, threes: Mo
     for prediction in learned:
         label(prediction, 3)
     learn(threes, *learned)
+    ModelVersion.objects.filter(pk=threes.pk).update(parent=threes.pk - 1)
+    make_version("stranger")  # no fine-tune of what the live version was fine-tuned from
     GateReport.objects.create(
         candidate=threes, against_id=threes.pk - 1, verdict="promote", reasons=[], look=1,
         figures={"drawings": {"n": 40, "right_after": 38}},
