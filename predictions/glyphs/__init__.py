@@ -1,1 +1,1 @@
-"""From the bytes somebody sent to the glyph, the 28×28 gray image that everything later reads."""
+"""Turn uploaded bytes into the glyph, the 28×28 gray image that all later steps read."""

@@ -1,8 +1,8 @@
-"""The glyph: the one 28×28 shape that everything downstream sees.
+"""The glyph: the 28×28 image that all later steps use.
 
-White ink on black in the geometry of MNIST: the ink's box scaled to 20 pixels on its longer side,
-its center of mass in the middle of pixel 14 (counted from 0, as in MNIST, half a pixel beyond the
-middle of the field).
+White ink on black with the geometry of MNIST: the longer side of the ink's bounding box is scaled
+to 20 pixels. Its center of mass is at the middle of pixel 14, counted from 0, which is half a pixel
+past the middle of the image.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ SIDE: Final = 28
 BOX: Final = 20
 MIDDLE: Final = 14.5  # the middle of pixel 14, in pixels from the edge
 
-# Work is done at a quarter of a glyph pixel: the last step is then an exact mean of 4×4, and
-# neither the place nor the width of a stroke depends on how it fell on the glyph's grid.
+# All work is done at four times the glyph's resolution. The last step is then an exact mean of 4×4
+# pixels, and a stroke's position and width do not depend on the glyph's pixel grid.
 FINE: Final = 4
 FINE_BOX: Final = BOX * FINE
 
@@ -46,10 +46,10 @@ THICKEST_STROKE: Final = 9.0
 LONGEST_STROKE: Final = 160.0
 FULLEST_SQUARE: Final = 0.76
 SQUARE_ASPECT: Final = 1.6
-LEAST_AREA: Final = 15.0  # half of the thinnest, straightest one
+LEAST_AREA: Final = 15.0  # half of the thinnest straight stroke
 LEAST_CRISP: Final = 0.58
-LEAST_TEXTURE: Final = 0.3  # of the box; what fills as much of it ...
-CRISP_IF_FULL: Final = 0.63  # ... is crisper than this, in MNIST at least 0.66
+LEAST_TEXTURE: Final = 0.3  # share of its box; ink that fills more must be crisp
+CRISP_IF_FULL: Final = 0.63  # the least crispness of such ink; in MNIST it is at least 0.66
 
 SMALLEST_SHARE: Final = 0.02  # of the longer side of the picture; less is a speck
 
@@ -68,11 +68,11 @@ def glyph_of(image: Image.Image) -> Glyph:
 
 
 def ready_glyph(gray: Image.Image) -> Glyph | None:
-    """Return the pixels as they are where they are a glyph already, and None where they are not.
+    """Return the pixels unchanged if the image already is a glyph, else None.
 
-    Such a picture is 28×28, holds ink, and is black around: no ink of 21 pixels a side, wherever
-    its center of mass pulls it, reaches more than two of the four edges, so most of their pixels
-    are black. Making its glyph anew would move it by a pixel here and there.
+    A glyph is 28×28, has ink, and most of its edge pixels are black: ink of at most 21 pixels a
+    side cannot reach more than two of the four edges. Making its glyph again could move the ink
+    by a pixel.
     """
     if gray.size != (SIDE, SIDE) or gray.mode != "L":
         return None
@@ -89,14 +89,14 @@ def encode_glyph(glyph: Glyph) -> bytes:
 
 
 def decode_glyph(png: bytes) -> Glyph:
-    """Return the glyph in a PNG that encode_glyph, or any other writer of gray PNG, made."""
+    """Return the glyph in a gray PNG, from encode_glyph or from any other encoder."""
     if png.startswith(_OWN_HEAD):
         (length,) = struct.unpack_from(">I", png, len(_OWN_HEAD))
         begin = len(_OWN_HEAD) + 8
         raw = zlib.decompress(png[begin : begin + length])
         if len(raw) == SIDE * (SIDE + 1):
             rows = np.frombuffer(raw, np.uint8).reshape(SIDE, SIDE + 1)
-            if not rows[:, 0].any():  # no row is filtered, as we write them
+            if not rows[:, 0].any():  # filter type 0 in every row, as encode_glyph writes
                 return np.ascontiguousarray(rows[:, 1:])
     glyph = np.array(PngImageFile(BytesIO(png)))
     _check(glyph)
@@ -152,9 +152,9 @@ def _framed(ink: Image.Image, longest_side: int) -> Glyph:
 
 
 def _scaled(ink: Image.Image, box: tuple[int, int, int, int]) -> tuple[Glyph, bool]:
-    """Return the boxed ink with FINE_BOX pixels on its longer side.
+    """Return the boxed ink, FINE_BOX pixels on its longer side, and whether it is native.
 
-    Ink that already has the size of a glyph is not resampled (and then True is returned).
+    Native ink already has the size of a glyph and is not resampled.
     """
     width, height = box[2] - box[0], box[3] - box[1]
     longest = max(width, height)
@@ -174,12 +174,12 @@ def _scaled(ink: Image.Image, box: tuple[int, int, int, int]) -> tuple[Glyph, bo
 
 
 def _pixels(gray: Image.Image) -> Glyph:
-    """Return what np.asarray does, in a third of the time: it counts in a small picture."""
+    """Return the same as np.asarray, in a third of the time; this matters for small pictures."""
     return np.frombuffer(gray.tobytes(), np.uint8).reshape(gray.height, gray.width)
 
 
 def _at_full_strength(fine: Glyph) -> Glyph:
-    """Bring the strongest ink to 255: hair lines lose their strength in the averaging."""
+    """Scale the strongest ink to 255, because averaging makes thin lines weaker."""
     peak = int(fine.max())
     return (fine * (255.0 / peak)).astype(np.uint8) if 0 < peak < 255 else fine
 
@@ -192,9 +192,9 @@ def _profiles(fine: Glyph) -> tuple[_Profile, _Profile]:
 def _area_and_width(fine: Glyph, rows: _Profile, columns: _Profile) -> tuple[float, float]:
     """Return the ink's area and its mean stroke width in glyph pixels.
 
-    Width is twice the area by the outline; the outline is the total variation, corrected by
-    pi/4 for running along rows and columns only. With black around, the variation along a row
-    is twice the sum of its neighbors' maxima less twice the sum of the row.
+    The width is twice the area divided by the length of the outline. That length is the total
+    variation along rows and columns, times pi/4. The variation along a row with black ends is
+    twice the sum of the maxima of neighboring pixels, minus twice the sum of the row.
     """
     area = int(rows.sum())
     across = int(np.maximum(fine[:, 1:], fine[:, :-1]).sum(dtype=np.int64))
@@ -214,23 +214,23 @@ def _refuse_what_is_no_stroke(area: float, width: float, shape: tuple[int, ...])
 
 
 def _refuse_texture(fine: Glyph, filled: float) -> None:
-    """Refuse what is half gray over a large part of its box: grain, averaged."""
+    """Refuse ink that is mid-gray over a large part of its box: it is averaged grain."""
     if filled > LEAST_TEXTURE and _crispness(fine) < CRISP_IF_FULL:
         raise NoInk("There is no ink found in the image that forms strokes, only texture.")
 
 
 def _crispness(glyph: Glyph) -> float:
-    """Return the mean strength of the ink, weighted by itself: 1 where all ink is full."""
+    """Return the mean strength of the ink, weighted by strength: 1 if all ink is 255."""
     values = glyph.ravel().astype(np.float32)
     return float(values @ values) / max(1.0, 255.0 * float(values.sum()))
 
 
 def _thickened(ink: Image.Image, box: tuple[int, int, int, int], fine: Glyph) -> Glyph:
-    """Return the boxed ink as `fine` is, but with its strokes widened to the thinnest of MNIST.
+    """Return the boxed ink at the scale of `fine`, with strokes widened to THINNEST_STROKE.
 
-    The recognizer never saw thinner ones; a hair line left as it is would reach it as a row of
-    dots whose strength depends on how it met the grid. Where the picture has more pixels than
-    `fine`, the widening comes before the averaging, which would wash hair lines out.
+    The recognizer was not trained on thinner strokes: a hair line would become a row of dots that
+    depends on the pixel grid. If the picture has more pixels than `fine`, strokes are widened
+    before the ink is averaged, because averaging makes hair lines fade.
     """
     longest = max(box[2] - box[0], box[3] - box[1])
     if longest > FINE_BOX:
@@ -244,7 +244,7 @@ def _thickened(ink: Image.Image, box: tuple[int, int, int, int], fine: Glyph) ->
 
 
 def _pooled(ink: Glyph, factor: int) -> Glyph:
-    """Shrink by a whole factor, keeping of each cell its strongest pixel."""
+    """Shrink by a whole factor; each cell becomes its strongest pixel."""
     if factor < 2:
         return ink
     height, width = ink.shape
@@ -257,8 +257,8 @@ def _pooled(ink: Glyph, factor: int) -> Glyph:
 def _widened(ink: Glyph, spread: float) -> Glyph:
     """Widen strokes by `spread` pixels to each side.
 
-    Between whole steps the two neighbors are mixed, so that nothing jumps when a drawing is
-    scaled a little.
+    A fraction mixes the two nearest whole steps, so that a small change of scale is a small
+    change of width.
     """
     whole = int(spread)
     part = spread - whole
@@ -270,7 +270,7 @@ def _widened(ink: Glyph, spread: float) -> Glyph:
 
 
 def _grown(fine: Glyph, *, corners: bool) -> Glyph:
-    """The maximum over each pixel and its four or eight neighbors (in turn, nearly a disc)."""
+    """Return the maximum of each pixel and its four or eight neighbors; alternate for a disc."""
     grown = fine.copy()
     np.maximum(grown[:, 1:], fine[:, :-1], out=grown[:, 1:])
     np.maximum(grown[:, :-1], fine[:, 1:], out=grown[:, :-1])
@@ -288,7 +288,7 @@ def _place(profile: _Profile, step: int) -> int:
 
 
 def _reduced(fine: Glyph, top: int, left: int) -> Glyph:
-    """Lay the ink on the field and average down to the glyph."""
+    """Paste the ink on an empty field and average it down to the glyph."""
     field = np.zeros((SIDE * FINE, SIDE * FINE), np.uint8)
     field[top : top + fine.shape[0], left : left + fine.shape[1]] = fine
     picture = Image.frombuffer("L", field.shape, field, "raw", "L", 0, 1)  # it is a square

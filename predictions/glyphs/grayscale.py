@@ -1,4 +1,4 @@
-"""What a picture shows, in gray: upright, on the background that its author saw behind it."""
+"""Convert a picture to gray: upright, on the background that its author saw."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
-# Pictures of more pixels than this are sampled to learn which grays they have.
+# Pictures with more pixels are sampled to find their gray levels.
 _SAMPLED: Final = 10_000
 
 _Box = tuple[int, int, int, int]
 
 
 class Drawn(NamedTuple):
-    """The part of a gray picture that holds all of the drawing; the rest is of one gray."""
+    """The part of a gray picture that holds the whole drawing; the rest is one gray level."""
 
     gray: Image.Image
     rest_level: int
@@ -25,7 +25,7 @@ class Drawn(NamedTuple):
 
 
 def upright_gray(image: Image.Image) -> Image.Image:
-    """Return the picture as mode 'L', upright, lying on the background that it implies."""
+    """Return the picture as mode 'L', upright, on its implied background."""
     if image.has_transparency_data:
         visible, box, behind = _on_implied_background(image)
         gray = visible
@@ -38,7 +38,7 @@ def upright_gray(image: Image.Image) -> Image.Image:
 
 
 def drawn_part(image: Image.Image) -> Drawn:
-    """Return upright_gray's picture without its even surroundings, for a fraction of the time."""
+    """Return the result of upright_gray without its even margin, in a fraction of the time."""
     level = 255
     gray = _cut_out_of_white(image)
     if gray is None and image.has_transparency_data:
@@ -53,9 +53,9 @@ def drawn_part(image: Image.Image) -> Drawn:
 
 
 def _cut_out_of_white(image: Image.Image) -> Image.Image | None:
-    """Return the colored part of an opaque picture, in gray; None where its corner is not white.
+    """Return an opaque picture without its white margin, in gray; None if its corner is not white.
 
-    Cutting before the colors are added up saves half of the time that this takes.
+    Cropping before the conversion to gray takes half of the time.
     """
     if image.mode not in ("RGB", "RGBA"):
         return None
@@ -68,12 +68,12 @@ def _cut_out_of_white(image: Image.Image) -> Image.Image | None:
 
 
 def _is_opaque(image: Image.Image) -> bool:
-    # Inverting and looking for anything left is four times as fast as getextrema.
+    # This is four times as fast as getextrema.
     return ImageChops.invert(image.getchannel("A")).getbbox() is None
 
 
 def _without_even_margin(gray: Image.Image) -> tuple[Image.Image, int]:
-    """Cut off what is purely white or purely black around a picture, whichever its corner is."""
+    """Cut off the margin if the corner is pure white or black; return the rest and that level."""
     corner = gray.getpixel((0, 0))
     if corner == 0:
         box = gray.getbbox()
@@ -100,11 +100,11 @@ def _gray_of_deep(image: Image.Image) -> Image.Image:
 
 
 def _on_implied_background(image: Image.Image) -> tuple[Image.Image, _Box, int]:
-    """Lay a picture with transparency on what its author saw behind it, in gray.
+    """Put a picture with transparency on the background that its author saw, in gray.
 
-    Where only strokes are visible, that is the opposite of the strokes. Where paper is visible
-    as well, the see-through rest (rounded corners, a cut-out) continues the paper. Returned are
-    the visible part, its box, and the gray of the rest.
+    If only strokes are visible, the background is their opposite. If paper is visible too, the
+    transparent rest (rounded corners, a cut-out) gets the gray of the paper. Return the visible
+    part, its box, and the gray of the rest.
     """
     whole = (0, 0, *image.size)
     if image.mode not in ("LA", "RGBA"):
@@ -117,7 +117,7 @@ def _on_implied_background(image: Image.Image) -> tuple[Image.Image, _Box, int]:
     image = image.crop(box)
     alpha = image.getchannel("A")
     luma = image.convert("L")
-    if luma.getbbox() is None:  # black ink, as from most canvases; below would do the same
+    if luma.getbbox() is None:  # black ink, as from most canvases: a shortcut, same result
         return ImageChops.invert(alpha), box, 255
     behind = _implied_level(luma, alpha, whole[2] * whole[3])
     visible = Image.new("L", alpha.size, behind)
@@ -126,7 +126,7 @@ def _on_implied_background(image: Image.Image) -> tuple[Image.Image, _Box, int]:
 
 
 def _implied_level(luma: Image.Image, alpha: Image.Image, pixels: int) -> int:
-    """The gray behind the visible part of a see-through picture of so many pixels."""
+    """Return the gray behind the visible part of a transparent picture of this many pixels."""
     # Faintly visible pixels have no reliable color: a browser stores it multiplied by alpha.
     seen = even_sample(alpha.tobytes(), alpha.width, thinned=3) >= 64
     levels = np.bincount(even_sample(luma.tobytes(), luma.width, thinned=3)[seen], minlength=256)
@@ -143,11 +143,10 @@ def _implied_level(luma: Image.Image, alpha: Image.Image, pixels: int) -> int:
 
 
 def even_sample(data: bytes, width: int, thinned: int = 1) -> NDArray[np.uint8]:
-    """Return about a fifth of the pixels of a larger gray picture, or all of a small one.
+    """Return about a fifth of the pixels of a large gray picture, or all of a small one.
 
-    The sample steps through the rows as one line, by a step that does not divide their width, so
-    that it crosses every row and every column: no straight hair line can hide from it. Thinned by
-    a factor, only every so-manyth of these is looked at.
+    The step does not divide the width, so the sample meets every row and every column and does
+    not miss a straight hair line. `thinned` keeps only every n-th of these pixels.
     """
     step = 1
     if len(data) > _SAMPLED:
@@ -159,9 +158,9 @@ def even_sample(data: bytes, width: int, thinned: int = 1) -> NDArray[np.uint8]:
 
 
 def exif_orientation(exif: object) -> int:
-    """Return the EXIF orientation, 1 to 8; whatever is absent or broken counts as upright.
+    """Return the EXIF orientation, 1 to 8; 1 (upright) if it is missing or broken.
 
-    Reads one tag of the first directory in a bounded way, so that a hostile block costs nothing.
+    Read at most 256 entries of the first directory, so that a hostile block costs little.
     """
     if not isinstance(exif, bytes) or len(exif) < 14:
         return 1

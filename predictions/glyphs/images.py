@@ -1,10 +1,9 @@
-"""From bytes that anybody may send to a small decoded picture, or a refusal.
+"""Decode untrusted bytes to a small picture, or refuse them.
 
-The order is the defense: the size of the upload, then the kind by its first bytes, then the
-dimensions and the structure read from the header by our own few lines, and only then a decoder.
-The decoder is called by its class, so that no decoder of another kind can ever start, and it is
-handed only the parts of the file that make the picture: text, color profiles, later frames and
-thumbnails never reach it.
+Cheap checks come first: the size of the upload, the format by its first bytes, then the
+dimensions, which our own code reads from the header. Only then does a decoder run. It is called by
+its class, so that no decoder of another format can start. Of a PNG or JPEG it gets only the parts
+that make the picture: no text, color profiles, later frames or thumbnails.
 """
 
 from __future__ import annotations
@@ -31,13 +30,13 @@ from predictions.glyphs.grayscale import exif_orientation, turned, upright_gray
 MAX_BYTES: Final = 2 * 1024 * 1024
 MAX_PIXELS: Final = 4 * 1000 * 1000
 MAX_SIDE: Final = 4096
-# A glyph is 28 pixels wide; beyond this many a side there is nothing left to gain, only memory
-# to hold. Decoded pictures are shrunk by whole factors to at most this.
+# Decoded pictures are shrunk by whole factors to at most this many pixels a side: a glyph is 28
+# pixels wide, so more would only take memory.
 KEPT_SIDE: Final = 1024
-# Ordinary progressive files have about ten scans, the most elaborate encoders about twenty.
-# Each scan passes over the whole picture again for a few bytes, hence a bound.
+# Ordinary progressive files have about 10 scans, some encoders write about 20. A scan of a few
+# bytes costs a pass over the whole picture, so their number is limited.
 MAX_JPEG_SCANS: Final = 24
-# The most chunks or segments we walk over in one file.
+# The most chunks or segments that are read in one file.
 MAX_PARTS: Final = 20_000
 THUMBNAIL_SIDE: Final = 112
 
@@ -48,8 +47,8 @@ _STANDALONE_MARKERS: Final = frozenset({0x01, *range(0xD0, 0xD8)})
 _FRAME_MARKERS: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _DISPLAYABLE_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
 
-# Everything that Pillow's three decoders were seen or are documented to raise on broken files.
-# SyntaxError and the Warning classes (under `-W error`) are no slip.
+# Everything that Pillow's three decoders were seen or are documented to raise on broken files,
+# including SyntaxError, and Warning under `-W error`.
 _DECODER_RAISES: Final = (
     OSError,
     SyntaxError,
@@ -68,15 +67,15 @@ _DECODER_RAISES: Final = (
     Warning,
 )
 
-# Pictures beyond this many pixels are decoded one at a time in a process, so that many threads
-# with big uploads cost the memory of one. A pixel takes up to 12 ns (RGBA in a PNG), so this is
-# the work of 6 ms; the 280×280 of our own canvas is 1 ms.
+# Pictures with more pixels are decoded one at a time in a process, so that many big uploads take
+# the memory of one. A pixel takes up to 12 ns (RGBA in a PNG), so this many take 6 ms, and the
+# 280×280 of our own canvas take 1 ms.
 BIG_PIXELS: Final = 500_000
 _one_big_decode = threading.Lock()
 
 
 class ImageTooLarge(ImageRefused):
-    """The upload has more bytes or pixels than we look at."""
+    """The upload has more bytes or pixels than are accepted."""
 
     code = "image_too_large"
 
@@ -150,7 +149,7 @@ def image_from_data_url(text: object) -> bytes:
     if len(text) - start > (MAX_BYTES + 2) // 3 * 4:
         raise ImageTooLarge(f"The image is larger than {MAX_BYTES // 1024 // 1024} MB.")
     try:
-        # Strict mode knows no white space, no foreign letters and nothing behind the padding.
+        # Strict mode refuses white space, other characters and data after the padding.
         return binascii.a2b_base64(text[start:].encode("ascii"), strict_mode=True)
     except (binascii.Error, UnicodeEncodeError):
         raise ImageBroken("The image is not valid base64.") from None
@@ -165,7 +164,7 @@ def data_url(data: bytes) -> str:
 
 
 def thumbnail_png(image: Image.Image) -> bytes:
-    """Return the drawing as a small gray PNG with nothing of the upload in it but its look."""
+    """Return the drawing as a small gray PNG, without any other data of the upload."""
     gray = upright_gray(image)
     # Shrinking by a whole factor is exact and fast, and leaves at most THUMBNAIL_SIDE.
     factor = -(-max(gray.size) // THUMBNAIL_SIDE)
@@ -175,7 +174,7 @@ def thumbnail_png(image: Image.Image) -> bytes:
 def gray_png(image: Image.Image) -> bytes:
     """Return an 'L' image as a minimal PNG: the same pixels always give the same bytes."""
     width, height = image.size
-    rows = np.zeros((height, width + 1), np.uint8)  # the column in front: filter "none"
+    rows = np.zeros((height, width + 1), np.uint8)  # the first column: filter type 0, "none"
     rows[:, 1:] = np.asarray(image)
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     return b"".join(
@@ -205,9 +204,9 @@ def _decode(
 
 
 def _first_webp_frame(file: WebPImageFile) -> Image.Image:
-    """Return the first frame without the two canvases that the decoder keeps for an animation.
+    """Return the first frame, and free the two canvases that the decoder keeps for animations.
 
-    Pillow's own way holds them, the frame's bytes and the picture at once: 16 bytes a pixel more.
+    Pillow's own loader keeps them beside the frame and the picture: 16 more bytes a pixel.
     """
     mode = "RGBA" if file.mode == "RGBA" else "RGBX"
     frame = file._decoder.get_next()
@@ -221,14 +220,14 @@ def _first_webp_frame(file: WebPImageFile) -> Image.Image:
 
 
 def _decode_small(image: JpegImageFile) -> None:
-    """Have a JPEG decoded as gray and, if large, at half or less: the decoder skips the rest."""
+    """Have a JPEG decoded as gray and, if large, at 1/2, 1/4 or 1/8 of its size to save work."""
     longest = max(image.size)
     shrink = next((s for s in (8, 4, 2) if longest // s >= KEPT_SIDE), 1)
     image.draft("L", (max(1, image.width // shrink), max(1, image.height // shrink)))
 
 
 def _plain(image: Image.Image, orientation: int) -> Image.Image:
-    """Return a picture that holds its pixels and nothing else of the file."""
+    """Return the pixels without any other data of the file, upright, at most KEPT_SIDE a side."""
     if image.info.get("transparency") is not None:
         plain = image.convert("RGBA")
     elif image.mode in ("L", "LA", "RGB", "RGBA"):
@@ -289,8 +288,8 @@ def _png_size(data: bytes) -> tuple[int, int]:
 def _screen_png(data: bytes) -> tuple[int, int, bytes, bytes | None]:
     """Return the size, the picture's own chunks as a file, and the EXIF block if there is one.
 
-    What is dropped: compressed text and color profiles (each may unfold a thousandfold), and
-    the later frames of an animation.
+    Compressed text and color profiles, which can grow a thousandfold, and the later frames of
+    an animation are dropped.
     """
     width, height = _png_size(data)
     exif: bytes | None = None
@@ -312,7 +311,7 @@ def _screen_png(data: bytes) -> tuple[int, int, bytes, bytes | None]:
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield marker, start and end of each segment up to and with the first start of scan."""
+    """Yield marker, start and end of each segment, up to and including the first scan's."""
     at = 2
     for _ in range(MAX_PARTS):
         begin = at
@@ -348,7 +347,7 @@ def _screen_jpeg(data: bytes) -> tuple[int, int, bytes, bytes | None]:
             _guard_scans(data, start)
             kept.append(data[start:])
         elif not (0xE0 <= marker <= 0xEF or marker == 0xFE) or marker == 0xEE:
-            # Application segments and comments stay out, but for Adobe's (0xEE), which tells
+            # Application segments and comments are dropped, except Adobe's (0xEE), which says
             # how the colors are stored.
             kept.append(data[start:end])
     if size is None:

@@ -1,4 +1,4 @@
-"""What on an image is ink, and how strong: on flat paper, and on photographs of drawings."""
+"""Find the ink on an image and its strength: on flat paper, and on photographs of drawings."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from predictions.errors import NoInk
 from predictions.glyphs.grayscale import Drawn, even_sample
 
 # All strengths are in 8-bit gray levels.
-MIN_CONTRAST: Final = 32  # ink that differs less from its paper is not told from dirt
-CLEAN_FLOOR: Final = 8  # weaker is no ink, where the paper is one flat gray
-NOISY_FLOOR: Final = 64  # the same, where compression left ripples beside the strokes
+MIN_CONTRAST: Final = 32  # ink with less contrast to its paper cannot be told from dirt
+CLEAN_FLOOR: Final = 8  # weaker pixels are not ink, on paper of one flat gray
+NOISY_FLOOR: Final = 64  # the same, if compression left ripples beside the strokes
 FLAT: Final = 2  # gray levels around the paper's own that still count as paper
 
 PHOTO_SIDE: Final = 320  # photographs are read at no more than this many pixels a side
 PAPER_BLOCKS: Final = 40  # the light on the paper is estimated in this many blocks a side
 PAPER_WINDOW: Final = 7  # in blocks; strokes must be thinner than this, 1/6 of the picture
-CELLS: Final = 80  # a side; a photograph's drawing is told from its dust by these
-MOST_PIECES: Final = 12  # of a drawing that does not hang together
-MOST_INK: Final = 0.5  # of a photograph; more is not a drawing on paper
+CELLS: Final = 80  # a side, of the grid that tells a photograph's drawing from its dust
+MOST_PIECES: Final = 12  # unconnected pieces of one drawing
+MOST_INK: Final = 0.5  # share of a photograph; more is not a drawing on paper
 SMALLEST_DRAWING: Final = 5  # pixels on the longer side; less is a speck
 
 STRENGTHS: Final = np.arange(256)
@@ -33,11 +33,11 @@ Strengths = NDArray[np.uint8]
 
 
 def ink_on_flat_paper(drawn: Drawn) -> Image.Image | None:
-    """Return the strength of the ink, 0 to 255, or None where the paper is not flat."""
+    """Return the strength of the ink, 0 to 255, or None if the paper is not flat."""
     gray = drawn.gray
     data = gray.tobytes()
     sample = even_sample(data, gray.width)
-    # One pixel of the sample stands for the `step` that it was taken from.
+    # Scale the counts of the sample up to the whole picture.
     levels = np.bincount(sample, minlength=256) * -(-len(data) // len(sample))
     levels[drawn.rest_level] += drawn.rest_pixels
     pixels = int(levels.sum())
@@ -59,21 +59,21 @@ def ink_on_flat_paper(drawn: Drawn) -> Image.Image | None:
     # The strongest 5 % of the ink count as full: one black speck must not fade a gray drawing.
     strongest = np.cumsum(ink[: MIN_CONTRAST - 1 : -1])
     full = 255 - int(np.searchsorted(strongest, 0.05 * marked))
-    # Smooth edges of strokes spread over all strengths alike; where weak ones crowd, they are
-    # the ripples of a lossy compression.
+    # Smooth stroke edges have all strengths equally often. If weak pixels are more frequent, they
+    # are the ripples of lossy compression.
     floor = CLEAN_FLOOR
     if faint > 16 + 0.35 * int(ink[MIN_CONTRAST : full - MIN_CONTRAST].sum()):
         floor = max(CLEAN_FLOOR, NOISY_FLOOR * full // 255)
     strength = STRENGTHS - paper if light_ink else paper - STRENGTHS
     table = np.minimum(strength * 255 // full, 255)
     table[strength < floor] = 0
-    # Of the ways to look up bytes this is the fastest by far.
+    # bytes.translate is by far the fastest table lookup.
     data = data.translate(table.astype(np.uint8).tobytes())
     return Image.frombuffer("L", gray.size, data, "raw", "L", 0, 1)
 
 
 def contrasts(levels: NDArray[np.int64], paper: int) -> tuple[NDArray[np.int64], ...]:
-    """Counts of pixels by how much darker, and by how much lighter, than the paper they are."""
+    """Return pixel counts by how much darker, and how much lighter, they are than the paper."""
     darker = np.zeros(256, np.int64)
     lighter = np.zeros(256, np.int64)
     darker[: paper + 1] = levels[paper::-1]
@@ -82,9 +82,9 @@ def contrasts(levels: NDArray[np.int64], paper: int) -> tuple[NDArray[np.int64],
 
 
 def paper_of_two(drawn: Drawn, levels: NDArray[np.int64], first: int) -> int:
-    """Decide which of two common grays is the paper: the one that lies along the border.
+    """Decide which of two common grays is the paper: the more frequent one along the border.
 
-    Only close crops of thick strokes come here, where ink may cover more than the paper.
+    This is for close crops of thick strokes, where ink may cover more than the paper.
     """
     rest = levels.copy()
     rest[max(0, first - MIN_CONTRAST) : first + MIN_CONTRAST + 1] = 0
@@ -121,7 +121,7 @@ def ink_in_photograph(gray: Image.Image) -> Image.Image:
 
 
 def ink_is_light(gray: Image.Image) -> bool:
-    """Whether the rare pixels are the light ones, measured against the light around them."""
+    """Whether the rarer pixels are lighter than the average around them."""
     width, height = gray.size
     around = gray.resize((max(1, width // 8), max(1, height // 8)), Image.Resampling.BOX)
     around = around.filter(ImageFilter.BoxBlur(3)).resize(gray.size, Image.Resampling.BILINEAR)
@@ -130,9 +130,9 @@ def ink_is_light(gray: Image.Image) -> bool:
 
 
 def paper_under(gray: Image.Image) -> Image.Image:
-    """Estimate the paper without the dark ink on it: a closing wider than any stroke."""
+    """Estimate the paper without its dark ink, by a morphological closing wider than any stroke."""
     block = max(1, -(-max(gray.size) // PAPER_BLOCKS))
-    # One pixel of blur takes the edge off single bright grains, which a maximum would spread.
+    # A blur of one pixel weakens single bright grains, which the maximum would spread.
     calm = np.asarray(gray.filter(ImageFilter.BoxBlur(1)))
     height, width = calm.shape
     calm = np.pad(calm, ((0, -height % block), (0, -width % block)), "edge")
@@ -153,8 +153,8 @@ def split(levels: NDArray[np.int64]) -> tuple[float, float, float]:
     deviation = np.bincount(np.abs(STRENGTHS - int(rest)), weights=levels, minlength=256)
     grain = 1.5 * float(np.searchsorted(np.cumsum(deviation) / pixels, 0.5))
     foot = rest + max(12.0, 4.0 * grain)
-    # Ink may be one pixel in a hundred, and Otsu's criterion would then split the grain of the
-    # paper: it is asked only about what stands above that grain.
+    # Ink may be 1 % of the pixels, and Otsu's method would then split the grain of the paper. So
+    # it gets only the levels above that grain.
     beyond = np.where(foot < STRENGTHS, levels, 0)
     if beyond.sum() < SMALLEST_DRAWING:
         raise NoInk("There is no ink found in the image.")
@@ -167,7 +167,7 @@ def split(levels: NDArray[np.int64]) -> tuple[float, float, float]:
 
 
 def otsu(levels: NDArray[np.int64]) -> float:
-    """Return the gray that parts a histogram into the two most distinct classes."""
+    """Return the gray that splits a histogram into the two most distinct classes."""
     below = np.cumsum(levels)
     sums = np.cumsum(levels * STRENGTHS)
     above = below[-1] - below
@@ -178,9 +178,9 @@ def otsu(levels: NDArray[np.int64]) -> float:
 
 
 def drawing_mask(ink: Strengths) -> Strengths:
-    """Return 1 where the drawing lies and 0 over dust and over what enters from the border.
+    """Return 1 on the drawing, and 0 on dust and on what touches the border.
 
-    Shadows, fingers and the edge of a table come in from the border; a digit seldom does.
+    Shadows, fingers and the edge of a table touch the border; a digit seldom does.
     """
     height, width = ink.shape
     block = max(1, -(-max(height, width) // CELLS))
@@ -199,7 +199,7 @@ def drawing_mask(ink: Strengths) -> Strengths:
     if inner.max() >= 0.05 * weights.max():
         weights = inner
     kept = weights >= 0.08 * weights.max()
-    # Grain falls apart into many pieces alike; in a drawing a few pieces hold most of the ink.
+    # Grain has many pieces of similar size; in a drawing a few pieces hold most of the ink.
     if weights[kept].sum() < 0.5 * weights.sum() or kept.sum() > MOST_PIECES:
         raise NoInk("There is no ink found in the image but specks.")
     mask = np.kron(kept[labels].astype(np.uint8), np.ones((block, block), np.uint8))
