@@ -1,4 +1,4 @@
-"""The network as it serves: ONNX Runtime over bytes whose digest and canary were checked."""
+"""The network that answers: ONNX Runtime on weights whose digest and canary were checked."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class UnsoundWeights(Declined):
 
 
 class WeightsMissing(UnsoundWeights):
-    """There are none."""
+    """The version has no weights of this kind."""
 
 
 class WeightsAltered(UnsoundWeights):
-    """Their digest is not the registered one."""
+    """The digest of the weights is not the registered one."""
 
 
 class Reading(NamedTuple):
@@ -56,7 +56,7 @@ class Network:
         return probabilities, strangeness
 
     def features(self, glyphs: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What it makes of glyphs, (N, 28, 28), before it says a digit: (N, features)."""
+        """Return the network's internal features of glyphs, (N, 28, 28): (N, features)."""
         if FEATURES not in [given.name for given in self.session.get_outputs()]:
             raise UnsoundWeights("The network does not give its features.")
         try:
@@ -66,7 +66,7 @@ class Network:
         return features
 
     def read(self, glyphs: NDArray[np.uint8]) -> list[Reading]:
-        """What it says about each of the glyphs, (N, 28, 28)."""
+        """Return the reading of each glyph, (N, 28, 28)."""
         probabilities, strangeness = self.run(glyphs)
         digits = probabilities.argmax(axis=1).tolist()
         return [
@@ -76,7 +76,7 @@ class Network:
 
 
 def load(onnx: bytes, *, canary: dict[str, Any]) -> Network:
-    """A network that is proved to say what it said when it was registered."""
+    """Load a network and check that it gives the outputs that were stored at registration."""
     network = Network(open_session(onnx))
     check_shapes(network)
     check_canary(network, canary)
@@ -85,7 +85,7 @@ def load(onnx: bytes, *, canary: dict[str, Any]) -> Network:
 
 def open_session(onnx: bytes) -> Any:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # the web server's threads are the parallelism
+    options.intra_op_num_threads = 1  # the web server already runs requests in parallel
     options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = False  # an arena keeps the memory of the largest batch seen
     options.log_severity_level = 4
@@ -105,14 +105,14 @@ def check_shapes(network: Network) -> None:
 
 
 def check_canary(network: Network, canary: dict[str, Any]) -> None:
-    """Stored inputs must give the stored outputs: catches what a digest cannot."""
+    """Stored inputs must give the stored outputs; this finds faults that a digest cannot."""
     try:
         glyphs = np.stack([glyph_from_base64(text) for text in canary["glyphs"]])
         expected = np.asarray(canary["probabilities"], dtype=np.float32)  # (N, 10)
     except (KeyError, TypeError, ValueError) as broken:
         raise UnsoundWeights("The network's stored answers cannot be read.") from broken
     got, _ = network.run(glyphs)
-    # Not "greater than": no number is neither greater nor less.
+    # "not <=" instead of ">", so that NaN fails too.
     if got.shape != expected.shape or not np.abs(got - expected).max() <= CANARY_TOLERANCE:
         raise UnsoundWeights("The network does not say what it said when it was registered.")
 

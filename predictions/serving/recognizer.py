@@ -24,10 +24,10 @@ from predictions.serving.registry import STEP_IN, content_of
 
 logger = logging.getLogger(__name__)
 
-LOOK_EVERY = 0.5  # seconds between two looks at which version is live
+LOOK_EVERY = 0.5  # seconds between two checks which version is live
 PIECE = 64  # glyphs of one forward pass; more at once are no faster
-FAILURES_IN_A_ROW = 3  # after which a version is given up; one alone may be the machine's
-TRY_AGAIN_AFTER = 30.0  # seconds after which one that was given up may have been repaired
+FAILURES_IN_A_ROW = 3  # until a version is given up; a single one may be the machine's fault
+TRY_AGAIN_AFTER = 30.0  # seconds until a version that was given up is tried again
 
 Mapper = Callable[
     [Callable[[NDArray[np.uint8]], list[Reading]], Iterable[NDArray[np.uint8]]],
@@ -36,7 +36,7 @@ Mapper = Callable[
 
 
 class NoModel(Declined):
-    """No model version that may serve is sound."""
+    """No sound model version can serve."""
 
     code = "no_model"
 
@@ -45,7 +45,7 @@ class NoModel(Declined):
 class Serving:
     """A version's network, ready to answer."""
 
-    version: ModelVersion  # its name alone is loaded
+    version: ModelVersion  # only its name is loaded
     network: Network
 
     def read(self, glyph: NDArray[np.uint8]) -> Reading:
@@ -61,27 +61,27 @@ class Answer:
 
 
 class Recognizer:
-    """Serves the live version; notices a promotion within LOOK_EVERY of the next request.
+    """Serves the live version. Requests check for a promotion every LOOK_EVERY seconds.
 
-    A live version that does not load, or fails FAILURES_IN_A_ROW times, is given up here and noted
-    in the database for whoever decides about rolling back. The last good one answers meanwhile.
-    After TRY_AGAIN_AFTER it is tried again.
+    If the live version does not load, or fails FAILURES_IN_A_ROW times, this process gives it up
+    and stores a ServingFault, on which a rollback is decided. Meanwhile the last good version
+    answers. The live version is tried again after TRY_AGAIN_AFTER seconds.
     """
 
     def __init__(self) -> None:
         self._serving: Serving | None = None
-        self._spare: Serving | None = None  # what served before, kept to step in
-        self._live: tuple[object, ...] | None = None  # which was live at the last look, since when
+        self._spare: Serving | None = None  # what served before, kept as a fallback
+        self._live: tuple[object, ...] | None = None  # id and live_since at the last check
         self._looked_at = float("-inf")
-        self._failures = 0  # in a row, of the one that serves
+        self._failures = 0  # in a row, of the serving version
         self._unsound: dict[int, str] = {}  # version id to what is wrong with it
-        self._found_unsound_at = float("-inf")  # the last of them
+        self._found_unsound_at = float("-inf")  # when the last of them was added
         self._lock = threading.Lock()
 
     def read(self, glyphs: NDArray[np.uint8], *, side_by_side: Mapper = map) -> Answer:
         """Read glyphs, (N, 28, 28), with the live version, or the last good one if that fails.
 
-        Many are read in pieces, which `side_by_side` may have read by several threads.
+        Many glyphs are read in pieces; `side_by_side` may be the `map` of a thread pool.
         """
         serving = self.serving()
         pieces = [glyphs[at : at + PIECE] for at in range(0, len(glyphs), PIECE)]
@@ -94,7 +94,7 @@ class Recognizer:
         return answer
 
     def serving(self) -> Serving:
-        """The version that answers now; other threads go on with the old one while one looks."""
+        """The version that answers now. While one thread checks, others use the old version."""
         current = self._serving
         if current is not None and time.monotonic() - self._looked_at < LOOK_EVERY:
             return current
@@ -154,7 +154,7 @@ class Recognizer:
         return fallback
 
     def _load_fallback(self) -> Serving | None:
-        """The last of those live before that is sound."""
+        """Load the last retired version that is sound."""
         before = ModelVersion.objects.retired().order_by("-live_since")
         for version_id in before.values_list("pk", flat=True)[:STEP_IN]:
             if version_id in self._unsound:
@@ -178,7 +178,7 @@ class Recognizer:
             raise NoModel("The model version fails, and no other is there.") from fault
         try:
             answer = Answer(another.version, another.network.read(glyphs))
-        except UnsoundWeights as both:  # then it is not the version's doing
+        except UnsoundWeights as both:  # both fail, so the version is not the cause
             raise NoModel("No model version can read this now.") from both
         with self._lock:
             self._note_failure(failed, another, fault)
@@ -203,7 +203,7 @@ class Recognizer:
 
 
 def note_fault(version_id: int, message: str) -> None:
-    """Tell the other side of the database; the request goes on also where that fails."""
+    """Store the fault for other processes. If that fails, log it and let the request go on."""
     try:
         with transaction.atomic():
             ServingFault.objects.update_or_create(

@@ -1,4 +1,4 @@
-"""The registry of model versions: how weights come in, and whether they are still the same.
+"""The registry of model versions: register weights, and verify that they have not changed.
 
 Promotion is decided in `training`.
 """
@@ -23,7 +23,7 @@ from predictions.serving.network import UnsoundWeights, WeightsAltered, WeightsM
 
 BASE_DIR = Path(__file__).resolve().parents[1] / "base"
 BASE = "base-1"  # the name of the version in it
-STEP_IN = 10  # versions that were live before, the last ones first, of which one may step in
+STEP_IN = 10  # how many retired versions, the last ones first, are tried as a fallback
 FILES = {Artifact.Kind.ONNX: "network.onnx", Artifact.Kind.SAFETENSORS: "weights.safetensors"}
 
 
@@ -39,7 +39,7 @@ class Bundle:
 
     @classmethod
     def from_folder(cls, folder: Path) -> Bundle:
-        """Its files, proved by the digests on the card."""
+        """Read the files of a folder and check them against the digests on its card."""
         card, canary = json_of(folder / "card.json"), json_of(folder / "canary.json")
         onnx, weights = ((folder / file).read_bytes() for file in FILES.values())
         expected = card.get("sha256", {})
@@ -70,12 +70,12 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-# -- in -----------------------------------------------------------------------------------------
+# -- register -----------------------------------------------------------------------------------
 
 
 @transaction.atomic
 def register(bundle: Bundle, *, parent: ModelVersion | None = None) -> ModelVersion:
-    """A new candidate, its weights stored beside their digest; unsound ones are declined."""
+    """Create a candidate and store its weights with their digest; decline unsound weights."""
     check(bundle)
     version = ModelVersion.objects.create(
         name=bundle.name, parent=parent, card=bundle.card, canary=bundle.canary
@@ -100,9 +100,9 @@ def store(version: ModelVersion, bundle: Bundle) -> None:
 def install_base(
     folder: Path = BASE_DIR, *, tell: Callable[[str], object] = lambda done: None
 ) -> ModelVersion:
-    """The shipped version, registered once, and repaired from its files where it is unsound.
+    """Register the shipped version once; if its rows are unsound, repair them from its files.
 
-    It goes live where nothing else is yet. `tell` hears what was done.
+    It goes live if no version is live. `tell` is called with what was done.
     """
     bundle = Bundle.from_folder(folder)
     version = ModelVersion.objects.filter(name=bundle.name).first()
@@ -121,7 +121,7 @@ def install_base(
 
 
 def repair(version: ModelVersion, bundle: Bundle) -> None:
-    """Write the shipped files over a version's own, if these are what it was registered with."""
+    """Restore a version from the shipped files, if it was registered with these files."""
     if version.card.get("sha256") != bundle.card["sha256"]:
         raise UnsoundWeights(
             f"{version} is unsound, and it was registered with other weights than this release "
@@ -130,15 +130,15 @@ def repair(version: ModelVersion, bundle: Bundle) -> None:
     check(bundle)
     ModelVersion.objects.filter(pk=version.pk).update(canary=bundle.canary)
     store(version, bundle)
-    # What hosts said of the broken one must not have the mended one taken back.
+    # Old faults must not cause a rollback of the repaired version.
     ServingFault.objects.filter(version=version).delete()
 
 
-# -- still the same -----------------------------------------------------------------------------
+# -- verify -------------------------------------------------------------------------------------
 
 
 def content_of(version: ModelVersion, kind: Artifact.Kind) -> bytes:
-    """A version's weights, proved to be the ones that were registered."""
+    """Return a version's weights, after a check that they are the registered ones."""
     artifact = Artifact.objects.filter(version=version, kind=kind).first()
     purpose = "training" if kind == Artifact.Kind.SAFETENSORS else "serving"
     if artifact is None:
@@ -153,16 +153,16 @@ def content_of(version: ModelVersion, kind: Artifact.Kind) -> bytes:
 
 
 def verify(version: ModelVersion) -> None:
-    """Raise unless a version's weights are the registered ones and work: for serving and training.
+    """Raise UnsoundWeights unless a version's weights are the registered ones and work.
 
-    Only such a version may go live.
+    The weights for serving and for training are both checked. Only such a version may go live.
     """
     network.load(content_of(version, Artifact.Kind.ONNX), canary=version.canary)
     check_finite(content_of(version, Artifact.Kind.SAFETENSORS))
 
 
 def unsoundness(version: ModelVersion) -> str:
-    """What is wrong with a version's weights; empty where nothing is."""
+    """Return what is wrong with a version's weights; empty if nothing is."""
     try:
         verify(version)
     except UnsoundWeights as unsound:
@@ -181,13 +181,13 @@ def check_finite(weights: bytes) -> None:
 
 
 def altered() -> list[str]:
-    """Weights of any version that are not the registered ones."""
+    """Return the names of all weights that are not the registered ones."""
     artifacts = Artifact.objects.select_related("version").order_by("pk").iterator(4)
     return [str(each) for each in artifacts if digest(bytes(each.content)) != each.sha256]
 
 
 def remedy(version: ModelVersion) -> str:
-    """What an operator does about a version whose weights are unsound."""
+    """Return what an operator should do about a version with unsound weights."""
     if version.name == BASE:
         return "Run `manage.py install_base`: it repairs it from the shipped files."
     if not version.is_live:
