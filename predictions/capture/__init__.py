@@ -1,1 +1,1 @@
-"""A drawing becomes a stored prediction with an owner, and can be erased again."""
+"""Store a drawing as a prediction with an owner, and erase it again."""

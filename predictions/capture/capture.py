@@ -1,4 +1,4 @@
-"""From uploaded bytes to a stored prediction. Every door that takes a drawing calls this."""
+"""Turn uploaded bytes into a stored prediction; pages, the API and commands call this."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ class Sketch:
 
     @property
     def digest(self) -> uuid.UUID:
-        """What two equal glyphs have in common."""
+        """The same for two equal glyphs."""
         return uuid.UUID(glyph_digest(self.glyph)[:32])
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would be stored, had the visitor submitted."""
+    """What would be stored if the visitor submitted the drawing."""
 
     glyph_png: bytes
     reading: Reading
@@ -67,7 +67,7 @@ class Preview:
 
 
 def sketch(data: bytes) -> Sketch:
-    gray = upright_gray(open_image(data))  # composed once, for the glyph and for people
+    gray = upright_gray(open_image(data))  # once, for both the glyph and the thumbnail
     return Sketch(glyph_of(gray), thumbnail_png(gray))
 
 
@@ -92,7 +92,7 @@ def capture(data: bytes, *, owner: Owner, source: str) -> Prediction:
 def capture_batch(
     files: Sequence[bytes], *, owner: Owner, source: str
 ) -> list[Prediction | Declined]:
-    """Read many drawings with one version and one insert; refusals stand in their places."""
+    """Read many drawings with one version and one insert; return a row or refusal for each."""
     sketches = side_by_side(sketch_or_refusal, files)
     accepted = [made for made in sketches if isinstance(made, Sketch)]
     if not accepted:
@@ -120,12 +120,12 @@ def is_long_work(pictures: Iterable[Picture]) -> bool:
 
 
 def slot_for(pictures: Sequence[Picture]) -> contextlib.AbstractContextManager[None]:
-    """One of the slots for long work where these need it; a drawing of our page never does."""
+    """Take a slot for long work if these pictures need one; a drawing of our page never does."""
     return slots().take() if is_long_work(pictures) else contextlib.nullcontext()
 
 
 def side_by_side(sketch: Callable[[Any], Made], pictures: Sequence[Picture]) -> list[Made]:
-    """Sketch each; in several threads where that is long work, in a slot for it."""
+    """Sketch each picture; long work takes a slot and runs in several threads."""
     if not is_long_work(pictures):
         return [sketch(each) for each in pictures]
     with slots().take():
@@ -134,21 +134,21 @@ def side_by_side(sketch: Callable[[Any], Made], pictures: Sequence[Picture]) -> 
 
 @functools.cache
 def sketchers() -> ThreadPoolExecutor:
-    """Threads that decode side by side: decoding lets go of the interpreter's lock.
+    """A thread pool that decodes images in parallel: decoding releases the GIL.
 
-    One for each core, made with the first batch of a process; each holds one image at a time.
+    It has one thread a core, at most MOST_SKETCHERS; each holds one image at a time.
     """
     return ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_SKETCHERS), "sketcher")
 
 
 @functools.cache
 def readers() -> ThreadPoolExecutor:
-    """Threads that read glyphs side by side, so that these never wait for large images."""
+    """A thread pool of its own for reading glyphs, so that they never wait for large images."""
     return ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_SKETCHERS), "reader")
 
 
 def glyphs_of(files: Sequence[bytes]) -> list[NDArray[np.uint8] | Declined]:
-    """What the network would see of each; refusals stand in their places."""
+    """Return the glyph or the refusal of each file, in order."""
     return side_by_side(glyph_or_refusal, files)
 
 
@@ -170,7 +170,7 @@ def sketch_or_refusal(data: bytes) -> Sketch | Declined:
 
 
 def sketch_all(pictures: Sequence[Picture]) -> list[Sketch | Declined]:
-    """Sketch pictures of a collection side by side; refusals stand in their places."""
+    """Return the sketch or the refusal of each picture of a collection, in order."""
     return side_by_side(ready_or_refusal, pictures)
 
 
@@ -182,9 +182,9 @@ def ready_or_refusal(picture: Picture) -> Sketch | Declined:
 
 
 def sketch_ready(picture: Picture) -> Sketch:
-    """As `sketch` does, but what is a glyph already keeps every pixel it has.
+    """Like `sketch`, but a picture that already is a glyph keeps its pixels.
 
-    A JPEG or a WebP never is one: compression has changed its pixels.
+    A JPEG or a WebP never is one, because compression has changed its pixels.
     """
     if isinstance(picture, bytes):
         gray, is_exact = upright_gray(open_image(picture)), picture.startswith(PNG_SIGNATURE)
@@ -195,7 +195,7 @@ def sketch_ready(picture: Picture) -> Sketch:
 
 
 def read_imported(sketches: Sequence[Sketch]) -> list[Prediction]:
-    """The rows to `store`: nobody here drew them, and none is chosen for the audit."""
+    """Return rows for `store`; they have no owner, and none is chosen for the audit."""
     if not sketches:
         return []
     answer = recognizer.read(np.stack([made.glyph for made in sketches]))
@@ -221,9 +221,9 @@ def prediction_of(
     at: datetime | None = None,
     in_audit: bool = True,
 ) -> Prediction:
-    """The row as it will be stored; `at` is for a history that is written afterwards.
+    """Return the row to store; `at` sets a time in the past.
 
-    The audit is a sample of what people draw here: what else comes in has no part in it.
+    The audit samples what people draw here, so other pictures need `in_audit=False`.
     """
     public_id = uuid.uuid4()
     return Prediction(
@@ -246,7 +246,7 @@ def prediction_of(
 
 
 def is_drawn_for_audit(public_id: uuid.UUID) -> bool:
-    """A draw nobody can steer or foresee: it hangs on the secret and the random id alone."""
+    """Decide by the secret key and the random id, so that nobody can predict or influence it."""
     digest = hmac.digest(settings.SECRET_KEY.encode(), b"audit" + public_id.bytes, "sha256")
     return int.from_bytes(digest[:8], "big") < settings.AUDIT_RATE * 2**64
 
@@ -255,7 +255,7 @@ def store(predictions: Sequence[Prediction], sketches: Sequence[Sketch]) -> None
     with transaction.atomic():
         Prediction.objects.bulk_create(predictions)
         for prediction in predictions:
-            prediction.day = timezone.localdate(prediction.created_at)  # as the database has it
+            prediction.day = timezone.localdate(prediction.created_at)  # the day that was stored
         Drawing.objects.bulk_create(
             [
                 Drawing(prediction_id=prediction.pk, png=made.drawing_png)
@@ -267,7 +267,7 @@ def store(predictions: Sequence[Prediction], sketches: Sequence[Sketch]) -> None
 
 
 def give_feedback(prediction: Prediction, *, digit: int | None, owner: Owner) -> Feedback:
-    """Keep what somebody says the drawing is; a change of mind replaces what was said."""
+    """Store what somebody says the drawing is; later feedback replaces it."""
     feedback, _ = Feedback.objects.update_or_create(
         prediction=prediction,
         defaults={

@@ -1,9 +1,9 @@
-"""Taking away what a drawing shows and whose it was; what was read of it stays, to be counted.
+"""Erase a drawing's picture and owner; keep the reading, so that counts do not change.
 
-A prediction is written once and never changed, with this one exception. Its drawing and its glyph
-go, its owner, the digest its glyph could be recognized by, and its public id: every address anybody
-holds is then one of nothing. Digit, confidence, time and model version stay: versions were live
-for so many predictions, and months had so many, whoever goes.
+This is the only change to a stored prediction. Its drawing, its glyph and its owner are deleted.
+The digest of the glyph and the public id are replaced by random ones, so that old links find
+nothing. Digit, confidence, time and model version stay, because counts by version and by month
+need them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ AT_ONCE = 200  # rows a statement
 
 @transaction.atomic
 def erase_pictures(keys: Sequence[int]) -> int:
-    """Erase these predictions' pictures and owners; how many had them still."""
+    """Erase these predictions' pictures and owners; return how many were not yet erased."""
     rows = list(
         Prediction.objects.pictured()
         .filter(pk__in=keys)
@@ -46,7 +46,7 @@ def erase_pictures(keys: Sequence[int]) -> int:
 
 @transaction.atomic
 def forget_speaker(owner: Owner) -> int:
-    """What somebody said about other people's drawings stays said, by nobody."""
+    """Remove an owner from their feedback on other people's drawings; the feedback stays."""
     said = Feedback.objects.all()
     if owner.user_id is not None:
         return change(said.filter(user=owner.user_id), user=None)
@@ -54,6 +54,6 @@ def forget_speaker(owner: Owner) -> int:
 
 
 def change(said: QuerySet[Feedback], **fields: None) -> int:
-    """By ascending key: two who erase at the same moment wait for each other one way alone."""
+    """Update feedback; lock it in key order, so that two erasures at once cannot deadlock."""
     locked = list(said.select_for_update().order_by("pk").values_list("pk", flat=True))
     return Feedback.objects.filter(pk__in=locked).update(**fields)

@@ -27,7 +27,7 @@ class Tally:
 
 
 def tally(owner: Owner, *, today: datetime.date | None = None) -> Tally:
-    """How one owner's drawings fared; the day turns at midnight in the configured zone."""
+    """Count one owner's drawings; a day starts at midnight in the configured time zone."""
     today = today or timezone.localdate()
     own = Prediction.objects.owned_by(owner).aggregate(
         made=Count("pk"),

@@ -1,14 +1,13 @@
-"""On which side a drawing stands: learned from, or kept to judge by. Decided once, for ever.
+"""The train/validation/test split of drawings. The side of a drawing never changes.
 
-The side hangs on who drew it, so that nobody's drawings stand on both sides: a network that knows
-a hand reads that hand's other drawings better than it reads strangers'. Where the drawer is
-unknown the glyph decides, so that at least its copies stay together. The share is a constant, not
-a setting: changing it would move people who were learned from into the holdout.
+The split is by author, so that no author is on two sides: a network reads authors from its
+training data better than strangers. If the author is unknown, the glyph decides, so that equal
+glyphs stay together. The shares are constants, not settings: changing them would move authors from
+the training side to the holdout.
 
-Of the people held out one in four *steers*: their drawings choose a run's best epoch and set its
-temperature, and never judge. Were the epoch chosen on the drawings that judge, a candidate that is
-no better would look better: best of six epochs, it passed the gate in 6 to 12 of 100 simulated
-comparisons instead of 2.
+One author in five is held out. One in four of these is the validation set (`steers`): it chooses a
+run's best epoch and sets its temperature. The others are the test set (`judges`), on which the gate
+compares versions. See docs/decisions/2026-11-21-validation-split-never-tests.md.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ class Side(StrEnum):
 
 
 class Drawn(Protocol):
-    """The part of a prediction that decides."""
+    """The fields of a prediction that decide its side."""
 
     @property
     def user_id(self) -> int | None: ...
@@ -40,7 +39,7 @@ class Drawn(Protocol):
 
 
 class Drawing(NamedTuple):
-    """The same, as a query gives it."""
+    """The same fields, as a query returns them."""
 
     user_id: int | None
     visitor: uuid.UUID | None
@@ -48,12 +47,12 @@ class Drawing(NamedTuple):
 
 
 def side_of(prediction: Drawn) -> Side:
-    """The side this drawing stands on, today and always."""
+    """Return the side of a drawing; it never changes."""
     return side_of_drawer(drawer_of(prediction))
 
 
 def drawer_of(prediction: Drawn) -> str:
-    """Who made it, as well as that is known."""
+    """Return the author: the user, else the visitor, else the glyph."""
     if prediction.user_id is not None:
         return f"user {prediction.user_id}"
     if prediction.visitor is not None:
@@ -68,7 +67,7 @@ def side_of_drawer(drawer: str) -> Side:
 
 
 def steers(prediction: Drawn) -> bool:
-    """It is held out, and may choose among the epochs of a run; then it must not judge."""
+    """Whether it is in the validation set, which chooses a run's best epoch and never judges."""
     return side_of(prediction) is Side.HOLDOUT and drawer_steers(drawer_of(prediction))
 
 
@@ -78,12 +77,12 @@ def drawer_steers(drawer: str) -> bool:
 
 
 def judges(prediction: Drawn) -> bool:
-    """It is held out, and neither teaches nor steers."""
+    """Whether it is in the test set: held out, and not in the validation set."""
     return side_of(prediction) is Side.HOLDOUT and not steers(prediction)
 
 
 def teaching_visitor() -> uuid.UUID:
-    """A new visitor whose drawings are learned from."""
+    """Return a new visitor id that is on the training side."""
     while True:
         visitor = uuid.uuid4()
         if side_of_drawer(f"visitor {visitor}") is Side.TRAIN:
@@ -91,5 +90,5 @@ def teaching_visitor() -> uuid.UUID:
 
 
 def digest_of(drawer: str) -> bytes:
-    """Salted so that the first account teaches: it may be the only one there will ever be."""
+    """Hash an author; the salt puts the first account, which may be the only one, in training."""
     return hashlib.sha256(f"side of {drawer}".encode()).digest()

@@ -17,14 +17,14 @@ COOKIE_AGE = 365 * 24 * 3600  # seconds
 
 
 def owner_of(request: HttpRequest) -> Owner:
-    """Who asks. An unknown browser owns nothing yet."""
+    """Return who sends the request; a browser without the visitor cookie owns nothing yet."""
     if request.user.is_authenticated:
         return Owner(user_id=request.user.pk)
     return Owner(visitor=visitor_of(request))
 
 
 def make_owner(request: HttpRequest) -> Owner:
-    """Who is about to own something: an unknown browser gets its visitor cookie now."""
+    """Return the owner of something new; a browser without the visitor cookie gets one."""
     owner = owner_of(request)
     if owner.user_id is None and owner.visitor is None:
         owner = Owner(visitor=new_visitor())
@@ -33,7 +33,7 @@ def make_owner(request: HttpRequest) -> Owner:
 
 
 class Beginning:
-    """Whether nobody has drawn here yet: asked of the database until somebody has, which lasts."""
+    """Whether nobody has drawn here yet. It queries the database only until somebody has."""
 
     def __init__(self) -> None:
         self._is_over = False
@@ -50,7 +50,7 @@ beginning = Beginning()
 
 
 def new_visitor() -> uuid.UUID:
-    """Where everybody's word counts, the first one may be alone: nobody else's drawings teach."""
+    """Return a new id; with TRUST_FEEDBACK the first one is on the training side."""
     if settings.TRUST_FEEDBACK and beginning.is_now():
         return teaching_visitor()
     return uuid.uuid4()
@@ -66,7 +66,7 @@ def visitor_of(request: HttpRequest) -> uuid.UUID | None:
 
 
 class VisitorMiddleware:
-    """Hands a new visitor the cookie that makes the drawings theirs."""
+    """Sets the cookie by which a new visitor owns drawings."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

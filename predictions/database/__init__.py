@@ -1,1 +1,1 @@
-"""What every app asks of the database: its clock, its own columns, long tables, deadlocks."""
+"""Database tools of every app: the clock, a column type, slices of long tables, deadlocks."""

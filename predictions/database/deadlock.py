@@ -1,4 +1,4 @@
-"""What to do where two transactions wait for each other and PostgreSQL ends one of them."""
+"""Retry a transaction that PostgreSQL aborted because of a deadlock."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def tried_again(act: Callable[P, T]) -> Callable[P, T]:
-    """Once more, from the start of its transaction. Inside another one it is for who began that."""
+    """Retry a function once after a deadlock, unless it runs inside an outer transaction."""
 
     @functools.wraps(act)
     def trying(*args: P.args, **kwargs: P.kwargs) -> T:

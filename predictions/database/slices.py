@@ -1,4 +1,4 @@
-"""Long tables, some rows at a time."""
+"""Read long tables some rows at a time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Rows = TypeVar("Rows", bound="QuerySet[Any]")
 
 
 def slices(rows: Rows, size: int, *, after: int = 0) -> Iterator[Rows]:
-    """So many rows at a time, in the order of their keys.
+    """Yield `size` rows at a time, in the order of their keys.
 
-    Each slice names its keys: asked for all above one key, PostgreSQL would merge in what belongs
-    to them from its very first row, once a slice.
+    Each slice lists its keys. With "pk > after" instead, PostgreSQL would merge-join other tables
+    from their first row, in every slice.
     """
     keys = rows.order_by("pk").values_list("pk", flat=True)
     while found := list(keys.filter(pk__gt=after)[:size]):
