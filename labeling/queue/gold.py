@@ -19,7 +19,7 @@ HOUR = 3600  # seconds; a token is valid in the hour it was made in and the next
 
 
 def token_for(labeler_id: int, prediction_id: int, *, hour: int) -> uuid.UUID:
-    """Compute a token that looks like a lease's; not stored, since gold needs no exclusive lease."""
+    """Compute a token that looks like a lease's; not stored: gold needs no exclusive lease."""
     text = f"gold {labeler_id} {prediction_id} {hour}"
     digest = hmac.digest(settings.SECRET_KEY.encode(), text.encode(), "sha256")
     return uuid.UUID(bytes=digest[:16], version=4)
