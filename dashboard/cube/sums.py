@@ -1,5 +1,4 @@
-"""Reading the cube. A figure takes one query of packed sums; the number of rows does not grow with
-the drawings."""
+"""Reading the cube. Figures read packed sums, whose number does not grow with the drawings."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-# A chart for each figure of the dashboard. A figure with a chart of its own is named in `charts`;
-# any other is drawn by what its columns are, so that a new figure is drawn from its first day.
+# A chart for each figure of the dashboard. `charts` names the figures with their own chart; all
+# others are drawn by the kinds of their columns, so a new figure needs no code here.
 
 # -- shares ---------------------------------------------------------------------------------------
 
@@ -7,7 +7,7 @@ share_axis <- function(from = NA) {
   scale_y_continuous(labels = percent, limits = c(from, 1), oob = scales_keep)
 }
 
-scales_keep <- function(x, ...) x # what lies outside is cut by the frame, not dropped
+scales_keep <- function(x, ...) x # values outside the limits are clipped, not dropped
 
 floor_of <- function(rows) {
   lows <- rows$low[!is.na(rows$low)]
@@ -30,7 +30,7 @@ promotion_marks <- function(marks, rows, key) {
 
 share_by_month <- function(figure, marks, key = "month") {
   rows <- figure$rows
-  # A point speaks of its whole month, so it stands in the middle of it.
+  # A point covers its whole month, so it is drawn in the middle of the month.
   rows$middle <- rows[[key]] + 14
   drawn <- rows[!is.na(rows$share), ]
   ggplot(rows, aes(middle, share)) +
@@ -142,13 +142,13 @@ confusion <- function(figure, marks) {
     theme(panel.grid = element_blank())
 }
 
-# Bars between the edges of bins, a panel for each month: edges need not be equally far apart.
+# Bars between the edges of bins, which may have different widths; a panel for each month.
 bins_by_month <- function(figure, marks) {
   rows <- figure$rows
   height <- intersect(c("density", "share"), names(rows))[1]
   rows$panel <- factor(format(rows$month, "%B %Y"), unique(format(sort(rows$month), "%B %Y")))
   ggplot(rows[!is.na(rows[[height]]), ]) +
-    # Without an edge of their own, bins of a thousandth would not be seen.
+    # Bins that are a thousandth wide are visible only with a border.
     geom_rect(aes(xmin = low, xmax = high, ymin = 0, ymax = .data[[height]]), fill = pen, color = pen, linewidth = 0.3) +
     facet_wrap(~panel) +
     scale_x_continuous(labels = percent) +
@@ -156,7 +156,7 @@ bins_by_month <- function(figure, marks) {
     labs(x = "Confidence", y = figure$titles[[height]])
 }
 
-# The middle half of all values, their median, and their mean.
+# The quartiles and the mean.
 spread <- function(figure, marks) {
   key <- keys_of(figure)[1]
   rows <- figure$rows[!is.na(figure$rows$median), ]
@@ -213,7 +213,7 @@ learning_curve <- function(figure, marks) {
     labs(x = figure$titles[["labels"]], y = figure$titles[[share]])
 }
 
-# Any figure: its first key across, a panel for each thing that is counted, a line for each other key.
+# For any figure: the first key on the x axis, a panel for each value column, a line for each other key.
 by_columns <- function(figure, marks) {
   keys <- keys_of(figure)
   values <- setdiff(
@@ -301,7 +301,7 @@ empty_chart <- function() {
 
 wrapped <- function(text, width = 105) paste(strwrap(text, width), collapse = "\n")
 
-# The chart with the words that belong to it: what it shows, from what, and why it may be biased.
+# The chart with its text: title, sentence, sample and warning.
 with_words <- function(plot, figure) {
   caption <- paste(c(figure$warning, figure$from)[nzchar(c(figure$warning, figure$from))], collapse = " ")
   subtitle <- paste(c(wrapped(figure$said, 88), plot$labels$subtitle), collapse = "\n")

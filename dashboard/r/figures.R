@@ -1,7 +1,7 @@
-# Reads what export_stats wrote: a figure is its rows, what its columns are, and its words.
+# Reads the files of export_stats: a figure has rows, the kinds of its columns, and its text.
 
 read_table <- function(folder, name) {
-  # Nothing is guessed to be a number or a factor before the dictionary has said what it is.
+  # Read everything as text; the dictionary gives the types.
   read.csv(file.path(folder, name),
     colClasses = "character", na.strings = character(0), check.names = FALSE, encoding = "UTF-8"
   )
@@ -28,7 +28,7 @@ typed <- function(text, unit) {
   factor(text, levels = unique(text))
 }
 
-# Without the apostrophe that keeps spreadsheets from taking text for a formula.
+# Removes the apostrophe that keeps spreadsheets from running text as a formula.
 as_said <- function(text) sub("^'([-=+@\t\r])", "\\1", text)
 
 read_figures <- function(folder) {
@@ -61,7 +61,7 @@ read_marks <- function(folder) {
 
 SHARE <- c("n", "right", "share", "low", "high", "enough")
 
-# What the rows are told apart by: every column that is no count and no share.
+# The key columns, which identify a row: all that are not counts, shares, numbers or flags.
 keys_of <- function(figure) {
   values <- c("count", "share, 0 to 1", "number", "true or false")
   keys <- names(figure$units)[!figure$units %in% values]

@@ -1,6 +1,6 @@
 # Rscript report.R FROM TO [--pdf]
-# Draws every figure that `manage.py export_stats FROM` wrote: TO/NAME.png, with --pdf TO/NAME.pdf too.
-# Says "drawn NAME" for each, so that whoever waits can follow.
+# Draws every figure that `manage.py export_stats FROM` wrote: TO/NAME.png, with --pdf also TO/NAME.pdf.
+# Prints "drawn NAME" for each, to show progress.
 
 suppressPackageStartupMessages(library(ggplot2))
 
@@ -19,7 +19,7 @@ HIGH <- 6
 DOTS <- 150 # an inch
 
 save_chart <- function(name, plot) {
-  # Text of users may hold what a font has not; that is no reason to stop.
+  # Ignore warnings: users' text may have characters that the font lacks.
   suppressWarnings({
     ggsave(file.path(to, paste0(name, ".png")), plot, width = WIDE, height = HIGH, dpi = DOTS, bg = paper)
     if (with_pdf) {

@@ -1,11 +1,11 @@
-# One look for every chart: ink on paper, colors that the color-blind can tell apart.
+# The theme of every chart; color-blind people can distinguish its colors.
 
 ink <- "#1b2030"
 soft <- "#4a5060"
 rule <- "#ddd8ca"
 paper <- "#fffdf8"
 pen <- "#2a4bb5"
-few <- "#b4b0a4" # too few labels: shown gray, never colored
+few <- "#b4b0a4" # gray, for too few labels
 
 # Okabe and Ito's eight, and two more for ten digits; every pair differs in lightness too.
 palette_of_ten <- c(

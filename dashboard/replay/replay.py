@@ -179,7 +179,7 @@ def events_in_reach(last_event: int) -> int:
 
 
 def erased_items(state: Replay) -> QuerySet[ReplayItem]:
-    """Items whose drawing was erased since the last work, less ERASED_WITHIN."""
+    """Items whose drawing was erased after ERASED_WITHIN before the last work."""
     since = state.worked_at - ERASED_WITHIN
     return ReplayItem.objects.filter(prediction__erased_at__gte=since)
 

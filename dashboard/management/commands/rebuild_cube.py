@@ -23,7 +23,7 @@ class Command(TellingCommand):
         parser.add_argument("--check", action="store_true", help="only look; fail on differences")
 
     def handle(self, *, check: bool, verbosity: int, **options: Any) -> None:
-        quiet = True if verbosity < 1 else None  # None: where nobody watches
+        quiet = True if verbosity < 1 else None  # None: quiet unless on a terminal
         self.count(quiet)
         total = len(list(every_month())) + 1
         with tqdm(total=total, unit=" months", disable=quiet) as bar:
@@ -45,7 +45,7 @@ class Command(TellingCommand):
         self.tell(said, months=found.months, cells=found.cells, sums=found.sums, flows=found.flows)
 
     def count(self, quiet: bool | None) -> None:
-        """What is not counted yet, first."""
+        """Count new predictions and events."""
         at = marks()
         left = Prediction.objects.filter(pk__gt=at.prediction).count()
         left += LabelEvent.objects.filter(pk__gt=at.event).count()
