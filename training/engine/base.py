@@ -1,4 +1,4 @@
-"""The base version from nothing: MNIST, digits in many hands, and drawings of no digit."""
+"""Train a base version from MNIST, digits drawn from templates, and drawings of no digit."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from training.engine.strokes import strangers, written_digits
 FULL = Recipe(epochs=32, calm=0.4)
 QUICK = Recipe(epochs=3, written=8_000, strangers=3_000)
 
-SPLIT_SEED = 2026  # the same glyphs are held out whatever the recipe's seed
-VALIDATION_SEED = 5  # of the distortions it is judged under
-EQUALITY_GLYPHS = 1000  # read by torch and by ONNX Runtime before anything is handed out
+SPLIT_SEED = 2026  # fixed, so that every seed of a recipe holds out the same glyphs
+VALIDATION_SEED = 5  # of the distortions of the validation split
+EQUALITY_GLYPHS = 1000  # read by torch and ONNX Runtime to check the export
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """What is learned from, what chooses, and what only judges."""
+    """The train, validation and test splits."""
 
     train: Digits
-    validation: Digits  # half as they are, half distorted as in training
+    validation: Digits  # each image twice: as it is, and distorted as in training
     test: Digits
 
 
@@ -55,7 +55,7 @@ class Made:
 
 
 def sides(folder: Path, recipe: Recipe) -> Sides:
-    """MNIST parted, with what is drawn for the recipe joined to the part that is learned from."""
+    """Split MNIST, and add the recipe's drawn digits to the train split."""
     known = mnist(folder, "train")
     order = torch.randperm(len(known), generator=torch.Generator().manual_seed(SPLIT_SEED))
     held = known[order[: recipe.validation]]
@@ -68,14 +68,14 @@ def sides(folder: Path, recipe: Recipe) -> Sides:
 
 
 def bent(digits: Digits, recipe: Recipe) -> Digits:
-    """The same digits, distorted once and for all."""
+    """The same digits, distorted with a fixed seed."""
     chance = torch.Generator().manual_seed(VALIDATION_SEED)
     images = distort(as_images(digits.glyphs), chance, recipe.distortion)
     return Digits((images * 255).round().byte(), digits.labels)
 
 
 def new_course(digits: Digits, recipe: Recipe, device: str = "cpu") -> Course:
-    """A network that knows nothing yet, at the start of its course."""
+    """Start the training of a new network."""
     torch.manual_seed(recipe.seed)
     return Course(Reader().to(device), digits, recipe)
 
@@ -83,7 +83,7 @@ def new_course(digits: Digits, recipe: Recipe, device: str = "cpu") -> Course:
 def followed(
     course: Course, checkpoint: Path, each_step: Callable[[], object] = lambda: None
 ) -> Iterator[Epoch]:
-    """The course to its end, taken up where a killed process left it."""
+    """Train to the end, from the checkpoint of an earlier process if there is one."""
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True, map_location=course.device)
         if state["recipe"] == course.recipe.digest_text():
@@ -91,7 +91,7 @@ def followed(
     for epoch in course.epochs(each_step):
         unfinished = checkpoint.with_suffix(".part")
         torch.save(course.state(), unfinished)
-        unfinished.replace(checkpoint)  # whole or not at all
+        unfinished.replace(checkpoint)  # a rename is atomic
         yield epoch
 
 
@@ -101,7 +101,7 @@ def accuracy(network: Reader, digits: Digits) -> float:
 
 
 def made_of(network: Reader, parts: Sides, recipe: Recipe, name: str) -> Made:
-    """Calibrate on the validation side, export, prove the export equal, and write the card."""
+    """Calibrate on the validation split, export, check the export, and write the card."""
     device = next(network.parameters()).device
     network = network.cpu().eval()
     warmth = temperature(answers(network, parts.validation).logits, parts.validation.labels)
@@ -114,7 +114,7 @@ def made_of(network: Reader, parts: Sides, recipe: Recipe, name: str) -> Made:
         "multiply_adds": network.multiply_adds(),
         "recipe": asdict(recipe),
         "seed": recipe.seed,
-        "made_with": {  # the same seed repeats the weights only where these are the same
+        "made_with": {  # equal seeds give equal weights only if these are equal
             "torch": torch.__version__,
             "device": device.type,
             "threads": torch.get_num_threads(),
@@ -132,12 +132,12 @@ def made_of(network: Reader, parts: Sides, recipe: Recipe, name: str) -> Made:
 
 
 def judged(content: bytes, digits: Digits) -> Report:
-    """What the served network makes of these digits."""
+    """Evaluate the served network on these digits."""
     return report(read_by(content, digits.glyphs)["probabilities"], digits.labels.numpy())
 
 
 def digest_of(recipe: Recipe) -> str:
-    """A short name for a recipe, equal only for equal ones."""
+    """A short digest of a recipe."""
     return digest(recipe.digest_text().encode())[:16]
 
 
@@ -146,7 +146,7 @@ def digest(content: bytes) -> str:
 
 
 def write(made: Made, folder: Path) -> None:
-    """The four files of a version, as the repository ships its base."""
+    """Write the four files of a version, as the repository ships its base."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "network.onnx").write_bytes(made.onnx)
     (folder / "weights.safetensors").write_bytes(made.weights)

@@ -1,4 +1,4 @@
-"""Confidence that means what it says: one temperature for all logits."""
+"""Calibrate confidence with one temperature for all logits."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 COLDEST, HOTTEST = 0.2, 5.0
-SEARCHES = 40  # each leaves 0.62 of the range: 40 are beyond float32
+SEARCHES = 40  # each keeps 0.62 of the range: 40 exceed the precision of float32
 
 
 def temperature(logits: Tensor, labels: Tensor) -> float:
-    """The temperature under which what happened was likeliest (golden section search)."""
+    """The temperature with the lowest cross entropy, by golden section search."""
 
     def surprise(log_temperature: float) -> float:
         return F.cross_entropy(logits.double() / torch.tensor(log_temperature).exp(), labels).item()

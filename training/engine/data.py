@@ -1,4 +1,4 @@
-"""Digits as tensors, and MNIST's files read into them."""
+"""Digits as tensors, and how MNIST's files are read."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-STRANGER = -1  # the label of what is no digit
-IDX_MAGIC = {1: 0x00000801, 3: 0x00000803}  # unsigned bytes in so many dimensions
+STRANGER = -1  # the label of a drawing that is no digit
+IDX_MAGIC = {1: 0x00000801, 3: 0x00000803}  # by number of dimensions, for unsigned bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Digits:
-    """Glyphs and what they show, in the same order."""
+    """Glyphs and their labels, in the same order."""
 
     glyphs: Tensor  # (N, 1, 28, 28) uint8, white ink on black
-    labels: Tensor  # (N,) int64, 0 to 9; -1 for what is no digit
-    strengths: Tensor | None = None  # (N,) of their distortions; None: what the recipe says
-    known: Tensor | None = None  # (N,) bool, what an anchor has an answer to; None: nothing
+    labels: Tensor  # (N,) int64, 0 to 9; -1: no digit
+    strengths: Tensor | None = None  # (N,) of distortions; None: as in the recipe
+    known: Tensor | None = None  # (N,) bool, replayed, with the anchor's answer as target
 
     def __post_init__(self) -> None:
         if self.glyphs.shape != (len(self.labels), 1, 28, 28) or self.glyphs.dtype != torch.uint8:
@@ -37,20 +37,20 @@ class Digits:
         return Digits(self.glyphs[which], self.labels[which], strengths, known)
 
     def distorted_by(self, strength: float) -> Digits:
-        """The same digits, each to be distorted by this much whatever the recipe says."""
+        """The same digits with a strength of distortion that replaces the recipe's."""
         return replace(self, strengths=torch.full((len(self),), strength))
 
     def marked(self, *, known: bool) -> Digits:
-        """The same digits, which an anchor is to answer for or not."""
+        """The same digits, marked to have the anchor's answers as targets or not."""
         return replace(self, known=torch.full((len(self),), known))
 
     def batches(self, size: int) -> Iterator[Digits]:
-        """All of them in order; the last batch may be short."""
+        """Batches in order; the last one may be smaller."""
         for start in range(0, len(self), size):
             yield self[start : start + size]
 
     def shuffled_batches(self, size: int, generator: torch.Generator) -> Iterator[Digits]:
-        """Whole batches in a new order; the few left over wait for another epoch."""
+        """Full batches in random order; the remainder is left out."""
         order = torch.randperm(len(self), generator=generator)
         for start in range(0, len(self) - size + 1, size):
             yield self[order[start : start + size]]
@@ -80,7 +80,7 @@ def mnist(folder: Path, part: str) -> Digits:
 
 
 def idx(path: Path) -> Tensor:
-    """An array of bytes in the format MNIST's makers gave it."""
+    """Read an array of bytes from an IDX file, MNIST's format."""
     content = path.read_bytes()
     dimensions = content[3]
     magic, *shape = struct.unpack(f">{1 + dimensions}I", content[: 4 + 4 * dimensions])

@@ -1,4 +1,4 @@
-"""Digits as other hands and other pens might have made them, whole batches at once."""
+"""Distort batches of digits, to imitate other writers and pens."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-# Coordinates run from -1 to 1 across the 28 pixels. Each is the most that is drawn at strength 1.
+# Maxima at strength 1. Coordinates run from -1 to 1 across the 28 pixels.
 TURN = math.radians(12)
 SLANT = 0.25
-STRETCH = 0.16  # natural logarithm, of either side
+STRETCH = 0.16  # natural logarithm of the factor, for width and height
 SHIFT = 0.14  # 2 pixels
-WAVES = ((5, 0.045), (8, 0.02))  # elastic bends: knots a side, standard deviation at each knot
+WAVES = ((5, 0.045), (8, 0.02))  # elastic: knots per side, standard deviation at a knot
 THICKER, THINNER = 0.25, 0.20  # shares of the batch
 FADE = 0.35  # natural logarithm of the exponent of the gray levels
 
 
 def distort(images: Tensor, generator: Generator, strength: float | Tensor = 1.0) -> Tensor:
-    """Images, (N, 1, 28, 28) in [0, 1], each bent, moved and inked in its own way.
+    """Distort each of the images, (N, 1, 28, 28) in [0, 1], differently.
 
-    One strength for all, or one for each, (N,).
-    All chance comes from the generator, on the CPU, so that every device sees the same.
+    `strength` is one for all or one for each, (N,). The generator is on the CPU, so that every
+    device gets the same random numbers.
     """
     count, device = len(images), images.device
     grid = _affine(count, generator, strength) + _elastic(count, generator, strength)
@@ -51,7 +51,7 @@ def _affine(count: int, generator: Generator, strength: float | Tensor) -> Tenso
 
 
 def _elastic(count: int, generator: Generator, strength: float | Tensor) -> Tensor:
-    """Smooth displacements, (N, 28, 28, 2): coarse noise drawn out over the image."""
+    """Smooth displacements, (N, 28, 28, 2): coarse noise, interpolated."""
     if isinstance(strength, Tensor):
         strength = strength.view(-1, 1, 1, 1)
     total = torch.zeros(count, 2, 28, 28)
@@ -64,7 +64,7 @@ def _elastic(count: int, generator: Generator, strength: float | Tensor) -> Tens
 def _pens(
     count: int, generator: Generator, strength: float | Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Which pen each image gets, how much it changes the strokes, and how it fades."""
+    """For each image: which pen, how much it changes the strokes, and how gray fades."""
     which = torch.rand(count, generator=generator)
     depth = torch.rand(count, generator=generator) * 0.8 * strength
     fade = _between(count, FADE * strength, generator).exp()

@@ -1,4 +1,4 @@
-"""How well digits are read: accuracy with its interval, per digit, confusion, calibration."""
+"""Accuracy with intervals, by digit, confusion matrix and calibration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BINS = 15  # of confidence, equally wide
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """So many of so many, with Wilson's 95 % interval."""
+    """A share of n, with Wilson's 95 % interval."""
 
     right: int
     n: int
@@ -36,11 +36,11 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was read against what was meant."""
+    """How well digits were read."""
 
     accuracy: Share
-    by_digit: tuple[Share, ...]  # ten, by what was meant
-    confusion: NDArray[np.int64]  # (10, 10), rows what was meant, columns what was read
+    by_digit: tuple[Share, ...]  # ten, by label
+    confusion: NDArray[np.int64]  # (10, 10), rows the label, columns what was read
     calibration_error: float  # expected, over bins of confidence
     mean_confidence: float
     bins: tuple[tuple[float, Share], ...]  # mean confidence in each filled bin, and its accuracy
@@ -56,7 +56,7 @@ class Report:
 
 
 def report(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> Report:
-    """Judge readings, (N, 10), against the digits that were meant, (N,)."""
+    """Compare probabilities, (N, 10), with labels, (N,)."""
     read = probabilities.argmax(axis=1)
     right = read == labels
     confusion = np.zeros((10, 10), dtype=np.int64)

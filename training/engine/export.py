@@ -1,4 +1,4 @@
-"""From the network that learned to the files that serve: safetensors, ONNX, canary."""
+"""Export a trained network: safetensors, ONNX and canary."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from training.engine.network import Answer, Convolution, Reader
 
 TOLERANCE = 1e-4
 OPSET = 17
-TEMPERATURE = "temperature"  # travels among the weights
+TEMPERATURE = "temperature"  # its name among the tensors
 
 
 class Unequal(ValueError):
-    """The exported network does not say what the trained one says."""
+    """The exported network's output differs from the trained one's."""
 
 
 def weights_of(network: Reader, temperature: float) -> bytes:
-    """The network as safetensors, its temperature among the tensors."""
+    """The network as safetensors, with its temperature as a tensor."""
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     return save_safetensors(tensors | {TEMPERATURE: torch.tensor(temperature)})
 
 
 def network_from(weights: bytes) -> tuple[Reader, float]:
-    """The network in a safetensors file, ready to read or to learn more, and its temperature."""
+    """Load the network and its temperature from safetensors."""
     tensors = load_safetensors(weights)
     temperature = float(tensors.pop(TEMPERATURE))
     network = Reader()
@@ -44,7 +44,7 @@ def network_from(weights: bytes) -> tuple[Reader, float]:
 
 
 def onnx_of(network: Reader, temperature: float) -> bytes:
-    """The serving graph: bytes in, probabilities out, every batch norm folded away."""
+    """The serving graph: bytes in, probabilities out, batch norms folded into convolutions."""
     graph = _Graph()
     graph.node("Unsqueeze", "glyphs", graph.constant("channel", np.array([1])), out="bytes")
     graph.node("Cast", "bytes", out="images", to=TensorProto.FLOAT)
@@ -52,8 +52,8 @@ def onnx_of(network: Reader, temperature: float) -> bytes:
     for index, layer in enumerate([*network.convolutions, network.whole]):
         assert isinstance(layer, Convolution)
         weight, bias = (tensor.detach().cpu() for tensor in layer.folded())
-        weight = weight / 255 if index == 0 else weight  # images are bytes here
-        whole = layer is network.whole  # spans all that is left: a matrix product
+        weight = weight / 255 if index == 0 else weight  # glyphs are bytes from 0 to 255
+        whole = layer is network.whole  # covers the whole input, so it is a matrix product
         weight = weight.flatten(1) if whole else weight
         parts = [graph.constant(f"w{index}", weight), graph.constant(f"b{index}", bias)]
         if whole:
@@ -74,7 +74,7 @@ def onnx_of(network: Reader, temperature: float) -> bytes:
 
 
 class _Graph:
-    """Nodes and constants of a graph in the making."""
+    """Collects the nodes and constants of a graph."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
@@ -108,7 +108,7 @@ class _Graph:
         )
         opsets = [helper.make_opsetid("", OPSET)]
         model = helper.make_model(graph, opset_imports=opsets, producer_name="inkloop")
-        model.ir_version = 8  # what ONNX Runtimes of several years read
+        model.ir_version = 8  # also read by ONNX Runtimes several years old
         onnx.checker.check_model(model, full_check=True)
         content: bytes = model.SerializeToString(deterministic=True)
         return content
@@ -143,20 +143,20 @@ def answers(network: Reader, digits: Digits, size: int = 1000) -> Answer:
 
 
 def prove_equal(network: Reader, temperature: float, content: bytes, digits: Digits) -> float:
-    """The largest difference between what is served and what was trained; too large is refused."""
+    """The largest difference of served and trained network; raises Unequal above TOLERANCE."""
     answer = answers(network, digits)
     served = read_by(content, digits.glyphs)
     difference = max(
         np.abs(served["probabilities"] - (answer.logits / temperature).softmax(1).numpy()).max(),
         np.abs(served["strangeness"] - answer.strangeness.sigmoid().numpy()).max(),
     )
-    if not difference <= TOLERANCE:  # NaN is unequal too
+    if not difference <= TOLERANCE:  # also true for NaN
         raise Unequal(f"ONNX differs from torch by {difference:.2g}, {TOLERANCE:.0e} is allowed.")
     return float(difference)
 
 
 def canary_of(content: bytes, digits: Digits) -> dict[str, Any]:
-    """One glyph of each digit there is, with what the served network says of it."""
+    """One glyph of each digit, with the served network's probabilities."""
     places = [(digits.labels == digit).nonzero() for digit in range(10)]
     glyphs = digits.glyphs[torch.stack([place[0, 0] for place in places if len(place)])]
     probabilities = read_by(content, glyphs)["probabilities"]

@@ -1,4 +1,4 @@
-"""How the network learns: batches distorted anew each time, and an average of its past."""
+"""Train a network on distorted batches, and keep a running average of its weights."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from training.engine.network import Answer, Reader
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that decides what is learned, besides the digits themselves."""
+    """All training parameters besides the digits."""
 
     epochs: int = 20
     seed: int = 0
     batch_size: int = 256
-    rate: float = 0.06  # of the kernels; each step turns them by about this much
+    rate: float = 0.06  # of the kernels, for Muon
     small_rate: float = 3e-3  # of norms, biases and the last layers
-    warm_up: float = 0.1  # share of all steps in which the rates rise; then they fall
-    smoothing: float = 0.03  # share of the target spread over all digits
-    memory: float = 0.998  # of the running average that is kept in the end
+    warm_up: float = 0.1  # share of the steps in which the rates rise; then they fall to 0
+    smoothing: float = 0.03  # label smoothing: share of the target spread over all digits
+    memory: float = 0.998  # of the running average of the weights
     distortion: float = 1.0  # of the first epoch
-    calm: float = 1.0  # share of it that is left in the last, nearer to what people really draw
-    stranger_weight: float = 0.1  # of the loss of telling digits from anything else
+    calm: float = 1.0  # share of the distortion left in the last epoch, nearer to real drawings
+    stranger_weight: float = 0.1  # of the loss that tells digits from other drawings
     written: int = 24_000  # digits drawn from templates of handwriting
     strangers: int = 8_000  # drawings that are no digits
     validation: int = 4_000  # of MNIST's training part, held out
@@ -44,24 +44,24 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A network whose answers about known digits are kept, whatever else is learned."""
+    """A network (the parent) whose answers are the targets for replayed digits."""
 
     network: Reader
-    weight: float  # of departing from its answers, beside one for misreading what is new
-    softness: float = 2.0  # temperature of the compared answers: above 1, the unlikely digits count
+    weight: float  # of that loss; the loss of new digits has weight 1
+    softness: float = 2.0  # temperature of both answers: above 1, unlikely digits count more
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What one pass over the digits came to."""
+    """The result of one pass over the digits."""
 
     number: int  # from 1
     loss: float  # mean over the epoch
-    accuracy: float  # over the epoch's distorted digits, while they were learned
+    accuracy: float  # on the epoch's distorted digits, during training
 
 
 class Course:
-    """A network on its way through a recipe, put aside after any epoch and taken up again."""
+    """The training of a network by a recipe; it can stop and continue after any epoch."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Course:
         recipe: Recipe,
         anchor: Anchor | None = None,
     ) -> None:
-        """Several digits are for one epoch after another, equally many each."""
+        """`digits` may be one set for each epoch, in turn, of equal size."""
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.rounds = [digits] if isinstance(digits, Digits) else digits
         self.recipe, self.anchor = recipe, anchor
@@ -82,7 +82,7 @@ class Course:
             torch.optim.AdamW(others, lr=recipe.small_rate),
         ]
         self.epochs_done = 0
-        self.epoch_share = 0.0  # done of the epoch under way
+        self.epoch_share = 0.0  # share of the current epoch that is done
         share = _rates(recipe, steps_an_epoch=max(1, len(self.digits) // recipe.batch_size))
         self.schedules = [
             torch.optim.lr_scheduler.LambdaLR(optimizer, share) for optimizer in self.optimizers
@@ -94,32 +94,32 @@ class Course:
 
     @property
     def digits(self) -> Digits:
-        """What the epoch under way is about."""
+        """The digits of the current epoch."""
         return self.rounds[self.epochs_done % len(self.rounds)]
 
     @property
     def done(self) -> float:
-        """The share of the recipe that is behind us, batch by batch."""
+        """The share of the training that is done."""
         return min(1.0, (self.epochs_done + self.epoch_share) / self.recipe.epochs)
 
     @property
     def result(self) -> Reader:
-        """The running average of the network: what is kept."""
+        """The running average of the network, which is the result."""
         return cast(Reader, self.average.module)
 
     @property
     def distortion(self) -> float:
-        """How strongly the epoch under way distorts: from strong to calm in a straight line."""
+        """The strength of distortion in the current epoch; it decreases linearly."""
         done = self.epochs_done / max(1, self.recipe.epochs - 1)
         return self.recipe.distortion * (1 + (self.recipe.calm - 1) * done)
 
     def epochs(self, each_step: Callable[[], object] = lambda: None) -> Iterator[Epoch]:
-        """Go on to the end of the recipe, yielding each epoch; the caller decides what to log."""
+        """Train to the end and yield each epoch."""
         while self.epochs_done < self.recipe.epochs:
             yield self._epoch(each_step)
 
     def _epoch(self, each_step: Callable[[], object]) -> Epoch:
-        # Beside an anchor the norms stand still: means over other digits would move what it holds.
+        # With an anchor, batch norm statistics are fixed: new ones would change known answers.
         self.network.train(self.anchor is None)
         loss_sum = right = seen = named = 0.0
         digits = self.digits
@@ -148,7 +148,7 @@ class Course:
         return Epoch(self.epochs_done, loss_sum / seen, right / max(named, 1))
 
     def _loss(self, answer: Answer, labels: Tensor) -> Tensor:
-        """Name the digit; of what is none, name none with confidence, and say so."""
+        """Cross entropy of the digit (uniform target for no digit) and of `strangeness`."""
         is_stranger = labels == STRANGER
         targets = F.one_hot(labels.clamp(min=0), 10).float()
         spread = torch.where(is_stranger, 1.0, self.recipe.smoothing)[:, None]
@@ -162,10 +162,10 @@ class Course:
     def _anchored_loss(
         self, anchor: Anchor, answer: Answer, images: Tensor, batch: Digits
     ) -> Tensor:
-        """Learn what is new by its label, and what was known by the anchor's answer to it.
+        """The loss of new digits against labels, and of known ones against the anchor's answers.
 
-        A label says nothing more about an image that was learned by heart; the anchor's answer, all
-        ten digits of it and however the image is bent, still says what must not be forgotten.
+        The label of a known image teaches the network nothing new. The anchor's answer to it, with
+        all ten digits and for any distortion, still shows what must not be forgotten.
         """
         assert batch.known is not None
         known = batch.known.to(self.device)
@@ -182,14 +182,14 @@ class Course:
         return loss
 
     def _departure(self, anchor: Anchor, answer: Answer, held: Answer) -> Tensor:
-        """How far the network's answers have gone from the anchor's."""
+        """The divergence of the network's answers from the anchor's."""
         naming = F.kl_div(
             (answer.logits.float() / anchor.softness).log_softmax(1),
             (held.logits.float() / anchor.softness).log_softmax(1),
             log_target=True,
             reduction="batchmean",
         )
-        naming = naming * anchor.softness**2  # then it weighs the same at every softness
+        naming = naming * anchor.softness**2  # so that the weight does not depend on it
         telling = F.binary_cross_entropy_with_logits(
             answer.strangeness.float(), held.strangeness.float().sigmoid()
         )
@@ -205,7 +205,7 @@ class Course:
         self.average.update_parameters(self.network)
 
     def state(self) -> dict[str, Any]:
-        """Everything needed to go on as if nothing had happened."""
+        """The full state for a checkpoint."""
         return {
             "recipe": self.recipe.digest_text(),
             "epochs_done": self.epochs_done,
@@ -217,7 +217,7 @@ class Course:
         }
 
     def take_up(self, state: dict[str, Any]) -> None:
-        """Go back to a state of the same recipe."""
+        """Load a state made with the same recipe."""
         if state["recipe"] != self.recipe.digest_text():
             raise ValueError("The state belongs to another recipe.")
         self.epochs_done = state["epochs_done"]
@@ -231,14 +231,14 @@ class Course:
 
 
 def fit(network: Reader, digits: Digits, recipe: Recipe) -> Iterator[Epoch]:
-    """Train in place, yielding each epoch; in the end the network holds its running average."""
+    """Train in place and yield each epoch; at the end the network has the running average."""
     course = Course(network, digits, recipe)
     yield from course.epochs()
     network.load_state_dict(course.result.state_dict())
 
 
 def _remembering(memory: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """A running average that forgets its first steps, when the network knew nothing."""
+    """A running average with less memory in the first steps, as their weights are poor."""
 
     def averaged(average: Tensor, now: Tensor, steps: Tensor | int) -> Tensor:
         if not now.is_floating_point():
@@ -250,18 +250,18 @@ def _remembering(memory: float) -> Callable[[Tensor, Tensor, Tensor | int], Tens
 
 
 def as_images(glyphs: Tensor, device: torch.device | str = "cpu") -> Tensor:
-    """Bytes as the network takes them: (N, 1, 28, 28) float32 in [0, 1]."""
+    """The network's input, (N, 1, 28, 28) float32 in [0, 1]."""
     return glyphs.to(device).float() / 255
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:
-    """Products in bfloat16 where the machine multiplies it natively: half the time here."""
+    """Use bfloat16 if the processor multiplies it natively; it takes half the time."""
     native = device.type != "cpu" or torch.cpu._is_avx512_bf16_supported()
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=native)
 
 
 def _rates(recipe: Recipe, steps_an_epoch: int) -> Callable[[int], float]:
-    """The share of the full rates at each step: up, then down to nothing, in straight lines."""
+    """The factor of the rates at each step: linear warm-up, then linear decay to 0."""
     steps = steps_an_epoch * recipe.epochs
     rise = max(1, math.ceil(steps * recipe.warm_up))
 

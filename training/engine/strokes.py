@@ -1,7 +1,7 @@
-"""Digits drawn from templates of handwriting, each in another hand, on a canvas as people use it.
+"""Draw digits from templates of handwriting, varied at random, on a canvas.
 
-MNIST was written with pencils in boxes on paper. What reaches this program was drawn with a
-finger, a mouse or a stylus, and by people of many schools: sevens with a bar, ones with a foot.
+MNIST was written with pencils on paper. Inkloop's users draw with a finger, a mouse or a stylus,
+and learned other shapes at school: sevens with a bar, ones with a foot.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ STEPS = 10  # points drawn for each point of a template
 
 @cache
 def parse(template: str) -> tuple[tuple[Stroke, NDArray[np.bool_]], ...]:
-    """The points of each stroke, and which of them are corners."""
+    """Parse a template: the points of each stroke, and which are corners."""
     strokes = []
     for stroke in template.split("/"):
         points = stroke.split()
@@ -51,25 +51,25 @@ def curve(points: Stroke) -> Stroke:
 
 
 def pen_path(points: Stroke, corners: NDArray[np.bool_]) -> Stroke:
-    """The way of the pen: curves that meet at the corners."""
+    """The path of the pen: smooth curves between corners."""
     last = len(points) - 1
     ends = [0, *(at for at in np.flatnonzero(corners).tolist() if 0 < at < last), last]
     return np.concatenate([curve(points[at : to + 1]) for at, to in pairwise(ends)])
 
 
 def in_another_hand(template: str, random: Random) -> list[Stroke]:
-    """The template as someone else writes it: bent, slanted, stretched, hasty at the ends."""
-    unrest = random.uniform(1.0, 5.5)  # how far points stray, in units of the box
+    """Vary a template at random, as another writer would draw it."""
+    unrest = random.uniform(1.0, 5.5)  # standard deviation of points, in units of the box
     strokes = []
     for points, corners in parse(template):
         strayed = points + random.normal(0, unrest, points.shape) + random.normal(0, 1.5, 2)
-        sharp = corners & (random.random(len(corners)) > 0.2)  # some hands round their corners
+        sharp = corners & (random.random(len(corners)) > 0.2)  # some writers round corners
         strokes.append(hasty(pen_path(strayed, sharp), random))
     return transformed(bent(strokes, random), random)
 
 
 def hasty(line: Stroke, random: Random) -> Stroke:
-    """Begun late or early, and left too early or drawn out: the ends of strokes vary most."""
+    """Shorten or extend both ends of a stroke: ends vary most."""
     for _ in range(2):
         line = line[::-1]
         cut = int(len(line) * random.uniform(-0.06, 0.06))
@@ -81,8 +81,8 @@ def hasty(line: Stroke, random: Random) -> Stroke:
 
 
 def bent(strokes: list[Stroke], random: Random) -> list[Stroke]:
-    """Bent by slow waves across the whole drawing."""
-    waves = random.uniform(0.3, 1.3, (2, 2)) / BOX  # cycles for each unit, [axis moved, axis along]
+    """Bend the whole drawing by slow waves."""
+    waves = random.uniform(0.3, 1.3, (2, 2)) / BOX  # cycles per unit, [axis moved, axis along]
     phases = random.uniform(0, 2 * np.pi, (2, 2))
     depths = random.normal(0, 3.0, (2, 2))
 
@@ -94,7 +94,7 @@ def bent(strokes: list[Stroke], random: Random) -> list[Stroke]:
 
 
 def transformed(strokes: list[Stroke], random: Random) -> list[Stroke]:
-    """Slanted, turned and stretched as a whole, with a little tremor."""
+    """Slant, rotate and stretch the drawing, with a little tremor."""
     slant = np.clip(random.normal(-0.1, 0.25), -0.7, 0.6)
     turn = random.normal(0, np.radians(5))
     stretch = np.exp(random.normal([-0.1, 0], [0.22, 0.08]))
@@ -106,10 +106,10 @@ def transformed(strokes: list[Stroke], random: Random) -> list[Stroke]:
 
 
 def drawn(strokes: Sequence[Stroke], *, height: float, pen: float, margin: float) -> Image.Image:
-    """Dark round-tipped ink on a white canvas, the drawing's longer side `height` pixels."""
+    """Render dark strokes with a round pen on white; the longer side is `height` pixels."""
     every = np.concatenate(strokes)
     low, extent = every.min(axis=0), np.ptp(every, axis=0)
-    scale = 2 * height / max(extent.max(), 1e-6)  # twice as large, then halved: antialiased
+    scale = 2 * height / max(extent.max(), 1e-6)  # double size, then reduced: antialiasing
     edge = 2 * margin + pen
     width, depth = (extent * scale + 2 * edge).astype(int)
     canvas = Image.new("L", (max(width, 8), max(depth, 8)), 255)
@@ -123,7 +123,7 @@ def drawn(strokes: Sequence[Stroke], *, height: float, pen: float, margin: float
 
 
 def canvas_of(strokes: Sequence[Stroke], random: Random) -> Image.Image:
-    """Drawn at some size with some pen, as canvases and fingers have them."""
+    """Render the drawing with a random size, pen and margin."""
     height = random.uniform(50, 110)
     pen = height * np.exp(random.uniform(np.log(0.03), np.log(0.2)))
     return drawn(strokes, height=height, pen=pen, margin=random.uniform(2, 12))
@@ -138,12 +138,12 @@ def untidy_canvas(label: int, random: Random) -> Image.Image:
 
 
 def glyphs_of(draw: Callable[[], list[Stroke]], count: int, random: Random) -> Iterator[Glyph]:
-    """So many glyphs of what is drawn; what no glyph can be made of is drawn again."""
+    """Yield `count` glyphs; a drawing that gives no glyph is drawn again."""
     made = 0
     while made < count:
         try:
             yield glyph_of(canvas_of(draw(), random))
-        except NoInk:  # a dot from a thin pen, or a tangle filled to one area
+        except NoInk:  # a dot of a thin pen, or a scribble that fills its area
             continue
         made += 1
 
@@ -153,7 +153,7 @@ def one_of(templates: Sequence[str], random: Random) -> Callable[[], list[Stroke
 
 
 def written_digits(count: int, seed: int, ways: Ways = DIGITS) -> Digits:
-    """As many of every digit, each in a hand of its own."""
+    """Draw equally many of each digit, each varied at random."""
     random = np.random.default_rng(seed)
     share = count // len(ways)
     glyphs = [g for way in ways.values() for g in glyphs_of(one_of(way, random), share, random)]
@@ -162,7 +162,7 @@ def written_digits(count: int, seed: int, ways: Ways = DIGITS) -> Digits:
 
 
 def strangers(count: int, seed: int, ways: Sequence[str] = STRANGERS) -> Digits:
-    """What people draw that is no digit: letters, marks, shapes, faces, scribbles, two digits."""
+    """Drawings of no digit: letters, marks, shapes, faces, scribbles, two digits."""
     random = np.random.default_rng(seed)
     shares: dict[Callable[[], list[Stroke]], int] = {
         one_of(ways, random): 6,
@@ -177,13 +177,13 @@ def strangers(count: int, seed: int, ways: Sequence[str] = STRANGERS) -> Digits:
 
 
 def scribble(random: Random) -> list[Stroke]:
-    """A pen that wanders: from a few turns to a filled tangle."""
+    """A random line, from a few turns to a dense scribble."""
     turns = int(random.integers(7, 40))
     return [curve(random.uniform(0, BOX, (turns, 2)))]
 
 
 def pair(random: Random) -> list[Stroke]:
-    """Two digits beside each other, where one was asked for."""
+    """Two digits beside each other."""
     hands = [one_of(DIGITS[int(random.integers(10))], random)() for _ in range(2)]
     gap = max(line[:, 0].max() for line in hands[0]) - min(line[:, 0].min() for line in hands[1])
     shift = np.array([gap + random.uniform(5, 40), 0])

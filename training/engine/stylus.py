@@ -1,13 +1,13 @@
-"""Drawings kept as strokes, rendered as the canvas would show them.
+"""Render stored strokes as the page's canvas would.
 
 A file of strokes has one drawing a line, as JSON (gzip if the name ends in .gz):
 
     {"label": 7, "strokes": [[[x, y], [x, y], …], …], "y_up": false, "writer": "w00"}
 
-`y_up` tells whether y grows upwards; missing means it does not. Each drawing is placed on a
-square canvas with a random size, place and pen width, the same for the same seed. This is a
-second renderer on purpose: the digits the network learned from were drawn by another. Nothing
-here is ever trained on.
+`y_up` tells whether y grows upwards; the default is false. Each drawing is placed on a square
+canvas with random size, position and pen width; equal seeds give equal drawings. This renderer is
+not the one of `strokes.py` on purpose, because that one made training data. Nothing rendered here
+is trained on.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from predictions.glyphs.glyph import Glyph, glyph_of
 CANVAS = 280  # pixels a side, as the page's canvas
 SIZES = 0.3, 0.9  # the longer side of the drawing, as a share of the canvas
 PENS = 0.02, 0.10  # the pen's width, as a share of the canvas
-FINER = 2  # drawn this much larger, then averaged down: antialiased
+FINER = 2  # drawn this much larger, then reduced: antialiasing
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Drawing:
 
 
 def read_strokes(path: Path) -> list[Drawing]:
-    """Every drawing in a file of strokes."""
+    """Read the drawings of a file of strokes."""
     content = path.read_bytes()
     text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
     return [_drawing(json.loads(line)) for line in text.splitlines() if line.strip()]
@@ -51,13 +51,13 @@ def _drawing(row: dict[str, Any]) -> Drawing:
 
 
 def canvases(drawings: list[Drawing], seed: int) -> list[Image.Image]:
-    """Each drawing on a canvas of its own: black ink on white."""
+    """Render each drawing on its own canvas: black ink on white."""
     random = np.random.default_rng(seed)
     return [canvas(drawing, random) for drawing in drawings]
 
 
 def rendered(drawings: list[Drawing], seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The glyph of each drawing, (N, 28, 28), and the digits that were meant, (N,)."""
+    """The glyph of each drawing, (N, 28, 28), and the labels, (N,)."""
     glyphs: list[Glyph] = [glyph_of(image) for image in canvases(drawings, seed)]
     return np.stack(glyphs), np.array([drawing.digit for drawing in drawings])
 

@@ -1,8 +1,7 @@
-"""Our own handwriting: how people write digits, and what they draw that is no digit.
+"""Templates of handwriting: digits, and drawings of no digit.
 
-Each line is one way to write the thing, as the points a pen passes, in a box 100 wide and 140
-high, y downwards. Strokes are separated by "/"; a point marked "*" is a corner, every other
-point is passed smoothly.
+Each line is one way to draw the thing: the points the pen passes, in a box 100 wide and 140 high,
+y downwards. "/" separates strokes; "*" marks a corner, and the line is smooth at other points.
 """
 
 from __future__ import annotations
