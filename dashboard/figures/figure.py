@@ -83,7 +83,7 @@ class Figure:
 
 
 def cell(value: Any) -> Any:
-    """A value for a CSV file; text is quoted so that no spreadsheet runs it as a formula."""
+    """A value for a CSV file; an apostrophe keeps spreadsheets from running text as a formula."""
     if isinstance(value, str):
         return "'" + value if value.startswith(FORMULA_STARTS) else value
     if isinstance(value, bool):

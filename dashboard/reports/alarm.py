@@ -42,7 +42,7 @@ def told(sample: Sample, span: timedelta) -> dict[str, Any]:
 
 
 def fallen(today: date) -> Fall | None:
-    """The fall of accuracy in the RECENT days before `today`; None if it may be chance."""
+    """The fall in the RECENT days before `today`; None if chance may explain it or n is small."""
     middle = today - RECENT
     first = middle - BEFORE
     samples = daily(Filters(first=first.replace(day=1), last=today.replace(day=1)))
