@@ -1,6 +1,6 @@
-// A run, followed without reloading the page. The table beside the chart is the truth on the page:
-// the server writes it, this file adds the rows that come, and the chart is drawn from it. When the
-// state of the run changes, the server's own words are fetched and put in place of the old ones.
+// Updates the page of a run without a reload. The server renders the table beside the chart; this
+// file adds new rows, and draws the chart from the table. When the state of the run changes, the
+// rendered part of the page is fetched again and replaced.
 
 import { inPercent } from "./numbers.js";
 
@@ -119,7 +119,7 @@ function draw() {
   );
 }
 
-// -- asking -------------------------------------------------------------------------------------
+// -- polling ------------------------------------------------------------------------------------
 
 async function ask(address, headers = {}) {
   const answer = await fetch(address, { headers: { Accept: "application/json", ...headers } });
@@ -131,7 +131,7 @@ async function ask(address, headers = {}) {
   return answer;
 }
 
-/** Put the server's words in place of those on the page; what a person typed stays. */
+/** Replace the rendered part of the page; keep what a person typed. */
 async function renew() {
   const typing = document.activeElement?.closest?.("input[type=text]");
   if (typing) {

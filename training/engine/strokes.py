@@ -130,7 +130,7 @@ def canvas_of(strokes: Sequence[Stroke], random: Random) -> Image.Image:
 
 
 def untidy_canvas(label: int, random: Random) -> Image.Image:
-    """A digit, or something that is none, as an untidy hand draws it: bent three times over."""
+    """Render a digit (or no digit) of an untidy writer: bent and transformed three times."""
     strokes = one_of(STRANGERS if label == STRANGER else DIGITS[label], random)()
     for _ in range(2):
         strokes = transformed(bent(strokes, random), random)

@@ -1,1 +1,1 @@
-"""Is a candidate better than the live version, and worse at nothing?"""
+"""The gate: statistics that compare a candidate with the live version."""

@@ -31,7 +31,7 @@ class Bounds:
     cell_margin: float = 0.02  # one digit read as one other, more often than before
     calibration_margin: float = 0.02  # expected calibration error
     worthwhile: float = 0.005  # smallest gain that is worth more labels
-    most_labels: int = 20_000  # the most that the gate asks for
+    most_labels: int = 20_000  # the most it asks for; a gain that needs more fails
 
     def level_of(self, look: int) -> float:
         """The part of alpha that this look may use; the parts of all looks add up to alpha."""
@@ -64,7 +64,7 @@ class Check:
 
 
 def check_gain(pairs: Pairs, bounds: Bounds, look: int) -> Check:
-    """Is it better over all human items, at the level this look may use?"""
+    """Check that the candidate is better over all human items, at the level of this look."""
     level = bounds.level_of(look)
     if not pairs.n:
         more = items_for_gain(USUAL_BETTER, USUAL_WORSE, level, bounds.power)

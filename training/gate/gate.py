@@ -49,7 +49,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict, its reasons with the deciding ones first, and every figure behind it."""
+    """The verdict, its reasons (the deciding ones first), and the figures."""
 
     verdict: Verdict
     labels_needed: int | None

@@ -1,1 +1,1 @@
-"""One training attempt, from the request to the finished version."""
+"""Runs: from the request to a registered version."""

@@ -55,7 +55,7 @@ HEARTBEAT = 5.0  # seconds
 SHOW_EVERY = 1.0  # seconds between two updates of the progress
 LEARNED, REGISTERED = 0.9, 0.95  # progress once the last epoch is done, and before the gate
 SILENT = timedelta(seconds=60)  # without a heartbeat, its process counts as dead
-LEAST_LABELS = 20  # fewer teach nothing
+LEAST_LABELS = 20  # fewer labels would change nothing
 
 
 class Canceled(Exception):
