@@ -1,1 +1,1 @@
-"""Many labels changed in one act, each act reversible."""
+"""Many labels changed at once, as batches that can be undone."""

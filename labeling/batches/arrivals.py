@@ -1,4 +1,4 @@
-"""What imports brought. A prediction is written once: an import taken back puts it aside."""
+"""Predictions from imports. Undoing an import hides them; predictions are never deleted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LONGEST_NAME = 200  # characters
 
 
 def note(names: Mapping[int, str], *, batch: Batch) -> None:
-    """These predictions, by their keys, came with this batch; each from a place in a file."""
+    """Record the batch these predictions came with, and the place of each in the file."""
     Arrival.objects.bulk_create(
         Arrival(prediction_id=key, batch=batch, name=name[-LONGEST_NAME:])
         for key, name in names.items()
@@ -20,7 +20,7 @@ def note(names: Mapping[int, str], *, batch: Batch) -> None:
 
 
 def put_aside(batch: Batch) -> None:
-    """What a batch brought is shown to nobody any more; what people said about it stays said."""
+    """Hide a batch's predictions from the queue; decisions about them stay."""
     brought = QueueItem.objects.filter(prediction__arrival__batch=batch)
     brought.filter(prediction__label=None).update(
         is_open=False, stream=F("origin"), review_after=None,
@@ -30,13 +30,13 @@ def put_aside(batch: Batch) -> None:
 
 
 def aside(keys: Collection[int]) -> list[int]:
-    """Those of these items that came with an import that was taken back."""
+    """Return those of these items that came with an import that was undone."""
     found = Arrival.objects.filter(pk__in=keys, batch__undone_at__isnull=False)
     return list(found.order_by("pk").values_list("pk", flat=True))
 
 
 def bring_back(keys: Collection[int], *, batch: Batch) -> None:
-    """Another import brings these too: they are the queue's again, and this batch's."""
+    """Put items that another import has too back into the queue, as part of that batch."""
     items = QueueItem.objects.filter(pk__in=keys, prediction__gold=None)
     items.filter(prediction__label=None).update(is_open=True)
     items.update(is_parked=False)

@@ -1,4 +1,4 @@
-"""Many labels in one act, and that act taken back. The database does the counting and copying."""
+"""Change many labels as one batch, and undo a batch. Events are copied by SQL statements."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from predictions.database import clock
 from predictions.database.clock import Moment
 
 logger = logging.getLogger(__name__)
-AT_ONCE = 1_000  # items restated together
+AT_ONCE = 1_000  # items recomputed together
 PLACE = ["origin", "stream", "is_open", "is_parked", "review_after"]
 
 CORRECTIONS = """
@@ -44,7 +44,7 @@ FROM labeling_labelevent AS e WHERE {which} AND NOT EXISTS (
   SELECT 1 FROM labeling_labelevent AS u WHERE u.reverses_id = e.id AND NOT EXISTS (
     SELECT 1 FROM labeling_labelevent AS r WHERE r.reverses_id = u.id))"""
 
-# What a withdrawal took back, and the undo of its own batch would have taken back since.
+# Not decisions whose own batch was undone since the withdrawal: a redo would restore them.
 NOT_OVERTAKEN = """NOT EXISTS (
   SELECT 1 FROM labeling_labelevent AS said JOIN labeling_batch AS b ON b.id = said.batch_id
   WHERE said.id = e.reverses_id AND b.undone_at IS NOT NULL)"""
@@ -56,7 +56,7 @@ FROM labeling_labelevent WHERE prediction_id {among} ORDER BY id"""
 
 
 def locked_items(keys: Collection[int]) -> list[int]:
-    """Those of these items that are not erased. Decisions on them wait, and see what is done."""
+    """Enqueue and lock these items; return those not erased. Other decisions on them wait."""
     take_in_chosen(sorted(set(keys) - in_queue(keys)))
     return lock_items(keys)
 
@@ -80,7 +80,7 @@ def append_corrections(keys: list[int], verdict: Verdict, *, by: User, batch: Ba
 
 
 def settle_labels(batch: Batch) -> None:
-    """A correction settles whatever was said before: the rule of `standing`, for a batch."""
+    """Settle the labels that a batch corrects: the rule of `standing`, in SQL."""
     execute(
         "INSERT INTO labeling_label"
         " (prediction_id, digit, is_unreadable, state, opinions, event_id)"
@@ -103,7 +103,7 @@ def close_items(batch: Batch) -> None:
 
 @in_turn
 def undo_batch(batch: Batch, *, by: User, at: datetime | None = None) -> int:
-    """Take a whole batch back exactly; what was decided after it stays decided."""
+    """Undo a whole batch exactly; later decisions stay."""
     taken = Batch.objects.filter(pk=batch.pk, undone_at__isnull=True).update(
         undone_at=at or Moment(), undone_by=by
     )
@@ -125,7 +125,7 @@ def undo_batch(batch: Batch, *, by: User, at: datetime | None = None) -> int:
 
 
 def items_of(batch: Batch) -> set[int]:
-    """Everything the batch said something about, asked another look for, or brought."""
+    """Return the items that a batch changed, sent to review, or imported."""
     return {
         key
         for rows in (batch.events, batch.asks, batch.arrivals)
@@ -142,7 +142,7 @@ def append_reversals(
     batch: Batch | None = None,
     at: datetime | None = None,
 ) -> int:
-    """Reverse the events `e` that are chosen and not reversed yet; how many those were."""
+    """Reverse the events `e` that `which` selects and nothing has reversed; return how many."""
     return execute(
         REVERSALS.format(which=which),
         [
@@ -160,7 +160,7 @@ def append_reversals(
 
 
 def restate_touched(batch: Batch) -> None:
-    """Bring labels and places to what stands after a batch's events, or without them."""
+    """Recompute labels and queue rows of the items that have events of this batch."""
     keys = LabelEvent.objects.filter(batch=batch).values_list("prediction_id", flat=True)
     with uncollected():
         for some in chunks(keys.order_by("prediction_id").iterator(AT_ONCE), AT_ONCE):
@@ -169,7 +169,7 @@ def restate_touched(batch: Batch) -> None:
 
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
-    """Rows hold no circles, and looking for circles among so many takes a third of the time."""
+    """Pause the garbage collector: it takes a third of the time, and rows form no cycles."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -180,7 +180,7 @@ def uncollected() -> Iterator[None]:
 
 
 def restate_many(prediction_ids: list[int]) -> None:
-    """Bring labels and queue rows of locked items to what their events add up to."""
+    """Recompute the labels and queue rows of locked items from their events."""
     by_key = QueueItem.objects.only(*PLACE).in_bulk(prediction_ids)
     labels, gone, moved = [], [], []
     for prediction_id, events in events_by_item(prediction_ids).items():
@@ -199,7 +199,7 @@ def restate_many(prediction_ids: list[int]) -> None:
 
 
 def events_by_item(prediction_ids: list[int]) -> dict[int, list[Past]]:
-    """In the order they were said; values as the database has them, to compare; no request ids."""
+    """Return each item's events, oldest first; raw database values, without request ids."""
     found: dict[int, list[Past]] = defaultdict(list)
     among, given = among_keys(prediction_ids)
     with connection.cursor() as cursor:

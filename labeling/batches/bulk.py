@@ -1,4 +1,4 @@
-"""Acts on everything selected that look at each item by itself. Each makes one reversible batch."""
+"""Bulk actions on a selection, item by item. Each makes one batch that can be undone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 BLIND = "audits nobody has answered yet, which are labeled blind"
 
 AUDITS = "SELECT p.id FROM predictions_prediction AS p WHERE p.is_audit AND p.id {among}"
-# What a visitor said becomes the correction.
+# The visitor's feedback becomes the correction.
 FEEDBACK = """
 INSERT INTO labeling_labelevent (prediction_id, kind, digit, is_unreadable, labeler_id, created_at,
   stream, version_id, guess_shown, wants_second, is_gold, batch_id)
@@ -36,7 +36,7 @@ WHERE p.id {among} ORDER BY p.id"""
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an act on a selection did: its batch, and how many it left alone and why."""
+    """The result of a bulk action: its batch, and how many items it left alone and why."""
 
     batch: Batch
     left: Mapping[str, int]
@@ -46,13 +46,13 @@ class Outcome:
 
 
 def counted(left: Mapping[str, int]) -> str:
-    """How many were left alone and why, as sentences."""
+    """Say in sentences how many items were left alone and why."""
     return " ".join(f"{count:,} left alone: {why}." for why, count in left.items() if count)
 
 
 @in_turn
 def set_verdict(shown: Shown, verdict: Verdict, *, by: User, chosen_by: dict[str, Any]) -> Outcome:
-    """Correct what was shown; audits that still wait for a blind answer go on waiting."""
+    """Correct the items that were shown, except audits that nobody has answered blind yet."""
     keys, left = shown.unchanged()
     blind = unanswered_audits(keys)
     left[BLIND] = len(blind)
@@ -67,9 +67,9 @@ def set_verdict(shown: Shown, verdict: Verdict, *, by: User, chosen_by: dict[str
 
 @in_turn
 def accept_feedback(shown: Shown, *, by: User, chosen_by: dict[str, Any]) -> Outcome:
-    """Each item shown becomes what its visitor said; "not a digit" becomes unreadable.
+    """Label each item shown as its visitor said; "not a digit" becomes unreadable.
 
-    Whoever gave feedback had seen the guess, so none of it enters the audit.
+    Visitors saw the guess before they gave feedback, so audits are left alone.
     """
     keys, left = shown.unchanged()
     audits = selected(AUDITS, keys)
@@ -97,7 +97,7 @@ def correct_each(
     chosen_by: dict[str, Any],
     at: datetime | None = None,
 ) -> Batch:
-    """Correct each prediction, by its key, to a verdict of its own."""
+    """Correct each prediction, by its key, to its own verdict."""
     keys = sorted(verdicts)
     batch = Batch.objects.create(
         kind=kind, made_by=by, made_at=at or Moment(), chosen_by=chosen_by, count=len(keys)
@@ -111,7 +111,7 @@ def correct_each(
 def append_verdicts(
     verdicts: Mapping[int, Verdict], *, batch: Batch, at: datetime | None = None
 ) -> None:
-    """The events of a batch; what they lead to is for the caller to write."""
+    """Append the events of a batch; the caller updates labels and queue rows."""
     chosen = Prediction.objects.filter(pk__in=list(verdicts))
     batches.locked_items(verdicts)
     versions = dict(chosen.values_list("pk", "version_id"))
@@ -131,7 +131,7 @@ def append_verdicts(
 
 
 def finish(batch: Batch, *, nothing: str) -> None:
-    """Write what the batch's events lead to; a batch of nothing is declined."""
+    """Update labels and queue rows from the batch's events; refuse an empty batch."""
     if batch.count == 0:
         raise EmptySelection(nothing)
     batch.save(update_fields=["count"])

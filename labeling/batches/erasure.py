@@ -1,10 +1,9 @@
-"""Drawings erased for good: on request of who made them, or because nobody labeled them in time.
+"""Erase drawings for good: on their author's request, or when nobody labeled them in time.
 
-Label events stay, and with them labels, snapshots and the lineage of versions: what was decided
-was decided, and versions did learn from it. What is gone is what could show a drawing or lead to
-whoever made it. Where a visitor's feedback was a label, its event keeps an anonymous name of its
-own, so that two visitors do not become one opinion. An erased drawing leaves the queue and the
-gold, and is neither learned from nor judged by again.
+Label events stay, and with them labels, snapshots and the lineage of versions, because versions
+have learned from them. Everything that shows a drawing or identifies its author is deleted. Events
+from a visitor's feedback get a new random visitor id, so that two visitors do not become one
+opinion. An erased drawing leaves the queue and gold, and is no longer trained on or evaluated.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ from predictions.models import Owner, Prediction
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 500  # drawings a transaction
-LONGEST = 200.0  # seconds of one night; the next goes on
+AT_ONCE = 500  # drawings in one transaction
+LONGEST = 200.0  # seconds a night; the next night continues
 
 
 def erase_owner(owner: Owner) -> int:
-    """Everything somebody drew, and their name under everything they said; how many drawings."""
+    """Erase an owner's drawings and unlink their feedback; return the number of drawings."""
     erased = erase(Prediction.objects.owned_by(owner).pictured())
     forget_word_of(owner)
     forget_answers(owner)
@@ -41,17 +40,17 @@ def erase_owner(owner: Owner) -> int:
 
 @in_turn
 def forget_word_of(owner: Owner) -> None:
-    """What somebody said about other people's drawings stays said, under no name or a new one."""
+    """Keep an owner's feedback on other people's drawings, without their id or with a new one."""
     if owner.visitor is not None:
         said = LabelEvent.objects.filter(visitor=owner.visitor)
-        # Locked, so that no label is made meanwhile of what they said under two names.
+        # Lock the items, so that no label made meanwhile counts one visitor as two.
         lock_items(said.values_list("prediction", flat=True))
         said.update(visitor=uuid.uuid4())
     forget_speaker(owner)
 
 
 def erase_unlabeled() -> int | None:
-    """Visitors' drawings that nobody labeled in RETENTION_DAYS; None where that is not set."""
+    """Erase visitors' drawings not labeled within RETENTION_DAYS; None if that is not set."""
     if not settings.RETENTION_DAYS:
         return None
     erased = erase(overdue(), seconds=LONGEST)
@@ -67,7 +66,7 @@ def overdue(*, days: int | None = None) -> QuerySet[Prediction]:
 
 
 def erase(chosen: QuerySet[Prediction], *, seconds: float = float("inf")) -> int:
-    """Erase them in parts, so that nobody waits long; how many, as far as the time went."""
+    """Erase in parts, so that locks are short, for at most `seconds`; return how many."""
     until, erased, last = time.monotonic() + seconds, 0, 0
     while time.monotonic() < until:
         rows = chosen.filter(pk__gt=last).order_by("pk")
@@ -84,7 +83,7 @@ def erase_some(keys: list[int]) -> int:
     lock_items(keys)
     QueueItem.objects.filter(pk__in=keys).delete()
     Gold.objects.filter(pk__in=keys).delete()
-    Arrival.objects.filter(pk__in=keys).delete()  # a file's name may name somebody
+    Arrival.objects.filter(pk__in=keys).delete()  # a file name may identify somebody
     events = LabelEvent.objects.filter(prediction__in=keys, visitor__isnull=False)
     for visitor in set(events.values_list("visitor", flat=True)):
         events.filter(visitor=visitor).update(visitor=uuid.uuid4())

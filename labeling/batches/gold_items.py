@@ -1,4 +1,4 @@
-"""Which items are gold: chosen among settled labels, given back when no longer wanted."""
+"""Turn items with settled labels into gold, and gold back into ordinary items."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ SURE = 2  # opinions that agree
 def add_gold(
     shown: Shown, *, by: User | None, at: datetime | None = None
 ) -> tuple[int, dict[str, int]]:
-    """Use settled labels as known answers; how many became gold, and why others did not.
+    """Turn items with settled labels into gold; return how many, and why others were left alone.
 
-    A gold item is answered by everybody, counts as nobody's opinion and is never trained on.
+    All labelers answer gold. Answers to it are no opinions and are never trained on.
     """
     keys, left = shown.unchanged()
     already: set[int] = set()
@@ -58,7 +58,7 @@ def add_gold(
 
 @in_turn
 def remove_gold(keys: list[int]) -> int:
-    """These are items like any other again; answers given while they were gold stay gold."""
+    """Turn gold into ordinary items; answers given while they were gold stay gold answers."""
     lock_items(keys)
     removed, _ = Gold.objects.filter(pk__in=keys).delete()
     earlier = QueueItem.objects.filter(glyph_digest=OuterRef("glyph_digest"), pk__lt=OuterRef("pk"))
@@ -71,11 +71,11 @@ def remove_gold(keys: list[int]) -> int:
 
 
 def surest(count: int, *, seed: int = 0) -> QuerySet[Prediction]:
-    """Labels two or more people agree on, drawn at random with digits in equal shares."""
+    """Draw at random among labels that two or more people agree on, equally for each digit."""
     by_digit: dict[int, list[int]] = defaultdict(list)
     agreed = Label.objects.settled().readable().filter(opinions__gte=SURE, prediction__gold=None)
     for key, digit in agreed.order_by("pk").values_list("pk", "digit"):
-        assert digit is not None  # readable ones alone
+        assert digit is not None  # readable() excludes None
         by_digit[digit].append(key)
     dice = random.Random(seed)  # noqa: S311  (a fair draw, no secret)
     for keys in by_digit.values():

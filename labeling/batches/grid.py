@@ -1,4 +1,4 @@
-"""The grid: many glyphs the model takes for one digit, confirmed at a glance as one batch."""
+"""The grid: many glyphs with the same guess, confirmed together as one batch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AT_MOST = 50  # glyphs on one grid
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """The answer to a confirmation; the same for the same request, however often it is sent."""
+    """The result of a confirmation; a repeated request gets the same result."""
 
     batch: Batch
     confirmed: int
@@ -36,7 +36,7 @@ class Confirmed:
 
 @in_turn
 def claim(labeler: User, *, digit: int, count: int = AT_MOST) -> list[Held]:
-    """Lease the surest guesses of one digit that nobody has labeled; one's own come back first.
+    """Lease the surest unlabeled guesses of one digit, including the labeler's own leases.
 
     Audits, gold and second opinions are answered one at a time, blind.
     """
@@ -62,7 +62,7 @@ def claim(labeler: User, *, digit: int, count: int = AT_MOST) -> list[Held]:
     if not rows:
         return []
     token = uuid.uuid4()
-    if lease(labeler, {row.pk: token for row in rows}) != len(rows):  # what is locked cannot change
+    if lease(labeler, {row.pk: token for row in rows}) != len(rows):  # locked rows cannot change
         raise LeaseLost("Somebody else took one of these glyphs at the same moment.")
     return [held(row, token) for row in rows]
 
@@ -92,9 +92,9 @@ def confirm(
     shown: Sequence[uuid.UUID],
     wrong: Sequence[uuid.UUID] = (),
 ) -> Confirmed:
-    """Label what was shown as one batch; what was clicked as wrong goes to review, unlabeled.
+    """Label the items shown as one batch; those marked as wrong go to review, without a label.
 
-    All of it is still held or nothing changes.
+    If any of the leases has ended, nothing changes.
     """
     if done := Batch.objects.filter(pk=request_id).first():
         return answered_before(done, labeler)
@@ -102,7 +102,7 @@ def confirm(
         with transaction.atomic():
             items = spend_leases(labeler, digit, token, shown)
     except LeaseLost:
-        # The same request, sent twice at once, has spent them while this one waited.
+        # The same request, sent twice at once, ended the leases while this one waited.
         if done := Batch.objects.filter(pk=request_id).first():
             return answered_before(done, labeler)
         raise
@@ -137,7 +137,7 @@ def answered_before(batch: Batch, labeler: User) -> Confirmed:
 def spend_leases(
     labeler: User, digit: int, token: uuid.UUID, shown: Sequence[uuid.UUID]
 ) -> list[QueueItem]:
-    """The holds are used up by the answer; a stale or foreign one changes nothing at all."""
+    """End the leases of the items shown; refuse all if one lease is expired or foreign."""
     if not shown:
         raise EmptySelection("Nothing was shown, so there is nothing to confirm.")
     still_held = QueueItem.objects.filter(
@@ -175,13 +175,13 @@ def event_for(item: QueueItem, labeler: User, batch: Batch, *, wants_second: boo
 
 
 def may_undo(user: User, batch: Batch) -> bool:
-    """Whoever confirmed a grid takes it back; any other batch needs an admin."""
+    """Labelers may undo their own grids; any other batch needs the right to correct in bulk."""
     own = batch.kind == Batch.Kind.GRID and batch.made_by_id == user.pk
     return own or user.has_perm("labeling.correct_in_bulk")
 
 
 def undo(user: User, batch_id: uuid.UUID) -> int:
-    """Take a batch back; a batch one may not touch is as good as not there."""
+    """Undo a batch; a batch that the user may not undo is reported as not found."""
     batch = Batch.objects.filter(pk=batch_id).first()
     if batch is None or not may_undo(user, batch):
         raise NotThere("There is no such batch of yours.")
@@ -189,7 +189,7 @@ def undo(user: User, batch_id: uuid.UUID) -> int:
 
 
 def still_held(labeler: User, token: uuid.UUID) -> QuerySet[QueueItem]:
-    """What this hold covers, to be shown again; nothing once it is over."""
+    """Return the items of a lease, to show them again; none after it has ended."""
     return (
         QueueItem.objects.filter(holder=labeler, token=token, leased_until__gt=Now(), is_open=True)
         .select_related("prediction")

@@ -1,7 +1,7 @@
-"""Labels and queue places computed again from the events, and where they differ from the tables.
+"""Recompute labels and queue places from the events, and report or repair differences.
 
-Events are the truth; labels and places are kept beside them for speed. This finds and mends what
-could only come from outside: a restored dump, a hand in the database.
+Events are the truth; labels and places are stored for speed. Only a change from outside can make
+them differ, such as a restored dump or SQL by hand.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from labeling.standing import Standing, standing
 from labeling.turns import in_turn, lock_items
 
 logger = logging.getLogger(__name__)
-AT_ONCE = 2_000  # items looked at together
+AT_ONCE = 2_000  # items compared together
 
 
 @dataclass(slots=True)
 class Differences:
-    """How many items were looked at, and the keys of those whose rows were not what events say."""
+    """How many items were compared, and the keys of those whose rows differ from their events."""
 
     looked_at: int = 0
     labels: list[int] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Differences:
 def rebuild(
     *, mend: bool = True, progress: Callable[[int], object] = lambda count: None
 ) -> Differences:
-    """Compare every item with its events, mending what differs unless told only to look."""
+    """Compare every item with its events; repair the differences if `mend` is set."""
     found = Differences()
     last = 0
     while keys := list(

@@ -1,4 +1,4 @@
-"""What waits for a reviewer, and sending items back for another look."""
+"""Items that wait for a reviewer, and sending items to review."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Dispute:
     """An item its labelers disagree about, with who said what."""
 
     prediction: Prediction
-    said: list[LabelEvent]  # oldest first; what was taken back is left out
+    said: list[LabelEvent]  # oldest first, without undone events
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +60,10 @@ def said_about(prediction_ids: Iterable[int]) -> dict[int, list[LabelEvent]]:
 
 @in_turn
 def send_to_review(shown: Shown, *, by: User, chosen_by: dict[str, Any]) -> Outcome:
-    """Ask for another, blind look at everything shown, as one batch that can be taken back.
+    """Request another, blind look at the items shown, as one batch that can be undone.
 
-    The audit is left alone: which of its items are looked at twice must not hang on anybody's
-    suspicion. So is what waits for somebody already.
+    Audits are left alone: which of them get a second look must not depend on anybody's suspicion.
+    Items that already wait for somebody are left alone too.
     """
     keys, left = shown.unchanged()
     may, barred = reviewable(keys)
@@ -80,9 +80,9 @@ def send_to_review(shown: Shown, *, by: User, chosen_by: dict[str, Any]) -> Outc
 
 
 def reviewable(keys: list[int]) -> tuple[list[int], dict[str, int]]:
-    """Those of these items that may be sent to review, in their order; why not the others.
+    """Return the items that may be sent to review, in order, and the reasons against the others.
 
-    All of them are locked until the transaction ends.
+    All items are locked until the transaction ends.
     """
     lock_items(keys)
     may: list[int] = []
@@ -102,7 +102,7 @@ def reasons_against(keys: list[int]) -> dict[int, str]:
     items = QueueItem.objects.filter(pk__in=keys).values_list("pk", "is_open", "stream", "origin")
     gold = set(Gold.objects.filter(pk__in=keys).values_list("pk", flat=True))
     disputed = set(Label.objects.disputed().filter(pk__in=keys).values_list("pk", flat=True))
-    # A drawing made since the queue was brought up to date has no place to move from.
+    # A drawing that is not enqueued yet has no queue row to move.
     reasons = dict.fromkeys(keys, "not in the queue yet")
     for key, is_open, stream, origin in items:
         del reasons[key]

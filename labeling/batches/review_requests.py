@@ -1,4 +1,4 @@
-"""Asking for another look at items, and taking that back to the places they had."""
+"""Request another look at items, and undo such a request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from labeling.decisions.decisions import place_of
 from labeling.models import Ask, Batch, Label, QueueItem, Stream
 from labeling.standing import Standing
 
-ITEMS_A_SECOND = 1_000  # a place's share of the clock: keeps the order of one asking
+ITEMS_A_SECOND = 1_000  # ranks are 1/1000 s apart, to keep the order within a request
 AT_ONCE = 2_000  # rows read together
 
 
@@ -22,13 +22,13 @@ def ask(
 ) -> list[Ask]:
     """Put items, locked by the caller, at the front of the review stream in the order given.
 
-    What stands goes on standing; the next opinion confirms it or calls it in question.
+    Their labels stay; the next opinion confirms or contradicts them.
     """
     found = QueueItem.objects.filter(pk__in=keys)
     ranks = dict(found.values_list("pk", "rank"))
     reviews = dict(found.values_list("pk", "review_after"))
     digits = dict(Label.objects.filter(pk__in=keys).values_list("pk", "digit"))
-    first = -batch.made_at.timestamp()  # the newest asking comes first, as in the feedback stream
+    first = -batch.made_at.timestamp()  # the newest request comes first, as in the feedback stream
     asked = [
         Ask(
             prediction_id=key,
@@ -54,13 +54,13 @@ def ask(
 
 
 def asked_of(batch: Batch, field: str) -> Any:
-    """What a batch's asking notes about each queue item."""
+    """A subquery: this field of the batch's `Ask` for each queue item."""
     return Subquery(Ask.objects.filter(batch=batch, prediction=OuterRef("pk")).values(field))
 
 
 def take_back(batch: Batch) -> None:
-    """Give a batch's items the places they had; what was answered since stays answered."""
-    # An item that a later asking has moved again is that asking's to give back.
+    """Restore the queue places of a batch's items; answers given since stay."""
+    # Not items that a later request has moved; undoing that request restores them.
     as_left = Ask.objects.filter(batch=batch, rank=F("prediction__queue_item__rank"))
     keys = list(as_left.order_by("prediction").values_list("prediction", flat=True))
     for at in range(0, len(keys), AT_ONCE):

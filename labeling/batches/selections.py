@@ -1,8 +1,8 @@
-"""What somebody was shown to act on, and whether each item still stands as it was shown.
+"""Items shown for a bulk action, and whether each is still as it was shown.
 
-Between the look at thousands of items and the act on them, others go on working. An act takes the
-items that were shown, none that came under the filter since, and of these only the ones that
-nobody has decided or said anything about meanwhile; the rest it leaves alone and counts.
+Other people work on while somebody looks at thousands of items. The action takes only items that
+were shown, not items that match the filter since. Of these, it takes only items without a new
+decision or feedback; it counts the others.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ KEPT_FOR = timedelta(hours=1)  # by the database's clock
 CHANGED = "changed since they were shown"
 ERASED = "erased"
 
-# One number for what stands: the newest event, which grows with each, and what the visitor said.
-# Answers to gold count as nobody's opinion.
+# The state of an item as one number: 16 times its newest event's id plus a code of the feedback.
+# Answers to gold items do not count.
 STANDS = """
 SELECT p.id, COALESCE(e.newest, 0) * 16 + CASE WHEN f.prediction_id IS NULL THEN 0
   ELSE COALESCE(f.digit, 10) + 1 END
@@ -45,7 +45,7 @@ WHERE p.id {among} ORDER BY p.id"""
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Items, by their keys, and what stood about each when it was shown."""
+    """Items by key, with the state of each when it was shown."""
 
     stood: Mapping[int, int]
 
@@ -53,7 +53,7 @@ class Shown:
         return len(self.stood)
 
     def unchanged(self) -> tuple[list[int], dict[str, int]]:
-        """Those that still stand so, locked from now on; how many do not, and why."""
+        """Lock the items; return those still as shown, and how many are not and why."""
         keys = locked_items(list(self.stood))
         stands = what_stands(keys)
         same = [key for key in keys if stands[key] == self.stood[key]]
@@ -61,7 +61,7 @@ class Shown:
 
 
 def as_shown(selection: QuerySet[Prediction]) -> Shown:
-    """The selection as it is now, to be shown or acted on."""
+    """Return the selected items with their current states."""
     return Shown(what_stands(selection.order_by().values_list("pk", flat=True)))
 
 
@@ -76,7 +76,7 @@ def what_stands(keys: Iterable[int]) -> dict[int, int]:
 
 
 def keep_shown(shown: Shown, *, owner: User, chosen_by: Mapping[str, Any]) -> Selection:
-    """Keep what is shown on a page, for whoever it is shown to."""
+    """Store the items shown on a page, for the user who sees it."""
     Selection.objects.exclude(pk__in=fresh().values("pk")).delete()
     stood = dict(sorted(shown.stood.items()))
     return Selection.objects.create(
@@ -90,7 +90,7 @@ def fresh() -> QuerySet[Selection]:
 
 
 def kept(selection: uuid.UUID, *, owner: User) -> Selection:
-    """What this person was shown."""
+    """Return a selection that was shown to this user."""
     found = fresh().filter(pk=selection, owner=owner).first()
     if found is None:
         raise used_up()
@@ -107,7 +107,7 @@ def shown_in(selection: Selection) -> Shown:
 
 
 def use_up(selection: Selection) -> Shown:
-    """For one act; a second press of the button waits for the first, and finds nothing."""
+    """Delete the selection, so that one action uses it; a second click waits and is refused."""
     deleted, _ = Selection.objects.filter(pk=selection.pk).delete()
     if not deleted:
         raise used_up()

@@ -1,4 +1,4 @@
-"""Who stands behind a label: everybody on whose word it rests, not only who spoke last."""
+"""The people whose decisions support a label, not only the last of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from labeling.standing import REVERSALS, Past, Said, Standing, behind, standing,
 
 
 def items_resting_on(labelers: Iterable[int], visitors: Iterable[str | UUID]) -> set[int]:
-    """The items whose label, as it stands now, rests on what one of these people decided."""
+    """Return the items whose current label is supported by a decision of one of these people."""
     who, which = set(labelers), {UUID(str(visitor)) for visitor in visitors}
     said = (
         LabelEvent.objects.filter(Q(labeler__in=who) | Q(visitor__in=which))
@@ -30,10 +30,10 @@ def items_resting_on(labelers: Iterable[int], visitors: Iterable[str | UUID]) ->
 
 
 def others_behind(labels: Sequence[Label]) -> dict[int, list[int]]:
-    """By item, the events beside its last on which a label rests; one a person.
+    """Return by item the events that support a label, without its last one; one per person.
 
-    It is the labels as they were read that count. Where something was said or taken back since,
-    everybody who had said the same stands behind it: better one too many than one forgotten.
+    The labels count as they were read. If an item's events have changed since, everybody who had
+    given the same answer counts: one person too many is better than one too few.
     """
     read = {label.pk: label for label in labels}
     found = {}
@@ -43,7 +43,7 @@ def others_behind(labels: Sequence[Label]) -> dict[int, list[int]]:
             label.digit, label.is_unreadable, label.state, label.opinions, label.event_id
         )
         backing = behind(events) if standing(events) == stood else said_by_then(label, events)
-        # The last of each: whoever ruled and confirmed the ruling later is one person.
+        # Keep the last event of each person: one may rule and confirm it later.
         last = {(event.labeler_id, event.visitor): event.pk for event in backing}
         if others := sorted(set(last.values()) - {label.event_id}):
             found[key] = others
@@ -62,7 +62,7 @@ def said_by_then(label: Label, events: Iterable[Past]) -> list[Said]:
 
 
 def histories(keys: Iterable[int]) -> Iterator[tuple[int, list[Past]]]:
-    """Everything said about each of these items, oldest first; one query for many of them."""
+    """Yield these items with their events, oldest first; one query for AT_ONCE items."""
     for some in chunks(sorted(keys), AT_ONCE):
         by_item: dict[int, list[Past]] = defaultdict(list)
         for event in LabelEvent.objects.filter(prediction__in=some).past():

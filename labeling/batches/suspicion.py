@@ -1,8 +1,8 @@
 """Settled labels that look wrong, ranked by confident learning and sent back for a blind look.
 
-The probabilities are those stored at capture. Whatever version made them, the drawing had no
-label yet, so none can have learned from the label it is held against: they are out of fold by
-construction, without training once more on parts of the data.
+The probabilities are those stored at capture. The drawing had no label then, so no version that
+made them can have learned from the label they are compared with. They are out-of-fold predictions
+without cross-validation.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ DIGITS = 10
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A settled label and how far another digit was ahead of it, from -1 to 1."""
+    """A settled label, and how far the probability of another digit exceeds its own, -1 to 1."""
 
     prediction_id: int
     digit: int
@@ -41,15 +41,15 @@ class Suspect:
 def suspicion(
     probabilities: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Which labels are off the confident joint's diagonal, and the margin against each.
+    """Return which labels confident learning flags, and the margin of another digit over each.
 
-    A digit is claimed confidently where its probability reaches the mean it has over the items
-    labeled so. An item whose likeliest confidently claimed digit is another one is flagged.
+    A digit is confident if its probability reaches its mean over the items labeled with it. A
+    label is flagged if the likeliest confident digit is another one.
     """
     claimed = probabilities.astype(np.float64)  # (N, 10)
     rows = np.arange(len(labels))
     own = claimed[rows, labels]
-    thresholds = np.full(DIGITS, np.inf)  # a digit nobody labeled claims nothing
+    thresholds = np.full(DIGITS, np.inf)  # a digit without labels is never confident
     for digit in np.unique(labels):
         thresholds[digit] = own[labels == digit].mean()
     confident = np.where(claimed >= thresholds - 1e-9, claimed, -np.inf)
@@ -61,7 +61,7 @@ def suspicion(
 
 
 def suspects(limit: int | None = None) -> list[Suspect]:
-    """The most suspicious settled labels first. Audits and gold never; nothing twice."""
+    """Return settled labels, the most suspicious first; no audits or gold, none sent before."""
     asked = Ask.objects.filter(
         prediction=OuterRef("pk"), score__isnull=False, batch__undone_at__isnull=True
     )
@@ -85,9 +85,9 @@ def suspects(limit: int | None = None) -> list[Suspect]:
 
 
 def send_suspicious_to_review(limit: int, *, by: User | None) -> Batch:
-    """Put the most suspicious labels back, blind, before somebody who has not answered them.
+    """Send the most suspicious labels to a blind look by somebody who has not answered them.
 
-    The label stands until then: a suspicion is no judgment.
+    The label stays as it is until then.
     """
     take_in()
     return ask_about_suspects(limit, by=by)
@@ -114,7 +114,7 @@ def ask_about_suspects(limit: int, *, by: User | None) -> Batch:
 
 
 def precision() -> Rate:
-    """Of the suspicious labels that somebody has looked at again, how many did not hold."""
+    """The share of suspicious labels that were changed, of those somebody looked at again."""
     answered = LabelEvent.objects.filter(
         prediction=OuterRef("prediction"), pk__gt=OuterRef("prediction__queue_item__review_after")
     ).standing()

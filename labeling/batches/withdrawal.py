@@ -1,4 +1,4 @@
-"""Everything one labeler decided, taken back in one act, which can be taken back itself."""
+"""Undo everything one labeler decided, as one batch that can itself be undone."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ logger = logging.getLogger(__name__)
 
 
 def said_by(labeler: User) -> QuerySet[LabelEvent]:
-    """What somebody decided that still stands: opinions, answers to gold, rulings, corrections."""
+    """A person's decisions that are not undone: opinions, gold answers, rulings, corrections."""
     return LabelEvent.objects.of_labeler(labeler.pk).standing()
 
 
 @in_turn
 def withdraw(labeler: User, *, by: User | None) -> Batch:
-    """Leave labels, queue and agreement as if this person had never spoken, as one batch.
+    """Undo all of a person's decisions as one batch: labels, queue and agreement lose them.
 
-    Events are only added to: each decision gets an undo, and taking the batch back gives each undo
-    a redo, after which everything stands as it stood.
+    Each decision gets an undo event. Undoing the batch gives each of these undos a redo, and
+    everything is as before.
     """
     about = set(said_by(labeler).order_by().values_list("prediction", flat=True))
     lock_items(about)
     batch = Batch.objects.create(
         kind=Batch.Kind.WITHDRAWAL, made_by=by, chosen_by={"labeler": labeler.get_username()}
     )
-    # What they say meanwhile about other items is not locked, and stays said.
+    # Decisions they make meanwhile on other items are not locked, and stay.
     among, keys = among_keys(about)
     decided = f"e.prediction_id {among} AND e.labeler_id = %s AND e.kind NOT IN ('undo', 'redo')"
     batch.count = append_reversals("undo", decided, [keys, labeler.pk], by=by, batch=batch)
@@ -45,6 +45,6 @@ def withdraw(labeler: User, *, by: User | None) -> Batch:
 
 
 def standing_withdrawals() -> QuerySet[Batch]:
-    """Those that were not taken back, newest first."""
+    """Withdrawals that were not undone, newest first."""
     found = Batch.objects.filter(kind=Batch.Kind.WITHDRAWAL, undone_at__isnull=True)
     return found.select_related("made_by").order_by("-made_at")
