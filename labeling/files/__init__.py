@@ -1,1 +1,1 @@
-"""Labels and images out to files and in from them."""
+"""Export of labels and images to files, and import from files."""

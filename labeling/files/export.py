@@ -1,8 +1,8 @@
-"""Labels out: rows for spreadsheets and programs, or with their glyphs for whoever trains on them.
+"""Export labels: as rows for spreadsheets and programs, or with their glyphs for training.
 
-Rows are read page by page along the primary key, so memory stays flat and no cursor waits for a
-slow reader. A broken download of rows goes on after the last id it has; one of glyphs is an
-archive, which has to be begun again.
+Rows are read page by page along the primary key, so memory use is constant and no cursor waits for
+a slow client. A broken download of rows can continue after its last id. A download of glyphs is an
+archive and has to start again.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from predictions.database.slices import slices
 from predictions.models import Prediction
 
 AT_ONCE = 5_000  # labels read by one query
-GLYPHS_AT_ONCE = 1_000  # of some 800 bytes
+GLYPHS_AT_ONCE = 1_000  # of about 800 bytes each
 ROWS = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
 FORMATS = {**ROWS, **{name: writer.media_type for name, writer in GLYPH_WRITERS.items()}}
-# Where each column comes from.
+# Column name: field of the label.
 COLUMNS = {
     "id": "prediction__public_id",
     "digit": "digit",
@@ -46,13 +46,13 @@ COLUMNS = {
     "kind": "event__kind",
     "stream": "event__stream",
 }
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet may run such text
 
 
 def rows(
     labels: LabelQuerySet | None = None, *, after: UUID | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Every label as it stands, in the order of its prediction, from after the one named."""
+    """Yield current labels ordered by prediction, beginning after the prediction `after`."""
     labels = Label.objects.all() if labels is None else labels
     for page in slices(labels, AT_ONCE, after=key_of(after)):
         for values in page.values_list(*COLUMNS.values()):
@@ -60,7 +60,7 @@ def rows(
 
 
 def key_of(public_id: UUID | None) -> int:
-    """Where to go on; an id that is not there is an error, not the beginning."""
+    """Return the key to continue after; an unknown id is an error, not a new start."""
     if public_id is None:
         return 0
     key: int = Prediction.objects.values_list("pk", flat=True).get(public_id=public_id)
@@ -68,7 +68,7 @@ def key_of(public_id: UUID | None) -> int:
 
 
 def id_of(text: str | None) -> UUID | None:
-    """An id as somebody typed it; what is no id is the id of nothing."""
+    """Parse an id that a user typed; like an unknown id, an invalid one raises `DoesNotExist`."""
     try:
         return UUID(text) if text else None
     except ValueError:
@@ -95,7 +95,7 @@ WRITERS: dict[str, Callable[[Iterable[dict[str, Any]]], Iterator[str]]] = {
 def in_format(
     name: str, labels: LabelQuerySet | None = None, *, after: UUID | None = None
 ) -> Iterator[bytes]:
-    """A whole export in pieces: of all these labels as rows, of settled ones with their glyphs."""
+    """Yield an export in pieces; with glyphs it has settled labels only, as rows it has all."""
     if name in GLYPH_WRITERS:
         return GLYPH_WRITERS[name].write(with_glyphs(labels))
     return (page.encode() for page in WRITERS[name](rows(labels, after=after)))
@@ -120,7 +120,7 @@ DECIDES_SIDE = [f"prediction__{name}" for name in ("is_audit", *Drawing._fields)
 
 
 def with_glyphs(labels: LabelQuerySet | None = None) -> Iterator[Labeled]:
-    """Every settled label with the glyph it is about, in the order of its prediction."""
+    """Yield settled labels with their glyphs, ordered by prediction."""
     chosen = (Label.objects.all() if labels is None else labels).settled().pictured()
     for page in slices(chosen, GLYPHS_AT_ONCE):
         for *values, is_audit, user, visitor, digest in page.values_list(
@@ -128,11 +128,11 @@ def with_glyphs(labels: LabelQuerySet | None = None) -> Iterator[Labeled]:
         ):
             is_held_out = is_audit or side_of(Drawing(user, visitor, digest)) is Side.HOLDOUT
             label = Labeled._make([*values, is_held_out])
-            yield label._replace(glyph=bytes(label.glyph))  # PostgreSQL's are views of memory
+            yield label._replace(glyph=bytes(label.glyph))  # PostgreSQL gives a memoryview
 
 
 def in_pages(header: str, lines: Iterable[str], size: int = 64 * 1024) -> Iterator[str]:
-    """The same text in pieces of some 64 kB, so that each write is worth its while."""
+    """Join text into pieces of about 64 kB, so that there are few writes."""
     page, length = [header], len(header)
     for each in lines:
         page.append(each)
@@ -151,7 +151,7 @@ def line(cells: list[Any]) -> str:
 
 
 def cell(value: Any) -> Any:
-    """A value as a spreadsheet shows it; text can never be taken for a formula."""
+    """Format a value for CSV; text is escaped so that no spreadsheet takes it for a formula."""
     if isinstance(value, str):
         return "'" + value if value.startswith(FORMULA_STARTS) else value
     if isinstance(value, bool):
@@ -163,7 +163,7 @@ def plain(value: Any) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-# -- the wrong predictions, as a folder ---------------------------------------------------------
+# -- a folder of wrong predictions ---------------------------------------------------------------
 
 IMAGES = "incorrect images"
 INDEX = "incorrect predictions.csv"
@@ -171,12 +171,12 @@ INDEX_COLUMNS = ["file", "id", "predicted", "actual", "confidence", "model", "dr
 
 
 def wrong() -> LabelQuerySet:
-    """Settled labels that name another digit than the model did."""
+    """Settled labels whose digit differs from the model's guess."""
     return Label.objects.settled().readable().pictured().exclude(digit=F("prediction__digit"))
 
 
 def export_wrong(folder: Path) -> int:
-    """Write each wrongly read glyph as a PNG and an index of them; how many there were."""
+    """Write each wrongly read glyph as a PNG, and an index; return how many."""
     images = folder / IMAGES
     images.mkdir(parents=True, exist_ok=True)
     count = 0

@@ -1,9 +1,8 @@
-"""Images in, with or without labels, as one batch that can be taken back.
+"""Import images, with or without labels, as one batch that can be undone.
 
-Each page is a transaction of its own: a bad image, or a power cut, costs no good one. Whatever
-came in before is part of the batch, and the same import begun again passes over it, because a
-glyph that is here already is not stored twice. A label for such a glyph counts where nobody has
-said anything yet; what people decided is left alone.
+Each page of images is one transaction, so a bad image or a power cut loses no good image. What was
+stored before is part of the batch. The same import, started again, skips it, because a glyph is
+not stored twice. A label for an existing glyph counts only if nobody has labeled it yet.
 """
 
 from __future__ import annotations
@@ -36,15 +35,15 @@ from predictions.models import Prediction
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 128  # images read and stored together; each has at most 2 MB
-UPLOAD_MOST = 1_000  # images of a file that comes through a page or the API
+UPLOAD_MOST = 1_000  # images of a file uploaded on a page or through the API
 NARROW = Limits(members=3 * UPLOAD_MOST, bytes=256 << 20)
-FIRST = 5  # refusals told of a file that is refused whole
-MOST_TOLD = 10_000  # refusals kept word for word; more are counted
-Key = TypeVar("Key", int, UUID)  # of a prediction that is here, or the digest of a glyph
+FIRST = 5  # refusals listed if the whole file is refused
+MOST_TOLD = 10_000  # refusals kept with their reasons; more are only counted
+Key = TypeVar("Key", int, UUID)  # key of an existing prediction, or digest of a glyph
 
 
 class NothingTaken(BadFile):
-    """Not one thing in the file is of use."""
+    """Nothing in the file can be imported."""
 
     @classmethod
     def of(cls, report: Report) -> Self:
@@ -61,10 +60,10 @@ class NothingTaken(BadFile):
 class Report:
     """What an import did, or would do."""
 
-    batch: Batch | None = None  # None where nothing came of it
-    taken: int = 0  # images that are new here
-    labeled: int = 0  # labels that stand by it, also on images that were here
-    already: int = 0  # images that were here as they are said to be
+    batch: Batch | None = None  # None if nothing was imported
+    taken: int = 0  # new images
+    labeled: int = 0  # labels added, also on existing images
+    already: int = 0  # existing images that need no change
     refused: int = 0
     refusals: list[Refused] = field(default_factory=list)
 
@@ -98,8 +97,8 @@ def take_in_images(
     dry_run: bool = False,
     progress: Callable[[int], object] = lambda count: None,
 ) -> Report:
-    """Take in what a file holds; `source` says in words where it came from."""
-    take_in()  # what was captured is in the queue, where equal glyphs are found
+    """Import the images of a file; `source` says in words where they come from."""
+    take_in()  # enqueue captures first: duplicates are found by their queue rows
     work = Trial() if dry_run else Import(by, source)
     while items_of_page := list(islice(items, AT_ONCE)):
         work.take(items_of_page)
@@ -111,9 +110,9 @@ def take_in_images(
 def take_in_upload(
     name: str, file: BinaryIO, *, by: User, charge: Callable[[int], None], dry_run: bool = False
 ) -> Report:
-    """A file as small as can be done while somebody waits; it is counted before it is begun.
+    """Import a small file while its user waits; its pixels are counted first.
 
-    `charge` is told how many pixels it has, and may refuse.
+    `charge` gets the number of pixels and may refuse.
     """
     with slots().take():
         charge(pixels_of_upload(read_file(name, file, limits=NARROW)))
@@ -137,15 +136,15 @@ def pixels_of_upload(items: Items) -> int:
     return pixels
 
 
-Said = list[tuple[Found, Key]]  # items, and what each of them is about
+Said = list[tuple[Found, Key]]  # items, each with the prediction or glyph it is about
 
 
 @dataclass(slots=True)
 class Page:
-    """Items sorted by what their glyphs are here."""
+    """Items grouped by whether their glyph is new or exists already."""
 
     new: dict[UUID, tuple[Found, Sketch]] = field(default_factory=dict)  # by digest
-    again: Said[UUID] = field(default_factory=list)  # a glyph that an earlier item brings
+    again: Said[UUID] = field(default_factory=list)  # duplicates of an earlier item of this import
     known: Said[int] = field(default_factory=list)
 
     @property
@@ -157,7 +156,7 @@ class Page:
         return [sketch for _, sketch in self.new.values()]
 
     def verdicts(self) -> dict[UUID, Verdict]:
-        """Labels that come with new glyphs."""
+        """Labels of the new glyphs, by digest."""
         return {
             digest: found.verdict
             for digest, (found, _) in self.new.items()
@@ -166,11 +165,11 @@ class Page:
 
 
 class Trial:
-    """An import that changes nothing, and says what a real one would do."""
+    """A dry run: it changes nothing and reports what an import would do."""
 
     def __init__(self) -> None:
         self.report = Report()
-        self.seen: dict[UUID, Verdict | None] = {}  # what earlier pages would have brought
+        self.seen: dict[UUID, Verdict | None] = {}  # glyphs of earlier pages, with their labels
 
     def take(self, items: Sequence[Found | Refused]) -> None:
         page = self.sort(items)
@@ -181,10 +180,10 @@ class Trial:
         self.report.labeled += len(self.labels_on_known(page.known))
 
     def end(self) -> None:
-        """Nothing is left to do."""
+        """Nothing to do in a dry run."""
 
     def sort(self, items: Sequence[Found | Refused]) -> Page:
-        """Look at each picture, and at what of it is here; refusals are told on."""
+        """Group items by whether their glyph is new; add refusals to the report."""
         page = Page(known=self.named(items))
         made = self.sketched(items)
         here = keys_of_glyphs({sketch.digest for _, sketch in made})
@@ -199,7 +198,7 @@ class Trial:
         return page
 
     def named(self, items: Sequence[Found | Refused]) -> Said[int]:
-        """Items about predictions that they name by their ids."""
+        """Return the items that name an existing prediction by id; add refusals to the report."""
         wanted = [item.prediction for item in items if isinstance(item, Found) and item.prediction]
         rows = Prediction.objects.pictured().filter(public_id__in=wanted)
         keys = dict(rows.values_list("public_id", "pk"))
@@ -229,7 +228,7 @@ class Trial:
         return made
 
     def labels_on_new(self, page: Page) -> dict[UUID, Verdict]:
-        """What becomes of glyphs that come in now, or came in before with this import."""
+        """Return labels for glyphs that are new in this page or came earlier in this import."""
         labels = page.verdicts()
         labels |= self.weigh(page.again, {**self.seen, **labels})
         self.report.taken += len(page.new)
@@ -237,7 +236,7 @@ class Trial:
         return labels
 
     def labels_on_known(self, said: Said[int]) -> dict[int, Verdict]:
-        """What becomes of predictions that were here; audits are labeled blind, by people."""
+        """Return labels for existing predictions; audits without an answer refuse theirs."""
         keys = [key for _, key in said]
         labels = Label.objects.filter(pk__in=keys).values_list("pk", "digit")
         audits = unanswered_audits(keys)
@@ -250,7 +249,7 @@ class Trial:
         return self.weigh(may, {key: Verdict(digit) for key, digit in labels})
 
     def weigh(self, said: Said[Key], stands: Mapping[Key, Verdict | None]) -> dict[Key, Verdict]:
-        """The labels that these items add to what stands; who contradicts it is told so."""
+        """Return the labels to add; report items that contradict a current label as refused."""
         added: dict[Key, Verdict] = {}
         for found, key in said:
             label = added.get(key) or stands.get(key)
@@ -264,7 +263,7 @@ class Trial:
 
 
 class Import(Trial):
-    """An import on its way; its batch is made with the first thing that comes of it."""
+    """An import; its batch is created with its first change."""
 
     def __init__(self, by: User | None, source: str) -> None:
         super().__init__()
@@ -301,7 +300,7 @@ class Import(Trial):
         Batch.objects.filter(pk=batch.pk).update(count=F("count") + touched)
 
     def check_standing(self, batch: Batch) -> None:
-        """Nothing is added to what somebody takes back meanwhile."""
+        """Stop the import if somebody has undone its batch meanwhile."""
         standing = Batch.objects.select_for_update().filter(pk=batch.pk, undone_at__isnull=True)
         if standing.first() is None:
             raise Gone("This import was taken back while it ran; the rest was not read.")
@@ -314,7 +313,7 @@ class Import(Trial):
         return self.report.batch
 
     def end(self) -> None:
-        """Keep with the batch what did not come in."""
+        """Store the numbers of refused and existing images with the batch."""
         batch, report = self.report.batch, self.report
         if batch is None:
             return
@@ -327,6 +326,6 @@ class Import(Trial):
 
 
 def keys_of_glyphs(digests: set[UUID]) -> dict[UUID, int]:
-    """The first prediction here that has each of these glyphs, where there is one."""
+    """Return the key of the first existing prediction of each glyph, if there is one."""
     rows = QueueItem.objects.filter(glyph_digest__in=digests).order_by("-pk")
     return dict(rows.values_list("glyph_digest", "pk"))

@@ -1,4 +1,4 @@
-"""Labels in, from the files `export` writes: a prediction's id with a digit or "unreadable"."""
+"""Import labels from rows that `export` wrote: a prediction's id, with a digit or unreadable."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ DIGITS = [str(digit) for digit in range(10)]
 
 
 class BadLine(Declined):
-    """This line does not say what some prediction is."""
+    """The line gives no prediction a valid label."""
 
     code = "bad_line"
 
 
 @dataclass(slots=True)
 class Plan:
-    """What an import would do, before anything is done."""
+    """The changes an import would make."""
 
     verdicts: dict[int, Verdict] = field(default_factory=dict)  # by the prediction's key
-    stood: dict[int, int] = field(default_factory=dict)  # of these, when the file was read
+    stood: dict[int, int] = field(default_factory=dict)  # state of each when the file was read
     already_so: int = 0
     refused: list[tuple[int, str]] = field(default_factory=list)  # line number, why
 
 
 def plan(file: TextIO, *, file_format: str) -> Plan:
-    """Read a file and look up what it speaks of; changes nothing."""
+    """Read a file and look up its predictions; changes nothing."""
     made = Plan()
     lines: dict[UUID, tuple[int, Verdict]] = {}
     for number, row in read(file, file_format):
@@ -80,7 +80,7 @@ def row_of_json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        return None  # refused below, with its line number
+        return None  # refused by the caller, with its line number
 
 
 def said_by(row: Any) -> tuple[UUID, Verdict]:
@@ -116,7 +116,7 @@ def chunks_of(public_ids: list[UUID]) -> Iterator[list[UUID]]:
 
 
 def place(public_ids: list[UUID], lines: Mapping[UUID, tuple[int, Verdict]], made: Plan) -> None:
-    """Sort some ids into what changes, what stands so already, and what is not there."""
+    """Sort ids into labels to change, labels that are so already, and refused lines."""
     keys = dict(Prediction.objects.filter(public_id__in=public_ids).values_list("public_id", "pk"))
     stood = what_stands(keys.values())
     settled = dict(Label.objects.settled().filter(pk__in=keys.values()).values_list("pk", "digit"))
@@ -137,9 +137,9 @@ def place(public_ids: list[UUID], lines: Mapping[UUID, tuple[int, Verdict]], mad
 
 @in_turn
 def carry_out(made: Plan, *, by: User | None, source: str) -> Outcome:
-    """Make the labels of a plan stand, as one batch that can be taken back.
+    """Carry out a plan, as one batch that can be undone.
 
-    What has changed since the file was read is left alone.
+    Items that changed since the file was read are left alone.
     """
     keys, left = Shown(made.stood).unchanged()
     if not keys:

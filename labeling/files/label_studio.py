@@ -1,9 +1,9 @@
-"""Events from Label Studio, which become labels where they concern predictions of ours.
+"""A webhook receiver for Label Studio, whose annotations can become labels of our predictions.
 
-Label Studio tells of everything that happens in a project, and at first without saying who speaks
-for it. So nearly all of it is acknowledged and counted, and changes nothing; the answer says why.
-What is left is what somebody who may correct in bulk vouches for with a token: an annotation of a
-single person who looked, on a prediction of ours that is no audit, since a guess was shown.
+Label Studio sends every event of a project, by default without credentials. Most events are only
+acknowledged and counted; the response says why. An event becomes a label if its token belongs to
+somebody who may correct in bulk, and if it is one person's annotation of a prediction of ours. The
+prediction must not be an audit, since annotators see the guess.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ class PassedOver(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an event, in words."""
+    """The result of an event, with a reason."""
 
     status: str
     reason: str = ""
 
 
 def take(event: Mapping[str, Any], *, by: User) -> Outcome:
-    """Make a label of an annotation, as a batch of its own that can be taken back."""
+    """Turn an annotation into a label, as a batch of its own that can be undone."""
     try:
         prediction, verdict = said_by(event)
     except PassedOver as reason:
@@ -69,7 +69,7 @@ def take(event: Mapping[str, Any], *, by: User) -> Outcome:
 
 
 def said_by(event: Mapping[str, Any]) -> tuple[Prediction, Verdict]:
-    """Which prediction an event is about, and what it says that is."""
+    """Return the prediction an event is about, and the verdict of its annotation."""
     annotation = part(event, "annotation")
     if annotation.get("was_cancelled"):
         raise PassedOver("The task was skipped.")
@@ -87,7 +87,7 @@ def said_by(event: Mapping[str, Any]) -> tuple[Prediction, Verdict]:
 
 
 def prediction_in(data: Mapping[str, Any], question: Question) -> UUID | None:
-    """Which prediction a task is about: its picture's address names it, or, as in our own export,
+    """Return the id of a task's prediction: from its picture's URL or, as in our own export, from
     its field `id`."""
     picture, public_id = data.get(question.image), data.get("id")
     if isinstance(picture, str) and (named := prediction_at(picture)):
@@ -109,7 +109,7 @@ def verdict_in(result: object, question: Question) -> Verdict:
 
 
 def part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """An object inside another one, both from outside."""
+    """Return a nested object of untrusted JSON; an empty one if it is missing."""
     found = whole.get(name)
     return found if isinstance(found, Mapping) else {}
 
@@ -122,7 +122,7 @@ class EventInput(Input):
     project = serializers.JSONField(
         required=False, allow_null=True, help_text="With its label_config."
     )
-    # Lists where many annotations were made at once.
+    # A list if many annotations were made at once.
     task = serializers.JSONField(required=False, allow_null=True)
     annotation = serializers.JSONField(required=False, allow_null=True)
 
@@ -133,14 +133,14 @@ class EventOutput(serializers.Serializer[Any]):
 
 
 class WebhookView(LabelStudioView):
-    """Whoever calls is acknowledged; what may be done is asked for each event by itself."""
+    """Acknowledge every call; permissions are checked for each event."""
 
     scope = "label"
     throttle_classes = [CaptureThrottle]
     keeps_answer = True
 
     def check_permissions(self, request: Request) -> None:
-        """A token of another scope has none of the rights that are asked for below."""
+        """Skip the scope check: `outcome_of` asks for a right that tokens of other scopes lack."""
         APIView.check_permissions(self, request)
 
     @extend_schema(

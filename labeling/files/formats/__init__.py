@@ -1,1 +1,1 @@
-"""One module a kind of file: `write` makes pieces of it from labels, `read` finds images in it."""
+"""One module per file format: `write` yields a file from labels, `read` finds images in one."""

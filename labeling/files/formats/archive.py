@@ -1,4 +1,4 @@
-"""Zip archives: written as a stream, and read without believing a word of them."""
+"""Zip archives: written as a stream, and read as untrusted input."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import IO, Any, BinaryIO, Final, NamedTuple
 
 from labeling.files.formats.rows import BadFile
 
-PIECE: Final = 1 << 20  # bytes handed on together
-DIRECTORY_BYTES: Final = 300  # of a member's entry in the directory, generously
+PIECE: Final = 1 << 20  # bytes per piece
+DIRECTORY_BYTES: Final = 300  # of one member's entry in the directory, a high estimate
 
 # What the zip and deflate readers raise on broken files.
 BROKEN: Final = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
-END: Final = struct.Struct("<4s4H2LH")  # the end of the directory
+END: Final = struct.Struct("<4s4H2LH")  # end of central directory record
 END_64: Final = struct.Struct("<4sQ2H2L4Q")
-LOCATOR_64: Final = 20  # bytes between the two
-COMMENT: Final = 0xFFFF  # bytes at most behind both
-HIDDEN: Final = ("__MACOSX", ".")  # what systems put beside the files, by the start of a name
+LOCATOR_64: Final = 20  # bytes between these two records
+COMMENT: Final = 0xFFFF  # bytes; the longest comment at the end
+HIDDEN: Final = ("__MACOSX", ".")  # name prefixes of files that systems add
 
 
 # -- out ------------------------------------------------------------------------------------------
@@ -31,11 +31,11 @@ HIDDEN: Final = ("__MACOSX", ".")  # what systems put beside the files, by the s
 class Member(NamedTuple):
     name: str
     content: Iterable[bytes]
-    is_packed: bool = True  # deflated; pictures are so already
+    is_packed: bool = True  # deflated; PNG images are compressed already
 
 
 class Sink(io.RawIOBase):
-    """Where an archive is written to and taken from again, piece by piece."""
+    """A write buffer that is emptied piece by piece."""
 
     def __init__(self) -> None:
         self.parts: list[bytes] = []
@@ -56,11 +56,11 @@ class Sink(io.RawIOBase):
 
 
 def streamed(members: Iterable[Member]) -> Iterator[bytes]:
-    """The archive of these members, without holding it: its directory grows, by 1 kB a member."""
+    """Yield a zip of these members; only its directory stays in memory, 1 kB for each member."""
     sink = Sink()
     with zipfile.ZipFile(sink, "w") as archive:
         for member in members:
-            info = zipfile.ZipInfo(member.name)  # dated 1980: the same labels, the same bytes
+            info = zipfile.ZipInfo(member.name)  # dated 1980: equal labels give equal bytes
             info.compress_type = zipfile.ZIP_DEFLATED if member.is_packed else zipfile.ZIP_STORED
             info.external_attr = (stat.S_IFREG | 0o644) << 16
             with archive.open(info, "w", force_zip64=member.is_packed) as opened:
@@ -74,7 +74,7 @@ def streamed(members: Iterable[Member]) -> Iterator[bytes]:
 
 
 def pieces_of(file: BinaryIO) -> Iterator[bytes]:
-    """A whole file from its beginning, piece by piece."""
+    """Yield a whole file from its beginning, piece by piece."""
     file.seek(0)
     while piece := file.read(PIECE):
         yield piece
@@ -84,7 +84,7 @@ def pieces_of(file: BinaryIO) -> Iterator[bytes]:
 
 
 class Limits(NamedTuple):
-    """How much of an archive is looked at."""
+    """How much of an archive is read."""
 
     members: int
     bytes: int  # unpacked, of all members together
@@ -94,11 +94,11 @@ WIDE: Final = Limits(members=2_000_000, bytes=8 << 30)
 
 
 class UnsafeMember(Exception):
-    """A member that is left alone, and why."""
+    """A member that is refused, and why."""
 
 
 class Archive:
-    """A zip from anywhere. Nothing in it is written to a disk, and no size in it is believed."""
+    """An untrusted zip. Nothing is unpacked to disk, and the sizes it states are not trusted."""
 
     def __init__(self, file: BinaryIO, limits: Limits = WIDE) -> None:
         check_directory(file, limits.members)
@@ -110,7 +110,7 @@ class Archive:
 
     @property
     def names(self) -> list[str]:
-        """Its files, without folders and what systems hide beside them."""
+        """Names of its files, without folders and hidden system files."""
         return [
             info.filename
             for info in self._zip.infolist()
@@ -118,7 +118,7 @@ class Archive:
         ]
 
     def read(self, name: str, *, most: int) -> bytes:
-        """A member's bytes, or one more than `most` of them."""
+        """Return a member's bytes, cut to `most` + 1, which shows that it is too long."""
         with self.open(name) as member:
             try:
                 content = member.read(most + 1)
@@ -136,14 +136,14 @@ class Archive:
             raise UnsafeMember("it is damaged and cannot be read") from broken
 
     def spend(self, count: int) -> None:
-        """Count what was unpacked: a small archive may hold more than any machine."""
+        """Count unpacked bytes and stop at the limit: a small zip can unpack to terabytes."""
         self.left -= count
         if self.left < 0:
             raise BadFile("The rest of the zip unpacks to more than is accepted.")
 
 
 def check_directory(file: BinaryIO, most_members: int) -> None:
-    """Refuse a directory of too many members by its size, before it is read."""
+    """Refuse too many members by the size of the directory, before it is read."""
     size = directory_size(file)
     if size is None:
         raise BadFile("The zip is damaged: it has no directory.")
@@ -152,7 +152,7 @@ def check_directory(file: BinaryIO, most_members: int) -> None:
 
 
 def directory_size(file: BinaryIO) -> int | None:
-    """The bytes the zip's directory takes by its own account, which its reader goes by too."""
+    """Return the stated size in bytes of the zip's directory; `zipfile` uses the same number."""
     length = file.seek(0, io.SEEK_END)
     file.seek(max(0, length - END.size - COMMENT - END_64.size - LOCATOR_64))
     tail = file.read()

@@ -1,4 +1,4 @@
-"""Images in folders called by what they show: a folder on the disk, or a zip."""
+"""Images in folders named after their digits: a folder on disk, or a zip."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PLACE: Final = "it lies in no folder called 0 to 9, unlabeled or unreadable"
 
 
 def write(labels: Iterable[Labeled]) -> Iterator[bytes]:
-    """A zip with an image for each label, in the folder of its digit, and an index at its end."""
+    """Yield a zip with an image for each label, in the folder of its digit, and an index."""
     yield from streamed(members(labels))
 
 
@@ -37,7 +37,7 @@ def members(labels: Iterable[Labeled]) -> Iterator[Member]:
             name = f"{label.value}/{label.id}.png"
             yield Member(name, [label.glyph], is_packed=False)
             writer.writerow(row_of(name, label))
-        index.detach()  # all of it is in the file now
+        index.detach()  # flushes the text to the file
         yield Member(INDEX, pieces_of(file))
 
 
@@ -52,7 +52,7 @@ def row_of(name: str, label: Labeled) -> list[Any]:
 
 
 def read_folder(folder: Path) -> Items:
-    """Every file below it; links are not followed."""
+    """Read every file below a folder; links are refused."""
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder.parent))
         if path.is_symlink():
@@ -63,7 +63,7 @@ def read_folder(folder: Path) -> Items:
 
 
 def read_file(path: Path) -> Items:
-    """One image; the folder it lies in says what it is."""
+    """Read one image; the name of its folder is its label."""
     with path.open("rb") as file:
         yield placed(f"{path.absolute().parent.name}/{path.name}", file.read(MAX_BYTES + 1))
 
@@ -81,7 +81,7 @@ def read_zip(name: str, archive: Archive) -> Items:
 
 
 def is_beside(path: Path | PurePosixPath) -> bool:
-    """Our index, and what systems hide beside files."""
+    """Whether this is our index or a hidden file."""
     return path.name == INDEX or any(part.startswith(".") and part != ".." for part in path.parts)
 
 

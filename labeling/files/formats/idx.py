@@ -1,4 +1,4 @@
-"""MNIST's own files: images and labels, each behind a short header, gzipped or not."""
+"""MNIST's IDX files: images and labels, each after a short header, gzipped or not."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from predictions.glyphs.glyph import SIDE
 
 # Where torchvision's MNIST(root) looks for its four files.
 IMAGES, LABELS = "MNIST/raw/{}-images-idx3-ubyte", "MNIST/raw/{}-labels-idx1-ubyte"
-IMAGES_HEAD: Final = struct.Struct(">4I")  # what it is, how many, rows, columns
+IMAGES_HEAD: Final = struct.Struct(">4I")  # magic number, count, rows, columns
 LABELS_HEAD: Final = struct.Struct(">2I")
 OF_IMAGES: Final = 0x803
 OF_LABELS: Final = 0x801
-MARKS: Final = ("images-idx3", "labels-idx1")  # what tells two files that belong together apart
+MARKS: Final = ("images-idx3", "labels-idx1")  # in the names of two matching files
 GZIPPED: Final = b"\x1f\x8b"
-MOST: Final = 10_000_000  # images of one file
+MOST: Final = 10_000_000  # images per file
 
 
 # -- out ------------------------------------------------------------------------------------------
 
 
 def write(labels: Iterable[Labeled]) -> Iterator[bytes]:
-    """A zip of MNIST's four files: `t10k` holds what is held out here, `train` the rest."""
+    """Yield a zip of MNIST's four files: `t10k` has the held-out drawings, `train` the rest."""
     yield from zipped(labels, packed=False)
 
 
@@ -88,14 +88,14 @@ def gzipped(content: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def unpacked(file: BinaryIO) -> Readable:
-    """The file itself, or what was gzipped; read as a stream, so that no bomb unfolds."""
+    """Return the file, unpacked if gzipped; it is streamed, so that a gzip bomb does no harm."""
     start = file.read(len(GZIPPED))
     file.seek(0)
     return gzip.GzipFile(fileobj=file) if start == GZIPPED else file
 
 
 def read(name: str, images: Readable, labels: Readable | None) -> Items:
-    """The images of one file with the labels of the other, where there is one."""
+    """Read the images of one file, with the labels of the other if there is one."""
     count = count_of_images(images)
     digits = None if labels is None else digits_in(labels, count)
     yield from paired(name, count, images_in(images, count), digits)
@@ -131,14 +131,14 @@ def unpack(head: struct.Struct, file: Readable) -> tuple[int, ...]:
 
 
 def pairs_in(names: Iterable[str]) -> dict[str, str | None]:
-    """Files of images, each with the file of its labels if that is among the names."""
+    """Map each image file to its label file; to None if that is not among the names."""
     known = set(names)
     partners = {name: name.replace(*MARKS) for name in sorted(known) if MARKS[0] in name}
     return {name: other if other in known else None for name, other in partners.items()}
 
 
 def read_zip(name: str, archive: Archive) -> Items:
-    """A zip of such files, gzipped or not."""
+    """Read a zip of IDX files, gzipped or not."""
     for images, labels in pairs_in(archive.names).items():
         try:
             with archive.open(images) as file, opened(archive, labels) as digits:

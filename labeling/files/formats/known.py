@@ -1,7 +1,7 @@
-"""The kinds of files that labels leave in with their glyphs, and that images come in by.
+"""The file formats to export labels with their glyphs and to import images.
 
-Each has a module: its `write` makes pieces of a file from labels, its `read` finds images in one.
-What a file is, its first bytes say; a name proves nothing.
+Each has a module: `write` yields pieces of a file from labels, `read` finds images in a file. The
+first bytes of a file decide its format, not its name.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ IMAGES: Final = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")
 
 
 def read_paths(paths: Sequence[Path]) -> Items:
-    """All images in files and folders; what cannot be read at all is refused by its name."""
-    beside = {partner_of(path) for path in paths}  # labels that come with their images
+    """Read all images in files and folders; a file that cannot be read is refused by name."""
+    beside = {partner_of(path) for path in paths}  # label files, read with their image files
     for path in paths:
         try:
             if path not in beside:
@@ -65,7 +65,7 @@ def read_paths(paths: Sequence[Path]) -> Items:
 
 
 def partner_of(path: Path) -> Path | None:
-    """The labels that belong to an IDX file of images."""
+    """Return the path of the label file that belongs to an IDX image file."""
     partner = path.with_name(path.name.replace(*idx.MARKS))
     return partner if partner != path else None
 
@@ -88,7 +88,7 @@ def read_path(path: Path) -> Items:
 def read_file(
     name: str, file: BinaryIO, *, labels: Path | None = None, limits: Limits = WIDE
 ) -> Items:
-    """All images in one file; `labels` may lie beside an IDX file of images."""
+    """Read all images in one file; `labels` is the label file of an IDX image file."""
     file.seek(0)
     start = file.read(512)
     file.seek(0)
@@ -124,7 +124,7 @@ def read_idx(name: str, file: BinaryIO, labels: Path | None) -> Items:
 
 @contextmanager
 def text_of(file: BinaryIO) -> Iterator[TextIO]:
-    """The text of a file that stays open; letters that are none are refused where they stand."""
+    """Read a file as text and leave it open; invalid UTF-8 is replaced, and refused in its row."""
     text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline=None)
     try:
         yield text

@@ -1,12 +1,12 @@
-"""Label Studio's JSON: a list of tasks with an image, what people chose and what a model said.
+"""Label Studio's JSON: a list of tasks, each with an image, annotations and predictions.
 
 Its labeling interface must offer the eleven choices, for instance:
 
     <View><Image name="image" value="$image"/><Choices name="digit" toName="image">
     <Choice value="0"/> … <Choice value="9"/><Choice value="unreadable"/></Choices></View>
 
-Images come as data URLs, or as addresses of our own pictures, which stand for the predictions they
-belong to. No address is ever fetched.
+Images are data URLs, or URLs of our own pictures, which name their predictions. No URL is ever
+fetched.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from predictions.api.label_studio import prediction_at
 from predictions.errors import ImageRefused
 from predictions.glyphs.images import data_url, image_from_data_url
 
-PIECE: Final = 1 << 16  # characters read together
+PIECE: Final = 1 << 16  # characters per read
 LONGEST: Final = 4_000_000  # characters of one task; its image has at most 2 MB
 
 
@@ -30,7 +30,7 @@ LONGEST: Final = 4_000_000  # characters of one task; its image has at most 2 MB
 
 
 def write(labels: Iterable[Labeled]) -> Iterator[bytes]:
-    """A list of tasks, each with one annotation, and one prediction of the model."""
+    """Yield a list of tasks, each with one annotation and one prediction of the model."""
     before = "[\n"
     for label in labels:
         yield (before + json.dumps(task(label))).encode()
@@ -65,7 +65,7 @@ def choice(value: str) -> dict[str, Any]:
 
 
 class BadTask(Exception):
-    """A task that cannot be taken in, and why."""
+    """A task that cannot be imported, and why."""
 
 
 def read(name: str, file: TextIO) -> Items:
@@ -79,7 +79,7 @@ def read(name: str, file: TextIO) -> Items:
 
 
 def members_of_list(file: TextIO) -> Iterator[Any]:
-    """The members of a JSON list one by one, however long it is."""
+    """Yield the members of a JSON list one by one, without loading the whole list."""
     text = Text(file)
     text.expect("[")
     if text.next_letter() == "]":
@@ -92,21 +92,21 @@ def members_of_list(file: TextIO) -> Iterator[Any]:
 
 
 class Text:
-    """JSON that is read as far as it is needed."""
+    """JSON text that is read piece by piece."""
 
     def __init__(self, file: TextIO) -> None:
         self.file, self.text, self.at = file, "", 0
         self.decoder = json.JSONDecoder()
 
     def more(self) -> bool:
-        """Read on, as much again: a long member is not looked at over and over."""
+        """Read as much again as is left, so that a long member is parsed few times."""
         left = self.text[self.at :]
         read = self.file.read(max(PIECE, len(left)))
         self.text, self.at = left + read, 0
         return bool(read)
 
     def next_letter(self) -> str:
-        """The next that is no space, without passing it; nothing at the end."""
+        """Return the next character that is no space, without consuming it; "" at the end."""
         while True:
             while self.at < len(self.text):
                 if not self.text[self.at].isspace():
@@ -129,7 +129,7 @@ class Text:
                 if len(self.text) - self.at > LONGEST or not self.more():
                     raise
                 continue
-            if end < len(self.text) or not self.more():  # else a number might go on
+            if end < len(self.text) or not self.more():  # at the end, a number might continue
                 self.at = end
                 return found
 
@@ -150,7 +150,7 @@ def from_task(name: str, task: Any) -> Found | Refused:
 
 
 def own_prediction(address: str) -> UUID:
-    """The prediction an address of ours names; no other address is followed."""
+    """Return the prediction that one of our URLs names; any other URL is refused."""
     public_id = prediction_at(address)
     if public_id is None:
         raise BadTask("its image lies at an address, and addresses are not fetched")
@@ -158,7 +158,7 @@ def own_prediction(address: str) -> UUID:
 
 
 def verdict_of(annotations: list[Any]) -> Verdict | None:
-    """What the annotations say together; None where nobody chose anything."""
+    """Return the verdict on which all annotations agree; None if nobody chose anything."""
     said = {
         value for each in annotations if not each.get("was_cancelled") for value in chosen(each)
     }

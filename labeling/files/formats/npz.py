@@ -1,4 +1,4 @@
-"""NumPy's archives: `images` N×28×28 of bytes, `labels` N, `ids` N. Pickles are never opened."""
+"""NumPy archives: `images` (N, 28, 28) uint8, `labels` (N,), `ids` (N,). Never loads pickles."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from labeling.files.formats.pixels import Readable, images_in, paired, spool, sp
 from labeling.files.formats.rows import BadFile, Items, Labeled
 from predictions.glyphs.glyph import SIDE
 
-# Ours, and those of the `mnist.npz` that Keras hands out.
+# Our names, and those in Keras's `mnist.npz`.
 PAIRS: Final = [("images", "labels"), ("x_train", "y_train"), ("x_test", "y_test")]
 WANTED: Final = "Images are looked for in " + ", ".join(
     f"{images} (their labels in {labels})" for images, labels in PAIRS
 )
-MOST: Final = 10_000_000  # images of one array
-MOST_NAMED: Final = 10  # arrays
+MOST: Final = 10_000_000  # images per array
+MOST_NAMED: Final = 10  # arrays listed in a refusal
 HEAD: Final = struct.Struct("<6sBxH")  # the magic, the version, the header's length
-# As NumPy writes it; its own reader would evaluate it.
+# The header as NumPy writes it. NumPy's own reader would evaluate it.
 HEADER: Final = re.compile(
     r"\{'descr': '([<>|=][biufSU]\d{1,6})', 'fortran_order': (False|True),"
     r" 'shape': \(([\d, ]{0,60})\), \}\s*"
@@ -43,7 +43,7 @@ HEADER: Final = re.compile(
 
 
 def write(labels: Iterable[Labeled]) -> Iterator[bytes]:
-    """What `numpy.load` opens without pickles; the arrays are in the same order."""
+    """Yield an npz that `numpy.load` opens without pickles; its arrays have the same order."""
     with spool() as all_of_them:
         spread(labels, lambda label: all_of_them)
         n = all_of_them.count
@@ -69,12 +69,12 @@ def array(dtype: str, shape: tuple[int, ...], content: Iterator[bytes]) -> Itera
 
 
 def is_ours(names: Iterable[str]) -> bool:
-    """An npz, whatever its arrays are called."""
+    """Whether this is an npz, whatever its arrays are called."""
     return any(name.endswith(".npy") for name in names)
 
 
 def read_zip(name: str, archive: Archive) -> Items:
-    """Every pair of arrays that is known by its names."""
+    """Read every pair of arrays whose names are known."""
     known = set(archive.names)
     pairs = [(images, labels) for images, labels in PAIRS if f"{images}.npy" in known]
     if not pairs:
@@ -126,7 +126,7 @@ def digits_in(file: Readable, count: int) -> NDArray[np.integer]:
 
 
 def head_of(file: Readable) -> tuple[tuple[int, ...], np.dtype]:
-    """Shape and type from the header: nothing is allocated by its word, and nothing evaluated."""
+    """Read shape and type from the header, without evaluating it or allocating what it states."""
     try:
         magic, version, length = HEAD.unpack(file.read(HEAD.size))
         said = HEADER.fullmatch(file.read(length).decode("ascii"))

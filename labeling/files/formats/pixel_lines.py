@@ -1,4 +1,4 @@
-"""MNIST as CSV: a line an image, its label and then 784 gray values, with or without a header."""
+"""MNIST as CSV: one image a line, a label (optional) and 784 gray values; header optional."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def skip_line(file: TextIO) -> None:
 
 
 def is_header(text: str) -> bool:
-    """Names have letters, and values have none."""
+    """Whether the first line is a header: column names have letters, values have none."""
     return any(letter.isalpha() for letter in text) and not text[:1].isdigit()
 
 

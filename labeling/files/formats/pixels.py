@@ -30,7 +30,7 @@ class Readable(Protocol):
 
 @dataclass(slots=True)
 class Spool:
-    """Pixels and digits on their way out, on a disk: how many there are is known at the end."""
+    """Temporary files of pixels, digits and ids: headers need the count, known only at the end."""
 
     images: BinaryIO
     digits: BinaryIO
@@ -51,14 +51,15 @@ def spool() -> Iterator[Spool]:
 
 
 def spread(labels: Iterable[Labeled], choose: Callable[[Labeled], Spool]) -> None:
-    """Those of these labels that name a digit: an unreadable glyph has no number."""
+    """Add each label to the spool that `choose` returns; unreadable ones have no digit and are left
+    out."""
     for label in labels:
         if label.digit is not None:
             choose(label).add(label, label.digit)
 
 
 def images_in(stream: Readable, count: int) -> Iterator[Pixels]:
-    """Up to `count` images (28, 28); fewer where the stream ends before, or breaks."""
+    """Yield up to `count` images (28, 28); fewer if the stream ends early or is damaged."""
     while count > 0:
         try:
             read = stream.read(SIZE * min(count, AT_ONCE))
@@ -74,7 +75,7 @@ def images_in(stream: Readable, count: int) -> Iterator[Pixels]:
 def paired(
     name: str, count: int, images: Iterator[Pixels], digits: NDArray[np.integer] | None
 ) -> Items:
-    """Images with their digits by the order they stand in; rows are counted from 1."""
+    """Pair images with digits by position; rows are counted from 1."""
     row = 0
     for row, picture in enumerate(images, start=1):
         yield at_row(f"{name} row {row}", picture, None if digits is None else digits[row - 1])

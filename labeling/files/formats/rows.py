@@ -1,4 +1,4 @@
-"""What formats have in common: what an export hands them, and what they find in a file."""
+"""What all formats share: the labels they write, and the items they read."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ DIGITS: Final = {str(digit): digit for digit in range(10)}
 
 
 class BadFile(Declined):
-    """The file is not what it is said to be."""
+    """The file is damaged, too large, or of another format."""
 
     code = "bad_file"
 
 
 class Labeled(NamedTuple):
-    """A settled label with its glyph, on the way out."""
+    """A settled label with its glyph, for an export."""
 
     id: UUID
     digit: int | None  # None: unreadable
@@ -34,7 +34,7 @@ class Labeled(NamedTuple):
     model: str
     drawn_at: datetime
     labeled_at: datetime
-    is_held_out: bool  # nothing here learns from it: an audit, or by somebody who is held out
+    is_held_out: bool  # never trained on: an audit, or its author is held out
 
     @property
     def value(self) -> str:
@@ -43,17 +43,17 @@ class Labeled(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One image on the way in, with what it is if the file says so."""
+    """One image of an import, with its label if the file has one."""
 
-    name: str  # the file it is, or its place in one
-    picture: Picture | None  # None where `prediction` names one that is here
+    name: str  # its file, or its place in a file
+    picture: Picture | None  # None if `prediction` names an existing one
     verdict: Verdict | None = None  # None: not labeled
     prediction: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """What could not be taken in, and why."""
+    """An item that cannot be imported, and why."""
 
     name: str
     why: str
@@ -63,12 +63,12 @@ Items = Iterator[Found | Refused]
 
 
 def readable(name: str) -> str:
-    """A name as it can be stored and shown: no letter in it moves a cursor or is none at all."""
+    """Replace the characters of a name that cannot be printed or that move a cursor."""
     return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
 def verdict_called(name: str) -> Verdict | None:
-    """The verdict of a folder, a cell or a choice called so; None for "unlabeled".
+    """Return the verdict that a folder, a cell or a choice names; None for "unlabeled".
 
     Raises KeyError for any other name.
     """
