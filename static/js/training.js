@@ -124,28 +124,28 @@ function draw() {
 async function ask(address, headers = {}) {
   const answer = await fetch(address, { headers: { Accept: "application/json", ...headers } });
   if (answer.status === 401 || answer.status === 403) {
-    location.reload(); // signed out meanwhile: the login says so
+    location.reload(); // signed out: the page redirects to the login
     return new Promise(() => {});
   }
   if (!answer.ok && answer.status !== 304) throw new Error(`status ${answer.status}`);
   return answer;
 }
 
-/** Replace the rendered part of the page; keep what a person typed. */
+/** Replace the rendered part of the page, but only at a later poll while a person is typing. */
 async function renew() {
   const typing = document.activeElement?.closest?.("input[type=text]");
   if (typing) {
-    tag = ""; // ask again: what changed is still to be shown
+    tag = ""; // the next poll must return the change again
     return;
   }
   const answer = await ask(location.href, { Accept: "text/html" });
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of document.querySelectorAll("[data-part]")) {
-    if (part.parentElement.closest("[data-part]")) continue; // comes with what it stands in
+    if (part.parentElement.closest("[data-part]")) continue; // replaced with its parent
     const other = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
     if (other) part.replaceWith(document.importNode(other, true));
   }
-  document.querySelector(".messages")?.remove(); // they spoke of what was before
+  document.querySelector(".messages")?.remove(); // they are about the old state
   tag = "";
   draw();
 }
