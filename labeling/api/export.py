@@ -1,4 +1,4 @@
-"""/api/v1/labels/export/: labels as a download, with their glyphs where that is asked for."""
+"""/api/v1/labels/export/: labels as a download, with their glyphs in some formats."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class MayViewLabels(BasePermission):
 
 
 class FormatIsOurs(BaseContentNegotiation):
-    """`format` names the file's kind here, not a renderer; refusals are JSON."""
+    """`format` selects the file format here, not a renderer; errors are JSON."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
         return parsers[0]
@@ -68,7 +68,7 @@ class ExportQuery(Query):
         return after
 
     def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """What an archive cannot do is refused, not passed over."""
+        """Refuse parameters that archives do not support, rather than ignore them."""
         if asked["format"] not in export.ROWS:
             if "after" in asked:
                 raise serializers.ValidationError({"after": ["Only rows can be gone on with."]})
@@ -86,7 +86,7 @@ class ExportView(Endpoint):
     @extend_schema(
         operation_id="labels_export",
         responses={
-            # Bytes first: some clients read every kind as they read the first.
+            # Binary first: some clients read every media type as they read the first.
             (200, "application/zip"): OpenApiResponse(OpenApiTypes.BINARY, KINDS_OF_FILE),
             (200, "text/csv"): OpenApiTypes.STR,
             (200, "application/x-ndjson"): OpenApiTypes.STR,

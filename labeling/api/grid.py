@@ -1,4 +1,4 @@
-"""/api/v1/labels/grid/: fifty glyphs of one guess, confirmed at a glance."""
+"""/api/v1/labels/grid/: up to fifty glyphs with the same guess, confirmed at once."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class GridView(LabelView):
         watch.take_in_if_due()
         asked = self.read(GridInput, request)
         held = grid.claim(self.labeler, digit=asked["digit"], count=asked["count"])
-        # The page says which digit it shows; a grid hides no guess.
+        # The guess is not hidden here: the page shows one digit's grid.
         items = [{**item_body(item), "guess": item.guess} for item in held]
         return Response({"token": str(held[0].token) if held else None, "items": items})
 

@@ -1,4 +1,4 @@
-"""/api/v1/labels/import/: a small file of images in, as one batch."""
+"""/api/v1/labels/import/: import a small file of images as one batch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from predictions.api.drawings import ErrorOutput
 
 class ImportInput(serializers.Serializer[Any]):
     file = serializers.FileField(
-        allow_empty_file=True,  # refused where files are read, with the reason
+        allow_empty_file=True,  # refused when it is read, with the reason
         help_text="A zip by digit or of IDX files, an npz, a CSV of pixels, Label Studio's JSON; "
         f"at most {UPLOAD_MOST:,} images.",
     )

@@ -1,4 +1,4 @@
-"""/api/v1/labels/…: labels as they stand, several in one request, the queue, what looks wrong."""
+"""/api/v1/labels/…: current labels, several answers in one request, the queue, suspects."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from predictions.refusals import error_body
 MANY_MOST = 100
 SUSPICIOUS_MOST = 100
 NEWEST, OLDEST = "-drawn_at", "drawn_at"
-FILTERS = {  # parameter to where it looks
+FILTERS = {  # query parameter: field of the label
     "state": "state",
     "digit": "digit",
     "is_unreadable": "is_unreadable",
@@ -116,7 +116,7 @@ class LabelsView(queue.LabelsView):
 
 
 def page_of_labels(asked: dict[str, Any]) -> list[dict[str, Any]]:
-    """One more than a page holds, if there is one."""
+    """Return a page and one row more, which shows that there is a next page."""
     labels = Label.objects.order_by("pk" if asked["ordering"] == OLDEST else "-pk")
     for parameter, field in FILTERS.items():
         if asked.get(parameter) is not None:

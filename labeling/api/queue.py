@@ -332,7 +332,7 @@ def outlook_body(outlook: queue.Outlook | None) -> dict[str, Any] | None:
 
 
 def decided_body(decided: Decided) -> dict[str, Any]:
-    """Gold looks settled; a guess about an audit item would steer whoever takes it back."""
+    """Show gold as settled. Hide an audit's guess: after an undo it could influence the answer."""
     return {
         "id": str(decided.prediction.public_id),
         "event": decided.event.pk,
@@ -352,7 +352,7 @@ class TrustedFeedbackOutput(FeedbackOutput):
 
 
 class BlindPredictionView(PredictionView):
-    """The door of `predictions`, one floor up: no labeler looks up what an audit was read as."""
+    """The endpoint of `predictions`, except that labelers cannot look up an audit's guess."""
 
     @extend_schema(
         operation_id="predictions_read", responses={200: PredictionOutput, "default": ErrorOutput}
@@ -369,7 +369,7 @@ def check_shown(request: Request, public_id: UUID) -> None:
 
 
 class TrustedFeedbackView(FeedbackView):
-    """The feedback door of `predictions`, one floor up: a trusted person's word is a label too."""
+    """The endpoint of `predictions`, except that a trusted person's feedback is a label too."""
 
     event: LabelEvent | None = None
 
@@ -380,7 +380,7 @@ class TrustedFeedbackView(FeedbackView):
     )
     def post(self, request: Request, public_id: UUID) -> Response:
         """Say whether it is right; saying it again replaces what was said."""
-        check_shown(request, public_id)  # the answer says whether it was read right
+        check_shown(request, public_id)  # the response says whether the guess was right
         response = super().post(request, public_id)
         toward = labels_to_learn_from() if is_trusted(request.user) else None
         response.data |= {"label": self.event is not None, "labels_toward_next_run": toward}

@@ -1,4 +1,4 @@
-"""/api/v1/labels/…: what reviewers look at and decide, and whole batches taken back."""
+"""/api/v1/labels/…: disputes, agreement between labelers, and batches with their undo."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ class BatchesView(LabelView):
 
 
 def batches_before(last: UUID | None, person: User) -> QuerySet[Batch]:
-    """What this person may see, from after the one named; an id of nothing is before nothing."""
+    """Batches this person may see, made before batch `last`; none if there is no such batch."""
     batches = Batch.objects.select_related("made_by", "undone_by").order_by("-made_at", "-pk")
     if not person.has_perm("labeling.view_batch"):
         batches = batches.filter(made_by=person)

@@ -1,4 +1,4 @@
-"""/api/v1/labels/withdraw/: everything one labeler decided, taken back as one batch."""
+"""/api/v1/labels/withdraw/: undo everything one labeler decided, as one batch."""
 
 from __future__ import annotations
 
