@@ -1,4 +1,4 @@
-"""The page where labelers see what they said, and take single answers back."""
+"""The page where labelers see their own answers and undo single ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class AnswersQuery(Query):
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def answers(request: HttpRequest) -> HttpResponse:
-    """One's own answers, newest first, each with a button that takes it back."""
+    """The labeler's own answers, newest first, each with a button to undo it."""
     query = AnswersQuery(data=request.GET)
     if not query.is_valid():
         message = "That page of your answers does not exist. Start again from the newest."

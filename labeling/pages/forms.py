@@ -1,4 +1,4 @@
-"""What the pages' forms send when there is no JavaScript."""
+"""The forms that the pages send without JavaScript."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VERDICTS = [*((str(digit), str(digit)) for digit in DIGITS), (UNREADABLE, "Unrea
 
 
 class AnswerForm(forms.Form):
-    """One press of a button; what is said about an item carries the item and its hold."""
+    """One press of a button; an answer names the item and the token of its lease."""
 
     said = forms.ChoiceField(
         choices=[
@@ -47,7 +47,7 @@ class AnswerForm(forms.Form):
 
 
 class SettleForm(forms.Form):
-    """A reviewer's ruling on one item, or taking the last one back."""
+    """A reviewer's ruling on one item, or the undo of the last ruling."""
 
     said = forms.ChoiceField(choices=[*VERDICTS, (UNDO, "Undo")])
     item = forms.UUIDField(required=False)
@@ -64,13 +64,13 @@ class SettleForm(forms.Form):
 
 
 class TakeBackForm(forms.Form):
-    """The answer whose button was pressed, by its event."""
+    """The event of the answer to undo."""
 
     event = forms.IntegerField(min_value=1, max_value=LAST_KEY)
 
 
 class UUIDsField(forms.MultipleChoiceField):
-    """Any number of ids; whether they mean anything is for the verb to say."""
+    """Any number of UUIDs; the verb checks whether they exist."""
 
     def valid_value(self, value: str) -> bool:
         try:
@@ -84,7 +84,7 @@ class UUIDsField(forms.MultipleChoiceField):
 
 
 class GridForm(forms.Form):
-    """Show a digit's grid, confirm what is shown, or take a confirmed batch back."""
+    """Show a digit's grid, confirm the items shown, or undo a confirmed batch."""
 
     act = forms.ChoiceField(choices=[(SHOW, "Show"), (CONFIRM, "Confirm"), (UNDO, "Undo")])
     digit = forms.TypedChoiceField(choices=[(d, str(d)) for d in DIGITS], coerce=int)

@@ -1,4 +1,4 @@
-"""The page where many glyphs of one guess are confirmed at a glance."""
+"""The page to confirm many glyphs with the same guess at once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from predictions.models import DIGITS
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def grid(request: HttpRequest) -> HttpResponse:
-    """Fifty glyphs the model takes for one digit. Looking changes nothing; the buttons do."""
+    """Up to fifty glyphs with the same guess. GET leases nothing; the buttons do."""
     labeler = person(request)
     if request.method == "POST":
         return act(request, labeler)
@@ -56,7 +56,7 @@ def uuid_in(request: HttpRequest, name: str) -> uuid.UUID | None:
 
 
 def held_in(request: HttpRequest, labeler: User) -> list[QueueItem]:
-    """What the hold in the address still covers."""
+    """The items still leased with the token in the URL."""
     token = uuid_in(request, "token")
     return list(verbs.still_held(labeler, token)) if token else []
 

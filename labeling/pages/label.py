@@ -1,4 +1,4 @@
-"""The pages of labelers and reviewers. Each works as plain HTML; the script makes it fast."""
+"""The label page, a prediction's page and erasure. All work without JavaScript."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ may_label = page_for("labeling.label_items")
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def label(request: HttpRequest) -> HttpResponse:
-    """The queue, one item at a time. Looking changes nothing; the form's buttons do."""
+    """The queue, one item at a time. GET leases nothing; the form's buttons do."""
     labeler = person(request)
     if request.method == "POST":
         return answer(request, labeler)
@@ -62,7 +62,7 @@ def person(request: HttpRequest) -> User:
 
 
 def held_in(request: HttpRequest, labeler: User) -> queue.Held | None:
-    """The item the address names, while it is this labeler's."""
+    """The item named in the URL, if this labeler still holds it."""
     try:
         item, token = UUID(request.GET["item"]), UUID(request.GET["token"])
     except (KeyError, ValueError):
@@ -84,7 +84,7 @@ def answer(request: HttpRequest, labeler: User) -> HttpResponse:
 
 
 def take(form: AnswerForm, labeler: User, request: HttpRequest) -> queue.Held | None:
-    """Do what the button says; the item to show again, where it says so."""
+    """Do what the button says; return the item to show again after an undo."""
     said = form.cleaned_data
     if said["said"] == UNDO:
         undoing = decisions.undo(labeler, request_id=said["request_id"] or uuid.uuid4())
@@ -108,7 +108,7 @@ def take(form: AnswerForm, labeler: User, request: HttpRequest) -> queue.Held | 
 def answer_in_words(decided: decisions.Decided) -> str:
     said = f"You said {decided.event.value}."
     if decided.prediction.is_audit:
-        return said  # the guess would steer whoever takes the answer back
+        return said  # after an undo, the guess could influence the new answer
     return f"{said} The model said {decided.prediction.digit}."
 
 
@@ -128,7 +128,7 @@ def show(held: queue.Held | None, labeler: User, request: HttpRequest) -> HttpRe
 
 
 def in_words(outlook: queue.Outlook) -> str:
-    """Why there is nothing to show. Never a false "done"."""
+    """Say why no item is shown; "all done" only if no item is left."""
     if outlook.left == 0:
         return "All done: nothing is left to label."
     if outlook.held_by_others == 0:
@@ -144,7 +144,7 @@ def in_words(outlook: queue.Outlook) -> str:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def prediction(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """The page of one prediction, one floor up: a trusted person's word is a label too."""
+    """The page of `predictions`, on which a trusted person's feedback becomes a label too."""
     if is_kept_from(request.user, public_id):
         return problem(request, "forbidden", KEPT, status=403, title="Not shown")
     return below.prediction(request, public_id, keep=keep_feedback)
@@ -159,13 +159,13 @@ def keep_feedback(request: HttpRequest, shown: Prediction, digit: int | None) ->
 @login_not_required
 @require_POST
 def erase(request: HttpRequest) -> HttpResponse:
-    """Everything the person or browser that asks has drawn; only when they have ticked so."""
+    """Erase everything this user or browser has drawn, if the box is ticked."""
     if request.POST.get("sure") != "yes":
         messages.warning(request, "Nothing was erased: the box was not ticked.")
         return redirect("predictions:history")
     erased = erase_owner(owner_of(request))
     messages.success(request, f"{erased:,} drawing{'' if erased == 1 else 's'} erased, for good.")
     response = redirect("predictions:history")
-    # The next drawing is by somebody new.
+    # The next drawing gets a new visitor id.
     response.delete_cookie(settings.VISITOR_COOKIE_NAME, samesite="Lax")
     return response

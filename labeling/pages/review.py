@@ -30,7 +30,7 @@ may_review = page_for("labeling.review_items")
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def review(request: HttpRequest) -> HttpResponse:
-    """Items whose labelers disagree, each with who said what; the reviewer's word settles it."""
+    """Items whose labelers disagree, with their answers; a reviewer's ruling settles them."""
     if request.method == "POST":
         return settle(request, person(request))
     query = PageQuery(data=request.GET)
@@ -72,5 +72,5 @@ def settle(request: HttpRequest, reviewer: User) -> HttpResponse:
 @never_cache
 @require_safe
 def agreement(request: HttpRequest) -> HttpResponse:
-    """How far labelers agree with each other and with what is known, with intervals."""
+    """How far labelers agree with each other and with gold, with intervals."""
     return render(request, "labeling/agreement.html", {"figures": figures.between_labelers()})

@@ -1,4 +1,4 @@
-"""The page where an admin withdraws what one labeler said, and gives it back."""
+"""The page where an admin withdraws a labeler's decisions, and undoes withdrawals."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ may_withdraw = page_for("labeling.correct_in_bulk")
 
 
 class WithdrawalForm(forms.Form):
-    """Whose word is withdrawn, with the box ticked; or the withdrawal that is taken back."""
+    """The labeler to withdraw, with the box ticked; or the withdrawal to undo."""
 
     labeler = forms.ModelChoiceField(
         User.objects.none(),
@@ -51,7 +51,7 @@ class WithdrawalForm(forms.Form):
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def withdrawals(request: HttpRequest) -> HttpResponse:
-    """Choose a labeler; or give back what was withdrawn."""
+    """Withdraw a labeler's decisions, or undo a withdrawal."""
     if request.method == "POST":
         act(request, WithdrawalForm(request.POST))
         return redirect("labeling:withdrawals")
