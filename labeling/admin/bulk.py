@@ -1,7 +1,7 @@
-"""One act on everything selected in the admin: choose it on a page that shows how many, then do it.
+"""Bulk actions in the admin: a page shows the selection and asks what to do, then it is done.
 
-What the page shows is kept on the server, items and what stood about each; the page has its name
-alone. The act leaves alone what has changed since, and says how many those were.
+The items shown and their states are stored on the server; the page has only the selection's id.
+The action leaves items that changed since alone, and says how many there are.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Do = Callable[[Shown, User, dict[str, Any]], str]
 
 
 class Act:
-    """Something that can be done to a selection, and the permission it needs."""
+    """A bulk action, and the permission it needs."""
 
     def __init__(self, title: str, permission: str, do: Do) -> None:
         self.title, self.permission, self.do = title, permission, do
@@ -73,7 +73,7 @@ def acts_for(user: Any) -> dict[str, Act]:
 
 
 class ActForm(forms.Form):
-    """What to do, and the selection it was shown for."""
+    """The action, and the selection it is for."""
 
     act = forms.ChoiceField(widget=UnfoldAdminRadioSelectWidget, label="What to do")
     selection = forms.UUIDField(widget=forms.HiddenInput)
@@ -86,7 +86,7 @@ class ActForm(forms.Form):
 
 
 def decide_in_bulk(model_admin: Any, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
-    """The page that asks what to do with these predictions or labels, and the doing of it."""
+    """Show the page that asks what to do with these predictions or labels, or do it."""
     acts, by = acts_for(request.user), request.user
     if not acts:
         raise PermissionDenied
@@ -114,7 +114,7 @@ def decide_in_bulk(model_admin: Any, request: HttpRequest, queryset: QuerySet[An
 
 @in_turn
 def carry_out(said: dict[str, Any], acts: dict[str, Act], by: User) -> str:
-    """The selection is used up by the act; one that is refused leaves it as it was."""
+    """Carry out the action and delete the selection; a refused action keeps it."""
     selection, act = kept(said["selection"], owner=by), acts[said["act"]]
     done = act.do(use_up(selection), by, {**selection.chosen_by, "act": act.title})
     return f"{act.title}: {done}"
@@ -131,7 +131,7 @@ def is_across(request: HttpRequest) -> bool:
 def page(model_admin: Any, request: HttpRequest, shown: Shown, form: ActForm) -> HttpResponse:
     newest = sorted(shown.stood)[-SHOWN:]
     drawings = Prediction.objects.filter(pk__in=newest).order_by("-pk").only("public_id", "digit")
-    # The keys of a page's rows travel in the form; those of a whole filter never do.
+    # The form carries the keys of the rows on a page, but not of all rows that match the filter.
     keys = ["all"] if is_across(request) else request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)
     context = {
         **model_admin.admin_site.each_context(request),

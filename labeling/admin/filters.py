@@ -1,4 +1,4 @@
-"""Filters of the admin's lists, in the domain's words. A value nobody offered is refused."""
+"""Filters of the admin's lists, in the domain's words. Unknown values are refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOW = 0.8  # confidence below which a guess counts as unsure
 
 
 class Claim(SimpleListFilter):
-    """A choice among conditions; each value names one."""
+    """A filter with named conditions, one for each value."""
 
     claims: ClassVar[dict[str, tuple[str, Q]]]
 
@@ -31,7 +31,7 @@ class Claim(SimpleListFilter):
         value = self.value()
         if value is None:
             return queryset
-        # Never ignored: an unfiltered list is not what was asked for.
+        # Not ignored: the unfiltered list would look like a result.
         if value not in {str(offered) for offered, _ in self.lookup_choices}:
             raise IncorrectLookupParameters(f"{self.parameter_name} cannot be {value}.")
         return self.narrow(queryset, value)
@@ -41,7 +41,7 @@ class Claim(SimpleListFilter):
 
 
 def differs(one: str, other: str) -> Q:
-    """Both there and unequal; NULL on either side is no difference."""
+    """Both are set and unequal; NULL on either side is no difference."""
     return Q(**{f"{one}__lt": F(other)}) | Q(**{f"{one}__gt": F(other)})
 
 
@@ -171,13 +171,13 @@ class ByVersion(Claim):
 
 
 class ByLabeler(Claim):
-    """What one person said something about that still stands."""
+    """Items with a decision of one person that is not undone."""
 
     title = "labeler"
     parameter_name = "labeler"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Who may label, and who once did."""
+        """People who may label, and people who have labeled."""
         once = Exists(LabelEvent.objects.filter(labeler=OuterRef("pk")))
         people = User.objects.filter(Q(groups__name__in=["labeler", "reviewer", "admin"]) | once)
         names = people.order_by("username").distinct().values_list("pk", "username")
@@ -245,7 +245,7 @@ class EventByStream(Claim):
 
 
 class EventByLabeler(ByLabeler):
-    """Everything one person did, what was taken back included."""
+    """All events of one person, including undone ones."""
 
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         return queryset.filter(labeler=value)
@@ -256,7 +256,7 @@ class EventByMonth(Claim):
     parameter_name = "month"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Every month since the first drawing: nothing was said before it."""
+        """Every month since the first drawing; no event is older."""
         first = Prediction.objects.aggregate(first=Min("day"))["first"]
         return months_between(first, timezone.localdate())
 

@@ -1,4 +1,4 @@
-"""The admin's page for taking in a file of images; what came of it is said above its batch."""
+"""The admin's page to import a file of images; messages above its batch show the result."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ImportForm(forms.Form):
 
 
 def page(model_admin: Any, request: HttpRequest) -> HttpResponse:
-    """Choose a file; then the batch it became, with what was refused."""
+    """Show the form; after an upload, go to its batch and list what was refused."""
     if not request.user.has_perm(CORRECT):
         raise PermissionDenied
     form = ImportForm(request.POST or None, request.FILES or None)
@@ -52,7 +52,7 @@ def page(model_admin: Any, request: HttpRequest) -> HttpResponse:
 
 
 def taken_in(request: HttpRequest, form: ImportForm) -> str:
-    """Do it; where to look at what came of it."""
+    """Import the file; return the URL of the page that shows the result."""
     assert isinstance(request.user, User)
     file = form.cleaned_data["file"]
     try:

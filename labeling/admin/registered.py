@@ -1,4 +1,4 @@
-"""The admin as a labeler's second home: predictions with what people said, labels and history."""
+"""Admin pages of predictions with their feedback and labels, of events, batches and gold."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ admin.site.unregister(Prediction)
 
 
 def who(event: LabelEvent) -> str:
-    """Whose word it is, in words where nobody was signed in."""
+    """Name who made an event, also if nobody was signed in."""
     if event.labeler is not None:
         return event.labeler.get_username()
     return "a command" if event.batch_id else "a visitor"
 
 
 class LabelEventInline(TabularInline):
-    """Who said what when about one prediction, oldest first; looked at, never edited."""
+    """The events of one prediction, oldest first, read-only."""
 
     model = LabelEvent
     verbose_name_plural = "label events"
@@ -96,7 +96,7 @@ class LabelEventInline(TabularInline):
 
 
 class DecidesInBulk:
-    """One act on everything selected, for predictions and for their labels."""
+    """Adds the bulk action to a list of predictions or of labels."""
 
     actions: ClassVar[list[str]] = ["decide_in_bulk"]
 
@@ -113,7 +113,7 @@ BLIND_FILTERS: list[Any] = [filters.ByMonth, filters.BySource]
 
 @admin.register(Prediction)
 class LabeledPredictionAdmin(DecidesInBulk, SavedViewsMixin, PredictionAdmin):
-    """Predictions as `predictions` lists them, with their labels and what can be done."""
+    """The list of `predictions`, extended by labels and bulk actions."""
 
     list_display = [
         "thumbnail", "digit", "percent", "strange", "said", "visitor_said", "version",
@@ -129,7 +129,7 @@ class LabeledPredictionAdmin(DecidesInBulk, SavedViewsMixin, PredictionAdmin):
     readonly_fields = fields
     inlines = [LabelEventInline]
 
-    # -- what a labeler sees: the drawings, and nothing that was read or said of them --
+    # -- labelers see drawings only: no guess, label or feedback --
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         shown = ["thumbnail", "source", "created_at"]
@@ -139,7 +139,7 @@ class LabeledPredictionAdmin(DecidesInBulk, SavedViewsMixin, PredictionAdmin):
         return BLIND_FILTERS if labels_blind(request.user) else super().get_list_filter(request)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """What may be asked for in the address: no more than the filters offer."""
+        """Limit a labeler's URL parameters to those of the filters they see."""
         if labels_blind(request.user):
             return lookup in {each.parameter_name for each in BLIND_FILTERS}
         return super().lookup_allowed(lookup, value, request)
@@ -158,7 +158,7 @@ class LabeledPredictionAdmin(DecidesInBulk, SavedViewsMixin, PredictionAdmin):
 
     @admin.display(description="label")
     def stands(self, prediction: Prediction) -> str:
-        """What stands, with a link to it."""
+        """The current label, with a link to it."""
         label: Label | None = getattr(prediction, "label", None)
         if label is None:
             return "none"
@@ -175,12 +175,12 @@ class LabeledPredictionAdmin(DecidesInBulk, SavedViewsMixin, PredictionAdmin):
 
 
 def key_of(public_id: UUID) -> Subquery:
-    """One key, looked up first: a join would keep an OR beside it from every index."""
+    """Look the key up in a subquery: with a join, an OR beside it could use no index."""
     return Subquery(Prediction.objects.filter(public_id=public_id).values("pk")[:1])
 
 
 class OfPredictionAdmin(LooksUpIds):
-    """Rows about a prediction, each with its glyph; found by the prediction's id."""
+    """Rows about a prediction, with its glyph; searched by the prediction's id."""
 
     ordering = ["-pk"]
     search_fields = ["prediction__public_id"]
@@ -266,7 +266,7 @@ class BatchAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Take back", permissions=["undo"])
     def undo(self, request: HttpRequest, queryset: QuerySet[Batch]) -> None:
-        """Take batches back, the newest first; one that was taken back before is left alone."""
+        """Undo batches, the newest first; a batch that was undone before is left alone."""
         assert isinstance(request.user, User)
         for batch in queryset.order_by("-made_at"):
             try:

@@ -1,4 +1,4 @@
-"""Filters of an admin's list kept under a name, as links above it."""
+"""Filters of an admin list, saved under a name and shown as links above it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from labeling.errors import EmptySelection
 from labeling.models import SavedView
 from predictions.errors import Declined
 
-MOST = 30  # views of one person
+MOST = 30  # views per person
 
 
 class OddFilter(Declined):
@@ -26,7 +26,7 @@ class OddFilter(Declined):
 
 
 class SavedViewsMixin:
-    """A list whose filters can be kept; only what the list itself offers is ever stored."""
+    """A list whose filters can be saved; only parameters that the list offers are stored."""
 
     list_before_template = "admin/labeling/saved_views.html"
 
@@ -52,7 +52,7 @@ class SavedViewsMixin:
         return {SEARCH_VAR, ORDER_VAR} | {each.parameter_name for each in filters}
 
     def change_saved_views(self, request: HttpRequest) -> HttpResponse:
-        """Keep the filter as it stands under a name, or forget one."""
+        """Save the current filter under a name, or delete a saved one."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         if not self.has_view_permission(request):  # type: ignore[attr-defined]
@@ -79,7 +79,7 @@ def kept_part(query: QueryDict, allowed: set[str]) -> QueryDict:
 
 
 def keep(owner: User, name: str, querystring: str, *, allowed: set[str]) -> str:
-    """Store a filter under a name, replacing what had it; the filter as it was stored."""
+    """Save a filter, replacing one of the same name; return it as it was saved."""
     name = name.strip()
     if not name or len(name) > 40:
         raise EmptySelection("A view needs a name of at most 40 characters.")

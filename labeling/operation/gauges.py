@@ -1,4 +1,4 @@
-"""Figures of labels and of the queue, for Prometheus."""
+"""Metrics of labels and of the queue, for Prometheus."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def labels() -> Iterator[Metric]:
     for state in Label.State.values:
         standing.add_metric([state], counts.get(state, 0))
     yield standing
-    # Keys are given out in order and events are never deleted: counting them all would cost more.
+    # The last key stands in for the count, which is slow: keys rise and events are never deleted.
     last = LabelEvent.objects.aggregate(last=Max("pk"))["last"] or 0
     events = gauge("label_event_last_key", "Rises with every label event.")
     events.add_metric([], last)
@@ -52,10 +52,10 @@ def labels() -> Iterator[Metric]:
 
 @reads
 def live_accuracy() -> Iterator[Metric]:
-    """Of the live version, over the audits it read itself: the one fair sample there is.
+    """Accuracy of the live version on the audits it read itself, the only unbiased sample.
 
-    Labels count as they stand, as on the dashboard: what contradicts the model waits for a second
-    opinion, so without those that wait the model would look better than it is.
+    Labels that wait for a second opinion count too, as on the dashboard: they often contradict the
+    model, so without them its accuracy would be too high.
     """
     right = gauge("live_accuracy", "Of the live version over its own audits.", ["version"])
     low = gauge("live_accuracy_low", "Lower end of the 95 % Wilson interval.", ["version"])
@@ -64,7 +64,7 @@ def live_accuracy() -> Iterator[Metric]:
     live = ModelVersion.objects.live().only("name", "created_at").first()
     if live is not None:
         audited = Label.objects.readable().audited().filter(prediction__version=live)
-        # Days are indexed, versions are not, and nothing was read by it before it was made.
+        # The day is indexed, the version is not; a version reads nothing before it is created.
         audited = audited.filter(prediction__day__gte=timezone.localdate(live.created_at))
         found = audited.aggregate(
             n=Count("pk"), hits=Count("pk", filter=Q(digit=F("prediction__digit")))
@@ -72,6 +72,6 @@ def live_accuracy() -> Iterator[Metric]:
         figures = rate(found["hits"], found["n"])
         count.add_metric([live.name], found["n"])
         for metric, value in ((right, figures.value), (low, figures.low), (high, figures.high)):
-            if value is not None:  # without an audit there is no accuracy, not one of 0
+            if value is not None:  # without audits there is no accuracy, rather than 0
                 metric.add_metric([live.name], value)
     yield from (right, low, high, count)

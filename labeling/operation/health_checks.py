@@ -1,4 +1,4 @@
-"""What the doctor looks for among labels and in the queue."""
+"""Health checks of labels and of the queue, for `manage.py doctor`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from labeling.models import Intake
 from predictions.models import Prediction
 from predictions.operation.doctor import Finding, attention, broken, examines
 
-BEHIND = timedelta(minutes=10)  # the queue takes in every minute
-GRACE = 2  # days: what became due today is erased tonight
+BEHIND = timedelta(minutes=10)  # new drawings are enqueued every minute
+GRACE = 2  # days: drawings due today are erased tonight
 
 
 @examines(deep=True)
