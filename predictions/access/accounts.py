@@ -1,4 +1,4 @@
-"""Who somebody is and what their roles allow, in one query a request."""
+"""Load an account and the permissions of its roles in one query a request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 from django.db import connection
 
-# Times are left to the few pages that show them: no request decides by them.
+# These are not loaded, because only a few pages show them.
 TIMES = {"last_login", "date_joined"}
 ACCOUNT = [field.attname for field in User._meta.concrete_fields if field.attname not in TIMES]
 FLAGS = {"is_superuser", "is_staff", "is_active"}  # SQLite has them as numbers
@@ -18,15 +18,15 @@ GRANTED = ["groups__permissions__content_type__app_label", "groups__permissions_
 
 @functools.cache
 def account_sql(vendor: str) -> str:
-    """Compiled once a process: making the query cost several times as much as asking it."""
+    """Return the SQL, compiled once a process: to compile it takes longer than to run it."""
     return str(User.objects.filter(pk=0).values_list(*ACCOUNT, *GRANTED).query.sql_with_params()[0])
 
 
 class RoleBackend(ModelBackend):
-    """An account arrives with what its roles allow. Rights are given by role alone.
+    """Loads an account with its permissions, which come from roles (groups) only.
 
-    Django asks three times: for the account, for its own permissions, for its groups'. The queue
-    answers in single milliseconds, so this asks once, by a join.
+    Django makes three queries: the account, its own permissions, its groups' permissions. This
+    makes one with a join, because the labeling queue answers in a few milliseconds.
     """
 
     def get_user(self, user_id: int) -> User | None:

@@ -16,13 +16,13 @@ from predictions.access.tokens import holder_of, note_use
 
 
 class CsrfFailed(PermissionDenied):
-    """A session alone changes nothing: the page's own token must come with it."""
+    """A change with a session also needs the CSRF token of the page."""
 
     default_code = "csrf"
 
 
 class BearerAuthentication(authentication.BaseAuthentication):
-    """`Authorization: Bearer ink_…`. A bad token is refused, whatever else came along."""
+    """`Authorization: Bearer ink_…`. A bad token is refused even beside a valid session."""
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
@@ -35,9 +35,9 @@ class BearerAuthentication(authentication.BaseAuthentication):
 
 
 class PasswordAuthentication(authentication.BaseAuthentication):
-    """A token in the place of a password, for programs that know no other way to show one.
+    """HTTP Basic with a token as the password, for programs that cannot send a bearer token.
 
-    Whose token it is says the token; the user name beside it says nothing.
+    The token identifies the account; the user name is ignored.
     """
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
@@ -65,7 +65,7 @@ def holder(secret: str, request: Request) -> tuple[Any, Any]:
 
 
 class SessionAuthentication(authentication.SessionAuthentication):
-    """The login of the pages, with the page's CSRF token on everything that changes anything."""
+    """The login of the pages; every change needs the CSRF token of the page."""
 
     def enforce_csrf(self, request: Request) -> None:
         try:

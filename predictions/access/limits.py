@@ -1,4 +1,4 @@
-"""How much may be asked of us: bytes in a request, work in a minute, threads at a time."""
+"""Limits: bytes in a request, work of a caller in a minute, threads for long work."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ BODY_LIMIT = 3_000_000  # bytes; an image of 2 MB as a data URL, and its envelop
 BATCH_BODY_LIMIT = 48_000_000  # bytes
 SECONDS = 60
 COUNTS_KEPT_FOR = 120  # minutes; no limit looks back further
-# A picture counts one for every so many pixels: decoding them (up to 12 ns each) takes as long as
-# everything else that is done with a request.
+# A picture costs 1 for every this many pixels: to decode them (up to 12 ns each) takes as long as
+# the rest of a request.
 PIXELS_OF_ONE = 300_000
-# The most one request may cost, also where nothing is limited: as many drawings as a door takes at
-# once, or 71 of the largest images. These are decoded in 4 s; a proxy waits for 30 s.
+# The most one request may cost, even if no limit is set: the longest list of drawings an endpoint
+# takes, or 71 of the largest images. These are decoded in 4 s; a proxy waits for 30 s.
 MOST_COST = 1_000
 
-UNKNOWN = "0.0.0.0"  # noqa: S104  (for what is no address: all such callers are one)
+UNKNOWN = "0.0.0.0"  # noqa: S104  (if the address is invalid; all such callers count as one)
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Busy(Declined):
-    """The threads that may do long work are all at it."""
+    """All slots for long work are taken."""
 
     code = "busy"
     retry_after = 2  # seconds
 
 
 def address_of(request: Any) -> str:
-    """The caller's address; of forwarded ones only those our own proxies added are believed."""
+    """The caller's address; a forwarded one is trusted only if our own proxies added it."""
     return str(read_address(BaseThrottle().get_ident(request) or ""))
 
 
 def network_of(request: Any) -> str:
-    """Whom limits and locks take for one caller: an IPv4 address, or a /64 of IPv6.
+    """What limits and lockouts count as one caller: an IPv4 address, or a /64 of IPv6.
 
-    A /64 is the least that one customer gets, and within it anybody has as many as they like.
+    A provider gives each customer at least a /64, and the customer may use any address in it.
     """
     address = ipaddress.ip_address(address_of(request))
     if address.version == 4:
@@ -62,7 +62,7 @@ def network_of(request: Any) -> str:
 
 
 def read_address(told: str) -> Address:
-    """One address for all its spellings, as proxies write it: with a port, a zone, brackets."""
+    """Parse an address as proxies write it: with a port, a zone or brackets."""
     if told.startswith("["):
         told = told[1:].partition("]")[0]
     elif told.count(":") == 1:
@@ -81,10 +81,10 @@ def caller_of(request: HttpRequest | Request) -> str:
 
 
 class Slots:
-    """Long work takes a share of this process's threads; the others go on answering everybody.
+    """A semaphore, so that long work uses only a share of this process's threads.
 
-    Whoever comes while the share is taken is refused at once, because waiting would hold a thread
-    as well.
+    A request that finds no free slot is refused at once, because waiting would hold a thread as
+    well.
     """
 
     def __init__(self, most: int) -> None:
@@ -93,7 +93,7 @@ class Slots:
 
     @contextmanager
     def take(self) -> Iterator[None]:
-        """For what runs inside; work within work needs no slot of its own."""
+        """Hold a slot while the block runs; a nested call needs no second slot."""
         if getattr(self._mine, "is_taken", False):
             yield
             return
@@ -109,14 +109,14 @@ class Slots:
 
 @functools.cache
 def slots() -> Slots:
-    """Half of the threads; of a single one, all."""
+    """Slots for half of the threads, at least one."""
     return Slots(max(1, settings.WEB_THREADS // 2))
 
 
 class BodyLimitMiddleware:
-    """Looks at a body's announced length before a byte of it is read.
+    """Checks the Content-Length of a request before its body is read.
 
-    Beyond the limit of its address it is refused; beyond what one image takes it needs a slot.
+    A body above the limit of its endpoint is refused; a body above BODY_LIMIT needs a slot.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -147,7 +147,7 @@ class BodyLimitMiddleware:
     def process_exception(
         self, request: HttpRequest, exception: Exception
     ) -> HttpResponseBase | None:
-        """What is refused for a while, in a page; endpoints answer by themselves."""
+        """Answer Busy and UsedUp from pages; endpoints answer these themselves."""
         return refusal(request, exception) if isinstance(exception, Busy | UsedUp) else None
 
 
@@ -156,9 +156,9 @@ def length_of(request: HttpRequest) -> int:
 
 
 def pass_over_body(request: HttpRequest) -> None:
-    """Take what a refusal left unread: a proxy that cannot send it tells the caller 502 instead.
+    """Read the rest of a refused body: a proxy that cannot send all of it would answer 502.
 
-    The proxy has the body whole, so this keeps no thread waiting for a slow caller.
+    The proxy has buffered the whole body, so no thread waits for a slow caller.
     """
     with suppress(OSError):
         while length_of(request) <= BATCH_BODY_LIMIT and request.read(1 << 20):
@@ -166,7 +166,7 @@ def pass_over_body(request: HttpRequest) -> None:
 
 
 def cost_of(pixels: int) -> int:
-    """What a picture counts for where requests are limited."""
+    """What a picture of this many pixels costs against the limits."""
     return max(1, -(-pixels // PIXELS_OF_ONE))
 
 
@@ -175,12 +175,12 @@ def cost_of_each(images: Iterable[bytes]) -> int:
 
 
 class Quota:
-    """Counts requests a minute over all processes, exactly, without a write for each.
+    """Counts requests a minute over all processes, exactly, without a write for each request.
 
-    A process takes a block of requests from the shared count with one conditional statement and
-    hands it out from memory. The block shrinks with what is left, down to one, so the limit is
-    never passed; at most an eighth of the remainder lies unused in another process. The minute
-    slides: the last one counts by the share of it that is still within sixty seconds.
+    A process reserves a block of requests in the shared count with one conditional statement, and
+    then counts them in memory. A block is an eighth of what is left, but enough for the current
+    request, so the limit is never exceeded. The minute is a sliding window: the previous minute
+    counts by the share of it that is within the last 60 seconds.
     """
 
     def __init__(self) -> None:
@@ -188,7 +188,7 @@ class Quota:
         self._minute = 0
         self._blocks: dict[str, int] = {}  # caller to what is left of its block
         self._last_minute: dict[str, int] = {}  # caller to what it took in the minute before
-        self._shared: dict[str, int] = {}  # caller to what all had left when a block was last taken
+        self._shared: dict[str, int] = {}  # caller to what was left for all after the last block
 
     def forget(self) -> None:
         with self._lock:
@@ -198,7 +198,7 @@ class Quota:
             self._shared.clear()
 
     def take(self, caller: str, limit: int, *, cost: int = 1, now: float | None = None) -> float:
-        """Seconds to wait, 0 when the request may go on."""
+        """Return the seconds to wait; 0 if the request may go on."""
         now = time.time() if now is None else now
         minute, elapsed = int(now // SECONDS), now % SECONDS
         with self._lock:
@@ -230,7 +230,7 @@ class Quota:
         return 0
 
     def left(self, caller: str) -> int:
-        """About how many more this minute, as far as this process knows without asking."""
+        """About how many requests are left this minute, without a query."""
         with self._lock:
             return self._blocks.get(caller, 0) + self._shared.get(caller, 0)
 
@@ -244,7 +244,7 @@ def taken_in(caller: str, minute: int) -> int:
 
 
 def take_atomically(caller: str, minute: int, block: int, allowed: int) -> bool:
-    """Add to the shared count if it stays within what is allowed; one statement, both databases."""
+    """Add a block to the shared count if that stays within `allowed`, in one statement."""
     if block > allowed:
         return False
     with connection.cursor() as cursor:
@@ -262,7 +262,7 @@ quota = Quota()
 
 
 class UsedUp(Declined):
-    """The caller has had what is allowed in a span of time."""
+    """The caller has used up a limit for a period of time."""
 
     code = "too_many_requests"
 
@@ -275,12 +275,12 @@ class UsedUp(Declined):
 
 @dataclass(frozen=True)
 class Allowance:
-    """So much for each caller in a span of the clock, counted exactly over all processes."""
+    """A limit for each caller in fixed periods, counted exactly over all processes."""
 
     name: str
     most: int
     minutes: int
-    told: str  # what the caller had
+    told: str  # begins the refusal: what was used up
 
     def take(self, caller: str) -> None:
         now = time.time()
@@ -297,28 +297,28 @@ class Allowance:
         return f"{self.name} {caller}"
 
     def span(self, now: float) -> int:
-        """The minute this span of the clock began in."""
+        """The minute in which the current period began."""
         return int(now // SECONDS) // self.minutes * self.minutes
 
 
 def forget_old_counts() -> int:
-    """Counts no limit asks for any more; how many."""
+    """Delete counts that no limit needs any more; return how many."""
     old = RequestCount.objects.filter(minute__lt=int(time.time() // SECONDS) - COUNTS_KEPT_FOR)
     return old.delete()[0]
 
 
 class CallerThrottle(BaseThrottle):
-    """Work a minute for each caller, by the setting the subclass names."""
+    """Limits each caller's work a minute, by the setting that the subclass names."""
 
     setting: str
     wait_seconds = 0.0
-    caller = ""  # empty where nothing is counted
+    caller = ""  # empty if there is no limit
 
     def allow_request(self, request: Request, view: Any) -> bool:
         return self.charge(request, lambda: view.cost_of(request))
 
     def charge(self, request: HttpRequest | Request, cost: Callable[[], int]) -> bool:
-        """Count what a request costs, if it may go on; it is bounded also without a limit."""
+        """Count the cost of a request if it may go on; MOST_COST holds even without a limit."""
         limit = getattr(settings, self.setting)
         wanted, most = cost(), min(limit or MOST_COST, MOST_COST)
         if wanted > most:
@@ -357,7 +357,7 @@ class PreviewThrottle(CallerThrottle):
 
 
 def charge_pixels(request: HttpRequest | Request, pixels: int) -> None:
-    """As the endpoints do before they begin, where only then it is known how much there is."""
+    """Charge for pixels as the throttle does, where their number is known only later."""
     throttle = CaptureThrottle()
     if not throttle.charge(request, lambda: cost_of(pixels)):
         raise UsedUp("You are faster than this server allows.", wait_seconds=throttle.wait())

@@ -1,4 +1,4 @@
-"""Passwords are slow to hash, so that they are slow to guess."""
+"""Password hashing, which is slow on purpose and so counts as long work."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from predictions.access.limits import slots
 
 
 class PasswordHasher(PBKDF2PasswordHasher):
-    """Django's own, as strong; it takes no more than a share of this process's threads."""
+    """Django's hasher; it takes a slot, so hashing uses only a share of the threads."""
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
         with slots().take():

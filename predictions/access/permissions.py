@@ -1,4 +1,4 @@
-"""Who may use an endpoint or a page. Each names it; an endpoint that forgets serves nobody."""
+"""Who may use an endpoint or a page. An endpoint that does not say it is closed to everybody."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Everybody(AllowAny):
 
 
 def page_for(permission: str) -> Callable[[Page], Page]:
-    """Only for those whose roles grant it: a visitor is sent to the login, others are told no."""
+    """Require a permission: visitors are redirected to the login, other accounts get a 403."""
 
     def guard(page: Page) -> Page:
         guarded = permission_required(permission, raise_exception=True)(page)
-        guarded.permission_required = permission  # type: ignore[attr-defined]  # for the test that every door states its guests
+        guarded.permission_required = permission  # type: ignore[attr-defined]  # for the test that every page states who may use it
         return guarded
 
     return guard

@@ -1,7 +1,7 @@
-"""A forgotten password: asked for on a page, mailed by a job.
+"""Password reset: requested on a page, mailed by a background job.
 
-The page looks nobody up and sends nothing, so its time does not tell whether there is such an
-account. It writes a row of what is to be done; the job is the bell.
+The page looks up no account and sends no mail, so its response time does not show whether the
+account exists. It stores a PasswordReset row and enqueues a job that mails all rows that are due.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ logger = logging.getLogger(__name__)
 MAILS = Allowance("reset mail", 3, 60, "3 links were mailed to this mailbox")
 WAITS = [timedelta(minutes=each) for each in (1, 5, 15)]  # after the first, second, … attempt
 GIVEN_UP_AFTER = timedelta(hours=1)
-AT_ONCE = 5  # the next job must not wait long for this one
+AT_ONCE = 5  # requests a job handles, so that other jobs do not wait long
 
 
 def is_possible() -> bool:
-    """Whether a mail reaches its reader alone: where none is set up it is printed, for the log."""
+    """Whether links may be mailed: without a mail server, a public site would log them."""
     return not (settings.PUBLIC and settings.EMAIL_BACKEND.endswith("console.EmailBackend"))
 
 
 def ask(mailbox: str, *, site: str) -> None:
-    """Note that a mailbox wants a link; it gets no more than a few an hour."""
+    """Store a request for a link and enqueue the job, if the mailbox is within its limit."""
     name = hashlib.sha256(mailbox.casefold().encode()).hexdigest()
     with suppress(UsedUp), transaction.atomic():
         MAILS.take(name)
@@ -54,14 +54,14 @@ def ask(mailbox: str, *, site: str) -> None:
 
 
 def site_of(request: HttpRequest) -> str:
-    """Where people reach us. In public a port counts only where the settings name it."""
+    """The site's address. On a public site, a port is used only if the settings name it."""
     told = f"{request.scheme}://{request.get_host()}"
     if not settings.PUBLIC or told in settings.CSRF_TRUSTED_ORIGINS:
         return told
     return f"{request.scheme}://{split_domain_port(request.get_host())[0]}"
 
 
-# -- by a job -----------------------------------------------------------------------------------
+# -- the background job -------------------------------------------------------------------------
 
 
 def ring() -> None:
@@ -69,7 +69,7 @@ def ring() -> None:
 
 
 def ring_if_due() -> bool:
-    """For what is tried again, and in case a bell was lost."""
+    """Enqueue the job if links are due: for retries, and if an earlier job was lost."""
     is_due = PasswordReset.objects.filter(next_at__lte=Moment()).exists()
     if is_due:
         ring()
@@ -77,7 +77,7 @@ def ring_if_due() -> bool:
 
 
 def send_due() -> dict[str, int]:
-    """Mail some of the links that are due; the attempt is counted before it is made."""
+    """Mail some of the links that are due; each attempt is counted before it is made."""
     due = PasswordReset.objects.filter(next_at__lte=Moment())
     done = {"sent": 0, "failed": 0}
     for reset in due[:AT_ONCE]:
@@ -91,7 +91,7 @@ def send_due() -> dict[str, int]:
 
 
 def attempt(reset: PasswordReset) -> bool:
-    """Whether it is mailed; what came too late, or could only be printed, is dropped."""
+    """Mail a link and return whether it was sent; drop it if it is too old or not possible."""
     is_void = reset.asked_at < timezone.now() - GIVEN_UP_AFTER or not is_possible()
     try:
         if not is_void:
@@ -104,7 +104,7 @@ def attempt(reset: PasswordReset) -> bool:
 
 
 def mail(reset: PasswordReset) -> None:
-    """A link to everybody who has this mailbox; usually to one account, or to none."""
+    """Mail a link to each account with this address, usually one or none."""
     for user in PasswordResetForm().get_users(reset.mailbox):
         context = {"user": user, "link": f"{reset.site}{path_for(user)}"}
         EmailMessage(

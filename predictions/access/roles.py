@@ -26,8 +26,8 @@ def grant(apps: Any, allowed: Mapping[str, Iterable[str]]) -> None:
 
 
 def make_permissions(apps: Any, label: str) -> None:
-    """Django makes permissions after the last migration; a migration that grants needs them now."""
+    """Create permissions now: Django creates them only after the last migration."""
     app_config = apps.get_app_config(label)
-    app_config.models_module = True  # historical apps have none, and would be passed over
+    app_config.models_module = True  # historical apps have none, and would be skipped
     create_permissions(app_config, apps=apps, verbosity=0)
     app_config.models_module = None

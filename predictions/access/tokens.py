@@ -1,8 +1,8 @@
-"""Tokens: how a program shows whose account it works for, and how little of it it may use.
+"""API tokens: a program acts for an account, with limited permissions.
 
-A token never allows more than its scopes, and never more than its owner's roles: what comes in
-with it is the owner with all other rights taken away. Of the secret only its SHA-256 is kept; it
-is 256 random bits, so a slow hash would add nothing.
+A token allows only what both its scopes and its owner's roles allow: a request with it runs as the
+owner without all other permissions. Only the SHA-256 of the secret is stored. The secret has 256
+random bits, so a slow hash would add nothing.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from predictions.errors import Declined
 from predictions.models import Token
 
 logger = logging.getLogger(__name__)
-START = "ink"  # what a secret scanner looks for
+START = "ink"  # the prefix by which secret scanners find tokens
 READ = "read"
-MOST_TOKENS = 50  # an account's live ones
-NOTE_EVERY = 60.0  # seconds between two notes of a token's use
+MOST_TOKENS = 50  # live tokens an account
+NOTE_EVERY = 60.0  # seconds between two updates of a token's last use
 
 
 class TokenRefused(Declined):
@@ -49,7 +49,7 @@ class TokenRefused(Declined):
 def make_token(
     owner: User, *, name: str, scopes: Iterable[str], days: int | None = None
 ) -> tuple[Token, str]:
-    """A new token and its secret, which is told this once."""
+    """Create a token; return it and its secret, which cannot be read again."""
     days = settings.TOKEN_DAYS if days is None else days
     name = name.strip()
     chosen = [scope for scope in settings.TOKEN_SCOPES if scope in set(scopes)]
@@ -84,7 +84,7 @@ def make_token(
 
 
 def revoke(tokens: Iterable[Token]) -> int:
-    """End these tokens at once, wherever they are used; how many lived."""
+    """Revoke these tokens at once; return how many were not revoked before."""
     prefixes = [token.prefix for token in tokens]
     ended = Token.objects.filter(prefix__in=prefixes, revoked_at__isnull=True).update(
         revoked_at=Moment()
@@ -110,7 +110,7 @@ def holder_sql(vendor: str) -> str:
 
 
 def holder_of(secret: str) -> tuple[User, Token] | None:
-    """Whom a secret speaks for, with the rights its scopes leave; None for one that is dead."""
+    """Return the owner, limited to the token's scopes, and the token; None if it is not live."""
     with connection.cursor() as cursor:
         cursor.execute(holder_sql(connection.vendor), [digest_of(secret)])
         rows = cursor.fetchall()
@@ -130,11 +130,11 @@ def holder_of(secret: str) -> tuple[User, Token] | None:
 
 
 def narrowed(owner: User, granted: set[str], scopes: Sequence[str]) -> User:
-    """The owner with nothing but what both roles and scopes allow."""
+    """The owner with only the permissions that both roles and scopes allow."""
     if owner.is_superuser:
         names = Permission.objects.values_list("content_type__app_label", "codename")
         granted = {f"{app}.{codename}" for app, codename in names}
-        owner.is_superuser = False  # else every question would be answered with yes
+        owner.is_superuser = False  # a superuser would pass every permission check
     owner.is_staff = False
     patterns = [pattern for scope in scopes for pattern in settings.TOKEN_SCOPES.get(scope, [])]
     owner._granted = {  # type: ignore[attr-defined]  # read by RoleBackend
@@ -144,7 +144,7 @@ def narrowed(owner: User, granted: set[str], scopes: Sequence[str]) -> User:
 
 
 def check_scope(request: Request, scope: str) -> None:
-    """A token changes things within its scope, and looks with it or with `read`."""
+    """Require the scope of a token; for reading, the scope `read` is enough too."""
     if not isinstance(request.auth, Token):
         return
     enough = {scope, READ} if request.method in SAFE_METHODS else {scope}
@@ -155,12 +155,12 @@ def check_scope(request: Request, scope: str) -> None:
 
 # -- last use -----------------------------------------------------------------------------------
 
-_noted: dict[int, float] = {}  # token to when this process last looked whether to note its use
+_noted: dict[int, float] = {}  # token id to when this process last tried to store its use
 _lock = threading.Lock()
 
 
 def note_use(token: Token, request: Request) -> None:
-    """Keep when and from where a token was last used; at most one write a minute for each."""
+    """Store when and from where a token was last used, at most once a minute for each token."""
     now = time.monotonic()
     with _lock:
         if now - _noted.get(token.pk, float("-inf")) < NOTE_EVERY:
