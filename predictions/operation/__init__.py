@@ -1,1 +1,1 @@
-"""For operators: health, the doctor's checks, the request log."""
+"""For operators: health, the checks of `manage.py doctor`, the request log."""

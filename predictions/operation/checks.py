@@ -41,7 +41,7 @@ def jobs_are_not_started_twice(app_configs: Any, **kwargs: Any) -> list[CheckMes
     found: list[CheckMessage] = []
     clusters = {"inkloop": settings.Q_CLUSTER, **settings.Q_CLUSTER["ALT_CLUSTERS"]}
     for name, cluster in clusters.items():
-        # Prefetched jobs wait in memory while their lock already runs.
+        # A prefetched job waits in memory while its `retry` time already runs.
         waits = (cluster["queue_limit"] + 1) / cluster["workers"] + 1
         if cluster["retry"] <= cluster["timeout"] * waits:
             found.append(

@@ -1,7 +1,7 @@
-"""What is wrong with an installation, why that matters, and what to do: found by many examiners.
+"""Run all health checks and report what is wrong, why it matters and what to do.
 
-Each app keeps its examiners in `operation/health_checks.py`; they are found by that name, so the
-doctor knows of no app above this one. An examiner yields findings and changes nothing.
+Each app has its checks in `operation/health_checks.py`; they are found by that name, so this
+module imports no app above its own. A check yields findings and changes nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Severity(IntEnum):
 
 
 class Needs(IntEnum):
-    """What an examiner must find well before it can look."""
+    """What must work before a check can run."""
 
     NOTHING = 0
     DATABASE = 1
@@ -36,7 +36,7 @@ class Needs(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong."""
+    """One problem."""
 
     code: str  # for programs; never changes its meaning
     severity: Severity
@@ -63,14 +63,14 @@ Examine = Callable[[], Iterable[Finding]]
 class Examiner:
     examine: Examine
     needs: Needs
-    is_deep: bool  # reads every row of something
+    is_deep: bool  # reads every row of a table
 
 
 examiners: list[Examiner] = []
 
 
 def examines(*, needs: Needs = Needs.TABLES, deep: bool = False) -> Callable[[Examine], Examine]:
-    """Mark a function of `operation/health_checks.py` as one that looks for something."""
+    """Register a function of `operation/health_checks.py` as a check."""
 
     def register(examine: Examine) -> Examine:
         examiners.append(Examiner(examine, needs, deep))
@@ -80,7 +80,7 @@ def examines(*, needs: Needs = Needs.TABLES, deep: bool = False) -> Callable[[Ex
 
 
 def examine(*, deep: bool = True) -> list[Finding]:
-    """Everything that is wrong, the worst first. Where the database is broken, the rest waits."""
+    """Run the checks; return the findings, worst first. After one in BARRIERS, skip the rest."""
     autodiscover_modules("operation.health_checks")
     found: list[Finding] = []
     for needs in Needs:
@@ -90,7 +90,7 @@ def examine(*, deep: bool = True) -> list[Finding]:
     return sorted(found, key=lambda finding: -finding.severity)
 
 
-# Findings after which nothing that needs tables can be asked.
+# After one of these, checks that need more cannot run.
 BARRIERS = {"database_unreachable", "migrations_missing"}
 
 

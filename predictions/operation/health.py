@@ -21,14 +21,14 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One thing readiness hangs on, and how it is in words."""
+    """One part of readiness: its state, and a message for people."""
 
     state: State
     message: str
 
 
 def parts() -> dict[str, Part]:
-    """Everything readiness hangs on; without a database nothing else can be asked."""
+    """Check every part of readiness; without a database the others cannot be checked."""
     database = database_part()
     if database.state == "failed":
         return {"database": database}
@@ -84,7 +84,7 @@ def workers_part() -> Part:
 
 
 def clusters() -> dict[str, timedelta]:
-    """The clusters there should be, and how long each may be busy with one job."""
+    """The expected clusters, and how long each may be busy with one job."""
     own = {settings.Q_CLUSTER["name"]: settings.Q_CLUSTER}
     return {
         name: timedelta(seconds=cluster["timeout"]) + WORKERS_SEEN_WITHIN

@@ -1,4 +1,4 @@
-"""What the doctor looks for in settings, files, the database and the version that serves."""
+"""The doctor's checks of settings, files, the database and the version that serves."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def mail() -> Iterator[Finding]:
 
 @examines(needs=Needs.NOTHING)
 def system_checks() -> Iterator[Finding]:
-    """Django's own and ours; what is said better here is left out."""
+    """Django's system checks and ours, except those that this module checks itself."""
     said_here = {"inkloop.W001", "security.W012", "security.W016"}
     for found in checks.run_checks(include_deployment_checks=settings.PUBLIC):
         if found.level < checks.WARNING or found.id in said_here:
@@ -200,7 +200,7 @@ def database_answers() -> Iterator[Finding]:
         )
         return
     loader = MigrationLoader(connection)
-    # Not a plan: that takes everything before the last applied one for applied too.
+    # Not a migration plan: it takes every migration before the last applied one as applied.
     missing = sorted(loader.graph.nodes.keys() - loader.applied_migrations.keys())
     if missing:
         names = ", ".join(f"{app} {name}" for app, name in missing[:5])
@@ -224,7 +224,7 @@ def database_answers() -> Iterator[Finding]:
 @examines(needs=Needs.DATABASE)
 def clock() -> Iterator[Finding]:
     if connection.vendor != "postgresql":
-        return  # its clock is this machine's
+        return  # SQLite has no clock of its own
     skew = timedelta(seconds=database_time() - time.time())
     if abs(skew) > SKEW:
         yield skewed(f"This host's clock is {seconds(-skew)} the database's")
@@ -283,7 +283,7 @@ def sqlite_is_one_machines() -> Iterator[Finding]:
 
 
 def file_system_of(path: Path) -> str:
-    """Its kind, by the longest mount point above; empty where the system does not tell."""
+    """The file system's type, by the longest mount point above; empty if it is unknown."""
     try:
         mounts = Path("/proc/self/mounts").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""How a command tells what it did: in words, or with --json as one object."""
+"""The output of a command: text, or with --json one JSON object."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TellingCommand(BaseCommand):
         return super().execute(*args, **options)
 
     def say(self, words: str) -> None:
-        """Something on the way to the result."""
+        """Write progress; with --json it goes to standard error."""
         (self.stderr if self.is_json else self.stdout).write(words)
 
     def progress(self, stage: str, done: float) -> None:
@@ -44,7 +44,7 @@ class TellingCommand(BaseCommand):
         (self.stderr if self.is_json else self.stdout).flush()
 
     def tell(self, words: str, **result: Any) -> None:
-        """The result, once."""
+        """Write the result; call this once."""
         if self.is_json:
             self.stdout.write(json.dumps(result, default=str))
         else:

@@ -1,7 +1,7 @@
-"""What requests show of the way they came, for whoever looks after the installation.
+"""Store that requests do not match PROXY_COUNT, for `manage.py doctor`.
 
-How many proxies stand in front cannot be read from any setting; requests show it. Each process
-writes a kind down at most once an hour, and `manage.py doctor` reads what was seen in a day.
+Only requests show how many proxies are really in front. Each process stores each kind of mismatch
+at most once an hour; the doctor reads those of the last day.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from predictions.database.clock import Moment
 
 logger = logging.getLogger(__name__)
 
-FORWARDED, DIRECT = "forwarded", "direct"  # though no proxy is counted; though one is
+FORWARDED, DIRECT = "forwarded", "direct"  # more proxies than PROXY_COUNT 0; fewer than it says
 EVERY = 3600.0  # seconds
 RECENT = timedelta(days=1)
 
@@ -35,7 +35,7 @@ def look_at(request: HttpRequest) -> None:
 
 
 def oddity_of(request: HttpRequest) -> str:
-    """What is strange about the way it came; empty when it came as the settings say."""
+    """The kind of mismatch; empty if the request matches the settings."""
     forwarded: str = request.META.get("HTTP_X_FORWARDED_FOR", "")
     hops = len([hop for hop in forwarded.split(",") if hop.strip()])
     if settings.PROXY_COUNT == 0:
@@ -44,8 +44,8 @@ def oddity_of(request: HttpRequest) -> str:
 
 
 def note(kind: str) -> None:
-    """Write it down, unless this process has lately; the request goes on where that fails."""
-    from predictions.models import Sighting  # the log's formatter is made before models are
+    """Store a mismatch unless this process did lately; if that fails, the request goes on."""
+    from predictions.models import Sighting  # logging is set up before models are loaded
 
     with _lock:
         if time.monotonic() - _noted_at.get(kind, float("-inf")) < EVERY:

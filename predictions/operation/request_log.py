@@ -1,4 +1,4 @@
-"""The outermost door: every request gets its id here, is counted and timed, and gets its line."""
+"""The outermost middleware: it gives each request its id, and counts, times and logs it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from predictions.operation.trace import HEADER, STATIC, current, id_for, route_o
 
 access = logging.getLogger("inkloop.access")
 
-QUIET = {"healthz", "readyz", "metrics", STATIC}  # asked every few seconds, or many a page
+QUIET = {"healthz", "readyz", "metrics", STATIC}  # not logged, because they are too frequent
 
 
 class ReceptionMiddleware:
-    """Gives a request its id, counts and times it, and writes its line."""
+    """Gives a request its id, counts and times it, and writes its log line."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -45,7 +45,7 @@ class ReceptionMiddleware:
             "status": status,
             "ms": round(took * 1000, 1),
         }
-        # Asked for only where the request has looked already: a log line costs no query.
+        # Only if the request has loaded its user already: a log line must not cost a query.
         user = getattr(request, "_cached_user", None)
         if user is not None and user.pk is not None:
             fields["user"] = user.pk

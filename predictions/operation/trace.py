@@ -1,4 +1,4 @@
-"""Which request, job or run the process is at: one id from the proxy to the last line of a log."""
+"""The id of the current request, job or run, which is in all its log lines."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _current: ContextVar[str] = ContextVar("request_id", default="")
 
 
 def current() -> str:
-    """The id of what is being done; empty outside requests, jobs and runs."""
+    """The id of the current request, job or run; empty outside of them."""
     return _current.get()
 
 
 @contextlib.contextmanager
 def within(request_id: str) -> Iterator[None]:
-    """Whatever is logged in this block belongs to the request or run of this id."""
+    """Set the id for all that is logged in this block."""
     token = _current.set(request_id)
     try:
         yield
@@ -34,12 +34,12 @@ def within(request_id: str) -> Iterator[None]:
 
 
 def begin(request_id: str) -> None:
-    """From now on, in a process that does one thing after another and says so each time."""
+    """Set the id from now on, in a process that does one thing after another."""
     _current.set(request_id)
 
 
 def id_for(request: HttpRequest) -> str:
-    """The id a proxy of ours gave, where it can do no harm; else a new one."""
+    """The id that our own proxy sent, if it is well formed; else a new one."""
     given = request.headers.get(HEADER, "")
     if settings.PROXY_COUNT and WELL_FORMED.fullmatch(given):
         return given
@@ -47,7 +47,7 @@ def id_for(request: HttpRequest) -> str:
 
 
 def route_of(request: HttpRequest) -> str:
-    """The name of what was asked for, without what stands in the address: that may be a secret."""
+    """The name of the route, without the parameters in the address, which may be secret."""
     match = request.resolver_match
     if match is None:
         is_static = request.path_info.startswith(settings.STATIC_URL)
