@@ -20,7 +20,7 @@ from training.workers.die_with_parent import LIBC, die_with
 
 NICE = 10  # the web server has priority
 SESSION_NICE = Path("/proc/self/autogroup")
-LONGEST = 3 * 3600  # seconds a run may take; the cluster's own limit lies above it
+LONGEST = 3 * 3600  # seconds a run may take; below the cluster's own timeout
 LOOK_EVERY = 0.5  # seconds between two checks of `told_to_stop`
 
 

@@ -4,15 +4,15 @@
 
 import { inPercent } from "./numbers.js";
 
-const WHILE_ACTIVE = 1000; // ms between two questions about a run that goes on
-const WHILE_IDLE = 10_000; // ms between two looks whether a run was started elsewhere
-const LONGEST_WAIT = 30_000; // ms between two tries while the server does not answer
+const WHILE_ACTIVE = 1000; // ms between two polls of an active run
+const WHILE_IDLE = 10_000; // ms between two polls for a run started elsewhere
+const LONGEST_WAIT = 30_000; // longest ms between two polls while the server does not answer
 const ACTIVE = new Set(["queued", "running"]);
 
 const find = (name, within = document) => within.querySelector(`[data-${name}]`);
-const home = find("training"); // on the training page alone
+const home = find("training"); // only on the training page
 const charts = new Map();
-let tag = ""; // of the run as it is shown
+let tag = ""; // ETag of the run as shown
 let failures = 0;
 
 // -- the table --------------------------------------------------------------------------
