@@ -47,7 +47,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     ]
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """A handful of roles is ticked, not moved between two lists."""
+        """Show the few roles as checkboxes, not as two lists."""
         if db_field.name == "groups":
             kwargs["widget"] = UnfoldAdminCheckboxSelectMultipleWidget()
         return super().formfield_for_manytomany(db_field, request, **kwargs)
@@ -71,14 +71,14 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
 
 
 class AtLeast(int):
-    """A count that stopped counting."""
+    """A count that was cut off at a limit."""
 
     def __str__(self) -> str:
         return f"more than {int(self):,}"
 
 
 class BoundedPaginator(Paginator):
-    """Counts no further than somebody would page: millions of rows open like a hundred."""
+    """Counts at most LIMIT rows, so that lists of millions of rows open fast."""
 
     LIMIT = 10_000
 
@@ -107,12 +107,12 @@ class ReadOnlyAdmin(ModelAdmin):
 
 
 class LooksUpIds(ReadOnlyAdmin):
-    """An id is looked up, never searched for; what is no id finds nothing."""
+    """Searches for an exact id; text that is not an id finds nothing."""
 
     search_help_text = "The id of a prediction"
 
     def named(self, named: UUID) -> Q:
-        """The rows this id means."""
+        """The condition for rows with this id."""
         return Q(public_id=named)
 
     def get_search_results(
@@ -191,7 +191,7 @@ class FeedbackAdmin(ReadOnlyAdmin):
 
 @admin.register(Token)
 class TokenAdmin(ReadOnlyAdmin):
-    """Whose programs may do what; an admin can end any of it, and make none for others."""
+    """All tokens. An admin can revoke any of them, and make none for others."""
 
     list_display = ["name", "start", "owner", "scopes", "state", "expires_at", "last_used_at"]
     list_select_related = ["owner"]

@@ -153,7 +153,7 @@ def prediction_body(prediction: Prediction) -> dict[str, Any]:
 
 
 def preview_body(preview: capture.Preview) -> dict[str, Any]:
-    """The same shape with nothing stored: no id, no time, the glyph inside its address."""
+    """The same shape if nothing is stored: no id, no time, and the glyph as a data URL."""
     digit, confidence, probabilities, strangeness = preview.reading
     return {
         "id": None,
@@ -168,7 +168,7 @@ def preview_body(preview: capture.Preview) -> dict[str, Any]:
 
 
 def field(request: Request, name: str) -> Any:
-    assert not isinstance(request.data, list)  # our parsers give objects alone
+    assert not isinstance(request.data, list)  # our parsers accept objects only
     return request.data.get(name)
 
 
@@ -203,7 +203,7 @@ class DrawingView(Endpoint):
         try:
             return cost_of_each([self.image])
         except (Declined, serializers.ValidationError):
-            return 1  # refused when it is its turn, and counted
+            return 1  # the handler refuses it; it counts as one
 
 
 class PredictionsView(DrawingView):

@@ -1,4 +1,4 @@
-"""What every endpoint under /api/v1/ does alike: who comes in, what is read, what is sent along."""
+"""What all endpoints under /api/v1/ share: access, strict input, throttles, headers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from predictions.access.tokens import check_scope
 from predictions.api.idempotency import caller_named, key_of, once
 from predictions.capture.visitors import owner_of
 
-# What JSON a field takes, at its word: no number for a text, no text for a number.
+# The JSON types that each field takes; a number is not taken for a text, nor a text for a number.
 JSON_KINDS: dict[type[serializers.Field], tuple[type, ...]] = {
     serializers.BooleanField: (bool,),
     serializers.IntegerField: (int,),
@@ -53,7 +53,7 @@ class Query(serializers.Serializer[Any]):
 
 
 class Input(serializers.Serializer[Any]):
-    # A JSON body, taken at its word. A docstring here would stand with each of them in the schema.
+    # A JSON body, without type conversion. A docstring would appear in the schema of each subclass.
     def to_internal_value(self, data: Any) -> Any:
         for name, field in self.fields.items():
             if isinstance(data, dict) and name in data:
@@ -65,14 +65,14 @@ def check_kind(name: str, field: serializers.Field, value: Any) -> None:
     if value is None:
         return  # the field itself says whether it may be null
     if isinstance(field, serializers.ListField) and isinstance(value, list):
-        # Before its elements are looked at, each of which costs a thousand times its bytes.
+        # The length first: to validate an element costs a thousand times its bytes.
         if field.max_length is not None and len(value) > field.max_length:
             said = f"At most {field.max_length:,} are taken at once, not {len(value):,}."
             raise serializers.ValidationError({name: [said]})
         for each in value:
             check_kind(name, field.child, each)
     if isinstance(field, serializers.IntegerField) and isinstance(value, float):
-        value = int(value) if value.is_integer() else value  # JSON knows one kind of number
+        value = int(value) if value.is_integer() else value  # JSON has one number type
     for kind, allowed in JSON_KINDS.items():
         if isinstance(field, kind):
             is_flag = isinstance(value, bool) and bool not in allowed
@@ -83,7 +83,7 @@ def check_kind(name: str, field: serializers.Field, value: Any) -> None:
 
 
 def check_uuid(name: str, value: str) -> None:
-    """Ids are written in one way, so that programs can compare them as text."""
+    """Refuse other spellings of a UUID, so that programs can compare ids as text."""
     try:
         is_plain = str(UUID(value)) == value.lower()
     except ValueError:
@@ -93,9 +93,9 @@ def check_uuid(name: str, value: str) -> None:
 
 
 class Negotiation(DefaultContentNegotiation):
-    """As the framework does it; of the usual headers it need not be told what they mean.
+    """DRF's content negotiation, with a shortcut for the usual headers.
 
-    To take each apart four times is a thirtieth of what a drawing costs.
+    DRF parses each header four times, which is a thirtieth of the time of a drawing.
     """
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
@@ -118,17 +118,17 @@ class Negotiation(DefaultContentNegotiation):
 
 
 class Endpoint(APIView):
-    """One address of the API.
+    """The base of all API views.
 
-    `scope` is what a token needs: with it a program may change things here, with it or with `read`
-    it may look. An endpoint without one is closed to tokens. `queries` names the query parameters
-    of each method; others are refused.
+    `scope` is the scope that a token needs; for reading, `read` is enough too. Without a scope the
+    endpoint is closed to tokens. `queries` lists the query parameters of each method; others are
+    refused.
     """
 
     scope: ClassVar[str] = ""
     queries: ClassVar[dict[str, type[Query]]] = {}
-    # False where nothing is changed, where the request has an id of its own, or where the answer
-    # carries drawings: these lie in one place alone, where they can be erased.
+    # Whether answers are kept for idempotency keys. False if nothing is changed, if the request has
+    # an id of its own, or if the answer has drawings: a copy of a drawing could not be erased.
     keeps_answer: ClassVar[bool] = True
     content_negotiation_class: type[BaseContentNegotiation] = Negotiation
     asked: dict[str, Any]
@@ -145,7 +145,7 @@ class Endpoint(APIView):
         return given.validated_data
 
     def listed(self, results: Sequence[Any], next_query: str) -> Response:
-        """A page of a list, and the address of the next one; none after the last."""
+        """A page of a list, and the address of the next page or null."""
         following = next_query and self.request.build_absolute_uri(f"?{next_query}")
         return Response({"results": results, "next": following or None})
 
@@ -172,21 +172,21 @@ class Endpoint(APIView):
         super().check_permissions(request)
 
     def cost_of(self, request: Request) -> int:
-        """What a request counts for where requests are limited."""
+        """What a request costs against the limits."""
         return 1
 
     def throttles_for(self, request: Request) -> list[BaseThrottle]:
         return super().get_throttles()
 
     def get_throttles(self) -> list[BaseThrottle]:
-        """Kept, to tell the caller afterwards what is left."""
+        """Keep the throttles, because their headers are added to the answer."""
         self.throttles = self.throttles_for(self.request)
         return self.throttles
 
     def keep_answer(self, request: Request) -> None:
-        """A change that names an idempotency key is made once, and its answer given again.
+        """Wrap the handler, so that a change with an idempotency key is made only once.
 
-        A caller that cannot be told from others behind its address has no keys.
+        A caller without an account or a visitor cookie cannot be identified and has no keys.
         """
         key, caller = key_of(request), caller_named(owner_of(request))
         if key is None or caller is None or request.method in SAFE_METHODS or not self.keeps_answer:

@@ -1,6 +1,6 @@
-"""Examples for the API's description: a word means one thing, so it has one example everywhere.
+"""Examples for the API's schema: one for each field name.
 
-Where it means several, such as a name, it is told apart by what it is in: `FigureOutput.name`.
+A name with several meanings is listed with its component: `FigureOutput.name`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ REGION = {
 
 @cache
 def seven() -> str:
-    """A seven as a data URL, for whoever tries the first request from the documentation."""
+    """A drawn seven as a data URL, so that the documented request works."""
     image = Image.new("L", (56, 56), 255)
     ImageDraw.Draw(image).line([(14, 12), (42, 12), (26, 46)], fill=0, width=5, joint="curve")
     file = io.BytesIO()
@@ -112,7 +112,7 @@ WORDS: dict[str, Any] = {
 
 
 def add_examples(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """A whole example for every body that is sent or answered."""
+    """Add a complete example to every request and response body."""
     schemas = result["components"]["schemas"]
     for name, schema in schemas.items():
         if schema.get("type") == "object" and schema.get("properties"):
@@ -161,12 +161,12 @@ KINDS: dict[str, tuple[type, ...]] = {
 
 def fits(value: Any, kind: str | None) -> bool:
     if kind is None:
-        return True  # of any kind
+        return True  # any type
     return isinstance(value, bool) == (kind == "boolean") and isinstance(value, KINDS[kind])
 
 
 def plain_example(schema: dict[str, Any], schemas: dict[str, Any], kind: str | None) -> Any:
-    """By the kind alone."""
+    """An example by the type alone."""
     if kind == "string":
         return {"uuid": ID, "date-time": TIME}.get(schema.get("format", ""), "text")
     if kind == "array":

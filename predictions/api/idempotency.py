@@ -1,11 +1,11 @@
-"""A change that is sent again under its key is not made again: the first answer is given again.
+"""Idempotency keys: a change that is sent again is not repeated; it gets the first answer.
 
-The key's row and what the change does are one transaction. So there is no half: a process that
-dies leaves neither, and the same request sent twice at once waits for the first on the unique key.
-A refusal changes nothing and is not kept, so the key may be used again.
+The row of the key and the change are in one transaction. A process that dies leaves neither, and a
+duplicate sent at the same time waits for the first on the unique key. A refused request keeps no
+answer, so its key may be used again.
 
-A key is its account's, or its visitor's by the cookie, never an address's, behind which many may
-sit. What is erased for somebody takes the answers with it.
+A key belongs to an account or to a visitor cookie, never to an address, which many people may
+share. Erasing somebody's drawings also deletes their kept answers.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ class KeyReused(Declined):
 
 
 class AnswerNotKept(Declined):
-    """The change was made; what was answered is too long to be given again."""
+    """The change was made, but its answer was too long to be kept."""
 
     code = "answer_not_kept"
 
 
 def caller_named(owner: Owner) -> str | None:
-    """Whose a key is; None for a program that has shown neither account nor cookie."""
+    """The owner of a key; None for a caller without an account or a cookie."""
     if owner.user_id is not None:
         return f"user {owner.user_id}"
     return None if owner.visitor is None else f"visitor {owner.visitor}"
@@ -67,7 +67,7 @@ def key_of(request: Request) -> str | None:
 def once(
     handler: Callable[..., Response], caller: str, key: str, request: Request, **kwargs: Any
 ) -> Response:
-    """Carry a request out, or answer as it was answered before."""
+    """Handle a request, or repeat the answer that it got before."""
     kept, is_new = KeptAnswer.objects.get_or_create(
         caller=caller, key=key, defaults={"fingerprint": fingerprint(request)}
     )
@@ -99,7 +99,7 @@ def answer_again(kept: KeptAnswer, request: Request) -> Response:
 
 
 def fingerprint(request: Request) -> str:
-    """SHA-256 of what is asked for: the address and the content, not how it was wrapped."""
+    """SHA-256 of the method, address and content; the encoding of the content does not matter."""
     digest = hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode())
     data: Any = request.data
     if hasattr(data, "lists"):  # a form, with or without files
@@ -126,6 +126,6 @@ def forget_answers(owner: Owner) -> None:
 
 
 def forget_old_answers() -> int:
-    """Answers nobody asks for any more; how many."""
+    """Delete answers older than KEPT_FOR; return how many."""
     old = KeptAnswer.objects.filter(made_at__lt=timezone.now() - KEPT_FOR)
     return old.delete()[0]

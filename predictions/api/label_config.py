@@ -1,5 +1,5 @@
-"""What a Label Studio project asks its people: read from its labeling config, which is XML from
-outside. A config that has a document type is refused whole, so no entity is ever defined."""
+"""Read what a Label Studio project asks from its labeling config, which is untrusted XML. A config
+with a document type is refused, so that no entity can be defined."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Question:
 
     name: str  # of the Choices tag
     about: str  # the name of the Image tag
-    image: str  # where a task's data have the picture
-    spelled: Mapping[int | None, str]  # how an answer says each digit; None is unreadable
+    image: str  # the key of the picture in a task's data
+    spelled: Mapping[int | None, str]  # digit to its text in an answer; None is unreadable
 
     def digit_in(self, answer: str) -> int | None:
-        """What an answer means; a KeyError for one that is no digit and not "unreadable"."""
+        """The digit of an answer, None for "unreadable"; raise KeyError for any other answer."""
         return {said: digit for digit, said in self.spelled.items()}[answer]
 
 
@@ -44,7 +44,7 @@ class Choices:
     answers: list[tuple[str, str]] = field(default_factory=list)  # value, alias
 
     def spelled(self) -> dict[int | None, str]:
-        """An answer names the alias where there is one; a digit may stand in either."""
+        """Map digits to answers: to the alias if there is one. Either text may be the digit."""
         found: dict[int | None, str] = {}
         for value, alias in self.answers:
             for text in (value.strip(), alias.strip()):
@@ -56,7 +56,7 @@ class Choices:
 
 
 def question_in(config: str) -> Question:
-    """The first choice among all ten digits about an image; declined with what is missing."""
+    """The first choice with all ten digits about an image; decline with what is missing."""
     images, choices = tags_in(config)
     if not images:
         raise UnusableConfig('The labeling config has no <Image name="…" value="$…"/>.')
@@ -112,7 +112,7 @@ def refuse_doctype(*declared: object) -> NoReturn:
 
 
 def answers_in(result: object, question: Question) -> Iterator[str]:
-    """What an annotation's result, which is JSON from outside, answers to the question."""
+    """The answers to the question in an annotation's result, which is untrusted JSON."""
     for region in result if isinstance(result, list) else []:
         if not isinstance(region, dict) or region.get("from_name") != question.name:
             continue

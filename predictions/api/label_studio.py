@@ -1,9 +1,8 @@
-"""/api/v1/label-studio/: what a Label Studio project needs to take the live version for its model.
+"""/api/v1/label-studio/: the live version as a machine learning backend of Label Studio projects.
 
-What is read for a project is stored nowhere here. A drawing enters the product once, on purpose; a
-project asks for the same tasks again after every promotion, and whoever labels there has seen the
-guess, so nothing of it could be audited. Nothing is fetched either: a task carries its picture, or
-names a prediction of ours.
+Readings for a project are not stored: it asks for the same tasks again after every promotion, and
+its labelers have seen the guess, so the drawings could not be audited. No address is fetched: a
+task contains its picture, or names a prediction stored here.
 """
 
 from __future__ import annotations
@@ -72,7 +71,7 @@ class NotOurs(Declined):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Where one task's picture is: inside it, or with a prediction of ours."""
+    """Where the picture of a task is: in the task, or in a stored prediction."""
 
     content: bytes | None = None
     prediction: UUID | None = None
@@ -81,7 +80,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a project asks of each task; no question where every task is refused."""
+    """What a project asks of each task; no question if every task is refused."""
 
     question: Question | None
     tasks: list[Task]
@@ -99,9 +98,9 @@ def asked_in(tasks: Sequence[Mapping[str, Any]], config: str) -> Asked:
 
 
 def results_for(asked: Asked) -> list[dict[str, Any]]:
-    """One result a task, in their order, also where there is nothing to say: then with the reason.
+    """Return one result for each task, in order; without a reading it has the reason.
 
-    Label Studio drops all of them when one is missing.
+    If one is missing, Label Studio drops all results.
     """
     seen = glyphs_in(asked.tasks)
     answers = readings([each for each in seen if not isinstance(each, Declined)], asked.question)
@@ -131,7 +130,7 @@ def picture_in(task: Mapping[str, Any], question: Question) -> Task:
 def prediction_at(address: str) -> UUID | None:
     """The id in an address of ours: a prediction's page, its glyph, its drawing or its endpoint.
 
-    Nobody is asked; an address under a name that is not ours is somebody else's.
+    No query is made. An address on another host names no prediction of ours.
     """
     try:
         parts = urlsplit(address)
@@ -150,7 +149,7 @@ def is_ours(host: str) -> bool:
 
 
 def glyphs_in(tasks: Sequence[Task]) -> list[Glyph | Declined]:
-    """What the network is to read for each, or why nothing."""
+    """Return the glyph of each task, or why there is none."""
     decoded = iter(glyphs_of([task.content for task in tasks if task.content is not None]))
     named = {task.prediction for task in tasks if task.prediction is not None}
     known = dict(
@@ -193,7 +192,7 @@ def nothing(refused: Declined) -> dict[str, Any]:
 
 
 def note(outcomes: Mapping[str, int], first: str) -> None:
-    """Counted by outcome; in the log once for all tasks of a request."""
+    """Count the outcomes, and log one line for all tasks of a request."""
     for outcome, count in outcomes.items():
         metrics.note_label_studio("task", outcome, count)
     told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items() if count)
@@ -340,7 +339,7 @@ class PredictView(LabelStudioView):
         try:
             return cost_of_each(task.content or b"" for task in self.wanted.tasks)
         except serializers.ValidationError:
-            return 1  # refused when it is its turn, and counted
+            return 1  # the handler refuses it; it counts as one
 
     @extend_schema(
         operation_id="label_studio_predict",
@@ -355,5 +354,5 @@ class PredictView(LabelStudioView):
 
 
 def both_spellings(address: str, view: Callable[..., Any], name: str) -> list[URLPattern]:
-    """Label Studio puts no slash at the end, and a POST cannot be sent on to another address."""
+    """Label Studio sends no slash at the end, and a POST cannot be redirected."""
     return [path(f"{address}/", view, name=name), path(address, view, name=f"{name}_bare")]

@@ -1,4 +1,4 @@
-"""Pages by key: each names the row it follows, so page 100,000 costs what page 1 costs."""
+"""Keyset pagination: a page is named by the row before it, so every page costs the same."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Page(Generic[Row]):
 
 
 def page_of(rows: QuerySet[Row], *, before: UUID | None = None, limit: int = PAGE) -> Page[Row]:
-    """The newest rows, or those that came before the one named by its public id."""
+    """The newest rows, or those older than the row with the public id `before`."""
     if before is not None:
         key = rows.model._default_manager.filter(public_id=before).values("pk")[:1]
         rows = rows.filter(pk__lt=key)
@@ -43,7 +43,7 @@ def page_of(rows: QuerySet[Row], *, before: UUID | None = None, limit: int = PAG
 
 
 def cut(rows: QuerySet[Row], name: Callable[[Row], object], limit: int = PAGE) -> Page[Row]:
-    """The first of these rows, in their order; the next page goes by the name of the last."""
+    """The first rows, in the given order; the next page is named by the last of them."""
     found = list(rows[: limit + 1])
     shown = found[:limit]
     more = len(found) > limit

@@ -7,16 +7,16 @@ from typing import IO, Any, Final, NoReturn
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
-# A thousand tasks of Label Studio's have tens of thousands of members and elements together. Three
-# bytes of such a part become 70 in memory.
+# Members and elements of a body. 1,000 Label Studio tasks have tens of thousands of them. A part of
+# 3 bytes takes 70 in memory.
 MOST_PARTS: Final = 200_000
 
 
 class StrictJSONParser(BaseParser):
-    """JSON that exhausts neither stack nor memory, and whose text can be written as UTF-8.
+    """Parses a JSON object in UTF-8 and exhausts neither stack nor memory.
 
-    Not the framework's: that one takes no body beyond DATA_UPLOAD_MAX_MEMORY_SIZE, whatever the
-    endpoint takes. How long a body may be, `limits.py` has looked at.
+    DRF's parser refuses bodies above DATA_UPLOAD_MAX_MEMORY_SIZE, even if the endpoint takes more.
+    Here `access/limits.py` has already checked the length of the body.
     """
 
     media_type = "application/json"
@@ -28,7 +28,7 @@ class StrictJSONParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         body = stream.read()
-        # Counted before anything is made of them, those within texts too; base64 has none.
+        # Counted before parsing, so those within strings count too; base64 has none.
         if (parts := sum(body.count(mark) for mark in (b",", b"[", b"{"))) > MOST_PARTS:
             raise ParseError(f"The JSON has {parts:,} parts; {MOST_PARTS:,} are accepted.")
         try:
@@ -43,5 +43,5 @@ class StrictJSONParser(BaseParser):
 
 
 def refuse(name: str) -> NoReturn:
-    """NaN and the infinities are no JSON."""
+    """NaN and the infinities are not JSON."""
     raise ValueError(f"Out of range float values are not JSON compliant: {name!r}")

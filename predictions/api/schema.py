@@ -1,4 +1,4 @@
-"""How the API describes itself: what the generator cannot see in our endpoints."""
+"""The OpenAPI schema: what drf-spectacular cannot read from our endpoints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rest_framework.serializers import Serializer
 
 from predictions.access.permissions import Everybody
 
-# What text may be sent: NUL nowhere, and where something has to be said, more than blanks.
+# Patterns of text that may be sent: no NUL; if text is required, not only white space.
 TEXT, SAID = r"^[^\u0000]*$", r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
 SAFE = {"GET", "HEAD", "OPTIONS"}
 KEY = {"type": "string", "minLength": 8, "maxLength": 100, "pattern": "^[!-~]{8,100}$"}
@@ -29,7 +29,7 @@ IF_NONE_MATCH = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="The ETag of an answer you have: 304 says that nothing has changed.",
 )
-# What an answer says by its status, where its endpoint says no more.
+# Descriptions of answers by status, for endpoints that give none.
 ANSWERS = {
     "200": "Done.",
     "201": "Made.",
@@ -38,12 +38,12 @@ ANSWERS = {
     "default": "Refused: the code says why to a program, the message to a person.",
 }
 UNSAID = {"", "No response body"}
-# A list of choices that are all called what they are.
+# A list of choices whose names all equal their values.
 SAME_CHOICES = re.compile(r"\s*^(?:\* `(.*)` - (?i:\1)(?:\n|\Z))+\Z", re.M)
 
 
 def either(name: str, *shapes: type[Serializer[Any]], **kwargs: Any) -> Any:
-    """One of several shapes; for descriptions alone, it reads and writes nothing."""
+    """One of several shapes; for the schema only, it reads and writes nothing."""
     return PolymorphicProxySerializer(name, shapes, resource_type_field_name=None, **kwargs)
 
 
@@ -59,7 +59,7 @@ class Schema(AutoSchema):
         return f"{super().get_description()}\n\nA token needs the scope {enough}."
 
     def get_auth(self) -> list[dict[str, Any]]:
-        """What is open to everybody needs no credentials, and takes them."""
+        """An endpoint that is open to everybody takes credentials but needs none."""
         found: list[dict[str, Any]] = super().get_auth()
         if any(isinstance(each, Everybody) for each in self.view.get_permissions()):
             found = [{}, *[each for each in found if each]]
@@ -70,7 +70,7 @@ class Schema(AutoSchema):
         found = [queries[self.method]] if self.method in queries else []
         if self.method in SAFE:
             return found
-        # Offered everywhere, so that a program may send it with all that it sends.
+        # On every change, so that a program may always send it.
         effect = KEPT if getattr(self.view, "keeps_answer", False) else NOT_KEPT
         key = OpenApiParameter("Idempotency-Key", KEY, OpenApiParameter.HEADER, description=effect)
         return [*found, key]
@@ -87,17 +87,17 @@ class TextField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-cal
         )
         if direction == "request":
             described["pattern"] = TEXT if self.target.allow_blank else SAID
-        return {**described, "type": "string"}  # whoever asks adds that it may be null
+        return {**described, "type": "string"}  # the caller adds null where it is allowed
 
 
 def one_spelling(endpoints: list[Any]) -> list[Any]:
-    """Of an address that answers with and without a slash at its end, the one that has it."""
+    """Of an address that answers with and without a final slash, keep the one with it."""
     paths = {path for path, *_ in endpoints}
     return [endpoint for endpoint in endpoints if f"{endpoint[0]}/" not in paths]
 
 
 def put_plainly(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """Every answer in words and every value once, so that any generator of clients reads it."""
+    """Describe every answer and remove duplicate types, so that client generators can read it."""
     schemas = result["components"]["schemas"]
     for operation in (each for methods in result["paths"].values() for each in methods.values()):
         for status, answer in operation["responses"].items():
@@ -106,7 +106,7 @@ def put_plainly(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         body = operation.get("requestBody", {"content": {}})
         for sent in body["content"].values():
             if "oneOf" in schemas[sent["schema"]["$ref"].rpartition("/")[2]]:
-                body["required"] = True  # sending nothing is none of the shapes
+                body["required"] = True  # an empty body has none of the shapes
     simplify(result)
     return result
 
@@ -135,7 +135,7 @@ def simplify(node: Any) -> None:
 
 @functools.cache
 def described() -> bytes:
-    """The description, made once a process: making it takes most of a second."""
+    """The schema, generated once a process, because that takes most of a second."""
     from drf_spectacular.generators import SchemaGenerator  # it imports this module
 
     generator: Any = SchemaGenerator

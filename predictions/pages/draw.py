@@ -23,14 +23,14 @@ from predictions.models import DIGITS, Prediction
 from predictions.pages.forms import FeedbackForm, UploadForm
 from predictions.refusals import problem, refusal, retry_after, status_of
 
-# What is done with what somebody says; an app above may do more with it.
+# Stores feedback. An app above may pass a function that does more with it.
 Keeper = Callable[[HttpRequest, Prediction, int | None], None]
 
 
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def draw(request: HttpRequest) -> HttpResponse:
-    """Draw with the network reading along; the form alone takes an upload."""
+    """The draw page; without JavaScript its form takes an upload."""
     if request.method == "POST":
         return refusal_when_too_many(request) or upload(request)
     return draw_page(request, UploadForm())
@@ -125,7 +125,7 @@ def keep_feedback(request: HttpRequest, shown: Prediction, digit: int | None) ->
 
 
 def refusal_when_too_many(request: HttpRequest) -> HttpResponse | None:
-    """The forms share the endpoints' limit; None means the request may go on."""
+    """Apply the limit of the endpoints to a form; None means the request may go on."""
     image = request.FILES.get("image")
     pixels = pixels_of(image.read()) if image else 0
     if image:

@@ -1,4 +1,4 @@
-"""What the pages' forms accept; with and without JavaScript."""
+"""The forms of the pages, which are used with and without JavaScript."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NO_DIGIT = "none"
 
 
 class UploadForm(forms.Form):
-    """One image. What is inside is judged by the same guard the API uses."""
+    """One image. The same code as in the API checks its content."""
 
     image = forms.FileField(
         label="Image of one digit",
@@ -55,7 +55,7 @@ SCOPES = {
 
 
 class TokenForm(forms.Form):
-    """What a token is called and may do."""
+    """A new token's name, scopes and days."""
 
     name = forms.CharField(max_length=60, help_text="What will use it, for instance “lab robot”.")
     scopes = forms.MultipleChoiceField(
@@ -74,7 +74,7 @@ class TokenForm(forms.Form):
 
 
 class EndsTokens:
-    """A new password ends what worked without the old one: every token of the account."""
+    """A form that sets a new password also revokes every token of the account."""
 
     def save(self, commit: bool = True) -> User:
         user: User = super().save(commit)  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Pictures and health. The pages are in pages.py."""
+"""Pictures, health and metrics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from predictions import metrics as told
 from predictions.models import Drawing, Prediction
 from predictions.operation import health
 
-# Only where it was asked for: what lies in nobody's shared cache can be erased.
+# Private, because a picture in a shared cache could not be erased.
 FOR_EVER = "private, max-age=31536000, immutable"
 
 
@@ -42,14 +42,14 @@ def picture(png: bytes | memoryview | None) -> HttpResponse:
 @login_not_required
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """This process is alive; asks nothing of anybody."""
+    """This process is alive; nothing else is checked."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 @login_not_required
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Ready to serve? 503 when not; degraded still serves."""
+    """Whether this process can serve: 503 if not; a degraded one still serves."""
     try:
         parts = health.parts()
     except OperationalError:
@@ -67,7 +67,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 @login_not_required
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """For Prometheus; to anybody else there is nothing here."""
+    """For Prometheus; other callers get a 404."""
     if not told.may_look(request):
         raise Http404
     return HttpResponse(told.exposition(), content_type=told.CONTENT_TYPE)

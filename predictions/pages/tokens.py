@@ -1,4 +1,4 @@
-"""The page of one's own tokens: make one, see when each was last used, end it."""
+"""The page of one's own tokens: make one, see when each was last used, revoke it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHOWN = 100
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_variables("secret")
 def tokens(request: HttpRequest) -> HttpResponse:
-    """One's tokens. A new one's secret is shown in the answer to the form and nowhere again."""
+    """One's own tokens. The secret of a new one is shown only in the answer to the form."""
     form = TokenForm(request.POST or None)
     if request.method != "POST":
         return tokens_page(request, form)
@@ -38,7 +38,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
     except Declined as declined:
         form.add_error(None, str(declined))
         return tokens_page(request, form, status=409)
-    # No redirect: on the way to another page the secret would have to be kept somewhere.
+    # No redirect: the secret would have to be stored for the next page.
     return tokens_page(request, TokenForm(), made=made, secret=secret)
 
 
@@ -62,7 +62,7 @@ def tokens_page(
 
 @require_POST
 def revoke(request: HttpRequest, prefix: str) -> HttpResponse:
-    """End a token of one's own; another's is as good as not there."""
+    """Revoke one's own token; for a token of another account the answer is a 404."""
     token = get_object_or_404(Token, owner=person(request), prefix=prefix)
     if verbs.revoke([token]):
         messages.success(request, f"{token.name} is revoked: nothing gets in with it any more.")

@@ -7,13 +7,13 @@ from django import template
 from predictions.models import Feedback, Prediction
 
 register = template.Library()
-ALMOST_CERTAIN = 0.9995  # from here one decimal would round to 100.0%, which no network can claim
+ALMOST_CERTAIN = 0.9995  # from here, one decimal would round to 100.0%
 STRANGE = 0.5  # at or above this, the drawing is more likely no digit than one
 
 
 @register.filter
 def percent(share: float | None) -> str:
-    """0.9377 as 93.8%; a dash where there is nothing to say."""
+    """0.9377 as 93.8%; a dash for None."""
     if share is None:
         return "–"
     return ">99.9%" if ALMOST_CERTAIN <= share < 1 else f"{share:.1%}"

@@ -1,4 +1,4 @@
-"""Django's command, and what a new password ends."""
+"""Django's command, which here also revokes the account's tokens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Command(changepassword.Command):
     help = "Set an account's password and end its tokens; asks for the new one twice."
 
     def handle(self, *args: Any, **options: Any) -> str:
-        username = options["username"] or getpass.getuser()  # as Django's own
+        username = options["username"] or getpass.getuser()  # Django's default
         said = super().handle(*args, **{**options, "username": username})
         ended = tokens.revoke(User.objects.get(username=username).tokens.live())
         return f"{said}; {ended} of its tokens ended"

@@ -45,7 +45,7 @@ class Command(TellingCommand):
             user.save()
         except ValidationError as refused:
             raise CommandError(" ".join(refused.messages)) from refused
-        except IntegrityError as taken:  # by another at the same moment
+        except IntegrityError as taken:  # another process made it at the same time
             raise CommandError(f"There is an account {name!r} already.") from taken
         user.groups.set(Group.objects.filter(name__in=roles))
         as_what = f", {' and '.join(sorted({*roles}))}" if roles else ", without a role"

@@ -31,7 +31,7 @@ SOME_REFUSED = 2  # exit code
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What is said of one file: a reading, or why there is none."""
+    """The result for one file: a reading, or why there is none."""
 
     file: str
     digit: int | None = None
@@ -105,7 +105,7 @@ class Command(BaseCommand):
         return tqdm(files, unit=" images", disable=not is_long or not sys.stderr.isatty())
 
     def write(self, lines: Iterable[Line], kind: str) -> int:
-        """Print the lines as they come; how many were refused."""
+        """Print the lines as they come; return how many were refused."""
         refused = 0
         writer = csv.writer(self.stdout, lineterminator="\n")
         if kind == "csv":
@@ -131,7 +131,7 @@ def in_words(line: Line) -> str:
 
 
 def unstored(files: Iterable[Path], owner: Owner) -> Iterator[Line]:
-    """Read and forget; one forward pass for each chunk."""
+    """Read without storing; one forward pass for each chunk."""
     for chunk in in_chunks(files):
         sketches = [capture.sketch_or_refusal(content_of(file)) for file in chunk]
         glyphs = [made.glyph for made in sketches if isinstance(made, capture.Sketch)]
@@ -146,7 +146,7 @@ def unstored(files: Iterable[Path], owner: Owner) -> Iterator[Line]:
 
 
 def stored(files: Iterable[Path], owner: Owner) -> Iterator[Line]:
-    """Read and keep, as the API's batches are kept; one insert for each chunk."""
+    """Read and store, like the batches of the API; one insert for each chunk."""
     for chunk in in_chunks(files):
         made = capture.capture_batch(
             [content_of(file) for file in chunk], owner=owner, source=Prediction.Source.BATCH
@@ -168,7 +168,7 @@ def in_chunks(files: Iterable[Path]) -> Iterator[list[Path]]:
 
 
 def content_of(file: Path) -> bytes:
-    """No more of a file than it takes to refuse it."""
+    """Read at most one byte more than the limit, which is enough to refuse the file."""
     with file.open("rb") as opened:
         return opened.read(MAX_BYTES + 1)
 
