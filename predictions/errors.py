@@ -1,17 +1,17 @@
-"""What the platform understands and refuses. Anything else that is raised is a bug."""
+"""Errors for requests that are understood and refused. Any other exception is a bug."""
 
 from __future__ import annotations
 
 
 class Declined(Exception):
-    """Understood and refused; the text is fit for a person, the code for a program."""
+    """Understood and refused; the text is for people, the code for programs."""
 
     code = "declined"
-    retry_after: int | None = None  # seconds, where the same may go through a little later
+    retry_after: int | None = None  # seconds; set if a retry may succeed
 
 
 class NotThere(Declined):
-    """What is named by its id is not here, or not for whoever asks."""
+    """There is nothing with this id, or the caller may not see it."""
 
     code = "not_found"
 
@@ -29,6 +29,6 @@ class NoInk(Declined):
 
 
 class TooMany(Declined):
-    """More than is taken at once."""
+    """More than one request may send."""
 
     code = "too_many"

@@ -1,10 +1,9 @@
-"""What Prometheus is told: counts of this web server's processes, and figures read from rows.
+"""Metrics for Prometheus: counters of this host's processes, and gauges read from the database.
 
-Requests and predictions are counted where they happen: a row a request would cost more than the
-request. Several processes of one server add up in shared files (prometheus_client's multiprocess
-mode; config/counts.py makes their folder), and hosts are added up by Prometheus, which asks each.
-What the database knows (queue, labels, runs, workers) is read from it when asked, so that every
-host says the same; there take the maximum over hosts, not the sum.
+Requests and predictions are counted in memory, because a row for each would cost more than the
+request. The processes of a host share files (prometheus_client's multiprocess mode;
+config/counts.py makes their folder). Sum counters over hosts. Gauges (queue, labels, runs, workers)
+are read from the database and are the same on every host: take their maximum, not their sum.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from prometheus_client.registry import Collector
 logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-KEPT_FOR = 10.0  # seconds figures from rows are good for: several askers cost as much as one
+KEPT_FOR = 10.0  # seconds the gauges are cached, so several scrapers cost as much as one
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 counted = CollectorRegistry()
@@ -85,7 +84,7 @@ readers: list[Reader] = []
 
 
 def reads(reader: Reader) -> Reader:
-    """Mark a function of an app's module `gauges` that reads figures from rows."""
+    """Register a function of an app's `operation/gauges.py` that reads gauges from rows."""
     readers.append(reader)
     return reader
 
@@ -95,7 +94,7 @@ def gauge(name: str, text: str, labels: Iterable[str] = ()) -> GaugeMetricFamily
 
 
 class Rows(Collector):
-    """Everything the readers read; without a database that alone is said."""
+    """All gauges; if the database fails, only that."""
 
     def collect(self) -> Iterator[Metric]:
         answers = gauge("database_answers", "1 when the database was asked and answered.")
@@ -110,7 +109,7 @@ class Rows(Collector):
 
 
 class Remembered:
-    """Figures from rows, read by one asker at a time and good for a few seconds."""
+    """The gauges as text, cached for KEPT_FOR seconds and read by one thread at a time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -135,7 +134,7 @@ rows = Remembered()
 
 
 def exposition() -> bytes:
-    """All of it in Prometheus's text format."""
+    """All metrics in Prometheus's text format."""
     registry = counted
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
@@ -149,10 +148,10 @@ FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_V
 
 
 def may_look(request: HttpRequest) -> bool:
-    """Whoever shows the token; where none is set, only a caller on this machine itself.
+    """Whether the caller sent the token or, if no token is set, is on this machine.
 
-    What came through a proxy is not from this machine, even where the proxy stands on it and
-    nobody has counted it.
+    A request through a proxy is never from this machine, even if the proxy is on it and
+    PROXY_COUNT is 0.
     """
     if settings.METRICS_TOKEN:
         kind, _, shown = request.headers.get("Authorization", "").partition(" ")

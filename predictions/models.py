@@ -91,7 +91,7 @@ class Artifact(models.Model):
 
 
 class ServingFault(models.Model):
-    """A host gave a version up: it does not load there, or fails. One row a version and host."""
+    """A host gave up a version that does not load there or fails. One row a version and host."""
 
     version = models.ForeignKey(
         ModelVersion, on_delete=models.CASCADE, related_name="serving_faults"
@@ -134,7 +134,7 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
         return self.select_related("version").defer("glyph", "version__card", "version__canary")
 
     def pictured(self) -> Self:
-        """Those that still have their glyph: what was erased can teach and measure no more."""
+        """Those that still have their glyph; erased ones cannot be used to train or measure."""
         return self.filter(erased_at__isnull=True)
 
     def on_day(self, day: datetime.date) -> Self:
@@ -152,7 +152,7 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
 class Prediction(models.Model):
     """One glyph and what one model version said about it.
 
-    Written once, never changed, but for one exception: erasure takes picture, owner and id away.
+    Never changed after it is stored, except by erasure, which removes picture, owner and id.
     """
 
     class Source(models.TextChoices):
@@ -163,7 +163,7 @@ class Prediction(models.Model):
         DEMO = "demo", "made up by seed_demo"
         IMPORT = "import", "imported"
 
-    # The primary key orders pages; people and programs only ever see the unguessable one.
+    # The primary key orders pages; people and programs see only the unguessable public_id.
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     version = models.ForeignKey(
         ModelVersion, on_delete=models.PROTECT, related_name="predictions", db_index=False
@@ -195,7 +195,7 @@ class Prediction(models.Model):
     objects = PredictionQuerySet.as_manager()
 
     class Meta:
-        # Owners are sparse: only the rows that have one are in their index.
+        # Many rows have no owner, so these indexes contain only rows that have one.
         indexes = [
             models.Index(
                 fields=["user", "-id"], condition=Q(user__isnull=False), name="prediction_of_user"
@@ -227,7 +227,7 @@ class Prediction(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"prediction {self.public_id}"  # a title of pages that labelers see: no reading
+        return f"prediction {self.public_id}"  # labelers see it, so it must not contain the reading
 
     def get_absolute_url(self) -> str:
         return reverse("predictions:prediction", args=[self.public_id])
@@ -242,7 +242,7 @@ class Prediction(models.Model):
 
 
 class Drawing(models.Model):
-    """What the person made, re-encoded small; beside the prediction so that its rows stay thin."""
+    """What the person made, re-encoded small; not in Prediction, so that its rows stay small."""
 
     prediction = models.OneToOneField(
         Prediction, on_delete=models.CASCADE, primary_key=True, related_name="drawing"
@@ -254,7 +254,7 @@ class Drawing(models.Model):
 
 
 class Feedback(models.Model):
-    """What a visitor says the drawing is. A claim, never a truth; the last one stands."""
+    """What a visitor says the drawing is: a claim, not a label. The last one replaces others."""
 
     prediction = models.OneToOneField(Prediction, on_delete=models.CASCADE, primary_key=True)
     digit = models.PositiveSmallIntegerField(
@@ -269,7 +269,7 @@ class Feedback(models.Model):
 
     class Meta:
         verbose_name_plural = "feedback"
-        # The labeling queue asks every second what was said since it last looked.
+        # The labeling queue checks for new feedback every second.
         indexes = [models.Index(fields=["changed_at"], name="feedback_by_time")]
         constraints = [
             models.CheckConstraint(
@@ -299,7 +299,7 @@ class RequestCount(models.Model):
 
 
 class PasswordReset(models.Model):
-    """Somebody asked for a new password; the row goes once the mail is sent or nobody is found."""
+    """A request to reset a password; deleted once the mail is sent or no account is found."""
 
     mailbox = models.EmailField(help_text="As it was typed: there may be no such account.")
     site = models.CharField(max_length=300, help_text="Where the link leads.")
@@ -315,7 +315,7 @@ class PasswordReset(models.Model):
 
 
 class Sighting(models.Model):
-    """Requests came otherwise than the settings say; seen by a host."""
+    """A host received requests that do not match PROXY_COUNT."""
 
     kind = models.CharField(max_length=20)
     host = models.CharField(max_length=100)
@@ -355,7 +355,7 @@ class TokenQuerySet(models.QuerySet["Token"]):
 
 
 class Token(models.Model):
-    """What a program shows instead of a login. The secret itself is kept nowhere."""
+    """What a program sends instead of a login. The secret itself is not stored."""
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="tokens"
@@ -397,7 +397,7 @@ class Token(models.Model):
 
 
 class KeptAnswer(models.Model):
-    """What a request under an idempotency key was answered, to be answered again."""
+    """The answer to a request with an idempotency key, kept to be sent again."""
 
     caller = models.CharField(max_length=80)
     key = models.CharField(max_length=100)

@@ -64,7 +64,7 @@ def retry_after(declined: Declined) -> dict[str, str]:
 
 
 def as_response(exception: Exception, context: dict[str, Any]) -> Response | None:
-    """What an endpoint answers to an exception; None means it is a bug and travels up."""
+    """An endpoint's answer to an exception; None if it is a bug, which is raised."""
     if isinstance(exception, Declined):
         body = error_body(exception.code, str(exception))
         return Response(body, status=status_of(exception), headers=retry_after(exception))
@@ -136,7 +136,7 @@ def problem(
 
 
 def refusal(request: HttpRequest, declined: Declined) -> HttpResponse:
-    """What a page answers to what is declined."""
+    """A page's answer to a Declined."""
     response = problem(request, declined.code, str(declined), status=status_of(declined))
     for name, value in retry_after(declined).items():
         response[name] = value

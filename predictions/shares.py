@@ -1,4 +1,4 @@
-"""The interval of a share. Pure."""
+"""The confidence interval of a share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Z95 = 1.959964  # standard deviations that hold 95 % of a normal distribution
 
 
 def wilson(right: float, n: float, z: float = Z95) -> tuple[float, float]:
-    """The interval of a share, 95 % unless told; honest also near 0 and 1 and for small n."""
+    """Wilson's interval of a share, 95 % by default; valid also near 0 and 1 and for small n."""
     p, z2 = right / n, z**2
     middle = p + z2 / (2 * n)
     reach = z * math.sqrt(p * (1 - p) / n + z2 / (4 * n**2))
