@@ -61,7 +61,7 @@ class LabelEventQuerySet(models.QuerySet["LabelEvent"]):
         return self.filter(kind=LabelEvent.Kind.LABEL, is_gold=False)
 
     def one_by_one(self) -> Self:
-        """Decisions on items somebody looked at one by one, including glyphs of the grid."""
+        """Decisions on items that were looked at one by one, including glyphs of the grid."""
         return self.filter(kind__in=[LabelEvent.Kind.LABEL, LabelEvent.Kind.SETTLE])
 
     def past(self) -> list[Past]:
@@ -78,7 +78,7 @@ class LabelEventQuerySet(models.QuerySet["LabelEvent"]):
 
 
 class LabelEvent(models.Model):
-    """What somebody decided, and why they were asked. Append-only."""
+    """A decision, and why its maker was asked for it. Append-only."""
 
     class Kind(models.TextChoices):
         LABEL = "label", "a labeler's opinion"

@@ -86,7 +86,7 @@ class ActForm(forms.Form):
 
 
 def decide_in_bulk(model_admin: Any, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
-    """Show the page that asks what to do with these predictions or labels, or do it."""
+    """Show the page that asks what to do with these predictions or labels, or do what it says."""
     acts, by = acts_for(request.user), request.user
     if not acts:
         raise PermissionDenied

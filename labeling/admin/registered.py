@@ -175,7 +175,7 @@ class LabeledPredictionAdmin(DecidesInBulk, SavedViewsMixin, PredictionAdmin):
 
 
 def key_of(public_id: UUID) -> Subquery:
-    """Look the key up in a subquery: with a join, an OR beside it could use no index."""
+    """Look the key up in a subquery; with a join, a filter with OR would use no index."""
     return Subquery(Prediction.objects.filter(public_id=public_id).values("pk")[:1])
 
 

@@ -36,7 +36,7 @@ def aside(keys: Collection[int]) -> list[int]:
 
 
 def bring_back(keys: Collection[int], *, batch: Batch) -> None:
-    """Put items that another import has too back into the queue, as part of that batch."""
+    """Put these items back into the queue: another import, `batch`, contains them too."""
     items = QueueItem.objects.filter(pk__in=keys, prediction__gold=None)
     items.filter(prediction__label=None).update(is_open=True)
     items.update(is_parked=False)

@@ -26,7 +26,7 @@ from predictions.models import Owner, Prediction
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 500  # drawings in one transaction
-LONGEST = 200.0  # seconds a night; the next night continues
+LONGEST = 200.0  # seconds per night; the next night continues
 
 
 def erase_owner(owner: Owner) -> int:

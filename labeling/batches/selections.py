@@ -72,7 +72,7 @@ def what_stands(keys: Iterable[int]) -> dict[int, int]:
         return dict(cursor.fetchall())
 
 
-# -- from the page that shows it to the act ------------------------------------------------------
+# -- between the page and the action -------------------------------------------------------------
 
 
 def keep_shown(shown: Shown, *, owner: User, chosen_by: Mapping[str, Any]) -> Selection:

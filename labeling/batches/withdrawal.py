@@ -22,7 +22,7 @@ def said_by(labeler: User) -> QuerySet[LabelEvent]:
 
 @in_turn
 def withdraw(labeler: User, *, by: User | None) -> Batch:
-    """Undo all of a person's decisions as one batch: labels, queue and agreement lose them.
+    """Undo a person's decisions as one batch: labels, queue and agreement are as without them.
 
     Each decision gets an undo event. Undoing the batch gives each of these undos a redo, and
     everything is as before.

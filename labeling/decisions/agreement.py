@@ -132,7 +132,7 @@ def rate(hits: int, n: int) -> Rate:
     return Rate(hits, n, hits / n, *wilson(hits, n))
 
 
-# -- what the figures are made of ---------------------------------------------------------------
+# -- data for the figures -----------------------------------------------------------------------
 
 
 def between_labelers(*, seed: int = 0) -> Agreement:

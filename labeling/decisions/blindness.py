@@ -31,6 +31,6 @@ def labels_blind(user: User | AnonymousUser) -> bool:
 
 
 def is_kept_from(user: User | AnonymousUser, public_id: UUID) -> bool:
-    """Whether this is an audit the user may have to label; its author saw the guess at capture."""
+    """Whether to hide this audit from a labeler; not from its author, who saw the guess."""
     audits = Prediction.objects.filter(public_id=public_id, is_audit=True)
     return labels_blind(user) and audits.exclude(user=user.pk).exists()

@@ -40,7 +40,7 @@ from predictions.models import Owner, Prediction
 
 logger = logging.getLogger(__name__)
 lots = random.SystemRandom()
-LONGEST = 600.0  # seconds; more is cut to this, the labeler was away
+LONGEST = 600.0  # seconds; a longer time is cut, since the labeler was away
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,7 +236,7 @@ class Trial:
         return labels
 
     def labels_on_known(self, said: Said[int]) -> dict[int, Verdict]:
-        """Return labels for existing predictions; audits without an answer refuse theirs."""
+        """Return labels for existing predictions; labels for unanswered audits are refused."""
         keys = [key for _, key in said]
         labels = Label.objects.filter(pk__in=keys).values_list("pk", "digit")
         audits = unanswered_audits(keys)

@@ -1,1 +1,1 @@
-"""Which drawings are labeled next, and who holds which."""
+"""Which drawings are labeled next, and who holds them."""

@@ -18,7 +18,7 @@ from labeling.models import Gold, Intake, QueueItem, Stream
 from labeling.turns import in_turn, lock_items
 from predictions.models import Feedback, Prediction
 
-AT_ONCE = 1_000  # rows a transaction
+AT_ONCE = 1_000  # rows per transaction
 MOVABLE = [Stream.UNSURE, Stream.FEEDBACK]
 LOOK_BACK = 500  # keys before the stored point that every pass reads again
 LOOK_FAR_BACK = 100_000  # keys, every FAR_EVERY: a long import commits long after it got its keys

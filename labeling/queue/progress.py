@@ -44,7 +44,7 @@ def of(labeler: User) -> dict[str, Any]:
 
 
 def per_hour(recent: Any, count: int, *, now: datetime) -> float:
-    """Labels an hour, counted since the first label of the last hour, at least over one minute."""
+    """Labels per hour since the first label of the last hour, taken as a minute ago or more."""
     first = recent.order_by("created_at").values_list("created_at", flat=True).first()
     if first is None:
         return 0.0
@@ -53,7 +53,7 @@ def per_hour(recent: Any, count: int, *, now: datetime) -> float:
 
 
 def streak(own: Any, *, today: date) -> int:
-    """Count days in a row with a label. A day without one yet, today, does not end the streak."""
+    """Count days in a row with a label, up to today or, if today has none yet, up to yesterday."""
     days = set(own.annotate(day=TruncDate("created_at")).values_list("day", flat=True).distinct())
     day = today if today in days else today - timedelta(days=1)
     length = 0

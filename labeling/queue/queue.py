@@ -35,7 +35,7 @@ AT_MOST = 20  # items leased by one call
 SKIPS_BEFORE_REVIEW = 2
 ANOTHER_LOOK = {Stream.SECOND, Stream.REVIEW}
 MARK = 6  # first bytes of a token, which name the page; the rest cannot be guessed
-WANTED_SHARE = 0.5  # share leased by priority, while there is any; the rest follows QUEUE_MIX
+WANTED_SHARE = 0.5  # share chosen by priority, if items have any; QUEUE_MIX decides the rest
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import IO, Any, BinaryIO, Final, NamedTuple
 from labeling.files.formats.rows import BadFile
 
 PIECE: Final = 1 << 20  # bytes per piece
-DIRECTORY_BYTES: Final = 300  # of one member's entry in the directory, a high estimate
+DIRECTORY_BYTES: Final = 300  # per member in the directory, estimated high
 
 # What the zip and deflate readers raise on broken files.
 BROKEN: Final = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)

@@ -1,4 +1,4 @@
-"""MNIST as CSV: one image a line, a label (optional) and 784 gray values; header optional."""
+"""MNIST as CSV: one image per line, with 784 gray values after an optional label."""
 
 from __future__ import annotations
 

@@ -51,8 +51,7 @@ def spool() -> Iterator[Spool]:
 
 
 def spread(labels: Iterable[Labeled], choose: Callable[[Labeled], Spool]) -> None:
-    """Add each label to the spool that `choose` returns; unreadable ones have no digit and are left
-    out."""
+    """Add each label to the spool `choose` returns, except unreadable ones, which have no digit."""
     for label in labels:
         if label.digit is not None:
             choose(label).add(label, label.digit)
