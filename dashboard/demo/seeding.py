@@ -22,6 +22,7 @@ from dashboard.demo.removal import remove_demo
 from dashboard.models import Demo
 from dashboard.replay import replay
 from labeling.batches.batches import chunks, restate_many
+from labeling.decisions.trust import have_been_learned
 from labeling.models import Intake, Label, LabelEvent
 from labeling.queue.intake import take_in
 from predictions.capture.capture import Sketch, prediction_of, sketch_all
@@ -100,13 +101,14 @@ class Story:
             if isinstance(sketch, Sketch):  # a dot from a thin pen is refused
                 self.truths.append(None if label == STRANGER else label)
                 self.sketches.append(sketch)
-        self.people, self.drawn, self.coming = dict[str, User](), 0, list[LabelEvent]()
+        self.people, self.coming = dict[str, User](), list[LabelEvent]()
+        self.drawn, self.done = 0, 0.25
 
     def id(self) -> uuid.UUID:
         return uuid.UUID(bytes=self.random.bytes(16), version=4)
 
-    def tell(self, words: str, now: datetime) -> None:
-        self.told(words, 0.25 + 0.65 * ((now - self.first) / (self.until - self.first)))
+    def tell(self, stage: str, share: float) -> None:
+        self.told(stage, self.done + share)
 
     def write(self) -> None:
         intake = Intake.objects.filter(pk=1)
@@ -122,22 +124,17 @@ class Story:
             self.people[name] = User.objects.create_user(name, date_joined=self.first)
             self.people[name].groups.add(Group.objects.get(name=role))
         why = "Weak on purpose: it learned one way of writing each digit, from drawn templates."
-        self.go_live("1", self.known[:KNOWN], self.first, why, None)
+        self.go_live("1", self.known[:KNOWN], self.first, why)
         for name, share in RUNS_AT.items():
             at = self.first + (self.until - self.first) * share
             self.live_until(at)
             self.fine_tune(name, at)
         self.live_until(self.until)
+        have_been_learned(LabelEvent.objects.latest("pk").pk)  # so that no run starts by itself
 
-    def go_live(
-        self,
-        name: str,
-        examined: Digits,
-        at: datetime,
-        why: str,
-        parent: ModelVersion | None = None,
-    ) -> None:
+    def go_live(self, name: str, examined: Digits, at: datetime, why: str) -> None:
         """Register what was taught, and let it answer from this moment on."""
+        parent = ModelVersion.objects.filter(name__startswith=PREFIX).first()  # the newest
         really = f"{timezone.localtime():%Y-%m-%d}"
         card = {"made": why, "demo": {"really_made_on": really}}
         made = fine_tune.bundle(PREFIX + name, self.reader, examined, self.known, card)
@@ -148,11 +145,8 @@ class Story:
 
     def fine_tune(self, name: str, at: datetime) -> None:
         """Teach the live version what is settled by now; what comes of it goes live."""
-        rule, began, recipe = (
-            snapshots.default_rule(),
-            timezone.now(),
-            replace(LATER, seed=self.seed),
-        )
+        rule, began = snapshots.default_rule(), timezone.now()
+        recipe = replace(LATER, seed=self.seed)
         run = Run(
             state=Run.State.DONE, trigger=Run.Trigger.PAGE, asked_by=self.people["demo-tom"],
             snapshot=snapshots.freeze(snapshots.choose(rule), rule), parent=self.version,
@@ -163,12 +157,12 @@ class Story:
         repeated = [labels] * max(1, LABELS_AN_EPOCH // len(labels))
         course = Course(deepcopy(self.reader), joined([*repeated, self.known[::4]]), recipe)
         epochs, before = [], base.accuracy(self.reader, examined)
-        for epoch in course.epochs(lambda: self.tell("Fine-tuning", at)):
+        for epoch in course.epochs(lambda: self.tell("Fine-tuning", 0.16 * course.done)):
             right = base.accuracy(course.result, examined)
             epochs.append(Epoch(run=run, **asdict(epoch), holdout_accuracy=right, ended_at=at))
         why = f"Of {len(examined):,} audits it reads {right:.1%} right, {run.parent} {before:.1%}."
-        self.reader = course.result
-        self.go_live(name, labels, at, why, run.parent)
+        self.reader, self.done = course.result, self.done + 0.16
+        self.go_live(name, labels, at, why)
         run.version, run.asked_at = self.version, at - (timezone.now() - began)
         run.started_at, run.log = run.asked_at, f"Demo: really on {began:%Y-%m-%d}. {why}\n"
         run.save()
@@ -179,9 +173,10 @@ class Story:
         """What people draw and say before this moment."""
         last = sum(moment < end for moment in self.moments)
         for start in range(self.drawn, last, AT_ONCE):
-            self.tell("Reading and labeling", self.moments[start])
+            share = (start - self.drawn) / (last - self.drawn)
+            self.tell("Reading and labeling", 0.11 * share)
             self.draw(range(start, min(start + AT_ONCE, last)))
-        self.drawn = last
+        self.drawn, self.done = last, self.done + 0.11
         take_in()
         self.coming.sort(key=lambda event: event.created_at)
         due = [event for event in self.coming if event.created_at < end]

@@ -31,6 +31,7 @@ from predictions.operation import json_command
 from predictions.serving.registry import install_base
 from tests.factories import make_ada, make_prediction, make_user
 from training.models import Endpoint, Epoch, Message, Promotion, Run, Snapshot, SnapshotLabel
+from training.tasks import every_minute
 from training.versions.promotion import live_version
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -247,14 +248,17 @@ class TestRemoval:
         seed()
         assert drawn() == first
 
-    def test_it_is_told_to_nobody(self, quick: None):
+    def test_it_is_told_to_nobody_and_starts_no_run(self, quick: None, settings: Any):
+        settings.LABELS_PER_RUN = 1
         install_base()
         make_user("tina", role="trainer")
         Endpoint.objects.create(url="https://example.org/hook")
         assert User.objects.exclude(email="").exists()  # somebody would be mailed
         seed()
+        every_minute()
         assert not Message.objects.exists()
         assert not OrmQ.objects.exists()
+        assert Run.objects.count() == 2  # its own
 
     def test_there_must_be_one(self):
         with pytest.raises(CommandError, match="no demo here"):
