@@ -1,4 +1,4 @@
-// What pages share that talk to the server: one way to ask, one way to say what went wrong.
+// Requests to the server and their error messages, shared by all pages.
 
 export const PATIENCE = 15_000; // ms until an unanswered request counts as failed
 export const NOT_ALLOWED = new Set([401, 403]);
@@ -40,7 +40,7 @@ export async function post(url, body, csrf) {
   }
 }
 
-/** For a page that closes. */
+/** For a page that is closing. */
 export function sendLast(url, body, csrf) {
   fetch(url, { ...request(body, csrf), keepalive: true }).catch(() => {});
 }

@@ -1,6 +1,6 @@
-// The map of digits: each drawing is its label, written where the network puts it. Pointing at one
-// shows the drawing, pressing it opens the drawing; arrow keys walk from one to the next in that
-// direction. Who may not see drawings has the map and its table without pictures.
+// The map of digits: each drawing is shown as its label, at the position that the network gives it.
+// Pointing shows the drawing and pressing opens it. Arrow keys move to the next one in their
+// direction. People who may not see drawings get the map and its table without pictures.
 
 import { axis, color, options, records, start, timeInWords } from "./figures.js";
 import { percent } from "./numbers.js";
@@ -10,11 +10,11 @@ const peek = document.querySelector("[data-map-peek]");
 const said = document.querySelector("[data-map-said]");
 const DIGITS = 10;
 let rows = [];
-let addresses = []; // [page, picture] of each row; empty for who may not see them
+let addresses = []; // [page, picture] of each row; empty if the person may not see them
 let chart = null;
-let at = -1; // the row that is looked at
+let at = -1; // the selected row
 
-/** A hue for each digit; the digit itself is written too, so no color has to be told apart. */
+/** A hue for each digit. The digit is written too, so nobody depends on colors. */
 function hue(digit) {
   const dark = document.documentElement.dataset.shown === "dark";
   return `hsl(${(digit * 360) / DIGITS + 10} ${dark ? "65% 72%" : "70% 33%"})`;
@@ -73,7 +73,7 @@ function openIt() {
   if (addresses[at]) location.assign(addresses[at][0]);
 }
 
-/** The nearest in this direction: what lies sideways counts twice as far. */
+/** The nearest drawing in this direction; sideways distance counts double. */
 function step(right, down) {
   const places = chart.getDatasetMeta(0).data;
   if (at < 0) return 0;

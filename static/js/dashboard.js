@@ -6,9 +6,9 @@ import {
 } from "./figures.js";
 import { count, percent } from "./numbers.js";
 
-const MOST_MONTHS = 6; // told apart at a glance; of more, these are shown, evenly spaced
+const MOST_MONTHS = 6; // months in a chart; if there are more, they are chosen evenly spaced
 
-/** Ten shares as slices: a digit's name stands on its slice, so no color has to be told apart. */
+/** Ten shares as slices. The digit is written on its slice, so nobody depends on colors. */
 function sharePie(figure) {
   const found = records(figure);
   const shade = (each, at) => (each.enough ? between("--pen", "--line-3", (at % 5) / 5 + (at >= 5 ? 0.1 : 0)) : color("--few"));
@@ -48,7 +48,7 @@ const sliceNames = {
   },
 };
 
-/** What adds up over days, as the area it fills. */
+/** A cumulative count over days, as an area. */
 function sumOverDays(figure) {
   const found = records(figure);
   const days = found.map((each) => each.day);
@@ -73,20 +73,20 @@ function sumOverDays(figure) {
   };
 }
 
-/** The rows of each month, oldest first; of many months a few, the first and the last among them. */
+/** The rows of each month, oldest first; at most MOST_MONTHS, with the first and the last. */
 function byMonth(figure) {
   const groups = Map.groupBy(records(figure), (each) => each.month);
   const months = [...groups.keys()].filter((month) => groups.get(month).some((each) => each.count));
   const step = Math.max(1, (months.length - 1) / (MOST_MONTHS - 1));
   const chosen = [...new Set(months.map((_, at) => months[Math.round(at * step)]))].filter(Boolean);
-  // The newer, the stronger: an order that every eye sees, and that survives a copier.
+  // Newer months have more contrast, so that their order is visible without colors.
   return chosen.map((month, at) => ({
     month, rows: groups.get(month), name: timeInWords(month),
     ink: between("--few", "--pen", chosen.length > 1 ? at / (chosen.length - 1) : 1),
   }));
 }
 
-/** How many of a month's drawings were read with which confidence, month beside month. */
+/** Histogram of the confidence of each month's drawings, with the months side by side. */
 function histogram(figure) {
   const months = byMonth(figure);
   const first = months[0]?.rows ?? [];
@@ -111,12 +111,12 @@ function histogram(figure) {
   };
 }
 
-const SUREST = 0.9999; // where the last bin, which ends at 1, is drawn to end
+const SUREST = 0.9999; // the last bin ends at 1 but is drawn to end here
 
-/** Confidence on an axis that gives each further nine the same room. */
+/** Confidence on a logarithmic axis: from 0.9 to 0.99 is as wide as from 0.99 to 0.999. */
 const stretched = (confidence) => -Math.log10(1 - Math.min(confidence, SUREST));
 
-/** Where a month's drawings lie: the area under each line is all of them. */
+/** Density of the confidence of each month's drawings: the area under each line is the same. */
 function density(figure) {
   const months = byMonth(figure);
   const ticks = [0.5, 0.9, 0.99, 0.999];

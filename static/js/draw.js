@@ -1,18 +1,18 @@
-// The draw page: strokes on the paper, a guess that follows them, then what the visitor says.
-// Strokes are kept as points from 0 to 1, so a resized screen or another theme repaints the same
-// drawing, and what is sent is always black on white, 280×280, whatever the screen looks like.
+// The draw page: the visitor draws, sees a guess that is updated, submits and gives feedback.
+// Strokes are stored as points from 0 to 1, so the same drawing can be painted for another screen
+// size or theme. The image that is sent is always black on white, 280×280.
 
 import { answerOf, csrfToken, messageOf } from "./api.js";
 import { inPercent } from "./numbers.js";
 
 const SENT = 280; // pixels a side of the image that is sent
 const PEN = 0.07; // the line's width as a share of the paper's side
-const NEAR = 0.012; // points nearer than this to the one before only add the jitter of whole pixels
+const NEAR = 0.012; // a point nearer than this to the one before it adds only jitter
 const WHILE_DRAWING = 250; // ms between two guesses within one stroke
-const SETTLING = 350; // ms in which fresh answers cannot be pressed
+const SETTLING = 350; // ms in which new buttons cannot be pressed
 const RETRY = 3000; // ms until a lost connection is tried again
 const LARGEST_SENT = 2_000_000; // bytes; the server refuses more
-const LARGEST_SIDE = 1600; // pixels; photographs are made smaller before they travel
+const LARGEST_SIDE = 1600; // pixels; larger photographs are shrunk before they are sent
 const KEPT_TYPES = new Set(["image/png", "image/jpeg", "image/webp"]);
 const STRANGE = 0.5;
 
@@ -43,7 +43,7 @@ function trace(context, stroke, side) {
     const [nextX, nextY] = at(stroke[i + 1]);
     context.quadraticCurveTo(x, y, (x + nextX) / 2, (y + nextY) / 2);
   }
-  context.lineTo(...at(stroke[stroke.length - 1])); // of a single point: a dot, by its round caps
+  context.lineTo(...at(stroke[stroke.length - 1])); // a single point becomes a dot, because of the round caps
   context.stroke();
 }
 
@@ -132,7 +132,7 @@ canvas.addEventListener("pointermove", (event) => {
 
 function lift(event) {
   if (current?.pointer !== event.pointerId) return;
-  if (event.type === "pointercancel") strokes.pop(); // the palm, or a gesture of the system
+  if (event.type === "pointercancel") strokes.pop(); // a palm or a system gesture
   else current.stroke.push(pointOf(event));
   current = null;
   refresh();
@@ -171,8 +171,8 @@ find("again").addEventListener("click", () => {
 
 // -- the guess --------------------------------------------------------------------------------
 
-let turn = 0; // only the latest question may change the page
-let asking = null; // what aborts the question on its way
+let turn = 0; // only the answer to the latest request may change the page
+let asking = null; // the AbortController of the running request
 let askedAt = 0;
 let retry = 0;
 let announcing = 0;
@@ -256,7 +256,7 @@ function showReading(body) {
   announce(body);
 }
 
-// Spoken when the hand rests, not at every change on the way.
+// For screen readers, after a pause in drawing and not at every change.
 function announce(body) {
   clearTimeout(announcing);
   announcing = setTimeout(() => {
@@ -298,7 +298,7 @@ function smaller(bitmap) {
   sheet.width = Math.max(1, Math.round(bitmap.width * scale));
   sheet.height = Math.max(1, Math.round(bitmap.height * scale));
   const context = sheet.getContext("2d");
-  context.fillStyle = "#fff"; // JPEG knows no transparency
+  context.fillStyle = "#fff"; // JPEG has no transparency
   context.fillRect(0, 0, sheet.width, sheet.height);
   context.drawImage(bitmap, 0, 0, sheet.width, sheet.height);
   return new Promise((resolve) => sheet.toBlob(resolve, "image/jpeg", 0.92));
@@ -347,7 +347,7 @@ form.addEventListener("submit", (event) => {
 
 async function submit() {
   if (sending || stored || isEmpty() || current) return;
-  turn++; // an answer to an earlier guess comes too late to matter
+  turn++; // ignore answers to earlier requests
   asking?.abort();
   busy(false);
   clearTimeout(retry);
@@ -384,7 +384,7 @@ function keep(prediction) {
   showBest(prediction.confidence);
 }
 
-// The second half of a double click on "Submit" lands where the answers have just appeared.
+// The second click of a double click on "Submit" would hit the buttons that have just appeared.
 function settle() {
   feedback.setAttribute("data-settling", "");
   setTimeout(() => feedback.removeAttribute("data-settling"), SETTLING);
@@ -430,7 +430,7 @@ async function tell(button) {
   find("said").textContent = `You said: ${words}${isLabel ? ", saved as a label" : ""}. Press another to change it.`;
 }
 
-// Toward the next fine-tune; only those whose word is a label see it.
+// Progress to the next fine-tune; shown only to people whose feedback is a label.
 function showToward(labels) {
   const toward = desk.querySelector("[data-toward]");
   if (!toward || labels === null) return;

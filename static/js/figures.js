@@ -1,14 +1,14 @@
-// What all pages of figures share. The server writes each figure's words, table and heat map; this
-// draws its chart from the same figure as JSON, keeps both up to date while the page is looked at,
-// draws again when the theme changes, and hands pictures out as PNG. A page's own module says which
-// chart belongs to which figure: `start({ "accuracy-by-month": shareOverMonths })`.
+// Shared by all pages of figures. The server renders each figure's text, table and heat map. This
+// module draws the chart from the same figure as JSON, keeps both up to date, draws again when the
+// theme changes, and downloads figures as PNG. The module of a page says which chart belongs to
+// which figure: `start({ "accuracy-by-month": shareOverMonths })`.
 
 import { count, percent } from "./numbers.js";
 
-const LOOK_EVERY = 15_000; // ms between two questions whether what is on the screen has changed
+const LOOK_EVERY = 15_000; // ms between two checks whether the figures have changed
 const LONGEST_WAIT = 120_000; // ms between two tries while the server does not answer
 const FONT = "Inter, system-ui, sans-serif";
-const ROOM_FOR_A_VALUE = 46; // px between two points from which their values are written beside them
+const ROOM_FOR_A_VALUE = 46; // px; the least distance of two points for their values to be written
 const PNG_SCALE = 2;
 
 const root = document.documentElement;
@@ -20,7 +20,7 @@ let failures = 0;
 
 // -- words and colors ---------------------------------------------------------------------------
 
-/** A color of the stylesheet as the theme has it now. */
+/** A color of the stylesheet in the current theme. */
 export function color(name, share = 1) {
   const probe = document.createElement("span");
   probe.style.color = share < 1 ? `color-mix(in srgb, var(${name}) ${share * 100}%, transparent)` : `var(${name})`;
@@ -30,7 +30,7 @@ export function color(name, share = 1) {
   return found;
 }
 
-/** Something between two colors of the stylesheet; 0 is the first. */
+/** A mix of two colors of the stylesheet; 0 is the first. */
 export function between(first, second, share) {
   const probe = document.createElement("span");
   probe.style.color = `color-mix(in oklab, var(${second}) ${share * 100}%, var(${first}))`;
@@ -54,7 +54,7 @@ export function timeInWords(time) {
   return day ? `${MONTHS[month - 1]} ${day}` : `${MONTHS[month - 1]} ${year}`;
 }
 
-/** A share with all that belongs to it, for a tooltip. */
+/** The text of a tooltip: a share with its interval and n. */
 export function told(each) {
   if (each.share === null) return "no labels";
   const few = each.enough ? "" : "; too few to say";
@@ -63,7 +63,7 @@ export function told(each) {
 
 // -- what Chart.js does not draw by itself --------------------------------------------------------
 
-/** The 95 % interval of each point or bar: `intervals` of a dataset, [low, high] or null. */
+/** Draws the 95 % interval of each point or bar: `intervals` of a dataset, [low, high] or null. */
 const whiskers = {
   id: "whiskers",
   afterDatasetsDraw(chart) {
@@ -94,7 +94,7 @@ const whiskers = {
   },
 };
 
-/** What each point or bar says, where there is room: `values` of a dataset. */
+/** Writes the value of each point or bar if there is room: `values` of a dataset. */
 const values = {
   id: "values",
   afterDatasetsDraw(chart) {
@@ -125,12 +125,12 @@ const values = {
   },
 };
 
-/** What went live when: `marks` of the options, [{at, title}] in places on the x axis. */
+/** Marks promotions: `marks` of the options, [{at, title}], where `at` is a place on the x axis. */
 const marks = {
   id: "marks",
   beforeDatasetsDraw(chart, _, options) {
     const { ctx: pen, chartArea: area, scales } = chart;
-    const rows = [-Infinity, -Infinity]; // where the words in each row end
+    const rows = [-Infinity, -Infinity]; // the right end of the text in each row
     pen.save();
     pen.font = `500 11px ${FONT}`;
     pen.lineWidth = 1.5;
@@ -208,7 +208,7 @@ export function options({ scales, marks: list, legend = false, tooltip = {}, ...
   };
 }
 
-/** Where on an axis of months (or days) a promotion stands: the middle of a month is its place. */
+/** Places promotions on an axis of months or days; a whole number is the middle of a month or day. */
 export function placed(list, times) {
   const found = [];
   for (const mark of list ?? []) {
@@ -224,20 +224,20 @@ export function placed(list, times) {
   return found;
 }
 
-/** Where an axis of shares may begin without hiding anything. */
+/** The highest start of an axis of shares that hides no interval. */
 export function floorOf(found, most = 0.95) {
   const lows = found.filter((each) => each.low !== null).map((each) => each.low);
   if (!lows.length) return 0;
   return Math.max(0, Math.min(most, Math.floor(Math.min(...lows) * 20 - 0.001) / 20));
 }
 
-/** Gray wherever a line leaves or reaches a point with too few labels. */
+/** Makes a line gray before and after a point with too few labels. */
 function byEnough(found) {
   const few = (at) => !found[at].enough;
   return { borderColor: (part) => (few(part.p0DataIndex) || few(part.p1DataIndex) ? color("--few") : undefined) };
 }
 
-/** The names and counts below bars; the count loses its n where there is no room for it. */
+/** The names and counts below bars; without "n" if there is no room. */
 function namesAndCounts(more = {}) {
   return axis({
     offset: true, grid: { display: false },
@@ -278,7 +278,7 @@ export function shareOverMonths(figure) {
   };
 }
 
-/** A share over days: a line in the band of its interval, over how many labels each day rests on. */
+/** A share over days: a line, the band of its interval, and the number of labels of each day. */
 export function shareOverDays(figure) {
   const found = records(figure);
   const days = found.map((each) => each.day);
@@ -334,7 +334,7 @@ export function shareBars(figure, key = "label") {
   };
 }
 
-/** How something is spread, over months or for each digit: the mean, and where the middle half lies. */
+/** A distribution for each month or digit: the mean and the middle half (quartiles). */
 export function spreads(figure, key) {
   const found = records(figure);
   const isMonth = key === "month";
@@ -404,9 +404,9 @@ function drawAll() {
   }
 }
 
-// -- asking -----------------------------------------------------------------------------------------
+// -- updates ----------------------------------------------------------------------------------------
 
-/** Whether the figure is another than the one on the page; keeps the new one. */
+/** Fetches a figure and keeps it; returns whether it has changed. */
 async function ask(element) {
   const address = element.dataset.source;
   const before = known.get(address);
@@ -418,7 +418,7 @@ async function ask(element) {
   return true;
 }
 
-/** Put the server's words in place of those on the page: sentences, tables, heat maps, tiles. */
+/** Replace sentences, tables, heat maps and tiles with those in the server's current page. */
 async function renewWords() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
   if (!answer.ok) throw new Error(`status ${answer.status}`);
@@ -431,7 +431,7 @@ async function renewWords() {
     const other = fresh.getElementById(figure.id);
     for (const part of figure.querySelectorAll("[data-words]")) {
       const words = other?.querySelector(`[data-words="${part.dataset.words}"]`);
-      // Where somebody is reading with the keyboard, nothing is pulled from under them.
+      // A part that contains the keyboard focus is not replaced.
       if (words && !(part !== document.activeElement && part.contains(document.activeElement))) {
         part.replaceChildren(...document.importNode(words, true).childNodes);
       }
@@ -476,7 +476,7 @@ async function follow() {
 
 // -- heat maps --------------------------------------------------------------------------------------
 
-/** One stop for the Tab key; arrows go from cell to cell. */
+/** The Tab key stops once in a heat map; arrows move from cell to cell. */
 function oneStop(table) {
   const links = [...table.querySelectorAll("tbody a")];
   links.forEach((link, at) => { link.tabIndex = at ? -1 : 0; });
@@ -522,7 +522,7 @@ function wrapped(pen, text, width) {
   return lines.filter(Boolean);
 }
 
-/** A heat map is a table: its cells are painted as the page shows them. */
+/** Paints the cells of a heat map, which is a table, as the page shows them. */
 function paintTable(pen, table, left, top) {
   const origin = table.getBoundingClientRect();
   for (const cell of table.querySelectorAll("th, td")) {
@@ -546,7 +546,7 @@ function paintTable(pen, table, left, top) {
   }
 }
 
-/** The figure as one picture: its title, its sentence, its charts, and what it was sampled from. */
+/** The figure as one picture: title, sentence, charts, and what it was sampled from. */
 function picture(element) {
   const parts = [...element.querySelectorAll("canvas[data-chart]:not([hidden]), [data-heat]")];
   const sizes = parts.map((part) => part.getBoundingClientRect());
@@ -608,7 +608,7 @@ function handOut(event) {
   }, "image/png");
 }
 
-// -- paper ------------------------------------------------------------------------------------------
+// -- print ------------------------------------------------------------------------------------------
 
 let themeBefore;
 
@@ -624,7 +624,7 @@ function fromPaper() {
   drawAll();
 }
 
-/** Draw every figure of the page, and keep it true. */
+/** Draw every figure of the page, and keep it up to date. */
 export async function start(given) {
   builders = given;
   addEventListener("themeshown", drawAll);

@@ -1,12 +1,12 @@
-// The grid: fifty glyphs of one guess. Each cell is a checkbox for "wrong"; arrows move, Space
-// marks, Enter confirms the rest as one batch that can be taken back as one.
+// The grid: fifty glyphs with the same guess. Each cell is a checkbox for "wrong". Arrows move,
+// Space marks, Enter confirms the others as one batch, which can be undone as a whole.
 
 import { csrfToken, post, reason, sendLast, uuid } from "./api.js";
 import { isControl, isPlain } from "./keys.js";
 import { comeAlive, leaveTabs, listHeld } from "./tabs.js";
 
-const KEEP_EVERY = 60_000; // ms; a hold lasts three minutes
-const SETTLING = 400; // ms in which a second Enter does not confirm glyphs nobody has looked at
+const KEEP_EVERY = 60_000; // ms between renewals of the lease, which lasts three minutes
+const SETTLING = 400; // ms in which a second Enter must not confirm the new grid
 
 const page = document.querySelector("[data-grid]");
 const find = (name) => page.querySelector(`[data-${name}]`);
@@ -46,7 +46,7 @@ function show({ token, items }) {
   find("wait").hidden = true;
   find("actions").hidden = false;
   shownAt = performance.now();
-  listHeld(shown.ids); // the label page in another tab leaves these alone
+  listHeld(shown.ids); // so that the label page in another tab does not use them
   count();
   boxes()[0].focus({ preventScroll: true });
   announce(`${items.length} glyphs read as ${digit}.`);
@@ -98,7 +98,7 @@ function note(text, tone = "") {
   find("note").hidden = !text;
 }
 
-// -- confirming and taking back ----------------------------------------------------------------------------
+// -- confirm and undo --------------------------------------------------------------------------------------
 
 async function confirm() {
   if (!shown || busy || performance.now() - shownAt < SETTLING) return;
@@ -113,7 +113,7 @@ async function confirm() {
   } else if (answer.status === 409) {
     note(`Nothing was confirmed. ${reason(answer)} Here are fresh ones.`, "warning");
   } else {
-    // The same request goes out again, so pressing once more cannot confirm twice.
+    // The next press sends the same request id, so it cannot confirm twice.
     return note(`Not confirmed yet. ${reason(answer)} Your marks stay; press Enter again.`, "error");
   }
   load();
@@ -137,7 +137,7 @@ async function undo() {
   find("cells").querySelector("input")?.focus({ preventScroll: true });
 }
 
-// -- holding on and letting go ------------------------------------------------------------------------------
+// -- renewing and releasing the lease -----------------------------------------------------------------------
 
 async function keep() {
   if (!shown) return;
@@ -184,7 +184,7 @@ page.querySelector(".digit-tabs").addEventListener("click", (event) => {
   pick(Number(chosen.dataset.tab));
 });
 
-// How far an arrow goes is decided by how many cells fit in a row on this screen.
+// The number of cells in a row on this screen, for the up and down arrows.
 function columns(all) {
   const top = all[0].getBoundingClientRect().top;
   const below = all.findIndex((box) => box.getBoundingClientRect().top > top + 4);

@@ -1,11 +1,11 @@
-// Which digit a key means, and where keys belong to something else.
+// Which digit a key means, and which elements use keys themselves.
 
 export const isTyping = (target) => target.closest?.("input:not([type=hidden]), textarea, select, [contenteditable]");
 export const isControl = (target) => target.closest?.("a, button, summary");
 export const isPlain = (event) =>
   !(event.defaultPrevented || event.isComposing || event.ctrlKey || event.altKey || event.metaKey);
 
-/** The place of the key and not its letter: the digit row of a French keyboard types "&é". */
+/** Uses the key's place, not its letter: the digit row of a French keyboard types "&é". */
 export function digitOf(event) {
   const place = /^(?:Digit|Numpad)([0-9])$/.exec(event.code);
   const isPad = event.code?.startsWith("Numpad");

@@ -1,5 +1,5 @@
-// The label page: the digit key is the label and the submit, and the next item is already here.
-// The modules in label/ hold the items, keep the answers and show both; here a person acts.
+// The label page: a digit key submits the label, and the next item is already loaded. This module
+// handles keys and buttons. The modules in label/ load items, send answers and show both.
 
 import { PATIENCE, answerOf, uuid } from "./api.js";
 import { digitOf, isControl, isPlain, isTyping } from "./keys.js";
@@ -14,8 +14,8 @@ import {
 import { comeAlive, tab } from "./tabs.js";
 
 const REMEMBERED = 100; // answers that "u" can take back without asking the server which
-const KEEP_EVERY = 60_000; // ms; a hold lasts three minutes
-const AWAY = 600_000; // ms without a press; then the holds are left to run out, for others
+const KEEP_EVERY = 60_000; // ms between renewals of the leases, which last three minutes
+const AWAY = 600_000; // ms without a press; after that the leases are not renewed
 const PROGRESS_EVERY = 30_000; // ms
 const WORDS = { unreadable: "unreadable", skip: "skipped" };
 
@@ -23,13 +23,13 @@ const form = find("form");
 const help = find("help");
 let pressedAt = performance.now();
 
-// -- what a person does -----------------------------------------------------------------------------
+// -- answers and undo -------------------------------------------------------------------------------
 
 function act(said, event) {
   if (said === "undo") return undo();
   if (isQuiet() || !state.items.length) return;
   const item = state.items.shift();
-  if (!state.items.length) state.outlook = null; // not asked since
+  if (!state.items.length) state.outlook = null; // it is out of date
   showStage();
   if (event) measure(event);
   const entry = entryOf(item, said);
@@ -64,7 +64,7 @@ function undo() {
   } else if (last.kind === "skip") {
     return tellLast("A skipped item has gone to somebody else. Press U again for the answer before it.");
   } else {
-    last.item.token = null; // the undo brings a new hold
+    last.item.token = null; // the answer to the undo has a new lease token
     say({ request_id: uuid(), user, tab, kind: "undo", of: last.request_id, id: last.id });
   }
   if (last.kind === "label" && state.left < COUNTED) state.left += 1;
@@ -75,7 +75,7 @@ function undo() {
   showStage();
 }
 
-// -- what becomes of it -----------------------------------------------------------------------------
+// -- answers of the server --------------------------------------------------------------------------
 
 whenSent({
   async arrived(entry, body) {
@@ -89,7 +89,7 @@ whenSent({
     showTally();
   },
   refused(entry, error) {
-    // A skip that is refused has happened already, or the item is somebody else's: both are well.
+    // A refused skip was done before, or somebody else has the item: nothing is left to do.
     if (entry.kind !== "undo") return;
     drop(entry.id, (item) => !item.token);
     tellLast(error?.message ?? "It could not be taken back.");
@@ -106,7 +106,7 @@ whenSent({
   },
 });
 
-/** What was taken back is held anew: the item on screen and any answer to it learn the new token. */
+/** An undone item has a new lease: give its token to the item on screen and to answers to it. */
 async function comeBack(entry, fresh) {
   const isSame = (one) => one.id === (fresh?.id ?? entry.id) && !one.token;
   const returning = state.items.find(isSame);
@@ -140,15 +140,15 @@ async function askProgress() {
     if (!state.waiting.size) [state.saved, state.left] = [answer.body.today, answer.body.left];
     showProgress(answer.body);
   } catch {
-    // The figures stay as they are until the next time.
+    // The figures are updated the next time.
   }
 }
 
 // -- keys and buttons -------------------------------------------------------------------------------
 
 /**
- * True once after a long absence: what is on screen may be somebody else's by now, so the press
- * that ends the absence only brings the page up to date.
+ * True once after a long absence. Somebody else may have the item on screen by now, so the first
+ * press only updates the page.
  */
 function wasAway() {
   const away = performance.now() - pressedAt > AWAY;
@@ -189,7 +189,7 @@ form.addEventListener("submit", (event) => {
 });
 find("help-open").addEventListener("click", () => help.showModal());
 
-// -- the life of the page ---------------------------------------------------------------------------
+// -- events of the page -----------------------------------------------------------------------------
 
 async function comeHere() {
   if (state.isLocked) {

@@ -1,5 +1,5 @@
-// One prediction: keys for the feedback form, and a button that copies the link. The page works
-// without this file.
+// The page of a prediction: keys for the feedback form, and a button that copies the link. The page
+// works without this file.
 
 const feedback = document.querySelector("[data-feedback]");
 const link = document.querySelector("[data-link]");
@@ -8,7 +8,7 @@ const copied = document.querySelector("[data-copied]");
 function buttonFor(key) {
   const value = /^[0-9]$/.test(key) ? key : key.toLowerCase() === "n" ? "none" : null;
   const button = value && feedback.querySelector(`[name=said][value="${value}"]`);
-  // The digit that was read has no button among the wrong ones: its key says "right".
+  // The button of the digit that was read is disabled, so its key presses "right".
   return button?.disabled ? feedback.querySelector('[name=said][value="right"]') : button;
 }
 

@@ -1,6 +1,6 @@
-// While a report is drawn, the server's own words are fetched and put in place of the old ones.
+// While a report is being made, parts of the page are replaced with the server's current ones.
 
-const EVERY = 1000; // ms between two looks
+const EVERY = 1000; // ms between two requests
 const LONGEST_WAIT = 30_000; // ms between two tries while the server does not answer
 
 let wait = EVERY;

@@ -1,4 +1,4 @@
-// The replay: its heat map is the server's; the learning curve is drawn here.
+// The replay page: the server renders the heat map; this module draws the learning curve.
 
 import { axis, color, options, records, shareAxis, start } from "./figures.js";
 import { count, percent } from "./numbers.js";
@@ -6,7 +6,7 @@ import { count, percent } from "./numbers.js";
 const told = (name, n, wrong, share, low, high) =>
   `${name}: ${percent(share, 2)} wrong, ${count(wrong)} of ${count(n)} (95%: ${percent(low, 2)} to ${percent(high, 2)})`;
 
-/** Labels learned from against error, on audited drawings and on those the gate held back. */
+/** Error by number of training labels, on audited drawings and on held-out drawings. */
 function learningCurve(figure) {
   const found = records(figure);
   const line = (name, ink, prefix, dash) => {

@@ -1,10 +1,10 @@
-// The review page: keys for the framed dispute, and the next one framed when it is settled. The
+// The review page: keys for the selected dispute; when it is settled, the next one is selected. The
 // page works without this file.
 
 import { csrfToken, post, reason, uuid } from "./api.js";
 import { digitOf, isPlain, isTyping } from "./keys.js";
 
-const SETTLING = 300; // ms without keys after the frame has moved by itself
+const SETTLING = 300; // ms without keys after the page has selected the next dispute
 const UNDO_AT_MOST = 50;
 
 const page = document.querySelector("[data-review]");
@@ -13,7 +13,7 @@ const disputes = () => [...page.querySelectorAll("[data-dispute]:not([hidden])")
 
 let current = null;
 let movedAt = -Infinity;
-let settled = []; // {dispute, request_id, word}, the last one last
+let settled = []; // {dispute, request_id, said}, the newest last
 let busy = false;
 
 const ask = (url, body) => post(url, body, csrfToken(page));
@@ -49,7 +49,7 @@ async function settle(dispute, said) {
   const id = dispute.querySelector("[name=item]").value;
   const field = dispute.querySelector("[name=request_id]");
   const digit = said === "unreadable" ? null : Number(said);
-  const request_id = field.value; // the same when it is pressed again after a break
+  const request_id = field.value; // the same if it is pressed again after a failure
   const answer = await ask(page.dataset.settleUrl, { id, digit, request_id });
   busy = false;
   if (!answer.ok) return say(`Not settled. ${reason(answer)}`, "error");

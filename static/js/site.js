@@ -1,4 +1,4 @@
-// The frame of every page: the theme toggle and the person's menu.
+// On every page: the theme toggle and the person's menu.
 
 const root = document.documentElement;
 const toggle = document.querySelector("[data-theme-toggle]");

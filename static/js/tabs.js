@@ -1,5 +1,5 @@
-// Tabs of this browser that hold items know of each other. Each keeps a lock while it lives and
-// lists what it holds in localStorage; without a lock, what a tab has listed counts for nothing.
+// Tabs of one browser do not work on the same items. A tab keeps a web lock while it is open and
+// lists its leased items in localStorage. The list of a tab without a lock is ignored.
 
 import { uuid } from "./api.js";
 
@@ -8,7 +8,7 @@ const LOCK = "inkloop-tab-";
 
 export const tab = uuid();
 
-/** One tab at a time, where the browser can say so. */
+/** Runs `act` in one tab at a time, if the browser has web locks. */
 export const alone = (name, act) => (navigator.locks ? navigator.locks.request(name, act) : act());
 
 let letGo = () => {};
@@ -33,7 +33,7 @@ export function listHeld(ids) {
     if (ids.length) localStorage.setItem(HELD + tab, JSON.stringify(ids));
     else localStorage.removeItem(HELD + tab);
   } catch {
-    // Without storage two tabs may be handed the same items; the holds' tokens sort that out.
+    // Without storage two tabs may get the same items; the server then accepts only one lease token.
   }
 }
 
@@ -52,7 +52,7 @@ export async function heldElsewhere() {
   return ids;
 }
 
-/** Calls back with the ids that another tab has just listed as its own. */
+/** Calls `act` with the ids that another tab has just listed as its own. */
 export function whenHeldElsewhere(act) {
   addEventListener("storage", (event) => {
     if (event.key?.startsWith(HELD) && event.newValue) act(JSON.parse(event.newValue));

@@ -5,7 +5,7 @@ import {
 } from "./figures.js";
 import { count, percent } from "./numbers.js";
 
-/** How often it was right where it was so sure: on the line, its confidence means what it says. */
+/** Accuracy by confidence. On the diagonal line the network is calibrated. */
 function reliability(figure) {
   const found = records(figure).filter((each) => each.share !== null);
   const ink = found.map((each) => color(each.enough ? "--pen" : "--few"));
@@ -37,7 +37,7 @@ function reliability(figure) {
   };
 }
 
-/** What came in, up, and what was settled, down: a queue that keeps up is as deep as it is high. */
+/** Items that came in (up) and were settled (down). If the bars are equal, the queue keeps up. */
 function flow(figure) {
   const found = records(figure);
   const bars = { categoryPercentage: 1, barPercentage: 0.85, stack: "flow", borderRadius: 2 };

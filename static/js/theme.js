@@ -1,5 +1,5 @@
-// A classic script in the head: it runs before the first paint, so a chosen theme never flashes.
-// The key and its JSON are the admin's, so both halves of the product turn dark together.
+// A classic script in the head, so that it runs before the first paint and no wrong theme flashes.
+// The storage key and its JSON are the admin's, so the pages and the admin share one theme.
 (function () {
   "use strict";
   const KEY = "adminTheme";
@@ -10,7 +10,7 @@
     try {
       return JSON.parse(localStorage.getItem(KEY));
     } catch {
-      return null; // storage is closed to us or holds something else: follow the system
+      return null; // no access to storage, or another value in it: follow the system
     }
   }
 
@@ -32,12 +32,12 @@
   });
   addEventListener("themechosen", (event) => {
     const theme = event.detail;
-    // Choosing what the system says anyway means following it again.
+    // If the chosen theme is the system's, follow the system again.
     const same = theme === (system.matches ? "dark" : "light");
     try {
       localStorage.setItem(KEY, JSON.stringify(same ? "auto" : theme));
     } catch {
-      // Without storage the choice lasts as long as the page.
+      // Without storage the choice lasts until the page is left.
     }
     show();
     if (root.dataset.shown !== theme) {

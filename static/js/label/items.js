@@ -1,5 +1,5 @@
-// Items are leased some way ahead and their pictures decoded, so that a key shows the next one in
-// the same frame.
+// Items are leased and their pictures decoded in advance, so that a key shows the next one in the
+// same frame.
 
 import { NOT_ALLOWED, uuid } from "../api.js";
 import { alone, heldElsewhere, leaveTabs, listHeld, whenHeldElsewhere } from "../tabs.js";
@@ -9,13 +9,13 @@ import { keepQuiet, ownIds, state, urls } from "./state.js";
 import { picture, showLeft, showStage } from "./view.js";
 
 const AHEAD = 15; // items the page holds
-const REFILL = 10; // fewer than this, and more are asked for
-const ASK_AGAIN = 10_000; // ms between two looks at an empty queue
+const REFILL = 10; // with fewer items, more are requested
+const ASK_AGAIN = 10_000; // ms between two requests to an empty queue
 const MOST_NAMED = 200; // ids the server takes in one request
-const MOST_LAST = 50; // answers sent once more while the page closes
+const MOST_LAST = 50; // answers sent again while the page closes
 
 let filling = false;
-let fillAgain = false; // asked for while an earlier question was on its way
+let fillAgain = false; // fill() was called while a request was running
 let nothingNewUntil = 0;
 let lookingAgain = 0;
 let keptAt = performance.now();
@@ -67,7 +67,7 @@ function learn({ items, outlook }) {
   nothingNewUntil = items.length ? 0 : performance.now() + ASK_AGAIN;
 }
 
-/** Decoded now, so that showing it later costs no frame. The drawing may still be on its way. */
+/** Decodes the glyph now, so that showing it later is fast. The drawing may still be loading. */
 export function prepare(item) {
   item.glyphImage = picture(item.glyph, "The glyph to label");
   item.drawingImage = picture(item.drawing_url, "The drawing it was made of");
@@ -82,7 +82,7 @@ function lookAgainLater() {
   lookingAgain = setTimeout(() => (state.items.length ? null : fill()), pause);
 }
 
-/** A key that was on its way when the page changed the item was not meant for the new one. */
+/** Removes an item. If the one on screen changes, keys are ignored for a moment. */
 export function drop(id, condition = () => true) {
   const before = state.items[0];
   state.items = state.items.filter((item) => item.id !== id || !condition(item));
@@ -91,13 +91,13 @@ export function drop(id, condition = () => true) {
   showStage();
 }
 
-// A grid opened in another tab takes over what this page held; a key must not land on it.
+// A grid opened in another tab takes over the items of this page, so they are removed here.
 whenHeldElsewhere((ids) => {
   for (const id of ids) drop(id);
   fill();
 });
 
-// -- holding on and letting go ----------------------------------------------------------------------
+// -- renewing and releasing leases ------------------------------------------------------------------
 
 export async function keep() {
   const answers = [...state.waiting.values()].filter((entry) => entry.kind !== "undo");
@@ -115,7 +115,7 @@ export async function keep() {
     }
     fill();
   } catch {
-    state.isBroken = true; // the next beat, or the next answer, tries again
+    state.isBroken = true; // the next renewal, or the next answer, tries again
   }
 }
 
@@ -127,10 +127,10 @@ export function leave() {
     const tokens = [...new Set(held.map(({ token }) => token))];
     askLast(urls.releaseUrl, { ids: held.map(({ id }) => id), tokens });
   }
-  // What is still waiting is kept, and sent once more from here: the request ids make that safe.
+  // Waiting answers are stored, and also sent once more here: their request ids prevent duplicates.
   const labels = [...state.waiting.values()].filter((one) => one.kind === "label" && one.token);
   for (const entry of labels.slice(0, MOST_LAST)) askLast(urls.labelsUrl, bodyOf(entry));
   state.items = [];
-  state.holds = uuid(); // after the Back button it holds anew: the release may arrive later than that
+  state.holds = uuid(); // after Back the page leases again, maybe before this release arrives
   leaveTabs();
 }

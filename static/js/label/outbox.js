@@ -1,6 +1,6 @@
-// Answers are kept in IndexedDB, each with a request id of its own, and sent to the server in
-// order, one at a time, until it has answered: a broken network, a reload or a closed laptop
-// delays an answer and neither loses nor doubles it.
+// Answers are stored in IndexedDB, each with its own request id, and sent to the server in order,
+// one at a time, until it has answered. A broken network, a reload or a closed laptop delays an
+// answer but does not lose or duplicate it.
 
 import { NOT_ALLOWED } from "../api.js";
 import { alone, livingTabs } from "../tabs.js";
@@ -10,7 +10,7 @@ import { showElsewhere, showTally } from "./view.js";
 
 const REFUSED_FOR_GOOD = new Set([400, 404, 409]);
 
-// -- kept in the browser ----------------------------------------------------------------------------
+// -- stored in the browser --------------------------------------------------------------------------
 
 const opened = new Promise((resolve) => {
   const asked = indexedDB.open("inkloop", 1);
@@ -18,7 +18,7 @@ const opened = new Promise((resolve) => {
     asked.result.createObjectStore("outbox", { keyPath: "order", autoIncrement: true });
   };
   asked.onsuccess = () => resolve(asked.result);
-  asked.onerror = () => resolve(null); // storage is closed to us: the outbox lasts as long as the page
+  asked.onerror = () => resolve(null); // no access to storage: the outbox is only in memory
 });
 
 async function change(mode, act) {
@@ -39,7 +39,7 @@ export function store(entry) {
       if (order !== null) entry.order = order;
       return true;
     },
-    () => false, // full or closed: it is sent from memory
+    () => false, // storage is full or not available: the answer is sent from memory
   );
   return entry.stored;
 }
@@ -59,7 +59,7 @@ export function say(entry) {
   drain();
 }
 
-/** Entries of pages that are gone become this page's to send. Those of other accounts stay. */
+/** Takes over the entries of closed pages, to send them. Entries of other accounts stay. */
 export async function adopt() {
   const rows = (await change("readonly", (outbox) => outbox.getAll()).catch(() => null)) ?? [];
   const living = await livingTabs();
@@ -82,9 +82,9 @@ const inOrder = (entry) => entry.order ?? Infinity;
 
 // -- sent to the server -----------------------------------------------------------------------------
 
-let told = null; // what the page does with what becomes of an entry
+let told = null; // the callbacks of the page
 
-/** `told` has: arrived(entry, body), refused(entry, error), lost(entry, reason), emptied(). */
+/** The callbacks: arrived(entry, body), refused(entry, error), lost(entry, reason), emptied(). */
 export function whenSent(acts) {
   told = acts;
 }
@@ -100,7 +100,7 @@ export async function drain() {
     await alone("inkloop-outbox", async () => {
       while (state.waiting.size && !state.isLocked) {
         const entry = state.waiting.values().next().value;
-        await entry.stored; // kept before it is sent
+        await entry.stored; // stored before it is sent
         if (state.waiting.has(entry.request_id) && !(await deliver(entry))) break;
       }
     });
@@ -111,7 +111,7 @@ export async function drain() {
   else told.emptied();
 }
 
-/** True when the entry is off the outbox, whatever became of it. */
+/** True if the entry has left the outbox, whether it was accepted or refused. */
 async function deliver(entry) {
   if (entry.kind !== "undo" && !entry.token) return lose(entry, "its item could not be had again");
   entry.isSending = true;
@@ -138,7 +138,7 @@ async function deliver(entry) {
   return true;
 }
 
-/** One answer the server stumbles over does not hold up the others for ever. */
+/** After every four failures with status 500, an answer goes to the end of the queue. */
 function stuck(entry, status) {
   entry.stumbles = (entry.stumbles ?? 0) + 1;
   if (status === 500 && entry.stumbles % 4 === 0) {
@@ -148,7 +148,7 @@ function stuck(entry, status) {
   return failed();
 }
 
-/** An answer the server will never take; what was to take it back goes too. */
+/** Removes an answer that the server will never accept, and the undo of it. */
 async function lose(entry, reason) {
   await forget(entry);
   for (const other of [...state.waiting.values()]) {

@@ -1,5 +1,5 @@
-// Asking the server as the person who opened the page. The session may have been renewed in
-// another tab: then the page, fetched once more, brings its new CSRF token.
+// Requests as the person who opened the page. If the session was renewed in another tab, the page
+// is fetched again for its new CSRF token.
 
 import { PATIENCE, csrfToken, send, sendLast } from "../api.js";
 import { page, state, user } from "./state.js";
@@ -28,13 +28,13 @@ export function reached() {
 
 const SLOWEST_RETRY = 30_000; // ms
 
-/** Milliseconds until the next try; longer after each failure, and never the same for all pages. */
+/** Milliseconds until the next try: exponential backoff with jitter. */
 export const pause = () =>
   failures ? Math.min(SLOWEST_RETRY, 500 * 2 ** failures) * (0.75 + Math.random() / 2) : 0;
 
 export const forgetFailures = () => (failures = 0);
 
-/** True when this person may go on. */
+/** True if the same person is still logged in and may label. */
 export const renew = () => (renewing ??= askForToken().finally(() => (renewing = null)));
 
 async function askForToken() {
@@ -49,7 +49,7 @@ async function askForToken() {
   const isHere = response.ok && new URL(response.url).pathname === location.pathname;
   const fresh = isHere ? new DOMParser().parseFromString(text, "text/html") : null;
   const mine = fresh?.querySelector(`[data-label][data-user="${user}"]`);
-  // Refused again right after: it is about the account, not about the token.
+  // If a request is refused right after a renewal, the cause is the account, not the token.
   if (mine && performance.now() - renewedAt > PATIENCE) {
     csrf = csrfToken(mine);
     renewedAt = performance.now();

@@ -1,4 +1,4 @@
-// What the label page knows, in one place. The modules beside this one change it.
+// The state of the label page. The other modules in this folder change it.
 
 import { uuid } from "../api.js";
 
@@ -6,24 +6,24 @@ export const page = document.querySelector("[data-label]");
 export const find = (name) => page.querySelector(`[data-${name}]`);
 export const urls = page.dataset;
 export const user = Number(page.dataset.user);
-export const COUNTED = 10_000; // what is left is not counted any further
+export const COUNTED = 10_000; // the server counts what is left up to this
 
 const numberIn = (name) => parseInt(find(name).textContent.replaceAll(",", ""), 10);
 
 export const state = {
-  items: [], // held by this page, the first on screen
-  done: [], // what was answered here and can be taken back, the last one last
-  waiting: new Map(), // answers on their way: request id → entry, in the order they were said
+  items: [], // leased by this page; the first is on screen
+  done: [], // answers that can be undone, the newest last
+  waiting: new Map(), // unsent answers: request id → entry, in the order they were given
   saved: numberIn("saved"),
   left: numberIn("left"),
   isLocked: false, // logged out, or not allowed: nothing is sent
   isBroken: false, // the last request did not get through
-  quietUntil: 0, // keys before this time were meant for another item
+  quietUntil: 0, // keys before this time are ignored
   outlook: null, // why there is nothing to show
-  holds: uuid(), // what the server knows this page's holds by: a question asked twice voids none
+  holds: uuid(), // names this page's leases, so that a repeated request does not void them
 };
 
-const SETTLING = 350; // ms without keys after the page, not the person, changed the item
+const SETTLING = 350; // ms; the page changed the item, so a key may be meant for the old one
 
 export function keepQuiet() {
   state.quietUntil = performance.now() + SETTLING;

@@ -1,8 +1,8 @@
-// What the label page shows. Reads the state, changes only the document.
+// Shows the state of the label page. It reads the state and changes only the document.
 
 import { COUNTED, find, page, state } from "./state.js";
 
-const SHOWN_BEFORE = 8; // answers kept in sight
+const SHOWN_BEFORE = 8; // recent answers shown
 
 const number = (count) => count.toLocaleString("en-US");
 const counted = (count, one, many) => `${number(count)} ${count === 1 ? one : many}`;
@@ -29,7 +29,7 @@ export function showStage() {
   page.dataset.held = state.items.length;
   find("stage").hidden = find("why-line").hidden = !item;
   find("pad").hidden = !item && !state.done.length;
-  find("pad").toggleAttribute("data-idle", !item); // only "Undo" makes sense
+  find("pad").toggleAttribute("data-idle", !item); // only "Undo" can be used
   find("wait").hidden = Boolean(item);
   find("guess-line").hidden = !item || item.guess === null;
   if (!item) return showWait();
@@ -43,7 +43,7 @@ export function showStage() {
   showLeft();
 }
 
-// What can wait until the frame with the next glyph is painted does.
+// Work that can wait runs after the frame with the next glyph is painted.
 const painted = new MessageChannel();
 let paintedActs = [];
 painted.port1.onmessage = () => {
@@ -57,7 +57,7 @@ export function afterPaint(act) {
   else requestAnimationFrame(() => painted.port2.postMessage(0));
 }
 
-/** From the key's own time to the moment after the frame with the next glyph was painted. */
+/** Measures the time from the key press until the frame with the next glyph is painted. */
 export function measure(event) {
   if (!state.items.length) return;
   const start = event.timeStamp;
@@ -123,7 +123,7 @@ export const unmark = (requestId) => rowOf(requestId)?.remove();
 
 export function mark(entry, item) {
   const one = state.done.find((each) => each.request_id === entry.request_id);
-  if (!one) return; // taken back already
+  if (!one) return; // undone already
   const isSkip = entry.kind === "skip";
   const row = document.createElement("li");
   row.dataset.request = entry.request_id;
@@ -133,7 +133,7 @@ export function mark(entry, item) {
   row.append(picture(item.glyph, ""), word);
   find("recent").prepend(row);
   while (find("recent").children.length > SHOWN_BEFORE) find("recent").lastElementChild.remove();
-  if (one.guess !== undefined) return showGuess(entry.request_id, one.guess); // the server was faster
+  if (one.guess !== undefined) return showGuess(entry.request_id, one.guess); // the server has answered already
   tellLast(isSkip ? "Skipped: somebody else gets it." : `You said ${wordFor(entry.digit)}.`);
 }
 
@@ -148,7 +148,7 @@ export function showGuess(requestId, guess) {
   if (state.done.at(-1) === one) tellLast(wordsAbout(one, guess));
 }
 
-// The guess of an audit item stays hidden for good.
+// The guess of an audit item is never shown.
 const wordsAbout = ({ digit }, guess) =>
   `You said ${wordFor(digit)}${guess === null ? "" : `, the model said ${guess}`}.`;
 
