@@ -254,7 +254,7 @@ class Drawing(models.Model):
 
 
 class Feedback(models.Model):
-    """What a visitor says the drawing is: a claim, not a label. The last one replaces others."""
+    """What a visitor says the drawing is: a claim, not a label. Later feedback replaces it."""
 
     prediction = models.OneToOneField(Prediction, on_delete=models.CASCADE, primary_key=True)
     digit = models.PositiveSmallIntegerField(

@@ -90,7 +90,7 @@ class BoundedPaginator(Paginator):
 
 
 class ReadOnlyAdmin(ModelAdmin):
-    """History is looked at, never edited."""
+    """Read-only pages: history is never edited."""
 
     paginator = BoundedPaginator
     list_per_page = 100

@@ -173,7 +173,7 @@ def field(request: Request, name: str) -> Any:
 
 
 def image_in(request: Request) -> bytes:
-    """The image's bytes, from either way of sending it."""
+    """The image's bytes, sent as a file or as a data URL."""
     image = field(request, "image")
     if isinstance(image, UploadedFile):
         return image.read()

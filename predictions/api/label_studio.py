@@ -58,7 +58,7 @@ class NoPicture(Declined):
 
 
 class NotFetched(Declined):
-    """The task names a picture that lies somewhere else."""
+    """The task names a picture that is stored elsewhere."""
 
     code = "not_fetched"
 
@@ -252,7 +252,7 @@ class TasksOutput(serializers.Serializer[Any]):
 
 
 class Connected(BasePermission):
-    """A project that shows a token; any caller where the settings say so."""
+    """A caller with a token or a login; any caller if LABEL_STUDIO_ANONYMOUS is set."""
 
     message = "It needs a token, also as the password of HTTP Basic, or a login."
 
@@ -335,7 +335,7 @@ class PredictView(LabelStudioView):
         return asked_in(said["tasks"], said["label_config"])
 
     def cost_of(self, request: Request) -> int:
-        """Every task counts, by the picture it carries."""
+        """The sum over the tasks, by the pixels of their pictures."""
         try:
             return cost_of_each(task.content or b"" for task in self.wanted.tasks)
         except serializers.ValidationError:

@@ -77,7 +77,7 @@ class Schema(AutoSchema):
 
 
 class TextField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    """Text as it is taken in."""
+    """Adds the pattern of text in requests."""
 
     target_class = "rest_framework.fields.CharField"
 
@@ -112,7 +112,7 @@ def put_plainly(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
 
 
 def simplify(node: Any) -> None:
-    """Drop alternatives that say nothing new, and choices explained by themselves."""
+    """Drop redundant alternatives and redundant descriptions of choices."""
     if isinstance(node, list):
         for each in node:
             simplify(each)

@@ -80,7 +80,7 @@ def preview(data: bytes) -> Preview:
 
 
 def capture(data: bytes, *, owner: Owner, source: str) -> Prediction:
-    """Read a drawing and store what was read, with the drawing, in one transaction."""
+    """Read a drawing; store the drawing and the prediction in one transaction."""
     with slot_for([data]):
         made = sketch(data)
     answer = recognizer.read(made.glyph[np.newaxis])

@@ -270,7 +270,7 @@ def _widened(ink: Glyph, spread: float) -> Glyph:
 
 
 def _grown(fine: Glyph, *, corners: bool) -> Glyph:
-    """Return the maximum of each pixel and its four or eight neighbors; alternate for a disc."""
+    """Return the maximum of each pixel and its 4 or 8 neighbors; in turn they give a disc."""
     grown = fine.copy()
     np.maximum(grown[:, 1:], fine[:, :-1], out=grown[:, 1:])
     np.maximum(grown[:, :-1], fine[:, 1:], out=grown[:, :-1])

@@ -81,13 +81,13 @@ class ImageTooLarge(ImageRefused):
 
 
 class ImageFormatRefused(ImageRefused):
-    """The upload is no PNG, JPEG or WebP."""
+    """The upload is not a PNG, JPEG or WebP."""
 
     code = "image_format"
 
 
 class ImageBroken(ImageRefused):
-    """The upload begins like an image and cannot be read to its end."""
+    """The upload begins like an image but cannot be read to its end."""
 
     code = "image_broken"
 

@@ -12,7 +12,7 @@ from predictions.errors import NoInk
 from predictions.glyphs.grayscale import Drawn, even_sample
 
 # All strengths are in 8-bit gray levels.
-MIN_CONTRAST: Final = 32  # ink with less contrast to its paper cannot be told from dirt
+MIN_CONTRAST: Final = 32  # ink with less contrast to its paper looks like dirt
 CLEAN_FLOOR: Final = 8  # weaker pixels are not ink, on paper of one flat gray
 NOISY_FLOOR: Final = 64  # the same, if compression left ripples beside the strokes
 FLAT: Final = 2  # gray levels around the paper's own that still count as paper
@@ -20,7 +20,7 @@ FLAT: Final = 2  # gray levels around the paper's own that still count as paper
 PHOTO_SIDE: Final = 320  # photographs are read at no more than this many pixels a side
 PAPER_BLOCKS: Final = 40  # the light on the paper is estimated in this many blocks a side
 PAPER_WINDOW: Final = 7  # in blocks; strokes must be thinner than this, 1/6 of the picture
-CELLS: Final = 80  # a side, of the grid that tells a photograph's drawing from its dust
+CELLS: Final = 80  # a side, of the grid that separates a photograph's drawing from its dust
 MOST_PIECES: Final = 12  # unconnected pieces of one drawing
 MOST_INK: Final = 0.5  # share of a photograph; more is not a drawing on paper
 SMALLEST_DRAWING: Final = 5  # pixels on the longer side; less is a speck

@@ -1,4 +1,4 @@
-"""System checks: settings that are fine alone and wrong together."""
+"""System checks: combinations of settings that do not work."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def history(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def prediction(request: HttpRequest, public_id: UUID, keep: Keeper | None = None) -> HttpResponse:
-    """One prediction, for whoever holds its unguessable id; its form takes feedback."""
+    """One prediction, for anybody who knows its unguessable id; its form takes feedback."""
     shown = get_object_or_404(
         Prediction.objects.for_lists().select_related("feedback"), public_id=public_id
     )

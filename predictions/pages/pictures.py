@@ -28,7 +28,7 @@ def glyph(request: HttpRequest, public_id: UUID) -> HttpResponse:
 @login_not_required
 @require_safe
 def drawing(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """What the person made, small."""
+    """A small version of what the person made."""
     found = Drawing.objects.filter(prediction__public_id=public_id).values_list("png", flat=True)
     return picture(found.first())
 

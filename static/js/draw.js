@@ -27,7 +27,7 @@ const note = find("note");
 const token = csrfToken(form);
 
 let strokes = []; // each a list of [x, y]
-let image = null; // {bitmap, blob} when an image lies on the paper instead of strokes
+let image = null; // {bitmap, blob} if an image is on the paper instead of strokes
 let current = null; // {pointer, stroke, tip}: the stroke being drawn, and where its pointer is
 let stored = null; // the prediction, once it is submitted
 let sending = false;
