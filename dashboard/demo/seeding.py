@@ -42,11 +42,11 @@ from training.versions import promotion
 FEWEST, AT_ONCE = 300, 200  # drawings: fewer teach too little; read and stored together
 RUNS_AT = {"2": 0.2, "3": 0.62}  # versions, with the share of the time after which they are taught
 # Shares of drawings: audited; of which a visitor says what they are; that are no digits.
-AUDIT_RATE, SPEAKS, NO_DIGIT = 0.25, 0.3, 0.015
+AUDIT_RATE, SPEAKS, NO_DIGIT = 0.35, 0.3, 0.015
 ONE_WAY = {digit: ways[:1] for digit, ways in DIGITS.items()}  # of the dozen ways of writing each
 FIRST = Recipe(epochs=2, batch_size=64, memory=0.9, distortion=0.5)
 LATER = Recipe(epochs=6, batch_size=64, memory=0.9, rate=0.02, small_rate=0.002)
-KNOWN, LABELS_AN_EPOCH = 1_200, 1_500  # drawn digits; labels, repeated until they are so many
+KNOWN, LABELS_AN_EPOCH = 1_200, 2_500  # drawn digits; labels, repeated until they are so many
 
 Told = Callable[[str, float], object]  # what is being done, and the share of everything behind us
 

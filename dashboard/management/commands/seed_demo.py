@@ -18,7 +18,7 @@ class Command(TellingCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
-        add("--drawings", type=int, default=4_000, help="how many to make up")
+        add("--drawings", type=int, default=6_000, help="how many to make up")
         add("--seed", type=int, default=1, help="equal seeds, equal demos")
         add("--until", type=date.fromisoformat, help="the day before which it ends, else today")
         add("--force", action="store_true", help="also where people drew already")
