@@ -1,0 +1,262 @@
+"""Faults in the cube and in intervals."""
+
+from __future__ import annotations
+
+from tests.bench.planted.fault import Fault
+
+TALLY = "dashboard/cube/tally.py"
+COUNTING = "dashboard/cube/counting.py"
+FLOW = "dashboard/flow.py"
+AXES = "dashboard/axes.py"
+SHARES = "predictions/shares.py"
+SAMPLE = "dashboard/figures/sample.py"
+DIFFERENCE = "dashboard/figures/difference.py"
+
+OF_CUBE = (
+    "tests/dashboard/cube/test_cube.py",
+    "tests/dashboard/cube/test_rebuild.py",
+    "tests/dashboard/figures/test_figures.py",
+)
+OF_INTERVALS = (
+    "tests/dashboard/figures/test_intervals.py",
+    "tests/dashboard/figures/test_figures.py",
+    "tests/labeling/decisions/test_agreement.py",
+)
+
+FAULTS: dict[str, list[Fault]] = {
+    "tally": [
+        Fault(
+            "a drawing leaves its cell without its confidence",
+            TALLY,
+            "self.add(old, -1, -confidence)",
+            "self.add(old, -1, 0)",
+            OF_CUBE,
+        ),
+        Fault(
+            "a disputed label counts as settled",
+            TALLY,
+            'is_settled = stands.state == "settled"',
+            'is_settled = stands.state != "awaiting"',
+            OF_CUBE,
+        ),
+        Fault(
+            "an unreadable drawing counts as unlabeled",
+            TALLY,
+            "label = UNREADABLE if stands.digit is None",
+            "label = UNLABELED if stands.digit is None",
+            OF_CUBE,
+        ),
+        Fault(
+            "an audit counts in the stream of its label",
+            TALLY,
+            "AUDIT if self.is_audit else stream,",
+            "stream,",
+            OF_CUBE,
+        ),
+        Fault(
+            "a label counts in the stream of the newest event",
+            TALLY,
+            "stream = next(event.stream for event in events if event.pk == stands.event_id)",
+            "stream = [*events][-1].stream",
+            OF_CUBE,
+        ),
+        Fault(
+            "what is done today counts tomorrow",
+            TALLY,
+            "self.flows[key][day.day - 1]",
+            "self.flows[key][day.day % DAYS]",
+            OF_CUBE,
+        ),
+        Fault(
+            "the change by an event is that of the one before",
+            TALLY,
+            "stands = stands_after([*before, event])",
+            "stands = stands_after(before)",
+            OF_CUBE,
+        ),
+        Fault(
+            "a cell whose count stays keeps its old confidence",
+            TALLY,
+            "in self.cells.items() if count or total}",
+            "in self.cells.items() if count}",
+            OF_CUBE,
+        ),
+        Fault(
+            "labels that wait for another opinion count as settled by day",
+            TALLY,
+            "day += (count, count * is_right, count * key.is_settled)",
+            "day += (count, count * is_right, count)",
+            OF_CUBE,
+        ),
+        Fault(
+            "unreadable drawings count among the judged",
+            TALLY,
+            "if label < UNREADABLE:",
+            "if label <= UNREADABLE:",
+            OF_CUBE,
+        ),
+        Fault(
+            "several right readings of a cell count as one",
+            TALLY,
+            "self.judged[predicted, key.bin] += (count, count * is_right)",
+            "self.judged[predicted, key.bin] += (count, is_right)",
+            OF_CUBE,
+        ),
+        Fault(
+            "the last counted drawing keeps its cell",
+            COUNTING,
+            "if key <= at.prediction:",
+            "if key < at.prediction:",
+            OF_CUBE,
+        ),
+        Fault(
+            "the last counted event is counted again",
+            COUNTING,
+            "if event.pk <= at.event]",
+            "if event.pk < at.event]",
+            OF_CUBE,
+        ),
+        Fault(
+            "the last counted prediction is counted again",
+            COUNTING,
+            "pk__gt=at.prediction, pk__lte=to.prediction",
+            "pk__gte=at.prediction, pk__lte=to.prediction",
+            OF_CUBE,
+        ),
+        Fault(
+            "a step that comes second counts too",
+            COUNTING,
+            "Mark.objects.filter(pk=1, prediction=at.prediction, event=at.event)",
+            "Mark.objects.filter(pk=1)",
+            OF_CUBE,
+        ),
+        Fault(
+            "two count at the same time",
+            COUNTING,
+            "Mark.objects.filter(free, pk=1)",
+            "Mark.objects.filter(pk=1)",
+            OF_CUBE,
+        ),
+        Fault(
+            "who agrees with themselves agrees with others",
+            FLOW,
+            "if (each.labeler_id, each.visitor) != speaker]",
+            "]",
+            OF_CUBE,
+        ),
+        Fault(
+            "an unreadable drawing counts as read wrong",
+            FLOW,
+            "not stands.is_unreadable and stands.digit != predicted",
+            "stands.digit != predicted",
+            OF_CUBE,
+        ),
+        Fault(
+            "full confidence has no bin",
+            AXES,
+            "min(bisect_right(EDGES, confidence), BINS) - 1",
+            "min(bisect_right(EDGES, confidence) - 1, BINS)",
+            OF_CUBE,
+        ),
+    ],
+    "intervals": [
+        Fault(
+            "Wilson's interval is too wide for small n",
+            SHARES,
+            "z2 / (4 * n**2)",
+            "z2 / (4 * n)",
+            OF_INTERVALS,
+        ),
+        Fault(
+            "Wilson's interval is not drawn toward a half",
+            SHARES,
+            "middle = p + z2 / (2 * n)",
+            "middle = p",
+            OF_INTERVALS,
+        ),
+        Fault(
+            "intervals of 95 % are of 90 %",
+            SHARES,
+            "Z95 = 1.959964",
+            "Z95 = 1.644854",
+            OF_INTERVALS,
+        ),
+        Fault(
+            "drawings with different chances weigh the same",
+            SAMPLE,
+            "stratum.drawings / chance / stratum.labeled",
+            "stratum.drawings / stratum.labeled",
+            OF_INTERVALS,
+        ),
+        Fault(
+            "unequal weights do not widen the interval",
+            SAMPLE,
+            "effective = total**2 / squares",
+            "effective = float(self.n)",
+            OF_INTERVALS,
+        ),
+        Fault(
+            "squares of the weights are not squared",
+            SAMPLE,
+            "weights[chance] ** 2 * stratum.n",
+            "weights[chance] * stratum.n",
+            OF_INTERVALS,
+        ),
+        Fault(
+            "an unknown chance divides by zero",
+            SAMPLE,
+            "if len(told) == 1 or 0 in told:",
+            "if len(told) == 1:",
+            OF_INTERVALS,
+        ),
+        Fault(
+            "unreadable drawings count as unlabeled",
+            SAMPLE,
+            "drawings[:, :UNLABELED].sum(axis=1)",
+            "drawings[:, :UNREADABLE].sum(axis=1)",
+            OF_INTERVALS,
+        ),
+        Fault(
+            "the filter of a digit lets the larger ones through",
+            SAMPLE,
+            "else slice(digit, digit + 1)",
+            "else slice(digit, UNREADABLE)",
+            OF_INTERVALS,
+        ),
+        Fault(
+            "settled labels are told to be unsettled",
+            SAMPLE,
+            "(drawings - settled)[:, wanted].sum(axis=1)",
+            "settled[:, wanted].sum(axis=1)",
+            OF_INTERVALS,
+        ),
+        Fault(
+            "a difference takes the wrong end of the earlier interval",
+            DIFFERENCE,
+            "down = math.hypot(after.value - after.low, before.high - before.value)",
+            "down = math.hypot(after.value - after.low, before.value - before.low)",
+            OF_INTERVALS,
+        ),
+        Fault(
+            "no difference is more than chance",
+            DIFFERENCE,
+            "return self.low > 0 or self.high < 0",
+            "return self.low > 0 and self.high < 0",
+            OF_INTERVALS,
+        ),
+        Fault(
+            "a loss is never more than chance",
+            DIFFERENCE,
+            "return self.low > 0 or self.high < 0",
+            "return self.low > 0",
+            OF_INTERVALS,
+        ),
+        Fault(
+            "merged samples forget their unreadable drawings",
+            SAMPLE,
+            "        joined.unreadable += sample.unreadable\n",
+            "",
+            OF_INTERVALS,
+        ),
+    ],
+}

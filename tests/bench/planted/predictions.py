@@ -1,0 +1,351 @@
+"""Faults in limits, access and glyphs."""
+
+from __future__ import annotations
+
+from tests.bench.planted.fault import Fault
+
+LIMITS = "predictions/access/limits.py"
+TOKENS = "predictions/access/tokens.py"
+RESETS = "predictions/access/resets.py"
+GLYPH = "predictions/glyphs/glyph.py"
+INK = "predictions/glyphs/ink.py"
+SIDES = "predictions/capture/sides.py"
+
+OF_LIMITS = (
+    "tests/predictions/access/test_limits.py",
+    "tests/predictions/access/test_signing_in.py",
+    "tests/predictions/api/test_large_images.py",
+)
+OF_TOKENS = ("tests/predictions/access/test_tokens.py",)
+OF_SIGNING_IN = ("tests/predictions/access/test_signing_in.py",)
+OF_ROLES = ("tests/labeling/api/test_doors.py", "tests/labeling/pages/test_pages.py")
+OF_GLYPH = ("tests/predictions/glyphs/test_glyph.py",)
+OF_SIDES = ("tests/predictions/capture/test_sides.py",)
+
+FAULTS: dict[str, list[Fault]] = {
+    "limits": [
+        Fault(
+            "each IPv6 address is a caller of its own",
+            LIMITS,
+            "IPv6Network((address, 64)",
+            "IPv6Network((address, 128)",
+            OF_LIMITS,
+        ),
+        Fault(
+            "an IPv4 address has a second spelling in IPv6",
+            LIMITS,
+            'return getattr(address, "ipv4_mapped", None) or address',
+            "return address",
+            OF_LIMITS,
+        ),
+        Fault(
+            "the last minute counts for nothing",
+            LIMITS,
+            "before = self._last_minute[caller] * (1 - elapsed / SECONDS)",
+            "before = 0.0",
+            OF_LIMITS,
+        ),
+        Fault(
+            "the last request of a limit is refused",
+            LIMITS,
+            "WHERE shared.taken + excluded.taken <= %s",
+            "WHERE shared.taken + excluded.taken < %s",
+            OF_LIMITS,
+        ),
+        Fault(
+            "a costly request costs one",
+            LIMITS,
+            "self._blocks[caller] = left - cost\n",
+            "self._blocks[caller] = left - 1\n",
+            OF_LIMITS,
+        ),
+        Fault(
+            "a period of a quarter of an hour begins every minute",
+            LIMITS,
+            "return int(now // SECONDS) // self.minutes * self.minutes",
+            "return int(now // SECONDS)",
+            OF_LIMITS,
+        ),
+        Fault(
+            "who gets in is counted twice",
+            LIMITS,
+            'F("taken") - 1',
+            'F("taken") + 1',
+            OF_LIMITS,
+        ),
+        Fault(
+            "counts that are still needed are forgotten",
+            LIMITS,
+            "filter(minute__lt=int(",
+            "filter(minute__gt=int(",
+            OF_LIMITS,
+        ),
+        Fault(
+            "a picture costs one too little",
+            LIMITS,
+            "max(1, -(-pixels // PIXELS_OF_ONE))",
+            "max(1, pixels // PIXELS_OF_ONE)",
+            OF_LIMITS,
+        ),
+        Fault(
+            "every endpoint takes the body of a batch",
+            LIMITS,
+            "if length_of(request) <= limit:",
+            "if length_of(request) <= BATCH_BODY_LIMIT:",
+            (*OF_LIMITS, "tests/predictions/api/test_api.py"),
+        ),
+        Fault(
+            "one request may cost more than its limit",
+            LIMITS,
+            "if wanted > most:",
+            "if wanted > MOST_COST:",
+            OF_LIMITS,
+        ),
+        Fault(
+            "long work may take every thread",
+            LIMITS,
+            "Slots(max(1, settings.WEB_THREADS // 2))",
+            "Slots(settings.WEB_THREADS)",
+            OF_LIMITS,
+        ),
+        Fault(
+            "a slot for long work is never given back",
+            LIMITS,
+            "            self._free.release()\n",
+            "",
+            OF_LIMITS,
+        ),
+    ],
+    "access": [
+        Fault(
+            "a token lives for ever",
+            TOKENS,
+            "if not 1 <= days <= settings.TOKEN_DAYS:",
+            "if not 1 <= days:",
+            OF_TOKENS,
+        ),
+        Fault(
+            "an unknown scope is dropped without a word",
+            TOKENS,
+            "if not chosen or set(scopes) - set(chosen):",
+            "if not chosen:",
+            OF_TOKENS,
+        ),
+        Fault(
+            "a token of an account that was switched off works",
+            TOKENS,
+            "if not owner.is_active:\n        return None",
+            "if owner.is_anonymous:\n        return None",
+            OF_TOKENS,
+        ),
+        Fault(
+            "a superuser's token passes every check",
+            TOKENS,
+            "owner.is_superuser = False",
+            "owner.is_superuser = True",
+            OF_TOKENS,
+        ),
+        Fault(
+            "a token may do all that its owner may",
+            TOKENS,
+            "name for name in granted if any(fnmatchcase(name, pattern) for pattern in patterns)",
+            "name for name in granted",
+            OF_TOKENS,
+        ),
+        Fault(
+            "the scope to read is enough to write",
+            TOKENS,
+            "{scope, READ} if request.method in SAFE_METHODS else {scope}",
+            "{scope, READ}",
+            OF_TOKENS,
+        ),
+        Fault(
+            "a revoked token works",
+            TOKENS,
+            "Token.objects.live().order_by()",
+            "Token.objects.order_by()",
+            OF_TOKENS,
+        ),
+        Fault(
+            "a new token ends the live one of its name",
+            TOKENS,
+            "expires_at__lte=Now())",
+            "expires_at__gte=Now())",
+            OF_TOKENS,
+        ),
+        Fault(
+            "the use of a token is written at every request",
+            TOKENS,
+            'float("-inf")) < NOTE_EVERY:',
+            'float("-inf")) < 0:',
+            OF_TOKENS,
+        ),
+        Fault(
+            "one more token than the limit is made",
+            TOKENS,
+            ".count() >= MOST_TOKENS:",
+            ".count() > MOST_TOKENS:",
+            OF_TOKENS,
+        ),
+        Fault(
+            "an endpoint that says nothing is open",
+            "predictions/access/permissions.py",
+            "return False",
+            "return True",
+            (
+                "tests/architecture/test_doors.py",
+                "tests/predictions/access",
+                "tests/labeling/api/test_doors.py",
+            ),
+        ),
+        Fault(
+            "an account without a right is sent to the login in a circle",
+            "predictions/access/permissions.py",
+            "raise_exception=True",
+            "raise_exception=False",
+            OF_ROLES,
+        ),
+        Fault(
+            "a labeler who was switched off stays signed in",
+            "predictions/access/accounts.py",
+            "if not self.user_can_authenticate(user):",
+            "if user.is_anonymous:",
+            OF_ROLES,
+        ),
+        Fault(
+            "a mailbox gets any number of mails",
+            RESETS,
+            "        MAILS.take(name)\n",
+            "",
+            OF_SIGNING_IN,
+        ),
+        Fault(
+            "a mailbox with another spelling has another limit",
+            RESETS,
+            "mailbox.casefold().encode()",
+            "mailbox.encode()",
+            OF_SIGNING_IN,
+        ),
+        Fault(
+            "a link that is hours late is mailed",
+            RESETS,
+            "is_void = reset.asked_at < timezone.now() - GIVEN_UP_AFTER or not is_possible()",
+            "is_void = not is_possible()",
+            OF_SIGNING_IN,
+        ),
+        Fault(
+            "a link is printed to the log of a public site",
+            RESETS,
+            "is_void = reset.asked_at < timezone.now() - GIVEN_UP_AFTER or not is_possible()",
+            "is_void = reset.asked_at < timezone.now() - GIVEN_UP_AFTER",
+            OF_SIGNING_IN,
+        ),
+        Fault(
+            "a link leads to the port that its asker named",
+            RESETS,
+            'return f"{request.scheme}://{split_domain_port(request.get_host())[0]}"',
+            "return told",
+            OF_SIGNING_IN,
+        ),
+    ],
+    "glyph": [
+        Fault(
+            "the ink is half a pixel off the middle",
+            GLYPH,
+            "MIDDLE: Final = 14.5",
+            "MIDDLE: Final = 14.0",
+            OF_GLYPH,
+        ),
+        Fault(
+            "a glyph is blurred by its own framing",
+            GLYPH,
+            "step = FINE if native else 1",
+            "step = 1",
+            OF_GLYPH,
+        ),
+        Fault(
+            "a speck on a large picture is a drawing",
+            GLYPH,
+            "if longest < max(SMALLEST_DRAWING, SMALLEST_SHARE * longest_side):",
+            "if longest < min(SMALLEST_DRAWING, SMALLEST_SHARE * longest_side):",
+            OF_GLYPH,
+        ),
+        Fault(
+            "a filled shape is a drawing",
+            GLYPH,
+            "if width > THICKEST_STROKE or (filled",
+            "if width > THICKEST_STROKE and (filled",
+            OF_GLYPH,
+        ),
+        Fault(
+            "hair lines are not widened",
+            GLYPH,
+            "if width < THINNEST_STROKE and not native:",
+            "if width < THINNEST_STROKE and native:",
+            OF_GLYPH,
+        ),
+        Fault(
+            "rows and columns are centered by each other",
+            GLYPH,
+            "_place(rows, step), _place(columns, step)",
+            "_place(columns, step), _place(rows, step)",
+            OF_GLYPH,
+        ),
+        Fault(
+            "a filtered PNG of another program is read wrong",
+            GLYPH,
+            "if not rows[:, 0].any():",
+            "if rows.size:",
+            OF_GLYPH,
+        ),
+        Fault(
+            "light and dark are exchanged",
+            INK,
+            "light_ink = lighter @ STRENGTHS > darker @ STRENGTHS",
+            "light_ink = lighter @ STRENGTHS < darker @ STRENGTHS",
+            OF_GLYPH,
+        ),
+        Fault(
+            "a close crop of a thick stroke is inverted",
+            INK,
+            "return second if near_second.sum() > near_first.sum() else first",
+            "return second if near_second.sum() < near_first.sum() else first",
+            OF_GLYPH,
+        ),
+        Fault(
+            "photographs are inverted",
+            INK,
+            "if ink_is_light(gray):",
+            "if not ink_is_light(gray):",
+            OF_GLYPH,
+        ),
+        Fault(
+            "what enters a photograph from its border is kept",
+            INK,
+            "    inner[edge] = 0\n",
+            "",
+            OF_GLYPH,
+        ),
+        Fault(
+            "other people are held out than in the last release",
+            SIDES,
+            "return Side.HOLDOUT if drawn == 0",
+            "return Side.HOLDOUT if drawn == 1",
+            OF_SIDES,
+        ),
+        Fault(
+            "the validation split is also the test split",
+            SIDES,
+            "return side_of(prediction) is Side.HOLDOUT and not steers(prediction)",
+            "return side_of(prediction) is Side.HOLDOUT",
+            OF_SIDES,
+        ),
+        Fault(
+            "a signed-in person changes sides with the browser",
+            SIDES,
+            "if prediction.user_id is not None:",
+            "if prediction.user_id is not None and prediction.visitor is None:",
+            OF_SIDES,
+        ),
+    ],
+}
