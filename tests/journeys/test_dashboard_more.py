@@ -184,7 +184,7 @@ def test_a_point_of_the_map_shows_its_drawing_and_leads_to_it(
     browser.press(Keys.ENTER)
     browser.wait(lambda: browser.path().startswith("/predictions/"), "the drawing's page")
     opened = browser.path().split("/")[2]
-    assert MapPoint.objects.filter(public_id=opened).exists()
+    assert MapPoint.objects.filter(prediction__public_id=opened).exists()
 
 
 def test_a_stranger_sees_the_map_without_pictures(browser: Browser, mapped: None) -> None:

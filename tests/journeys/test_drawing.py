@@ -99,6 +99,7 @@ def test_undo_takes_back_one_stroke_and_clear_all_of_them(browser: Browser) -> N
     browser.open("/")
     browser.draw(ONE)
     browser.wait_for_text("[data-digit]", "1")
+    browser.wait_for("[data-reading][aria-busy=false]")  # the guess of the whole stroke
     one = browser.find("[data-glyph]").get_attribute("src")
     browser.draw([[(0.2, 0.85), (0.8, 0.85)]])
     browser.wait(lambda: browser.find("[data-glyph]").get_attribute("src") != one, "more ink")
