@@ -132,11 +132,15 @@ def limits_without_faults(
 ) -> dict[tuple[str, ...], float]:
     """Run each set of tests without a fault; return the seconds each may take with one."""
     sets = list(dict.fromkeys(fault.tests for _, fault in wanted))
-    ran = in_parallel(trees, functools.partial(run_tests, seconds=FIRST), sets)
-    for tests, each in zip(sets, ran, strict=True):
-        if each.outcome != "passed":
-            sys.exit(f"{each.output}\nWithout a fault: {' '.join(tests)} {each.outcome}.")
-    return {tests: max(LEAST, SLOWER * each.seconds) for tests, each in zip(sets, ran, strict=True)}
+    return dict(zip(sets, in_parallel(trees, limit_without_a_fault, sets), strict=True))
+
+
+def limit_without_a_fault(tree: Path, tests: tuple[str, ...]) -> float:
+    ran = run_tests(tree, tests, seconds=FIRST)
+    if ran.outcome != "passed":
+        sys.exit(f"{ran.output}\nWithout a fault: {' '.join(tests)} {ran.outcome}.")
+    print(f"without a fault: {' '.join(tests)} passed ({ran.seconds:.0f} s)", flush=True)
+    return max(LEAST, SLOWER * ran.seconds)
 
 
 def plant(

@@ -21,6 +21,8 @@ OF_STANDING = (
     "tests/labeling/batches/test_backing.py",
     "tests/labeling/decisions/test_exact_undo.py",
     "tests/training/snapshots/test_lineage.py",
+    "tests/labeling/batches/test_withdrawal.py",
+    "tests/labeling/batches/test_batches.py",
 )
 OF_DECISIONS = (
     "tests/labeling/decisions/test_decisions.py",
@@ -28,6 +30,9 @@ OF_DECISIONS = (
     "tests/labeling/queue/test_leases.py",
     "tests/labeling/decisions/test_blindness.py",
     "tests/labeling/decisions/test_exact_undo.py",
+    "tests/labeling/api/test_review_api.py",
+    "tests/labeling/batches/test_batches.py",
+    "tests/labeling/batches/test_suspicion.py",
 )
 OF_LEARNING = ("tests/training/runs/test_retrain.py", "tests/labeling/decisions/test_decisions.py")
 OF_QUEUE = (
@@ -35,6 +40,7 @@ OF_QUEUE = (
     "tests/labeling/queue/test_order.py",
     "tests/labeling/queue/test_wanted.py",
     "tests/labeling/decisions/test_decisions.py",
+    "tests/labeling/pages/test_pages.py",
 )
 OF_INTAKE = (
     "tests/labeling/queue/test_intake.py",
@@ -46,6 +52,7 @@ OF_BATCHES = (
     "tests/labeling/batches/test_withdrawal.py",
     "tests/labeling/batches/test_rebuild.py",
     "tests/labeling/batches/test_suspicion.py",
+    "tests/labeling/batches/test_grid.py",
 )
 OF_BULK = ("tests/labeling/admin/test_admin.py", "-k", "TestDecidingInBulk")
 OF_GRID = ("tests/labeling/batches/test_grid.py",)
@@ -100,7 +107,7 @@ FAULTS: dict[str, list[Fault]] = {
             STANDING,
             'event.kind == "undo" and event.pk not in redone',
             'event.kind == "undo"',
-            (*OF_STANDING, "tests/labeling/batches/test_withdrawal.py"),
+            OF_STANDING,
         ),
         Fault(
             "an answer to a gold item is an opinion",
@@ -135,7 +142,7 @@ FAULTS: dict[str, list[Fault]] = {
             STANDING,
             '{"settle", "correct"}',
             '{"settle"}',
-            (*OF_STANDING, "tests/labeling/batches/test_batches.py"),
+            OF_STANDING,
         ),
         Fault(
             "who was outvoted supports the label",
@@ -186,7 +193,7 @@ FAULTS: dict[str, list[Fault]] = {
             DECISIONS,
             "if answered.labeler_id != by.pk:",
             "if answered.labeler_id is None:",
-            (*OF_DECISIONS, "tests/labeling/api/test_review_api.py"),
+            OF_DECISIONS,
         ),
         Fault(
             "a request id is good for two different digits",
@@ -249,14 +256,14 @@ FAULTS: dict[str, list[Fault]] = {
             DECISIONS,
             "if item.review_after == (stands.event_id if stands else 0):",
             "if item.review_after is not None:",
-            (*OF_DECISIONS, "tests/labeling/batches/test_suspicion.py"),
+            OF_DECISIONS,
         ),
         Fault(
             "a duplicate enters the queue by an undo",
             DECISIONS,
             "return not item.is_parked, item.origin",
             "return True, item.origin",
-            (*OF_DECISIONS, "tests/labeling/batches/test_batches.py"),
+            OF_DECISIONS,
         ),
         Fault(
             "a closed item keeps the stream of its second opinion",
@@ -270,7 +277,7 @@ FAULTS: dict[str, list[Fault]] = {
             DECISIONS,
             'own.standing().filter(batch__isnull=True).order_by("-pk")',
             'own.standing().order_by("-pk")',
-            (*OF_DECISIONS, "tests/labeling/batches/test_batches.py"),
+            OF_DECISIONS,
         ),
         Fault(
             "undo takes the oldest decision back",
@@ -298,7 +305,7 @@ FAULTS: dict[str, list[Fault]] = {
             DECISIONS,
             "guess_shown=not is_audit,",
             "guess_shown=True,",
-            (*OF_DECISIONS, "tests/labeling/api/test_review_api.py"),
+            OF_DECISIONS,
         ),
         Fault(
             "feedback labels an audit",
@@ -545,7 +552,7 @@ FAULTS: dict[str, list[Fault]] = {
             QUEUE,
             "is_blind = self.is_audit or self.stream in ANOTHER_LOOK",
             "is_blind = self.is_audit",
-            ("tests/labeling/pages/test_pages.py", *OF_QUEUE),
+            OF_QUEUE,
         ),
         Fault(
             "an audit shows the guess",
@@ -828,14 +835,14 @@ FAULTS: dict[str, list[Fault]] = {
             "labeling/batches/review_requests.py",
             "rank=first + at / ITEMS_A_SECOND",
             "rank=first - at / ITEMS_A_SECOND",
-            (*OF_BATCHES, *OF_GRID),
+            OF_BATCHES,
         ),
         Fault(
             "an undone review request is not forgotten",
             "labeling/batches/review_requests.py",
             'rank=asked_of(batch, "was_rank"), review_after=asked_of(batch, "was_review_after")',
             'rank=asked_of(batch, "was_rank")',
-            (*OF_BATCHES, *OF_GRID),
+            OF_BATCHES,
         ),
         Fault(
             "a withdrawal also reverses the person's undos",
