@@ -20,6 +20,8 @@ OF_CUBE = (
 OF_INTERVALS = (
     "tests/dashboard/figures/test_intervals.py",
     "tests/dashboard/figures/test_figures.py",
+    "tests/dashboard/reports/test_alarm.py",
+    "tests/dashboard/reports/test_compare.py",
     "tests/labeling/decisions/test_agreement.py",
 )
 
