@@ -27,3 +27,12 @@ def test_overlapping_intervals_may_still_differ_by_more_than_chance() -> None:
     one, other = Share.of(930, 1000), Share.of(955, 1000)
     assert one.high > other.low
     assert difference(one, other).is_more_than_chance
+
+
+def test_each_end_of_a_difference_comes_from_the_ends_that_lead_there() -> None:
+    """Newcombe's hybrid score interval of 56/70 - 48/80, as he published it in 1998."""
+    found = difference(Share.of(48, 80), Share.of(56, 70))
+    assert found.value == pytest.approx(0.2)
+    assert (found.low, found.high) == (
+        pytest.approx(0.0524, abs=1e-4), pytest.approx(0.3339, abs=1e-4),
+    )  # fmt: skip

@@ -57,3 +57,22 @@ def test_whoever_has_no_part_in_a_label_could_have_been_silent(events: list[Past
     assert (before and (before.digit, before.is_unreadable)) == (
         after and (after.digit, after.is_unreadable)
     )
+
+
+def said(pk: int, labeler: int, digit: int, kind: str = "label") -> Past:
+    return Past(pk, kind, digit, False, labeler, None, False, False, None, 1, None)
+
+
+def test_everybody_who_confirms_a_ruling_stands_behind_the_label():
+    events = [said(1, 1, 4), said(2, 2, 3, "settle"), said(3, 3, 3), said(4, 4, 3)]
+    assert [event.pk for event in behind(events)] == [2, 3, 4]
+
+
+def test_two_of_four_are_no_majority_and_three_of_five_are():
+    opinions = [said(pk, pk, digit) for pk, digit in enumerate((3, 3, 4, 5), start=1)]
+    stands = standing(opinions)
+    assert stands is not None
+    assert stands.state == "disputed"
+    stands = standing([*opinions, said(5, 5, 3)])
+    assert stands is not None
+    assert (stands.digit, stands.state) == (3, "settled")

@@ -110,6 +110,16 @@ def test_one_place_may_fail_twenty_times_whatever_names_it_tries(
     assert log_in(client, "ada", PASSWORD, address="192.0.2.8").status_code == 302
 
 
+def test_failures_of_different_minutes_of_a_quarter_of_an_hour_add_up(
+    client: Client, clock: SimpleNamespace
+) -> None:
+    for number in range(20):
+        clock.time = lambda number=number: NOON + 40 * number
+        assert log_in(client, f"name{number}").status_code == 200
+    clock.time = lambda: NOON + 14 * 60
+    assert log_in(client, "name20").status_code == 429
+
+
 def test_a_quarter_of_an_hour_later_it_may_try_again(
     client: Client, clock: SimpleNamespace
 ) -> None:

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from labeling.models import LabelEvent
 from predictions.access import tokens
-from predictions.access.tokens import make_token
+from predictions.access.tokens import TokenRefused, make_token
 from predictions.models import Feedback, ModelVersion, Prediction, Token
 from tests.factories import make_ada, make_ben, make_cy, make_user
 from tests.labeling.door import make_item
@@ -129,6 +129,14 @@ class TestMaking:
         with pytest.raises(CommandError):
             call_command("create_token", account, "--name=x", "--scope=read", *options)
         assert not Token.objects.exists()
+
+    def test_an_account_has_fifty_live_tokens_at_most(self):
+        ada = make_ada()
+        made = [make_token(ada, name=f"robot {number}", scopes=["read"])[0] for number in range(50)]
+        with pytest.raises(TokenRefused, match="has 50 tokens already"):
+            make_token(ada, name="one more", scopes=["read"])
+        tokens.revoke(made[:1])
+        assert make_token(ada, name="one more", scopes=["read"])
 
 
 class TestEnding:
@@ -266,6 +274,13 @@ class TestScopes:
         assert Feedback.objects.get().digit == 3
         assert not LabelEvent.objects.exists()
         assert post(program(ada, "predict", "label"), url, {"digit": 3}).json()["label"] is True
+
+    def test_nor_is_a_superusers(self, live_version: ModelVersion, settings: Any):
+        settings.TRUST_FEEDBACK = False
+        root = make_user("root", is_superuser=True)
+        url = f"{PREDICTIONS}{make_item().public_id}/feedback/"
+        assert post(program(root, "predict"), url, {"digit": 3}).json()["label"] is False
+        assert post(program(root, "predict", "label"), url, {"digit": 3}).json()["label"] is True
 
     @pytest.mark.parametrize("scope", ["predict", "label", "train", "read"])
     def test_a_scope_gives_nobody_a_role(self, scope: str):

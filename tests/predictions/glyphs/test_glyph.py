@@ -269,6 +269,16 @@ def test_a_speck_is_no_ink(side: int) -> None:
         glyph_of(image)
 
 
+def test_a_drawing_too_small_for_its_picture_is_a_speck() -> None:
+    pictures = [Image.new("L", (side, side), 255) for side in (280, 1_000)]
+    for image in pictures:
+        seven = [(100, 100), (114, 100), (106, 116)]
+        ImageDraw.Draw(image).line(seven, fill=0, width=2)
+    assert glyph_of(pictures[0]).any()
+    with pytest.raises(NoInk, match="but a speck"):
+        glyph_of(pictures[1])
+
+
 def test_two_specks_far_apart_are_no_ink() -> None:
     image = Image.new("L", (280, 280), 255)
     image.paste(0, (20, 20, 23, 23))

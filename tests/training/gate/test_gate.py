@@ -24,6 +24,7 @@ from training.gate.checks import (
     check_cells,
     check_digits,
     check_gain,
+    check_sets,
     items_for_gain,
     power_of,
 )
@@ -34,10 +35,11 @@ from training.gate.comparison import (
     calibration_error,
     compare,
     holm,
+    joined,
     score,
     tail,
 )
-from training.gate.gate import Judgement, Verdict, judge
+from training.gate.gate import Judgement, Verdict, base_checks, judge
 
 BOUNDS = Bounds()
 # A live version that errs on one drawing in twenty of hands it does not know.
@@ -146,6 +148,13 @@ class TestTheVerdict:
         same = replace(NO_DIFFERENCE, better=0.0, worse=0.0, base_better=0.0, base_worse=0.0)
         assert judged(same, 5_000).verdict is Verdict.REJECT
 
+    def test_a_digit_of_mnist_that_is_lost_is_not_made_up_for_by_another(self):
+        lost = one_digit(3, better=0, worse=40, n=1_000)
+        base = joined([lost, one_digit(4, better=60, worse=0, n=1_000)], "MNIST", Kind.BASE)
+        checks = base_checks([base], {"MNIST": compare(base)}, BOUNDS)
+        states = {check.name: check.state for check in checks}
+        assert (states["MNIST"], states["digits of MNIST"]) == ("passed", "failed")
+
     def test_confidence_gone_wild_is_rejected(self):
         sets = ONE_POINT.sets(5_000, np.random.default_rng(1))
         vain = [replace(items, candidate=flat(items.candidate)) for items in sets]
@@ -219,6 +228,13 @@ class TestSmallCounts:
         compared = compare(one_digit(4, better=0, worse=1, n=20))
         assert check_cells(compared, BOUNDS, "drawings").state == "open"
         assert check_digits(compared, BOUNDS, 0.02, "drawings").state == "open"
+
+    def test_a_month_that_lost_two_drawings_by_chance_does_not_either(self):
+        lost = compare(one_digit(3, better=0, worse=2, n=100))
+        assert check_sets([lost], BOUNDS).state == "passed"
+        assert (
+            check_sets([compare(one_digit(3, better=0, worse=8, n=100))], BOUNDS).state == "failed"
+        )
 
     def test_ten_errors_in_it_do(self):
         compared = compare(one_digit(4, better=0, worse=10, n=100))

@@ -257,6 +257,17 @@ class TestTheReport:
         like.refresh_from_db()
         assert like.state == ModelVersion.State.CANDIDATE
 
+    def test_what_was_rolled_back_stays_rejected_whatever_a_later_report_says(self):
+        make_live("live", favorite=7)
+        back = make_version("back", favorite=3)
+        ModelVersion.objects.filter(pk=back.pk).update(
+            state=ModelVersion.State.REJECTED, live_since=timezone.now()
+        )
+        make_labels(12, 3)
+        assert judge_version(back, bounds=LAX).verdict != "reject"
+        back.refresh_from_db()
+        assert back.state == ModelVersion.State.REJECTED
+
     def test_with_the_real_bounds_a_handful_of_drawings_promotes_nothing(self, mnist: Path):
         make_live("live", favorite=7)
         make_labels(12, 3)

@@ -139,8 +139,12 @@ class TestDelivery:
         tasks.deliver()
         message.refresh_from_db()
         assert (message.state, message.answer) == ("dead", "500 thanks")
-        receiver.answers = 200
         assert outbox.try_again([message]) == 1
+        tasks.deliver()
+        message.refresh_from_db()
+        assert (message.state, message.attempts) == ("waiting", 1)  # all retries are left again
+        receiver.answers = 200
+        Message.objects.update(next_at=Moment())
         assert tasks.deliver()["delivered"] == 1
 
     def test_a_redirect_is_not_followed(self, receiver: Receiver, endpoint: Endpoint):
