@@ -53,7 +53,7 @@ class PasswordResetView(views.PasswordResetView):
 
     def form_valid(self, form: forms.PasswordResetForm) -> HttpResponse:
         RESETS.take(network_of(self.request))
-        resets.ask(form.cleaned_data["email"], site=resets.site_of(self.request))
+        resets.request_reset(form.cleaned_data["email"], site=resets.site_of(self.request))
         return HttpResponseRedirect(self.get_success_url())
 
 

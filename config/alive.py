@@ -7,7 +7,7 @@ import os
 import sys
 
 
-def answers(port: int) -> bool:
+def is_alive(port: int) -> bool:
     """Whether /healthz answers with 200."""
     host = os.environ.get("ALLOWED_HOSTS", "").split(",")[0].strip().lstrip(".")
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2.0)
@@ -21,4 +21,4 @@ def answers(port: int) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if answers(int(os.environ.get("PORT") or 8000)) else 1)
+    sys.exit(0 if is_alive(int(os.environ.get("PORT") or 8000)) else 1)

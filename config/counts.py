@@ -35,7 +35,7 @@ def remove_folder() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def forget(pid: int) -> None:
+def forget_process(pid: int) -> None:
     """Remove an ended process's current values ("live" gauges); its counters are kept."""
     folder = os.environ.get(VARIABLE, "")
     for left in Path(folder).glob(f"gauge_live*_{pid}.db") if folder else ():

@@ -226,7 +226,7 @@ def sqlite(path: Path) -> dict[str, Any]:
     }
 
 
-def mail(name: str) -> dict[str, Any]:
+def mail_settings(name: str) -> dict[str, Any]:
     """Django's settings for smtp://user:password@host:587 (STARTTLS) or smtps:// (TLS)."""
     given = text(name)
     if not given:

@@ -76,7 +76,7 @@ def on_exit(server: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    counts.forget(worker.pid)
+    counts.forget_process(worker.pid)
 
 
 def post_fork(server: Any, worker: Any) -> None:

@@ -9,7 +9,7 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 
-from predictions.operation.doctor import Finding, as_json, as_text, broken, state_of
+from predictions.operation.doctor import Finding, as_json, as_text, broken, worst_state
 
 MOST = 20  # variables
 NEEDED = {"SECRET_KEY": "a stand-in so that nothing is made while we look: 0123456789"}
@@ -52,4 +52,4 @@ def stop_where_settings_are_refused(arguments: list[str]) -> None:
     if found := refused_settings():
         said = json.dumps(as_json(found)) if "--json" in arguments else as_text(found)
         sys.stdout.write(said + "\n")
-        sys.exit(state_of(found))
+        sys.exit(worst_state(found))

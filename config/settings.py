@@ -216,7 +216,7 @@ AXES_SENSITIVE_PARAMETERS = ["username", "ip_address"]
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 
-globals().update(env.mail("EMAIL_URL"))
+globals().update(env.mail_settings("EMAIL_URL"))
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "inkloop@localhost")
 
 # -- time and language -------------------------------------------------------------------------

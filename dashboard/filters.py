@@ -66,7 +66,7 @@ class Filters:
 
     def as_query(self) -> str:
         """The filters as a query string; equal filters give equal text."""
-        said = {name: text_of(getattr(self, name)) for name in READERS}
+        said = {name: filter_text(getattr(self, name)) for name in READERS}
         return urlencode({name: text for name, text in said.items() if text})
 
     @property
@@ -89,7 +89,7 @@ def period_in_words(first: date | None, last: date | None) -> str:
     return f"{first:%B %Y} to {last:%B %Y}" if last else f"since {first:%B %Y}"
 
 
-def text_of(value: Any) -> str:
+def filter_text(value: Any) -> str:
     if isinstance(value, date):
         return f"{value:%Y-%m}"
     return "" if value is None else str(value)
@@ -114,7 +114,7 @@ def read_version(name: str, text: str) -> str:
     return text
 
 
-def one_of(choices: tuple[str, ...]) -> Callable[[str, str], str]:
+def choice_field(choices: tuple[str, ...]) -> Callable[[str, str], str]:
     def read(name: str, text: str) -> str:
         if text not in choices:
             raise UnknownFilter(name, f"{name} must be one of {', '.join(choices)}.")
@@ -128,7 +128,7 @@ READERS: dict[str, Callable[[str, str], Any]] = {
     "last": read_month,
     "digit": read_digit,
     "version": read_version,
-    "source": one_of(SOURCES),
-    "stream": one_of(STREAMS),
+    "source": choice_field(SOURCES),
+    "stream": choice_field(STREAMS),
 }
 assert list(READERS) == [field.name for field in fields(Filters)]

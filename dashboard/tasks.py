@@ -28,10 +28,10 @@ def count() -> dict[str, Any]:
 
 def check() -> dict[str, Any]:
     """Compare the cube with a full recount and store the result."""
-    from dashboard.cube.rebuild import check
+    from dashboard.cube.rebuild import check_counts
 
     try:
-        made = check(seconds=CHECK_FOR)
+        made = check_counts(seconds=CHECK_FOR)
     except Declined as declined:
         return {"declined": str(declined)}
     return {"months": made.months, "differences": made.differences}
@@ -39,7 +39,7 @@ def check() -> dict[str, Any]:
 
 def look_after_replay() -> dict[str, Any]:
     """Every minute: enqueue the replay and the digit map where they have work."""
-    due = {"replay": replays.is_due() and replays.ring(), "map": clusters.is_due()}
+    due = {"replay": replays.is_due() and replays.enqueue_part(), "map": clusters.is_map_due()}
     if due["map"]:
         async_task("dashboard.tasks.digit_map", task_name="digit map")
     return due
@@ -48,16 +48,16 @@ def look_after_replay() -> dict[str, Any]:
 def replay() -> dict[str, Any]:
     """Do a part of the replay; enqueue the next part if work is left."""
     replays.answer_bell()
-    progress = replays.work()
+    progress = replays.replay_for()
     if not progress.is_complete:
-        replays.ring()
+        replays.enqueue_part()
     return {"done": progress.done, "wanted": progress.wanted}
 
 
 def digit_map() -> dict[str, Any]:
     """Make a map by the live version, unless another task has made it."""
     version = live_version()
-    if version is None or not clusters.is_due():
+    if version is None or not clusters.is_map_due():
         return {"made": False}
     return {"made": True, "version": version.name, "exit": clusters.make_apart(version)}
 
@@ -78,5 +78,5 @@ def watch_accuracy() -> dict[str, Any]:
 
 def recount_replay() -> dict[str, Any]:
     """Every night: recount from the logs, so that rows deleted since no longer count."""
-    replays.rebuild()
+    replays.rebuild_items()
     return replay()

@@ -75,7 +75,7 @@ def standing(events: Iterable[Said]) -> Standing | None:
     return voted(latest_of_each(live))
 
 
-def behind(events: Iterable[Said]) -> list[Said]:
+def supporting_events(events: Iterable[Said]) -> list[Said]:
     """Return the decisions that support the current label, oldest first: they have its value.
 
     After a ruling, only the ruling and later opinions count.
@@ -149,11 +149,13 @@ def voted(opinions: Sequence[Said]) -> Standing | None:
         return None
     votes = Counter(vote_of(event) for event in opinions)
     (digit, is_unreadable), most = votes.most_common(1)[0]
-    state = state_of(opinions, votes, most)
+    state = state_of_votes(opinions, votes, most)
     return Standing(digit, is_unreadable, state, len(opinions), opinions[-1].pk)
 
 
-def state_of(opinions: Sequence[Said], votes: Counter[tuple[int | None, bool]], most: int) -> str:
+def state_of_votes(
+    opinions: Sequence[Said], votes: Counter[tuple[int | None, bool]], most: int
+) -> str:
     if len(votes) == 1:
         needed = 2 if any(event.wants_second for event in opinions) else 1
         return "settled" if most >= needed else "awaiting"

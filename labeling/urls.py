@@ -7,12 +7,12 @@ from labeling.pages import answers, grid, label, review, withdrawals
 app_name = "labeling"
 urlpatterns = [
     path("label/", label.label, name="label"),
-    path("predictions/erase/", label.erase, name="erase"),
-    path("label/answers/", answers.answers, name="answers"),
+    path("predictions/erase/", label.erase_page, name="erase"),
+    path("label/answers/", answers.answers_page, name="answers"),
     path("label/grid/", grid.grid, name="grid"),
     path("review/", review.review, name="review"),
-    path("review/agreement/", review.agreement, name="agreement"),
+    path("review/agreement/", review.agreement_page, name="agreement"),
     path("review/withdrawals/", withdrawals.withdrawals, name="withdrawals"),
     # Overrides the page of `predictions` at this URL: here, feedback can become a label.
-    path("predictions/<uuid:public_id>/", label.prediction, name="prediction"),
+    path("predictions/<uuid:public_id>/", label.prediction_with_label, name="prediction"),
 ]

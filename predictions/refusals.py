@@ -135,7 +135,7 @@ def problem(
     return render(request, "problem.html", context, status=status)
 
 
-def refusal(request: HttpRequest, declined: Declined) -> HttpResponse:
+def refusal_page(request: HttpRequest, declined: Declined) -> HttpResponse:
     """A page's answer to a Declined."""
     response = problem(request, declined.code, str(declined), status=status_of(declined))
     for name, value in retry_after(declined).items():

@@ -10,7 +10,7 @@ urlpatterns = [
     path("predictions/", draw.history, name="history"),
     path("predictions/<uuid:public_id>/", draw.prediction, name="prediction"),
     path("accounts/tokens/", tokens.tokens, name="tokens"),
-    path("accounts/tokens/<slug:prefix>/revoke/", tokens.revoke, name="revoke_token"),
+    path("accounts/tokens/<slug:prefix>/revoke/", tokens.revoke_page, name="revoke_token"),
     path("glyphs/<uuid:public_id>.png", pictures.glyph, name="glyph"),
     path("drawings/<uuid:public_id>.png", pictures.drawing, name="drawing"),
 ]

@@ -52,7 +52,7 @@ def train(run_id: int) -> dict[str, Any]:
         # A session of its own for `step_back`; without die_with it must stay in our group to end.
         start_new_session=LIBC is not None,
     ) as process:
-        code = ended(process, told_to_stop)
+        code = wait_for_exit(process, told_to_stop)
     if told_to_stop.is_set():
         retrain.put_aside(run_id, process=process.pid)
     elif code:
@@ -60,7 +60,7 @@ def train(run_id: int) -> dict[str, Any]:
     return outcome(run_id, code)
 
 
-def ended(process: subprocess.Popen[bytes], told_to_stop: Event) -> int:
+def wait_for_exit(process: subprocess.Popen[bytes], told_to_stop: Event) -> int:
     """Wait for the exit code; kill the process after LONGEST, or when the workers stop."""
     until = time.monotonic() + LONGEST
     while time.monotonic() < until and not told_to_stop.is_set():
@@ -95,7 +95,7 @@ def deliver() -> dict[str, int]:
 
 def every_minute() -> dict[str, Any]:
     """Maintain the queue, runs and messages; start a run when enough labels are new."""
-    from labeling.queue.intake import take_in
+    from labeling.queue.intake import enqueue_new
     from predictions.access import resets
     from predictions.access.limits import forget_old_counts
     from predictions.api.idempotency import forget_old_answers
@@ -105,14 +105,14 @@ def every_minute() -> dict[str, Any]:
 
     return {
         "serving": watch_serving(),  # first, so that no failure below keeps a bad version live
-        "taken_in": take_in(),
+        "taken_in": enqueue_new(),
         "reaped": reap(),
         "forgotten": forget_old_answers() + forget_old_counts(),
-        "resets_due": resets.ring_if_due(),
+        "resets_due": resets.enqueue_links_if_due(),
         "wanted": tell_labeling(),
         "threshold": by_threshold(),
         "told": outbox.tell_undone_batches(),
-        **outbox.ring_if_due(),
+        **outbox.enqueue_delivery_if_due(),
     }
 
 

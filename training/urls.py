@@ -8,11 +8,11 @@ app_name = "training"
 urlpatterns = [
     path("training/", runs.training, name="training"),
     path("training/start/", runs.start, name="start"),
-    path("training/runs/", runs.runs, name="runs"),
+    path("training/runs/", runs.runs_page, name="runs"),
     path("training/runs/<uuid:public_id>/", runs.run, name="run"),
-    path("training/runs/<uuid:public_id>/cancel/", runs.cancel, name="cancel"),
+    path("training/runs/<uuid:public_id>/cancel/", runs.cancel_run, name="cancel"),
     path("training/roll-back/", runs.roll_back, name="roll_back"),
-    path("versions/", runs.versions, name="versions"),
+    path("versions/", runs.versions_page, name="versions"),
     path("versions/<str:name>/", runs.version, name="version"),
-    path("versions/<str:name>/promote/", runs.promote, name="promote"),
+    path("versions/<str:name>/promote/", runs.promote_page, name="promote"),
 ]

@@ -17,16 +17,16 @@ from predictions.refusals import error_body, status_of
 
 @login_not_required
 @require_safe
-def figure(request: HttpRequest, name: str, form: str) -> HttpResponseBase:
+def figure_file(request: HttpRequest, name: str, form: str) -> HttpResponseBase:
     if name not in catalog.FIGURES:
         raise Http404
     try:
         filters = Filters.parse(single(request))
-        counted = catalog.as_of(name, filters)
+        counted = catalog.data_state(name, filters)
     except UnknownFilter as unknown:
         return refused(unknown)
     etag = catalog.etag(name, filters, form, counted)
-    return answered(request, form, etag, lambda: catalog.make(name, filters, counted))
+    return answered(request, form, etag, lambda: catalog.make_figure(name, filters, counted))
 
 
 def refused(unknown: UnknownFilter) -> HttpResponse:

@@ -25,7 +25,7 @@ from dashboard.filters import (
 )
 from predictions.access.permissions import Everybody
 from predictions.api.drawings import ErrorOutput
-from predictions.api.endpoints import Endpoint, Query
+from predictions.api.endpoints import ApiEndpoint, Query
 from predictions.api.schema import IF_NONE_MATCH
 
 COLUMN_KINDS = get_args(Kind)
@@ -92,7 +92,7 @@ class FigureOutput(serializers.Serializer[Any]):
     as_of = serializers.CharField(help_text="What it was counted from: equal text, equal figure.")
 
 
-class FiguresView(Endpoint):
+class FiguresView(ApiEndpoint):
     """Open like the pages: no figure shows a drawing."""
 
     scope = "read"
@@ -115,7 +115,7 @@ def named(name: str, request: Request) -> dict[str, str]:
     }
 
 
-class FigureView(Endpoint):
+class FigureView(ApiEndpoint):
     scope = "read"
     permission_classes = [Everybody]
     queries = {"GET": FigureQuery}
@@ -131,7 +131,7 @@ class FigureView(Endpoint):
             raise Http404
         try:
             filters = Filters.parse(request.query_params.dict())
-            counted = catalog.as_of(name, filters)
+            counted = catalog.data_state(name, filters)
         except UnmetFilter:
             raise
         except UnknownFilter as unknown:
@@ -140,4 +140,4 @@ class FigureView(Endpoint):
         headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
         if unchanged := unchanged_since(request._request, headers):
             return unchanged
-        return Response(catalog.make(name, filters, counted).as_json(), headers=headers)
+        return Response(catalog.make_figure(name, filters, counted).as_json(), headers=headers)

@@ -56,7 +56,7 @@ def catch_up(
     deadline = time.monotonic() + seconds
     at = marks()
     until = log.bounds(at, patience=patience)
-    if at.covers(until) or not claim():
+    if at.covers(until) or not take_lease():
         return at
     try:
         while not at.covers(until):
@@ -68,7 +68,7 @@ def catch_up(
     return at
 
 
-def claim() -> bool:
+def take_lease() -> bool:
     """Take the lease. It only avoids duplicate work: the marks make each row count once."""
     free = Q(busy_until=None) | Q(busy_until__lt=Now())
     return bool(Mark.objects.filter(free, pk=1).update(busy_until=Now() + LEASE))
@@ -91,7 +91,7 @@ def step(at: Marks, until: Marks, helping: float, progress: Progress) -> Marks:
         to = Marks(last, at.event)
         tally, count = of_predictions(at, to)
         counted = (count, 0)
-    if not write(tally, at, to):
+    if not write_counts(tally, at, to):
         return marks()  # another process was faster
     progress(*counted)
     return to
@@ -99,8 +99,8 @@ def step(at: Marks, until: Marks, helping: float, progress: Progress) -> Marks:
 
 def of_events(at: Marks, to: Marks) -> tuple[Tally, int]:
     """The changes by the events between two marks, and the number of events."""
-    keys = log.items_of(at.event, to.event)
-    items, history = log.drawn(keys), log.told(keys, until=to.event)
+    keys = log.predictions_with_events(at.event, to.event)
+    items, history = log.drawn_rows(keys), log.event_rows(keys, until=to.event)
     tally, count, zone = Tally(), 0, timezone.get_current_timezone()
     for key, events in history.items():
         before = [event for event in events if event.pk <= at.event]
@@ -122,7 +122,7 @@ def of_predictions(at: Marks, to: Marks) -> tuple[Tally, int]:
         tally.add(key, count, confidence)
     count = sum(count for count, _ in tally.cells.values())
     history = log.told_between(at.prediction, to.prediction, until=to.event)
-    enter_labels(tally, log.drawn(history), history)
+    enter_labels(tally, log.drawn_rows(history), history)
     return tally, count
 
 
@@ -133,16 +133,16 @@ def enter_labels(tally: Tally, items: dict[int, Drawn], history: History) -> Non
 
 
 @transaction.atomic
-def write(tally: Tally, at: Marks, to: Marks) -> bool:
+def write_counts(tally: Tally, at: Marks, to: Marks) -> bool:
     """Write marks and counts in one transaction; False if the marks have moved meanwhile."""
-    moved = move(at, to)
+    moved = move_marks(at, to)
     if moved:
         store.add(tally)
         logger.debug("counted up to prediction %s and event %s", to.prediction, to.event)
     return moved
 
 
-def move(at: Marks, to: Marks) -> bool:
+def move_marks(at: Marks, to: Marks) -> bool:
     """Move the marks if they are still at `at`; the row is locked until the transaction ends."""
     assert to.covers(at), f"marks never go back, from {at} to {to}"
     here = Mark.objects.filter(pk=1, prediction=at.prediction, event=at.event)
@@ -156,7 +156,7 @@ def move(at: Marks, to: Marks) -> bool:
     )
 
 
-class Watch:
+class CountingTimer:
     """Counts a little before a page is served, so that figures are fresh between two tasks."""
 
     def __init__(self) -> None:
@@ -174,4 +174,4 @@ class Watch:
         catch_up(seconds=A_MOMENT, patience=A_MOMENT, helping=A_LITTLE)
 
 
-watch = Watch()
+watch = CountingTimer()

@@ -125,7 +125,7 @@ SELECT id, day, version_id, digit, confidence, source, is_audit, audit_probabili
 FROM predictions_prediction WHERE id {among}"""
 
 
-def drawn(keys: Iterable[int]) -> dict[int, Drawn]:
+def drawn_rows(keys: Iterable[int]) -> dict[int, Drawn]:
     among, given = among_keys(list(keys))
     with connection.cursor() as cursor:
         cursor.execute(DRAWN.format(among=among), [given])
@@ -142,24 +142,24 @@ FROM labeling_labelevent WHERE {among} AND id <= %s ORDER BY id"""
 History = dict[int, list[Told]]  # events by prediction id, oldest first
 
 
-def items_of(since: int, until: int) -> list[int]:
+def predictions_with_events(since: int, until: int) -> list[int]:
     """Ids of the predictions with events after `since` and up to `until`."""
     events = LabelEvent.objects.filter(pk__gt=since, pk__lte=until).order_by()
     return list(events.values_list("prediction_id", flat=True).distinct())
 
 
-def told(keys: Iterable[int], *, until: int) -> History:
+def event_rows(keys: Iterable[int], *, until: int) -> History:
     among, given = among_keys(list(keys))
-    return histories(TOLD.format(among=f"prediction_id {among}"), [given, until])
+    return event_histories(TOLD.format(among=f"prediction_id {among}"), [given, until])
 
 
 def told_between(first: int, last: int, *, until: int) -> History:
     """Events, up to `until`, of the predictions after `first` and up to `last`."""
     among = "prediction_id > %s AND prediction_id <= %s"
-    return histories(TOLD.format(among=among), [first, last, until])
+    return event_histories(TOLD.format(among=among), [first, last, until])
 
 
-def histories(sql: str, given: list[Any]) -> History:
+def event_histories(sql: str, given: list[Any]) -> History:
     found: defaultdict[int, list[Told]] = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(sql, given)

@@ -20,7 +20,7 @@ from django.db.models import Max, Min
 
 from dashboard.axes import after, month_of
 from dashboard.cube import counting, log, store
-from dashboard.cube.counting import EVENTS_AT_ONCE, claim, marks, renew
+from dashboard.cube.counting import EVENTS_AT_ONCE, marks, renew, take_lease
 from dashboard.cube.log import Marks
 from dashboard.cube.tally import SUM_FIELDS, FlowKey, SumKey, Tally, sums_of
 from dashboard.models import Cell, Check, Mark, MonthFlow, MonthSums
@@ -33,18 +33,18 @@ logger = logging.getLogger(__name__)
 Progress = Callable[[str], object]  # called with the part that was compared
 
 
-class Busy(Declined):
+class AlreadyCounting(Declined):
     """Another process is counting."""
 
     code = "busy"
 
 
-class Moved(Busy):
+class Moved(AlreadyCounting):
     """The lease expired and another process counted, so the comparison is no longer valid."""
 
 
 @dataclass(slots=True)
-class Found:
+class CountsCompared:
     """The number of months compared, and of stored rows that were wrong."""
 
     months: int = 0
@@ -57,23 +57,23 @@ class Found:
         return self.cells + self.sums + self.flows
 
 
-def rebuild(
+def rebuild_counts(
     *,
     mend: bool = True,
     seconds: float = float("inf"),
     progress: Progress = lambda name: None,
-) -> Found:
+) -> CountsCompared:
     """Compare all stored counts with the logs, newest month first; repair them if `mend`."""
     deadline = time.monotonic() + seconds
     counting.catch_up()
-    months = list(reversed(list(every_month())))
-    found = Found(of_months=len(months))
+    months = list(reversed(list(months_to_check())))
+    found = CountsCompared(of_months=len(months))
     look_at_flow(found, mend=mend)
     progress("what labelers did")
     for month in months:
         if time.monotonic() >= deadline:
             break
-        look_at(month, found, mend=mend)
+        compare_month(month, found, mend=mend)
         found.months += 1
         progress(f"{month:%Y-%m}")
     if found:
@@ -81,10 +81,10 @@ def rebuild(
     return found
 
 
-def check(*, seconds: float = float("inf")) -> Check:
+def check_counts(*, seconds: float = float("inf")) -> Check:
     """Compare without repairing, and store the result."""
     began = time.monotonic()
-    found = rebuild(mend=False, seconds=seconds)
+    found = rebuild_counts(mend=False, seconds=seconds)
     return Check.objects.create(
         months=found.months,
         of_months=found.of_months,
@@ -93,7 +93,7 @@ def check(*, seconds: float = float("inf")) -> Check:
     )
 
 
-def every_month() -> Iterator[date]:
+def months_to_check() -> Iterator[date]:
     ends = [
         table.objects.aggregate(first=Min("day"), last=Max("day")) for table in (Prediction, Cell)
     ]
@@ -107,8 +107,8 @@ def every_month() -> Iterator[date]:
 def undisturbed(look: Callable[[Marks], None]) -> None:
     """Call `look` with the current marks while no other process counts."""
     Mark.objects.get_or_create(pk=1)
-    if not claim():
-        raise Busy("The cube is being counted by another process; try again shortly.")
+    if not take_lease():
+        raise AlreadyCounting("The cube is being counted by another process; try again shortly.")
     try:
         at = marks()
         look(at)
@@ -124,9 +124,9 @@ def still(at: Marks) -> None:
 # -- cells and their sums ------------------------------------------------------------------------
 
 
-def look_at(month: date, found: Found, *, mend: bool) -> None:
+def compare_month(month: date, found: CountsCompared, *, mend: bool) -> None:
     def look(at: Marks) -> None:
-        due = recount(month, at)
+        due = recount_month(month, at)
         cells = due.changed
         sums = {key: dict(vars(each)) for key, each in sums_of(cells).items()}
         wrong_cells = count_differing(cells, store.cells_of(month, after(month)))
@@ -142,7 +142,7 @@ def look_at(month: date, found: Found, *, mend: bool) -> None:
     undisturbed(look)
 
 
-def recount(month: date, at: Marks) -> Tally:
+def recount_month(month: date, at: Marks) -> Tally:
     """Count a month's cells from the logs, up to these marks."""
     of_month = {"day__gte": month, "day__lt": after(month)}
     tally = Tally()
@@ -155,14 +155,14 @@ def recount(month: date, at: Marks) -> Tally:
         .distinct()
     )
     for keys in chunks(labeled.iterator(), EVENTS_AT_ONCE):
-        counting.enter_labels(tally, log.drawn(keys), log.told(keys, until=at.event))
+        counting.enter_labels(tally, log.drawn_rows(keys), log.event_rows(keys, until=at.event))
         renew()
     return tally
 
 
 @transaction.atomic
 def replace_month(month: date, due: Tally, at: Marks) -> None:
-    if not counting.move(at, at):
+    if not counting.move_marks(at, at):
         raise Moved("Another process counted meanwhile; try again.")
     Cell.objects.filter(day__gte=month, day__lt=after(month)).delete()
     MonthSums.objects.filter(month=month).delete()
@@ -172,7 +172,7 @@ def replace_month(month: date, due: Tally, at: Marks) -> None:
 # -- what labelers did -----------------------------------------------------------------------------
 
 
-def look_at_flow(found: Found, *, mend: bool) -> None:
+def look_at_flow(found: CountsCompared, *, mend: bool) -> None:
     def look(at: Marks) -> None:
         due = recount_flow(at)
         flows = {key: {"acts": np.array(acts)} for key, acts in due.flows.items()}
@@ -202,7 +202,7 @@ def recount_flow(at: Marks) -> Tally:
 
 @transaction.atomic
 def replace_flow(due: Tally, at: Marks) -> None:
-    if not counting.move(at, at):
+    if not counting.move_marks(at, at):
         raise Moved("Another process counted meanwhile; try again.")
     MonthFlow.objects.all().delete()
     store.add(due)

@@ -35,7 +35,7 @@ class Sum:
 
 def months(filters: Filters, *names: str, stream: str = ALL) -> list[Sum]:
     """The named sums, oldest first; `stream` is the default if the filters name none."""
-    rows = within(MonthSums.objects.all(), filters)
+    rows = within_filters(MonthSums.objects.all(), filters)
     if (wanted := filters.stream or stream) != ALL:
         rows = rows.filter(stream=wanted)
     keys = ("month", "version__name", "source", "stream", "chance")
@@ -45,7 +45,7 @@ def months(filters: Filters, *names: str, stream: str = ALL) -> list[Sum]:
     ]
 
 
-def within(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:
+def within_filters(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:
     if filters.first:
         rows = rows.filter(month__gte=filters.first)
     if filters.last:
@@ -59,7 +59,7 @@ def within(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:
 
 def flows(filters: Filters) -> list[tuple[date, Counts]]:
     """(month, acts by day) of what labelers did, oldest first."""
-    rows = within(MonthFlow.objects.all(), filters)
+    rows = within_filters(MonthFlow.objects.all(), filters)
     if filters.stream not in {"", ALL}:
         rows = rows.filter(stream=filters.stream)
     return list(rows.order_by("month").values_list("month", "acts"))

@@ -54,7 +54,7 @@ def remove_demo(*, with_later: bool = False) -> Counter[str]:
             ModelVersion.objects.filter(pk__in=[live]).update(state=ModelVersion.State.LIVE)
         intake = Intake.objects.filter(pk=1)
         intake.update(**demo.before["intake"]) if demo.before["intake"] else intake.delete()
-        replay.rebuild()
+        replay.rebuild_items()
         DigitMap.objects.filter(made_at__gte=demo.made_at).delete()
         RReport.objects.filter(asked_at__gte=demo.made_at).delete()
         demo.delete()

@@ -24,7 +24,7 @@ from dashboard.replay import replay
 from labeling.batches.batches import chunks, restate_many
 from labeling.decisions.trust import have_been_learned
 from labeling.models import Intake, Label, LabelEvent
-from labeling.queue.intake import take_in
+from labeling.queue.intake import enqueue_new
 from predictions.capture.capture import Sketch, prediction_of, sketch_all
 from predictions.models import Drawing, Feedback, ModelVersion, Owner, Prediction
 from predictions.serving.recognizer import load_version
@@ -53,22 +53,22 @@ Told = Callable[[str, float], object]  # what is being done, and the share of ev
 
 def seed_demo(drawings: int, seed: int, until: date, *, force: bool, told: Told) -> None:
     """The demo, written in one transaction and told to nobody. Interrupted, it leaves nothing."""
-    check(drawings, force=force)
+    check_allowed(drawings, force=force)
     story = Story(drawings, seed, until, told)
     with transaction.atomic():
-        check(drawings, force=force)  # again: time has passed
+        check_allowed(drawings, force=force)  # again: time has passed
         story.write()
     presence.assume(True)
     try:
         told("Counting and replaying", 0.9)
         catch_up()
-        replay.work(seconds=30.0)  # a worker does what is left
+        replay.replay_for(seconds=30.0)  # a worker does what is left
     except KeyboardInterrupt:
         remove_demo()
         raise
 
 
-def check(drawings: int, *, force: bool) -> None:
+def check_allowed(drawings: int, *, force: bool) -> None:
     if drawings < FEWEST:
         raise DemoDeclined(f"{drawings} drawings are too few to learn from; {FEWEST} are needed.")
     if demo := Demo.objects.first():
@@ -156,9 +156,9 @@ class Story:
         examined = fine_tune.digits_from(list(audits.values_list("prediction__glyph", "digit")))
         repeated = [labels] * max(1, LABELS_AN_EPOCH // len(labels))
         course = Course(deepcopy(self.reader), joined([*repeated, self.known[::4]]), recipe)
-        epochs, before = [], base.accuracy(self.reader, examined)
+        epochs, before = [], base.accuracy_of(self.reader, examined)
         for epoch in course.epochs(lambda: self.tell("Fine-tuning", 0.16 * course.done)):
-            right = base.accuracy(course.result, examined)
+            right = base.accuracy_of(course.result, examined)
             epochs.append(Epoch(run=run, **asdict(epoch), holdout_accuracy=right, ended_at=at))
         why = f"Of {len(examined):,} audits it reads {right:.1%} right, {run.parent} {before:.1%}."
         self.reader, self.done = course.result, self.done + 0.16
@@ -177,7 +177,7 @@ class Story:
             self.tell("Reading and labeling", 0.11 * share)
             self.draw(range(start, min(start + AT_ONCE, last)))
         self.drawn, self.done = last, self.done + 0.11
-        take_in()
+        enqueue_new()
         self.coming.sort(key=lambda event: event.created_at)
         due = [event for event in self.coming if event.created_at < end]
         del self.coming[: len(due)]

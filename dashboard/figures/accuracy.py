@@ -37,7 +37,8 @@ def by_month(filters: Filters) -> Figure:
         warning=warning(filters),
         columns=[Column("month", "Month", "month"), *share_columns()],
         rows=[
-            [f"{month:%Y-%m}", *cells_of(samples[month])] for month in every_month(list(samples))
+            [f"{month:%Y-%m}", *accuracy_cells(samples[month])]
+            for month in every_month(list(samples))
         ],
         marks=promotions(),
     )
@@ -78,7 +79,8 @@ def by_month_and_digit(filters: Filters) -> Figure:
             Column("month", "Month", "month"), Column("label", "Digit", "digit"), *share_columns(),
         ],
         rows=[
-            [f"{month:%Y-%m}", digit, *cells_of(samples[month, digit])] for month, digit in listed
+            [f"{month:%Y-%m}", digit, *accuracy_cells(samples[month, digit])]
+            for month, digit in listed
         ],
     )  # fmt: skip
 
@@ -99,7 +101,7 @@ def by_digit(filters: Filters) -> Figure:
         sampled_from=rests_on(filters, monthly_of(rows, filters)),
         warning=warning(filters),
         columns=[Column("label", "Digit", "digit"), *share_columns()],
-        rows=[[digit, *cells_of(sample)] for digit, sample in samples.items()],
+        rows=[[digit, *accuracy_cells(sample)] for digit, sample in samples.items()],
     )
 
 
@@ -115,7 +117,7 @@ def by_day(filters: Filters) -> Figure:
         sampled_from=rests_on(filters, samples),
         warning=warning(filters),
         columns=[Column("day", "Day", "day"), *share_columns()],
-        rows=[[day.isoformat(), *cells_of(samples[day])] for day in listed],
+        rows=[[day.isoformat(), *accuracy_cells(samples[day])] for day in listed],
         marks=promotions(),
     )
 
@@ -126,10 +128,10 @@ def headline(filters: Filters) -> Figure:
     tiles: list[list[Any]] = []
     if samples:
         last, first = max(samples), min(samples)
-        tiles.append(["now", hundred(last, samples[last]), *cells_of(samples[last])])
+        tiles.append(["now", hundred(last, samples[last]), *accuracy_cells(samples[last])])
         if first != last:
-            tiles.append(["then", hundred(first, samples[first]), *cells_of(samples[first])])
-            tiles.append(["change", change(samples, first, last), *share_cells(0, 0)])
+            tiles.append(["then", hundred(first, samples[first]), *accuracy_cells(samples[first])])
+            tiles.append(["change", change_between(samples, first, last), *share_cells(0, 0)])
     return Figure(
         name="headline",
         title="In plain words",
@@ -203,7 +205,7 @@ def parts_of(found: Mapping[tuple[date, int], Counts], digit: int | None) -> lis
     return parts(by_label(np.stack(list(found.values()))), digit) if found else []
 
 
-def cells_of(sample: Sample) -> list[object]:
+def accuracy_cells(sample: Sample) -> list[object]:
     return share_cells(sample.right, sample.n, of=sample.share)
 
 
@@ -261,7 +263,7 @@ def hundred(month: date, sample: Sample) -> str:
     return f"Of 100 drawings in {month:%B %Y}, {hundredths(share.value)} were read right."
 
 
-def change(samples: Mapping[date, Sample], first: date, last: date) -> str:
+def change_between(samples: Mapping[date, Sample], first: date, last: date) -> str:
     before, after = samples[first].share, samples[last].share
     assert before is not None
     assert after is not None

@@ -46,7 +46,7 @@ AS_OF: dict[str, Callable[[], Combinable]] = {
 }
 
 
-def as_of(name: str, filters: Filters) -> str:
+def data_state(name: str, filters: Filters) -> str:
     """The state of the figure's data; equal text means an equal figure. One query."""
     found = position(filters.version, AS_OF[name]() if name in AS_OF else None)
     if filters.version and found.version_id is None:
@@ -55,9 +55,9 @@ def as_of(name: str, filters: Filters) -> str:
     return ".".join(map(str, [*found.marks, *more]))
 
 
-def make(name: str, filters: Filters, counted: str | None = None) -> Figure:
+def make_figure(name: str, filters: Filters, counted: str | None = None) -> Figure:
     """The figure with the state of its data. The state is read first, so it is never newer."""
-    counted = as_of(name, filters) if counted is None else counted
+    counted = data_state(name, filters) if counted is None else counted
     return replace(FIGURES[name](filters), as_of=counted)
 
 

@@ -23,7 +23,7 @@ BIASED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class MapOrigin:
     """Which version made the map, how and when."""
 
     version: str
@@ -36,7 +36,7 @@ def as_of() -> Combinable:
     return Subquery(DigitMap.objects.order_by("-pk").values("pk")[:1])
 
 
-def points(filters: Filters) -> QuerySet[MapPoint]:
+def map_points(filters: Filters) -> QuerySet[MapPoint]:
     """The points of the newest map under these filters, always in the same order."""
     maps = DigitMap.objects.filter(problem="").order_by("-pk")
     if filters.version:
@@ -61,14 +61,14 @@ def in_two_dimensions(filters: Filters) -> Figure:
     """The digit map, colored by labels."""
     values = ("x", "y", "label", "read", "confidence", "day", "is_audit")
     said = ("map__version__name", "map__method", "map__made_at")
-    told = list(points(filters).values_list(*values, *said))
-    found = Made(*told[0][-3:]) if told else None
+    told = list(map_points(filters).values_list(*values, *said))
+    found = MapOrigin(*told[0][-3:]) if told else None
     rows = [row[:-3] for row in told]
     return Figure(
         name="clusters",
         title="Clusters of digits",
-        sentence=in_words(found, [(label, read) for _, _, label, read, *_ in rows]),
-        sampled_from=sampled_from(found, sum(row[-1] for row in rows), len(rows)),
+        sentence=map_in_words(found, [(label, read) for _, _, label, read, *_ in rows]),
+        sampled_from=map_sample(found, sum(row[-1] for row in rows), len(rows)),
         warning=BIASED if sum(row[-1] for row in rows) * 2 < len(rows) else "",
         columns=[
             Column("x", "Across", "number"),
@@ -88,7 +88,7 @@ def in_two_dimensions(filters: Filters) -> Figure:
     )  # fmt: skip
 
 
-def in_words(found: Made | None, rows: list[tuple[int, int]]) -> str:
+def map_in_words(found: MapOrigin | None, rows: list[tuple[int, int]]) -> str:
     if not found:
         return "No drawing is on a map here; one is made once enough drawings are labeled."
     mistakes = Counter(tuple(sorted(pair)) for pair in rows if pair[0] != pair[1])
@@ -106,7 +106,7 @@ def in_words(found: Made | None, rows: list[tuple[int, int]]) -> str:
     )
 
 
-def sampled_from(found: Made | None, audits: int, all_of_them: int) -> str:
+def map_sample(found: MapOrigin | None, audits: int, all_of_them: int) -> str:
     if not found:
         return "From no drawings yet."
     others = all_of_them - audits

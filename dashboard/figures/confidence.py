@@ -31,7 +31,7 @@ ASKED = "As the model said it, right or wrong; by the digit it read."
 
 def histogram(filters: Filters) -> Figure:
     """The number of drawings by month and tenth of confidence."""
-    found, rows = by_month(filters), []
+    found, rows = bins_by_month(filters), []
     for month in every_month(list(found)):
         counts = np.bincount(TENTH_OF_BIN, found[month], minlength=10)
         total = int(counts.sum())
@@ -48,7 +48,7 @@ def histogram(filters: Filters) -> Figure:
 
 def density(filters: Filters) -> Figure:
     """The density of confidence in each month, in bins that are narrower near 1."""
-    found, rows = by_month(filters), []
+    found, rows = bins_by_month(filters), []
     for month in every_month(list(found)):
         total = int(found[month].sum())
         for at in range(BINS):
@@ -85,7 +85,7 @@ def in_bins(
 
 def over_months(filters: Filters) -> Figure:
     """Mean and quartiles of confidence by month."""
-    counts, totals = monthly(filters)
+    counts, totals = monthly_bins(filters)
     return Figure(
         name="confidence-by-month",
         title="Confidence by month",
@@ -94,7 +94,7 @@ def over_months(filters: Filters) -> Figure:
         sampled_from=everything(counts.values()),
         columns=[Column("month", "Month", "month"), *SPREAD],
         rows=[
-            [f"{month:%Y-%m}", *spread(counts[month], totals[month])]
+            [f"{month:%Y-%m}", *shares_of_bins(counts[month], totals[month])]
             for month in every_month(list(counts))
         ],
     )  # fmt: skip
@@ -113,7 +113,7 @@ def over_digits(filters: Filters) -> Figure:
                                 for digit in digits}),
         sampled_from=everything([counts]),
         columns=[Column("predicted", "Read as", "digit"), *SPREAD],
-        rows=[[digit, *spread(counts[digit], totals[digit])] for digit in digits],
+        rows=[[digit, *shares_of_bins(counts[digit], totals[digit])] for digit in digits],
     )  # fmt: skip
 
 
@@ -150,7 +150,7 @@ def reliability(filters: Filters) -> Figure:
 # -- counts -------------------------------------------------------------------------------------
 
 
-def by_month(filters: Filters) -> dict[date, Counts]:
+def bins_by_month(filters: Filters) -> dict[date, Counts]:
     """The number of drawings in each bin, by month: arrays of shape (BINS,)."""
     found: defaultdict[date, Counts] = defaultdict(lambda: np.zeros(BINS, np.int64))
     for each in months(filters, "confidences"):
@@ -158,7 +158,7 @@ def by_month(filters: Filters) -> dict[date, Counts]:
     return found
 
 
-def monthly(filters: Filters) -> tuple[dict[date, Counts], dict[date, int]]:
+def monthly_bins(filters: Filters) -> tuple[dict[date, Counts], dict[date, int]]:
     """By month: drawings in each bin, and their sum of confidence in millionths."""
     counts: defaultdict[date, Counts] = defaultdict(lambda: np.zeros(BINS, np.int64))
     totals: defaultdict[date, int] = defaultdict(int)
@@ -173,7 +173,7 @@ def of_digit(counts: Counts, filters: Filters) -> Counts:
     return counts.sum(axis=0) if filters.digit is None else counts[filters.digit]
 
 
-def spread(counts: Counts, total: int) -> list[Any]:
+def shares_of_bins(counts: Counts, total: int) -> list[Any]:
     n = int(counts.sum())
     if not n:
         return [0, None, None, None, None]

@@ -23,16 +23,16 @@ def tiles(figures: Mapping[str, Figure]) -> list[Tile]:
     """The newest month, the oldest, their difference, and the number of corrections."""
     found = []
     if "headline" in figures:
-        found += accuracies(figures["headline"])
+        found += accuracy_tiles(figures["headline"])
     if "corrections" in figures:
-        found += corrections(figures["corrections"])
+        found += correction_tiles(figures["corrections"])
     return found
 
 
-def accuracies(figure: Figure) -> list[Tile]:
+def accuracy_tiles(figure: Figure) -> list[Tile]:
     """Tiles with the figure's text; the change is in points."""
     told = {each["tile"]: each for each in records(figure)}
-    said = [of_hundred(TITLES[name], told[name]) for name in ("now", "then") if name in told]
+    said = [of_hundred_tile(TITLES[name], told[name]) for name in ("now", "then") if name in told]
     if "change" in told:
         change = 100 * (told["now"]["share"] - told["then"]["share"])
         number = f"{change:+.1f}".replace("-", "−")
@@ -43,14 +43,14 @@ def accuracies(figure: Figure) -> list[Tile]:
 TITLES = {"now": "Now", "then": "In the beginning"}
 
 
-def of_hundred(title: str, found: Mapping[str, Any]) -> Tile:
+def of_hundred_tile(title: str, found: Mapping[str, Any]) -> Tile:
     low, high = (percent_in_words(found[end]).removesuffix("%") for end in ("low", "high"))
     note = f"{found['words']} 95 %: {low} to {high}, from {found['n']:,} labels."
     number = percent_in_words(found["share"]).removesuffix("%")
     return Tile(title, number, note, is_gray=not found["enough"])
 
 
-def corrections(figure: Figure) -> list[Tile]:
+def correction_tiles(figure: Figure) -> list[Tile]:
     rows = records(figure)
     total = rows[-1]["total"] if rows else 0
     return [Tile("Misread so far", f"{total:,}", figure.sentence)]

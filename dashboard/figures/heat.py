@@ -19,7 +19,7 @@ STEPS: Final = (0.01, 0.02, 0.04, 0.07, 0.11, 0.2)
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class HeatCell:
     text: str
     note: str  # the second line: n
     title: str  # the full text
@@ -30,7 +30,7 @@ class Cell:
 @dataclass(frozen=True, slots=True)
 class Row:
     head: str
-    cells: list[Cell]
+    cells: list[HeatCell]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +81,12 @@ def months_and_digits(figure: Figure, query: Mapping[str, str]) -> Grid:
     )
 
 
-def accuracy_cell(found: Mapping[str, Any], query: Mapping[str, str]) -> Cell:
+def accuracy_cell(found: Mapping[str, Any], query: Mapping[str, str]) -> HeatCell:
     where = f"{month_in_words(found['month'])}, digit {found['label']}"
     if found["share"] is None:
-        return Cell("", "", f"{where}: no labels", GAP)
+        return HeatCell("", "", f"{where}: no labels", GAP)
     there = {**query, "first": found["month"], "last": found["month"], "label": found["label"]}
-    return Cell(
+    return HeatCell(
         text=percent_in_words(found["share"]).removesuffix("%"),
         note=f"{found['n']:,}",
         title=f"{where}: {share_in_words(found)}{'' if found['enough'] else '; too few to say'}",
@@ -114,15 +114,15 @@ def truths_and_readings(figure: Figure, query: Mapping[str, str]) -> Grid:
     )
 
 
-def reading_cell(found: Mapping[str, Any], query: Mapping[str, str]) -> Cell:
+def reading_cell(found: Mapping[str, Any], query: Mapping[str, str]) -> HeatCell:
     label, predicted, count, n = (found[key] for key in ("label", "predicted", "count", "n"))
     is_right = label == predicted
     if not count:
-        return Cell("", "", f"no {label} was read as {predicted}", SAME if is_right else GAP)
+        return HeatCell("", "", f"no {label} was read as {predicted}", SAME if is_right else GAP)
     said = f"{count:,} of {n:,} drawings of {label} were read as {predicted} ({found['share']:.1%})"
     look = SAME if is_right else look_of(found["share"]) if found["enough"] else FEW
     there = {**query, "label": label, "predicted": predicted}
-    return Cell(f"{count:,}", "", said, look, urlencode(there))
+    return HeatCell(f"{count:,}", "", said, look, urlencode(there))
 
 
 def versions_and_months(figure: Figure, query: Mapping[str, str]) -> Grid:
@@ -141,12 +141,12 @@ def versions_and_months(figure: Figure, query: Mapping[str, str]) -> Grid:
     )
 
 
-def replay_cell(found: Mapping[str, Any]) -> Cell:
+def replay_cell(found: Mapping[str, Any]) -> HeatCell:
     where = f"{found['version']} on {month_in_words(found['month'])}"
     if found["share"] is None:
-        return Cell("", "", f"{where}: no labels", GAP)
+        return HeatCell("", "", f"{where}: no labels", GAP)
     low, high = (percent_in_words(found[end]).removesuffix("%") for end in ("low", "high"))
-    return Cell(
+    return HeatCell(
         text=percent_in_words(found["share"]).removesuffix("%"),
         note=f"{low}–{high}, n {found['n']:,}",
         title=f"{where}: {share_in_words(found)}{'' if found['enough'] else '; too few to say'}",

@@ -41,7 +41,7 @@ def corrections(filters: Filters) -> Figure:
             Column("new", "New that day", "count"),
             Column("total", "So far", "count"),
         ],
-        rows=within(rows, filters),
+        rows=within_period(rows, filters),
         marks=promotions(),
     )
 
@@ -75,7 +75,7 @@ def label_flow(filters: Filters) -> Figure:
             Column("rulings", "Rulings and corrections", "count"),
             Column("undos", "Taken back", "count"),
         ],
-        rows=within(rows, filters),
+        rows=within_period(rows, filters),
     )
 
 
@@ -143,7 +143,7 @@ def days_between(days: Mapping[date, object]) -> list[date]:
     return [first + timedelta(days=at) for at in range((last - first).days + 1)]
 
 
-def within(rows: list[list[Any]], filters: Filters) -> list[list[Any]]:
+def within_period(rows: list[list[Any]], filters: Filters) -> list[list[Any]]:
     """The rows within the filtered period."""
     first = filters.first.isoformat() if filters.first else ""
     last = after(filters.last).isoformat() if filters.last else "9999"

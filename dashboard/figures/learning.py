@@ -11,7 +11,7 @@ from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast, Concat
 
 from dashboard.figures.figure import Column, Figure, Share, share_cells, share_columns
-from dashboard.figures.replay import FIELDS, Count, counted, warning
+from dashboard.figures.replay import FIELDS, Count, counts_by_version, replay_warning
 from dashboard.filters import Filters
 from dashboard.models import Replay
 from predictions.models import ModelVersion
@@ -59,13 +59,13 @@ def curve(filters: Filters) -> Figure:
     return Figure(
         name="learning-curve",
         title="Learning curve",
-        sentence=in_words(rows),
+        sentence=curve_in_words(rows),
         sampled_from=(
             "Error on drawings chosen at random, labeled blind, every version on the same ones"
             " except those it learned from; beside it, error on the drawings the gate held back"
             " from learning when it judged the version."
         ),
-        warning=warning(filters),
+        warning=replay_warning(filters),
         columns=[
             Column("version", "Version", "version"),
             Column("state", "State", "text"),
@@ -90,7 +90,7 @@ def of_live_family(versions: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 
 def over_all_months(filters: Filters) -> defaultdict[int, Count]:
-    counts, _ = counted(filters)
+    counts, _ = counts_by_version(filters)
     by_version: defaultdict[int, Count] = defaultdict(Count)
     for (version, _), found in counts.items():
         by_version[version].add(getattr(found, name) for name in FIELDS)
@@ -119,7 +119,7 @@ def versions_of(filters: Filters) -> QuerySet[ModelVersion, tuple[Any, ...]]:
     )
 
 
-def in_words(rows: list[list[Any]]) -> str:
+def curve_in_words(rows: list[list[Any]]) -> str:
     told = [row for row in rows if row[3]]
     if not told:
         return "No version has read an audited drawing yet."

@@ -63,7 +63,7 @@ def as_of() -> Combinable:
 
 def matrix(filters: Filters) -> Figure:
     """Accuracy of every version on every month's audited drawings."""
-    counts, names = counted(filters)
+    counts, names = counts_by_version(filters)
     months = list(every_month([month for _, month in counts]))
     rows = [
         [name, f"{month:%Y-%m}", *found.cells, found.learned, found.unread]
@@ -74,9 +74,9 @@ def matrix(filters: Filters) -> Figure:
     return Figure(
         name="replay",
         title="Every version over every month",
-        sentence=in_words(counts, names),
-        sampled_from=sampled_from(counts, names),
-        warning=warning(filters),
+        sentence=replay_in_words(counts, names),
+        sampled_from=replay_sample(counts, names),
+        warning=replay_warning(filters),
         columns=[
             Column("version", "Version", "version"),
             Column("month", "Month", "month"),
@@ -91,7 +91,7 @@ def matrix(filters: Filters) -> Figure:
 Counts = dict[tuple[int, date], Count]
 
 
-def counted(filters: Filters) -> tuple[Counts, dict[int, str]]:
+def counts_by_version(filters: Filters) -> tuple[Counts, dict[int, str]]:
     """Counts by version and month, and the versions' names, oldest first. One query."""
     rows = ReplayCell.objects.all()
     if filters.first:
@@ -113,7 +113,7 @@ def counted(filters: Filters) -> tuple[Counts, dict[int, str]]:
     return dict(counts), names
 
 
-def warning(filters: Filters) -> str:
+def replay_warning(filters: Filters) -> str:
     """A warning if the filters name a source or stream, which the replay does not count by."""
     if not filters.source and filters.stream in {"", Stream.AUDIT}:
         return ""
@@ -122,7 +122,7 @@ def warning(filters: Filters) -> str:
     )
 
 
-def sampled_from(counts: Counts, names: dict[int, str]) -> str:
+def replay_sample(counts: Counts, names: dict[int, str]) -> str:
     if not counts:
         return "No audited drawing is labeled yet."
     drawings: defaultdict[date, int] = defaultdict(int)
@@ -145,7 +145,7 @@ def counted_words(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def in_words(counts: Counts, names: dict[int, str]) -> str:
+def replay_in_words(counts: Counts, names: dict[int, str]) -> str:
     """Oldest and newest version on the newest month, then the newest version on its first month."""
     told = {place: found for place, found in counts.items() if found.n}
     if not told:

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_safe
 from dashboard.api.data import answered, refused, single
 from dashboard.figures import catalog
 from dashboard.figures.figure import Column, Figure, share_cells, share_columns
-from dashboard.filters import Filters, UnknownFilter, one_of, read_month, read_version
+from dashboard.filters import Filters, UnknownFilter, choice_field, read_month, read_version
 from dashboard.models import ReplayCell, ReplayItem, ReplayReading
 from dashboard.pages.choices import Select, digits, known_months, select
 from dashboard.pages.overview import SEE_DRAWINGS, context_of, no_such_view
@@ -42,7 +42,7 @@ class WhichTwo:
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> Self:
         own = {name: query.get(name, "") for name in ("by", "one", "other")}
-        by = one_of((MONTHS, VERSIONS))("by", own["by"]) if own["by"] else MONTHS
+        by = choice_field((MONTHS, VERSIONS))("by", own["by"]) if own["by"] else MONTHS
         read = read_version if by == VERSIONS else read_month
         for name in ("one", "other"):
             if own[name]:
@@ -86,7 +86,7 @@ class WhichTwo:
 @login_not_required
 @never_cache
 @require_safe
-def compare(request: HttpRequest) -> HttpResponse:
+def compare_page(request: HttpRequest) -> HttpResponse:
     """The difference, both spans, the bars, and example drawings for users who may see them."""
     try:
         which = WhichTwo.parse(single(request))
@@ -118,7 +118,7 @@ def data(request: HttpRequest, form: str) -> HttpResponseBase:
         which = WhichTwo.parse(single(request))
     except UnknownFilter as unknown:
         return refused(unknown)
-    counted = catalog.as_of("replay", Filters())
+    counted = catalog.data_state("replay", Filters())
     text = f"compare?{which.as_query()}.{form} {counted} {catalog.edition()}"
     etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
     return answered(

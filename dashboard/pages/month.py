@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard.filters import Filters, UnknownFilter, read_month
 from dashboard.pages.overview import context_of
-from dashboard.reports.report import known_months, report_of
+from dashboard.reports.report import monthly_report, months_with_drawings
 
 
 @login_not_required
@@ -18,7 +18,7 @@ from dashboard.reports.report import known_months, report_of
 @require_safe
 def newest(request: HttpRequest) -> HttpResponse:
     """Redirect to the newest month with drawings."""
-    known = known_months()
+    known = months_with_drawings()
     if not known:
         return render(request, "dashboard/month.html", context_of(request, Filters()))
     return redirect("dashboard:month", name=f"{known[-1]:%Y-%m}")
@@ -33,13 +33,13 @@ def month(request: HttpRequest, name: str) -> HttpResponse:
         asked = read_month("month", name)
     except UnknownFilter as unknown:
         raise Http404 from unknown
-    known = known_months()
+    known = months_with_drawings()
     if asked not in known:
         raise Http404
     at = known.index(asked)
     context = {
         **context_of(request, Filters()),
-        "report": report_of(asked),
+        "report": monthly_report(asked),
         "earlier": known[at - 1] if at else None,
         "later": known[at + 1] if at + 1 < len(known) else None,
     }

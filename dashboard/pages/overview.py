@@ -60,7 +60,7 @@ TECHNICAL = (
 @require_safe
 def everybody(request: HttpRequest) -> HttpResponse:
     """The main figures, for readers without statistics."""
-    return page(request, "dashboard/everybody.html", EVERYBODY)
+    return figures_page(request, "dashboard/everybody.html", EVERYBODY)
 
 
 @login_not_required
@@ -68,15 +68,17 @@ def everybody(request: HttpRequest) -> HttpResponse:
 @require_safe
 def technical(request: HttpRequest) -> HttpResponse:
     """More figures, for analysts."""
-    return page(request, "dashboard/technical.html", TECHNICAL)
+    return figures_page(request, "dashboard/technical.html", TECHNICAL)
 
 
-def page(request: HttpRequest, template: str, names: Iterable[str], **more: Any) -> HttpResponse:
+def figures_page(
+    request: HttpRequest, template: str, names: Iterable[str], **more: Any
+) -> HttpResponse:
     """A page of figures with the filters of its URL; 400 with the name of a bad filter."""
     try:
         filters = Filters.parse(single(request))
         watch.count_if_due()
-        made = {name: catalog.make(name, filters) for name in names}
+        made = {name: catalog.make_figure(name, filters) for name in names}
     except UnknownFilter as unknown:
         return no_such_view(request, unknown)
     if request.GET and request.GET.urlencode() != filters.as_query():

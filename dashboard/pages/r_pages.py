@@ -22,10 +22,10 @@ may_draw = page_for("dashboard.draw_in_r")
 @may_draw
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def report(request: HttpRequest) -> HttpResponse:
+def r_report_page(request: HttpRequest) -> HttpResponse:
     """The newest report and its progress; POST requests another."""
     if request.method == "POST":
-        return ask(request)
+        return ask_for_report(request)
     newest = RReport.objects.select_related("asked_by").first()
     charts = newest.charts.defer("content") if newest else RChart.objects.none()
     context = {
@@ -38,11 +38,11 @@ def report(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/r_report.html", context)
 
 
-def ask(request: HttpRequest) -> HttpResponse:
+def ask_for_report(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)
     try:
         query = Filters.parse(request.GET.dict()).as_query()
-        r_jobs.ask(by=request.user, query=query)
+        r_jobs.request_report(by=request.user, query=query)
     except UnknownFilter as unknown:
         return no_such_view(request, unknown)
     except Declined as declined:

@@ -8,10 +8,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from dashboard.api.data import single
-from dashboard.figures.clusters import points
+from dashboard.figures.clusters import map_points
 from dashboard.filters import Filters, UnknownFilter
 from dashboard.models import Replay
-from dashboard.pages.overview import SEE_DRAWINGS, page
+from dashboard.pages.overview import SEE_DRAWINGS, figures_page
 from predictions.access.permissions import page_for
 from predictions.models import Prediction
 from predictions.refusals import error_body
@@ -20,19 +20,19 @@ from predictions.refusals import error_body
 @login_not_required
 @never_cache
 @require_safe
-def replay(request: HttpRequest) -> HttpResponse:
+def replay_page(request: HttpRequest) -> HttpResponse:
     """The replay and the learning curve: did the model get better, or the drawings easier?"""
     state = Replay.objects.filter(pk=1).first()
     names = ("replay", "learning-curve")
-    return page(request, "dashboard/replay.html", names, state=state)
+    return figures_page(request, "dashboard/replay.html", names, state=state)
 
 
 @login_not_required
 @never_cache
 @require_safe
-def clusters(request: HttpRequest) -> HttpResponse:
+def digit_map(request: HttpRequest) -> HttpResponse:
     """The map of digits."""
-    return page(request, "dashboard/clusters.html", ("clusters",))
+    return figures_page(request, "dashboard/clusters.html", ("clusters",))
 
 
 @page_for(SEE_DRAWINGS)
@@ -45,7 +45,7 @@ def cluster_drawings(request: HttpRequest) -> JsonResponse:
     except UnknownFilter as unknown:
         said = error_body(unknown.code, str(unknown), {unknown.name: [str(unknown)]})
         return JsonResponse(said, status=400)
-    found = points(filters).values_list("map", "prediction__public_id")
+    found = map_points(filters).values_list("map", "prediction__public_id")
     drawings = [Prediction(public_id=public_id) for _, public_id in found]
     return JsonResponse(
         {

@@ -21,7 +21,7 @@ from django.utils import timezone
 from numpy.typing import NDArray
 
 from dashboard.models import DigitMap, MapPoint
-from dashboard.replay.replay import glyphs_of
+from dashboard.replay.replay import glyphs_of_predictions
 from labeling.models import Label, LabelEvent
 from predictions.errors import Declined
 from predictions.models import ModelVersion
@@ -47,7 +47,7 @@ class NothingToLayOut(Declined):
     code = "nothing_to_lay_out"
 
 
-def is_due() -> bool:
+def is_map_due() -> bool:
     """Whether the live version has no map, or an old one with label events since."""
     live = live_version()
     if live is None or Label.objects.readable()[:LEAST].count() < LEAST:
@@ -82,7 +82,7 @@ def make_apart(version: ModelVersion) -> int:
     return done.returncode
 
 
-def make(version: ModelVersion) -> DigitMap:
+def make_map(version: ModelVersion) -> DigitMap:
     """Store a new map by this version, or a row with the reason why there is none."""
     event = newest_event()
     labels = sample()
@@ -124,11 +124,11 @@ def laid_out(version: ModelVersion, labels: list[Label]) -> tuple[list[MapPoint]
     if len(labels) < LEAST:
         raise NothingToLayOut(f"{len(labels)} labeled drawings, {LEAST} needed for a map.")
     network = load_version(version.pk).network
-    glyphs = np.stack(glyphs_of([label.pk for label in labels]))
+    glyphs = np.stack(glyphs_of_predictions([label.pk for label in labels]))
     features = network.features(glyphs)
     if not features.std(axis=0).any():
         raise NothingToLayOut("The network makes the same of every drawing.")
-    places, method = in_two_dimensions(features)
+    places, method = project(features)
     readings = network.read(glyphs)
     points = [
         MapPoint(
@@ -148,7 +148,7 @@ def laid_out(version: ModelVersion, labels: list[Label]) -> tuple[list[MapPoint]
     return points, method
 
 
-def in_two_dimensions(features: NDArray[np.float32]) -> tuple[NDArray[np.float64], str]:
+def project(features: NDArray[np.float32]) -> tuple[NDArray[np.float64], str]:
     """Positions (N, 2) from -1 to 1, and the method. Equal features give equal positions."""
     from sklearn.manifold import TSNE
 

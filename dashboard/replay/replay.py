@@ -68,11 +68,11 @@ class Progress:
 # -- the task -----------------------------------------------------------------------------------
 
 
-def work(seconds: float = SLICE) -> Progress:
+def replay_for(seconds: float = SLICE) -> Progress:
     """Update the items, read for `seconds`, recount changed months. Safe to kill at any time."""
     until = time.monotonic() + seconds
     state, _ = Replay.objects.get_or_create(pk=1)
-    take_in()
+    update_from_events()
     leave_out_erased(state)
     signature = signature_now()
     if state.complete_as == signature:
@@ -107,7 +107,7 @@ def progress_now(problems: Iterable[str] = ()) -> Progress:
     return Progress(done, glyphs * asked.count())
 
 
-def ring() -> bool:
+def enqueue_part() -> bool:
     """Enqueue a task unless one is waiting; inside a transaction it is enqueued on commit."""
     Replay.objects.get_or_create(pk=1)
     free = Q(rung_at__isnull=True) | Q(rung_at__lt=Moment() - RING_LOST)
@@ -133,7 +133,7 @@ def is_due() -> bool:
     return erased_items(state).exists() or state.complete_as != signature_now()
 
 
-def rebuild() -> None:
+def rebuild_items() -> None:
     """Make the items again from the logs. Readings are kept, because they cannot change.
 
     The counts are kept until each month is recounted, so that pages are never empty.
@@ -149,7 +149,7 @@ def rebuild() -> None:
 # -- which drawings -----------------------------------------------------------------------------
 
 
-def take_in() -> int:
+def update_from_events() -> int:
     """Update the items from new label events; return how many changed. Each step commits."""
     changed = 0
     while True:
@@ -162,7 +162,7 @@ def take_in() -> int:
             until = min(last, start + LATE_EVENTS + EVENTS_AT_ONCE)
             events = LabelEvent.objects.filter(pk__gt=start, pk__lte=until)
             audited = events.filter(prediction__is_audit=True).order_by()
-            changed += restate(sorted(set(audited.values_list("prediction_id", flat=True))))
+            changed += update_items(sorted(set(audited.values_list("prediction_id", flat=True))))
             state.last_event = until
             state.events_seen = events_in_reach(until)
             state.save(update_fields=["last_event", "events_seen"])
@@ -190,14 +190,14 @@ def leave_out_erased(state: Replay) -> int:
     if not digests:
         return 0
     with transaction.atomic():
-        restate(sorted(digests))
+        update_items(sorted(digests))
         shown = ReplayItem.objects.filter(glyph_digest=OuterRef("glyph_digest"))
         readings = ReplayReading.objects.filter(glyph_digest__in=set(digests.values()))
         readings.filter(~Exists(shown)).delete()
     return len(digests)
 
 
-def restate(keys: Sequence[int]) -> int:
+def update_items(keys: Sequence[int]) -> int:
     """Update the items of these predictions from their labels; return how many changed."""
     touched: list[date] = []
     for at in range(0, len(keys), GLYPHS_AT_ONCE):  # databases limit a query's parameters
@@ -267,8 +267,8 @@ def read_with(version: ModelVersion, until: float) -> None:
     network: Network | None = None
     while time.monotonic() < until and (unread := unread_by(version)):
         network = network or load_version(version.pk).network
-        glyphs = np.stack(glyphs_of(list(unread.values())))
-        keep(version, list(unread), probabilities(network, glyphs))
+        glyphs = np.stack(glyphs_of_predictions(list(unread.values())))
+        store_readings(version, list(unread), probabilities(network, glyphs))
 
 
 def unread_by(version: ModelVersion) -> dict[uuid.UUID, int]:
@@ -278,14 +278,16 @@ def unread_by(version: ModelVersion) -> dict[uuid.UUID, int]:
     return dict(waiting.values_list("glyph_digest", "prediction_id"))
 
 
-def glyphs_of(keys: Sequence[int]) -> list[NDArray[np.uint8]]:
+def glyphs_of_predictions(keys: Sequence[int]) -> list[NDArray[np.uint8]]:
     """The glyphs of these predictions, in the same order."""
     found = dict(Prediction.objects.filter(pk__in=keys).values_list("pk", "glyph"))
     return [decode_glyph(bytes(found[key])) for key in keys]
 
 
 @transaction.atomic
-def keep(version: ModelVersion, digests: Sequence[uuid.UUID], said: NDArray[np.float32]) -> None:
+def store_readings(
+    version: ModelVersion, digests: Sequence[uuid.UUID], said: NDArray[np.float32]
+) -> None:
     """Store the readings; those another process has stored meanwhile are equal and are ignored."""
     digits, sure = said.argmax(axis=1).tolist(), said.max(axis=1).tolist()
     ReplayReading.objects.bulk_create(
@@ -310,7 +312,7 @@ def recount() -> list[date]:
     versions = list(ModelVersion.objects.order_by("pk").values_list("pk", flat=True))
     learned = learned_by(versions)
     for row in due:
-        count(row.month, versions, learned)
+        count_month(row.month, versions, learned)
     return [row.month for row in due]
 
 
@@ -331,7 +333,7 @@ def learned_by(versions: Sequence[int]) -> dict[int, set[uuid.UUID]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ItemReadings:
     """The readings of one month's items by all versions."""
 
     digits: NDArray[np.int64]  # (items,)
@@ -345,7 +347,9 @@ class Table:
         return self.read & ~self.learned
 
 
-def table_of(month: date, versions: Sequence[int], learned: dict[int, set[uuid.UUID]]) -> Table:
+def table_of(
+    month: date, versions: Sequence[int], learned: dict[int, set[uuid.UUID]]
+) -> ItemReadings:
     items = list(
         ReplayItem.objects.filter(month=month).values_list("glyph_digest", "digit", "chance")
     )
@@ -367,7 +371,7 @@ def table_of(month: date, versions: Sequence[int], learned: dict[int, set[uuid.U
         for digest in digests & places.keys():
             known[row_of[version], places[digest]] = True
     chances = np.array([chance for _, _, chance in items], np.float64)
-    return Table(digits, weights_of(chances), right, read, known)
+    return ItemReadings(digits, weights_of(chances), right, read, known)
 
 
 def weights_of(chances: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -376,19 +380,19 @@ def weights_of(chances: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @transaction.atomic
-def count(month: date, versions: Sequence[int], learned: dict[int, set[uuid.UUID]]) -> None:
+def count_month(month: date, versions: Sequence[int], learned: dict[int, set[uuid.UUID]]) -> None:
     """Recompute a month's cells and pairs from its items and readings."""
     row = ReplayMonth.objects.select_for_update().get(pk=month)
     table = table_of(month, versions, learned)
     ReplayCell.objects.filter(month=month).delete()
     ReplayPair.objects.filter(month=month).delete()
-    ReplayCell.objects.bulk_create(list(cells_of(month, versions, table)), batch_size=2_000)
+    ReplayCell.objects.bulk_create(list(replay_cells(month, versions, table)), batch_size=2_000)
     ReplayPair.objects.bulk_create(list(pairs_of(month, versions, table)), batch_size=2_000)
     ReplayMonth.objects.filter(pk=month).update(counted=row.changes)
     Replay.objects.filter(pk=1).update(counts_made=F("counts_made") + 1)
 
 
-def cells_of(month: date, versions: Sequence[int], table: Table) -> Iterator[ReplayCell]:
+def replay_cells(month: date, versions: Sequence[int], table: ItemReadings) -> Iterator[ReplayCell]:
     for digit in DIGITS:
         shows = table.digits == digit
         if not shows.any():
@@ -410,7 +414,7 @@ def cells_of(month: date, versions: Sequence[int], table: Table) -> Iterator[Rep
             )
 
 
-def pairs_of(month: date, versions: Sequence[int], table: Table) -> Iterator[ReplayPair]:
+def pairs_of(month: date, versions: Sequence[int], table: ItemReadings) -> Iterator[ReplayPair]:
     places = range(max(0, len(versions) - MOST_PAIRED), len(versions))
     for digit in DIGITS:
         shows = table.digits == digit

@@ -29,14 +29,14 @@ class Fall:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "before": told(self.before, BEFORE),
-            "recent": told(self.recent, RECENT),
+            "before": alarm_text(self.before, BEFORE),
+            "recent": alarm_text(self.recent, RECENT),
             "fell_by": round(-self.by.value, 4),
             "fell_by_at_least": round(-self.by.high, 4),
         }
 
 
-def told(sample: Sample, span: timedelta) -> dict[str, Any]:
+def alarm_text(sample: Sample, span: timedelta) -> dict[str, Any]:
     share = sample.share
     return {"days": span.days, "accuracy": share and round(share.value, 4), "audits": sample.n}
 

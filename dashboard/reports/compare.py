@@ -36,7 +36,7 @@ WEEKS = ((1, 7), (8, 14), (15, 21), (22, 28), (29, 31))
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Bar:
     """One bar of a span: a digit, a week or a month."""
 
     name: str
@@ -53,11 +53,11 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class Extremes:
     """The parts with the lowest and the highest accuracy, of those with enough labels."""
 
-    lowest: Part
-    highest: Part
+    lowest: Bar
+    highest: Bar
     p: float | None  # p-value of the test that all parts are equally hard; None if not valid
 
     @property
@@ -89,17 +89,17 @@ class Side:
     right: int
     n: int
     share: Share | None
-    parts: list[Part]
+    parts: list[Bar]
     sampled_from: str
 
     @property
-    def span(self) -> Span | None:
+    def span(self) -> Extremes | None:
         """The span, or None if fewer than two parts have enough labels."""
         told = [part for part in self.parts if part.is_enough]
         if len(told) < 2:
             return None
         by_share = sorted(told, key=lambda part: part.right / part.n)
-        return Span(by_share[0], by_share[-1], p_equal(told))
+        return Extremes(by_share[0], by_share[-1], p_equal(told))
 
     @property
     def is_enough(self) -> bool:
@@ -143,8 +143,8 @@ class Comparison:
         found = self.difference
         assert found is not None
         said = (
-            f"The difference is {points(found.value)} points, with 95 % confidence between"
-            f" {points(found.low)} and {points(found.high)}"
+            f"The difference is {in_points(found.value)} points, with 95 % confidence between"
+            f" {in_points(found.low)} and {in_points(found.high)}"
         )
         if found.is_more_than_chance:
             return f"{said}: more than chance."
@@ -166,13 +166,13 @@ class Comparison:
         return f"About {self.needed:,} labels a month would tell a difference of this size."
 
 
-def points(share: float) -> str:
+def in_points(share: float) -> str:
     """A difference in percentage points, with its sign and one decimal."""
     number = f"{100 * share:+.1f}"
     return "0.0" if number in {"+0.0", "-0.0"} else number.replace("-", "−")
 
 
-def p_equal(parts: Sequence[Part]) -> float | None:
+def p_equal(parts: Sequence[Bar]) -> float | None:
     """The p-value that all parts have the same share (chi-square); None if not valid."""
     right, n = sum(part.right for part in parts), sum(part.n for part in parts)
     if min(part.n for part in parts) * min(right, n - right) < LEAST_EXPECTED * n:
@@ -226,14 +226,14 @@ def side_of_month(month: date, counts: list[tuple[int, Any]], digit: int | None)
         (added,) = counted_parts(days.sum(axis=0, keepdims=True), digit)
         sample.add(chance, added)
     total = sum(days for _, days in counts)
-    parts: list[Part] = []
+    parts: list[Bar] = []
     if counts and digit is None:
         by_label = total.sum(axis=0)
-        parts = [Part(str(each), *right_and_n(by_label[each])) for each in range(DIGITS)]
+        parts = [Bar(str(each), *right_and_n(by_label[each])) for each in range(DIGITS)]
     elif counts:
         last = (after(month) - month).days
         parts = [
-            Part(f"{start}–{min(end, last)}", *right_and_n(total[start - 1 : end, digit].sum(0)))
+            Bar(f"{start}–{min(end, last)}", *right_and_n(total[start - 1 : end, digit].sum(0)))
             for start, end in WEEKS
             if start <= last
         ]
@@ -259,7 +259,7 @@ def right_and_n(counts: Any) -> tuple[int, int]:
 def of_versions(first: str, second: str, filters: Filters) -> Comparison:
     """Two versions on the same audited drawings of the period. Two queries."""
     one, other = sides_of_versions([first, second], filters)
-    pairs = pairs_of(first, second, filters)
+    pairs = paired_counts(first, second, filters)
     found = (
         Difference(pairs.difference, pairs.lower(0.975), pairs.upper(0.975)) if pairs.n else None
     )
@@ -269,7 +269,7 @@ def of_versions(first: str, second: str, filters: Filters) -> Comparison:
 
 def sides_of_versions(names: Sequence[str], filters: Filters) -> list[Side]:
     """The sides in the order of the names. One query."""
-    cells = narrowed(ReplayCell.objects.filter(version__name__in=names), filters)
+    cells = filtered_rows(ReplayCell.objects.filter(version__name__in=names), filters)
     values = cells.values_list("version__name", "month", "digit", *FIELDS)
     rows = [(name, month, digit, counts) for name, month, digit, *counts in values]
     return [
@@ -278,7 +278,7 @@ def sides_of_versions(names: Sequence[str], filters: Filters) -> list[Side]:
     ]
 
 
-def narrowed(rows: Any, filters: Filters) -> Any:
+def filtered_rows(rows: Any, filters: Filters) -> Any:
     if filters.first:
         rows = rows.filter(month__gte=filters.first)
     if filters.last:
@@ -302,7 +302,7 @@ def side_of_version(
         n=over_all.n,
         share=over_all.share,
         parts=[
-            Part(part, found.right, found.n) for part, found in sorted_parts(parts, digit is None)
+            Bar(part, found.right, found.n) for part, found in sorted_parts(parts, digit is None)
         ],
         sampled_from=(
             f"From {over_all.n:,} drawings chosen at random, labeled blind, and read again"
@@ -316,13 +316,13 @@ def sorted_parts(parts: dict[str, Count], are_digits: bool) -> list[tuple[str, C
     return sorted(parts.items()) if are_digits else list(parts.items())
 
 
-def pairs_of(first: str, second: str, filters: Filters) -> Pairs:
+def paired_counts(first: str, second: str, filters: Filters) -> Pairs:
     """How often the second was right and the first wrong, and the reverse."""
     rows = ReplayPair.objects.filter(
         first__name__in=[first, second], second__name__in=[first, second]
     )
     found = (
-        narrowed(rows, filters)
+        filtered_rows(rows, filters)
         .values("first__name")
         .annotate(all=Sum("n"), up=Sum("better"), down=Sum("worse"))
         .order_by("first__name")

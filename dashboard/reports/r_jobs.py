@@ -34,7 +34,7 @@ class AlreadyDrawing(Declined):
 
 
 @transaction.atomic
-def ask(*, by: User, query: str = "") -> RReport:
+def request_report(*, by: User, query: str = "") -> RReport:
     """Create a report and enqueue its task, in one transaction."""
     give_up_lost()
     try:
@@ -65,21 +65,21 @@ def work(report_id: int) -> dict[str, Any]:
         return {"report": report_id, "taken": False}
     report = RReport.objects.get(pk=report_id)
     try:
-        charts = drawn(report)
+        charts = draw_charts(report)
     except Declined as declined:
-        return ended(report, RReport.State.FAILED, reason=str(declined))
+        return end_report(report, RReport.State.FAILED, reason=str(declined))
     except Exception as failed:
         # Store any error as the report's reason; raise it again for the log.
-        ended(report, RReport.State.FAILED, reason=str(failed))
+        end_report(report, RReport.State.FAILED, reason=str(failed))
         raise
     with transaction.atomic():
         RChart.objects.bulk_create(charts)
-        told = ended(report, RReport.State.DONE)
+        told = end_report(report, RReport.State.DONE)
         forget_old()
     return told
 
 
-def drawn(report: RReport) -> list[RChart]:
+def draw_charts(report: RReport) -> list[RChart]:
     """Draw every chart as PNG and PDF, and update the report's progress."""
     total = r_report.count_of_charts()
     done = 0
@@ -93,7 +93,7 @@ def drawn(report: RReport) -> list[RChart]:
 
     filters = Filters.parse(dict(report.filters()))
     with tempfile.TemporaryDirectory() as passing:
-        files = r_report.report(Path(passing), pdf=True, filters=filters, drawn=note)
+        files = r_report.draw_report(Path(passing), pdf=True, filters=filters, drawn=note)
         return [
             RChart(
                 report=report, place=place, name=file.stem, kind=file.suffix[1:],
@@ -103,7 +103,7 @@ def drawn(report: RReport) -> list[RChart]:
         ]  # fmt: skip
 
 
-def ended(report: RReport, state: str, *, reason: str = "") -> dict[str, Any]:
+def end_report(report: RReport, state: str, *, reason: str = "") -> dict[str, Any]:
     """Set the final state, unless the report has ended already."""
     RReport.objects.filter(pk=report.pk, state=RReport.State.RUNNING).update(
         state=state, reason=reason, changed_at=Moment()

@@ -46,7 +46,7 @@ def count_of_charts() -> int:
     return len(catalog.FIGURES) + ("accuracy-by-digit" in catalog.FIGURES)
 
 
-def report(
+def draw_report(
     to: Path,
     *,
     pdf: bool = False,
@@ -58,10 +58,10 @@ def report(
     to.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as passing:
         export_stats(Path(passing), filters=filters, tables=())
-        return draw(interpreter, Path(passing), to, pdf=pdf, drawn=drawn)
+        return run_script(interpreter, Path(passing), to, pdf=pdf, drawn=drawn)
 
 
-def draw(
+def run_script(
     interpreter: str, source: Path, to: Path, *, pdf: bool, drawn: Callable[[str], object]
 ) -> list[Path]:
     """Run the script on an export; call `drawn` with the name of each finished chart."""

@@ -94,12 +94,12 @@ class Report:
         return f"The replay shows that {' and '.join(made)} changed."
 
 
-def known_months() -> list[date]:
+def months_with_drawings() -> list[date]:
     """Months with drawings, oldest first."""
     return list(MonthSums.objects.order_by("month").values_list("month", flat=True).distinct())
 
 
-def report_of(month: date) -> Report:
+def monthly_report(month: date) -> Report:
     here, before, comparison = sides_of(month)
     versions = live_then_and_now(month)
     model = drawings_changed = None

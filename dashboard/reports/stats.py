@@ -96,7 +96,7 @@ def new_pseudonyms() -> Pseudonym:
     return number
 
 
-def label_of(row: Row, _: Pseudonym) -> Any:
+def label_column(row: Row, _: Pseudonym) -> Any:
     return word_of(row["label__digit"], row["label__is_unreadable"])
 
 
@@ -200,7 +200,7 @@ PREDICTIONS = Table(
             "feedback", "digit or word", "What its drawer said it is; a claim, no label.",
             feedback_of,
         ),
-        Field("label", "digit or word", LABEL_WORDS, label_of),
+        Field("label", "digit or word", LABEL_WORDS, label_column),
         plain(
             "label_state", "word", "settled, awaiting (another opinion) or disputed.",
             "label__state",
@@ -347,7 +347,7 @@ def export_stats(
     made = export_figures(folder, filters or Filters())
     for table in tables:
         lines = lines_of(table, number, progress)
-        written[f"{table.name}.csv"] = write(
+        written[f"{table.name}.csv"] = write_whole(
             folder / f"{table.name}.csv", [field.key for field in table.fields], lines
         )
     written.update({f"{FIGURES}/{figure.name}.csv": len(figure.rows) for figure in made})
@@ -363,7 +363,7 @@ def lines_of(
         progress(1)
 
 
-def write(path: Path, header: Sequence[str], lines: Iterator[Sequence[Any]]) -> int:
+def write_whole(path: Path, header: Sequence[str], lines: Iterator[Sequence[Any]]) -> int:
     """Write to a temporary file and rename it, so that no reader sees an unfinished file."""
     unfinished = path.with_suffix(".unfinished")
     count = 0
@@ -379,17 +379,17 @@ def write(path: Path, header: Sequence[str], lines: Iterator[Sequence[Any]]) -> 
 
 def export_figures(folder: Path, filters: Filters) -> list[Figure]:
     """Write every figure as the CSV that its page offers, and the files that list them."""
-    made = [catalog.make(name, filters) for name in catalog.FIGURES]
+    made = [catalog.make_figure(name, filters) for name in catalog.FIGURES]
     (folder / FIGURES).mkdir(exist_ok=True)
     for figure in made:
         (folder / FIGURES / f"{figure.name}.csv").write_text(figure.as_csv(), encoding="utf-8")
-    write(
+    write_whole(
         folder / "figures.csv",
         list(INDEX_COLUMNS),
         ([getattr(figure, key) for key in INDEX_COLUMNS] for figure in made),
     )
     marks = {tuple(mark.items()): mark for figure in made for mark in figure.marks}
-    write(
+    write_whole(
         folder / "marks.csv",
         list(MARK_COLUMNS),
         ([mark.get(key, "") for key in MARK_COLUMNS] for mark in marks.values()),
@@ -399,7 +399,7 @@ def export_figures(folder: Path, filters: Filters) -> list[Figure]:
 
 def write_dictionary(folder: Path, tables: Sequence[Table], made: Sequence[Figure]) -> int:
     """Write the unit and meaning of every column of every file."""
-    return write(
+    return write_whole(
         folder / "dictionary.csv",
         ["file", "column", "unit", "meaning"],
         dictionary(tables, made),

@@ -10,7 +10,7 @@ from django import template
 from dashboard.figures.figure import Column, Figure
 from dashboard.figures.heat import GRIDS
 from dashboard.figures.words import percent_in_words, value_in_words
-from dashboard.reports.compare import points
+from dashboard.reports.compare import in_points
 
 register = template.Library()
 
@@ -70,4 +70,4 @@ def as_hundred(share: float) -> str:
 @register.filter
 def as_points(share: float) -> str:
     """A difference in percentage points, with its sign."""
-    return points(share)
+    return in_points(share)

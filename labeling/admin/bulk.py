@@ -21,7 +21,7 @@ from unfold.widgets import UnfoldAdminRadioSelectWidget
 
 from labeling.batches import bulk, gold_items, review
 from labeling.batches.selections import Shown, as_shown, keep_shown, kept, shown_in, use_up
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.turns import in_turn
 from predictions.errors import Declined
 from predictions.models import DIGITS, Prediction
@@ -41,29 +41,29 @@ class Act:
 
 def correct(digit: int | None) -> Do:
     def do(shown: Shown, by: User, chosen_by: dict[str, Any]) -> str:
-        return str(bulk.set_verdict(shown, Verdict(digit), by=by, chosen_by=chosen_by))
+        return str(bulk.set_verdict(shown, Answer(digit), by=by, chosen_by=chosen_by))
 
     return do
 
 
-def accept_feedback(shown: Shown, by: User, chosen_by: dict[str, Any]) -> str:
+def accept_feedback_act(shown: Shown, by: User, chosen_by: dict[str, Any]) -> str:
     return str(bulk.accept_feedback(shown, by=by, chosen_by=chosen_by))
 
 
-def send_to_review(shown: Shown, by: User, chosen_by: dict[str, Any]) -> str:
+def send_to_review_act(shown: Shown, by: User, chosen_by: dict[str, Any]) -> str:
     return str(review.send_to_review(shown, by=by, chosen_by=chosen_by))
 
 
 def use_as_gold(shown: Shown, by: User, chosen_by: dict[str, Any]) -> str:
     added, left = gold_items.add_gold(shown, by=by)
-    return f"{added:,} are gold now. {bulk.counted(left)}"
+    return f"{added:,} are gold now. {bulk.left_alone_in_words(left)}"
 
 
 ACTS = {
     **{str(digit): Act(f"It is a {digit}", CORRECT, correct(digit)) for digit in DIGITS},
     "unreadable": Act("Unreadable", CORRECT, correct(None)),
-    "feedback": Act("Accept what the visitor said", CORRECT, accept_feedback),
-    "review": Act("Send to review", REVIEW, send_to_review),
+    "feedback": Act("Accept what the visitor said", CORRECT, accept_feedback_act),
+    "review": Act("Send to review", REVIEW, send_to_review_act),
     "gold": Act("Use as gold", GOLD, use_as_gold),
 }
 
@@ -100,20 +100,20 @@ def decide_in_bulk(model_admin: Any, request: HttpRequest, queryset: QuerySet[An
             return here
         selection = keep_shown(shown, owner=by, chosen_by=chosen_by(request))
         form = ActForm(acts=acts, initial={"selection": selection.pk})
-        return page(model_admin, request, shown, form)
+        return bulk_page(model_admin, request, shown, form)
     form = ActForm(request.POST, acts=acts)
     try:
         if form.is_valid():
-            messages.success(request, carry_out(form.cleaned_data, acts, by))
+            messages.success(request, carry_out_act(form.cleaned_data, acts, by))
         elif named := form.cleaned_data.get("selection"):
-            return page(model_admin, request, shown_in(kept(named, owner=by)), form)
+            return bulk_page(model_admin, request, shown_in(kept(named, owner=by)), form)
     except Declined as declined:
         messages.warning(request, str(declined))
     return here
 
 
 @in_turn
-def carry_out(said: dict[str, Any], acts: dict[str, Act], by: User) -> str:
+def carry_out_act(said: dict[str, Any], acts: dict[str, Act], by: User) -> str:
     """Carry out the action and delete the selection; a refused action keeps it."""
     selection, act = kept(said["selection"], owner=by), acts[said["act"]]
     done = act.do(use_up(selection), by, {**selection.chosen_by, "act": act.title})
@@ -128,7 +128,7 @@ def is_across(request: HttpRequest) -> bool:
     return request.POST.get("select_across") == "1"
 
 
-def page(model_admin: Any, request: HttpRequest, shown: Shown, form: ActForm) -> HttpResponse:
+def bulk_page(model_admin: Any, request: HttpRequest, shown: Shown, form: ActForm) -> HttpResponse:
     newest = sorted(shown.stood)[-SHOWN:]
     drawings = Prediction.objects.filter(pk__in=newest).order_by("-pk").only("public_id", "digit")
     # The form carries the keys of the rows on a page, but not of all rows that match the filter.

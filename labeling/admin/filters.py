@@ -40,7 +40,7 @@ class Claim(SimpleListFilter):
         return queryset.filter(self.claims[value][1])
 
 
-def differs(one: str, other: str) -> Q:
+def set_and_unequal(one: str, other: str) -> Q:
     """Both are set and unequal; NULL on either side is no difference."""
     return Q(**{f"{one}__lt": F(other)}) | Q(**{f"{one}__gt": F(other)})
 
@@ -58,7 +58,7 @@ class ByLabel(Claim):
         "none": ("unlabeled", Q(label__isnull=True)),
         "disagrees": (
             "disagrees with the guess",
-            differs("label__digit", "digit") | Q(label__is_unreadable=True),
+            set_and_unequal("label__digit", "digit") | Q(label__is_unreadable=True),
         ),
         "agrees": ("agrees with the guess", Q(label__digit=F("digit"))),
         "awaiting": ("waits for another opinion", Q(label__state=Label.State.AWAITING)),
@@ -74,7 +74,7 @@ class ByFeedback(Claim):
     claims = {
         "wrong": (
             "says wrong",
-            differs("feedback__digit", "digit")
+            set_and_unequal("feedback__digit", "digit")
             | Q(feedback__isnull=False, feedback__digit__isnull=True),
         ),
         "right": ("says right", Q(feedback__digit=F("digit"))),
@@ -211,7 +211,7 @@ class LabelByGuess(Claim):
     claims = {
         "disagrees": (
             "disagrees with the label",
-            differs("digit", "prediction__digit") | Q(is_unreadable=True),
+            set_and_unequal("digit", "prediction__digit") | Q(is_unreadable=True),
         ),
         "agrees": ("agrees with the label", Q(digit=F("prediction__digit"))),
     }

@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from labeling.admin.bulk import CORRECT
-from labeling.files.imports import UPLOAD_MOST, Report, take_in_upload
+from labeling.files.imports import UPLOAD_MOST, ImportReport, take_in_upload
 from predictions.access.limits import charge_pixels
 from predictions.errors import Declined
 
@@ -40,7 +40,7 @@ def page(model_admin: Any, request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     form = ImportForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
-        return HttpResponseRedirect(taken_in(request, form))
+        return HttpResponseRedirect(import_upload(request, form))
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,
@@ -51,7 +51,7 @@ def page(model_admin: Any, request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "admin/labeling/import.html", context)
 
 
-def taken_in(request: HttpRequest, form: ImportForm) -> str:
+def import_upload(request: HttpRequest, form: ImportForm) -> str:
     """Import the file; return the URL of the page that shows the result."""
     assert isinstance(request.user, User)
     file = form.cleaned_data["file"]
@@ -66,13 +66,13 @@ def taken_in(request: HttpRequest, form: ImportForm) -> str:
     except Declined as declined:
         messages.warning(request, str(declined))
         return request.path
-    tell(request, report, is_trial=form.cleaned_data["dry_run"])
+    tell_result(request, report, is_trial=form.cleaned_data["dry_run"])
     if report.batch is None:
         return request.path
     return f"{reverse('admin:labeling_batch_changelist')}?id__exact={report.batch.pk}"
 
 
-def tell(request: HttpRequest, report: Report, *, is_trial: bool) -> None:
+def tell_result(request: HttpRequest, report: ImportReport, *, is_trial: bool) -> None:
     said = f"Nothing was changed. It would be: {report}" if is_trial else str(report)
     messages.success(request, said)
     for refused in report.refusals[:SHOWN]:

@@ -174,7 +174,7 @@ class LabeledPredictionAdmin(DecidesInBulk, SavedViewsMixin, PredictionAdmin):
         return "not a digit" if feedback.digit is None else str(feedback.digit)
 
 
-def key_of(public_id: UUID) -> Subquery:
+def key_of_prediction(public_id: UUID) -> Subquery:
     """Look the key up in a subquery; with a join, a filter with OR would use no index."""
     return Subquery(Prediction.objects.filter(public_id=public_id).values("pk")[:1])
 
@@ -189,7 +189,7 @@ class OfPredictionAdmin(LooksUpIds):
         return super().get_queryset(request).defer(*PICTURES)
 
     def named(self, named: UUID) -> Q:
-        return Q(prediction=key_of(named))
+        return Q(prediction=key_of_prediction(named))
 
     @admin.display(description="glyph")
     def thumbnail(self, row: Any) -> str:

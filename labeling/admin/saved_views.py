@@ -61,10 +61,10 @@ class SavedViewsMixin:
         query = request.POST.get("querystring", "")
         try:
             if "forget" in request.POST:
-                forget(request.user, request.POST["forget"])
+                forget_view(request.user, request.POST["forget"])
             else:
                 name = request.POST.get("name", "")
-                query = keep(request.user, name, query, allowed=self.allowed_parameters())
+                query = save_view(request.user, name, query, allowed=self.allowed_parameters())
         except Declined as declined:
             messages.warning(request, str(declined))
             query = ""
@@ -78,7 +78,7 @@ def kept_part(query: QueryDict, allowed: set[str]) -> QueryDict:
     return kept
 
 
-def keep(owner: User, name: str, querystring: str, *, allowed: set[str]) -> str:
+def save_view(owner: User, name: str, querystring: str, *, allowed: set[str]) -> str:
     """Save a filter, replacing one of the same name; return it as it was saved."""
     name = name.strip()
     if not name or len(name) > 40:
@@ -96,6 +96,6 @@ def keep(owner: User, name: str, querystring: str, *, allowed: set[str]) -> str:
     return stored
 
 
-def forget(owner: User, key: str) -> None:
+def forget_view(owner: User, key: str) -> None:
     if not key.isdecimal() or not SavedView.objects.filter(owner=owner, pk=key).delete()[0]:
         raise EmptySelection("There is no such view of yours.")

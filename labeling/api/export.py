@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from labeling.files import export
 from labeling.models import Label
 from predictions.api.drawings import ErrorOutput
-from predictions.api.endpoints import Endpoint, Query
+from predictions.api.endpoints import ApiEndpoint, Query
 from predictions.models import Prediction
 
 KINDS_OF_FILE = """\
@@ -77,7 +77,7 @@ class ExportQuery(Query):
         return asked
 
 
-class ExportView(Endpoint):
+class ExportView(ApiEndpoint):
     scope = "label"
     queries = {"GET": ExportQuery}
     permission_classes = [MayViewLabels]

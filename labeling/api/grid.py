@@ -70,7 +70,7 @@ class GridView(LabelView):
         """Lease the surest unlabeled guesses of one digit."""
         watch.take_in_if_due()
         asked = self.read(GridInput, request)
-        held = grid.claim(self.labeler, digit=asked["digit"], count=asked["count"])
+        held = grid.claim_grid(self.labeler, digit=asked["digit"], count=asked["count"])
         # The guess is not hidden here: the page shows one digit's grid.
         items = [{**item_body(item), "guess": item.guess} for item in held]
         return Response({"token": str(held[0].token) if held else None, "items": items})
@@ -85,7 +85,7 @@ class GridConfirmView(LabelView):
     def post(self, request: Request) -> Response:
         """Label what was shown in one batch; what was clicked as wrong goes to review."""
         said = self.read(ConfirmInput, request)
-        done = grid.confirm(
+        done = grid.confirm_grid(
             self.labeler,
             digit=said["digit"],
             token=said["token"],

@@ -23,7 +23,7 @@ from labeling.api.queue import (
 )
 from labeling.batches import suspicion
 from labeling.decisions import decisions
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.files import export
 from labeling.models import Label, LabelEvent, Stream
 from labeling.queue import overview
@@ -154,7 +154,7 @@ class ManyView(LabelView):
         try:
             decided = decisions.decide(
                 said["id"],
-                Verdict(said["digit"]),
+                Answer(said["digit"]),
                 labeler=self.person,
                 token=said["token"],
                 request_id=said["request_id"],

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from labeling.decisions import decisions
 from labeling.decisions.blindness import KEPT, is_kept_from
-from labeling.decisions.decisions import Decided, Verdict
+from labeling.decisions.decisions import Answer, Decided
 from labeling.decisions.trust import is_trusted, labels_to_learn_from, take_word
 from labeling.models import Label, LabelEvent, Stream
 from labeling.queue import progress, queue
@@ -29,7 +29,7 @@ from predictions.api.drawings import (
     PredictionOutput,
     PredictionView,
 )
-from predictions.api.endpoints import Endpoint, Input
+from predictions.api.endpoints import ApiEndpoint, Input
 from predictions.models import Feedback, Owner, Prediction
 
 MOST_TOKENS = 200
@@ -129,7 +129,7 @@ class DecidedOutput(serializers.Serializer[Any]):
     )
 
 
-class LabelView(Endpoint):
+class LabelView(ApiEndpoint):
     scope = "label"
     permission_classes = [MayLabel]
 
@@ -170,7 +170,7 @@ class LabelsView(LabelView):
         said = self.read(LabelInput, request)
         decided = decisions.decide(
             said["id"],
-            Verdict(said["digit"]),
+            Answer(said["digit"]),
             labeler=self.labeler,
             token=said["token"],
             request_id=said["request_id"],
@@ -302,7 +302,7 @@ class SettleView(LabelView):
         said = self.read(VerdictInput, request)
         decided = decisions.settle(
             said["id"],
-            Verdict(said["digit"]),
+            Answer(said["digit"]),
             reviewer=self.labeler,
             request_id=said["request_id"],
         )

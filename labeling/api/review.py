@@ -199,4 +199,4 @@ class BatchUndoView(LabelView):
     )
     def post(self, request: Request, batch_id: UUID) -> Response:
         """Take a whole batch back: a grid of your own, or any for who may correct in bulk."""
-        return Response({"undone": grid.undo(self.labeler, batch_id)})
+        return Response({"undone": grid.undo_grid(self.labeler, batch_id)})

@@ -11,7 +11,7 @@ from labeling.models import Arrival, Batch, QueueItem
 LONGEST_NAME = 200  # characters
 
 
-def note(names: Mapping[int, str], *, batch: Batch) -> None:
+def note_arrivals(names: Mapping[int, str], *, batch: Batch) -> None:
     """Record the batch these predictions came with, and the place of each in the file."""
     Arrival.objects.bulk_create(
         Arrival(prediction_id=key, batch=batch, name=name[-LONGEST_NAME:])
@@ -19,7 +19,7 @@ def note(names: Mapping[int, str], *, batch: Batch) -> None:
     )
 
 
-def put_aside(batch: Batch) -> None:
+def hide_imported(batch: Batch) -> None:
     """Hide a batch's predictions from the queue; decisions about them stay."""
     brought = QueueItem.objects.filter(prediction__arrival__batch=batch)
     brought.filter(prediction__label=None).update(

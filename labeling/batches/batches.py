@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.models import F
 
 from labeling.batches import arrivals, review_requests
-from labeling.decisions.decisions import Verdict, label_of, place_of
+from labeling.decisions.decisions import Answer, label_of, place_of
 from labeling.errors import AlreadyUndone
 from labeling.models import Batch, Label, LabelEvent, QueueItem
 from labeling.queue.intake import take_in_chosen
@@ -61,9 +61,9 @@ def locked_items(keys: Collection[int]) -> list[int]:
     return lock_items(keys)
 
 
-def append_corrections(keys: list[int], verdict: Verdict, *, by: User, batch: Batch) -> int:
+def append_corrections(keys: list[int], verdict: Answer, *, by: User, batch: Batch) -> int:
     among, given = among_keys(keys)
-    return execute(
+    return execute_sql(
         CORRECTIONS.format(among=among),
         [
             verdict.digit,
@@ -81,7 +81,7 @@ def append_corrections(keys: list[int], verdict: Verdict, *, by: User, batch: Ba
 
 def settle_labels(batch: Batch) -> None:
     """Settle the labels that a batch corrects: the rule of `standing`, in SQL."""
-    execute(
+    execute_sql(
         "INSERT INTO labeling_label"
         " (prediction_id, digit, is_unreadable, state, opinions, event_id)"
         " SELECT e.prediction_id, e.digit, e.is_unreadable, 'settled',"
@@ -118,8 +118,8 @@ def undo_batch(batch: Batch, *, by: User, at: datetime | None = None) -> int:
     else:
         undone = append_reversals("undo", of_batch, [batch.pk], by=by, at=at)
     restate_touched(batch)
-    review_requests.take_back(batch)
-    arrivals.put_aside(batch)
+    review_requests.withdraw_requests(batch)
+    arrivals.hide_imported(batch)
     logger.info("batch %s was taken back: %s labels", batch.pk, undone)
     return undone
 
@@ -143,7 +143,7 @@ def append_reversals(
     at: datetime | None = None,
 ) -> int:
     """Reverse the events `e` that `which` selects and nothing has reversed; return how many."""
-    return execute(
+    return execute_sql(
         REVERSALS.format(which=which),
         [
             kind,
@@ -239,7 +239,7 @@ def chunks(keys: Iterable[int], size: int) -> Iterator[list[int]]:
         yield some
 
 
-def execute(sql: str, params: list[Any]) -> int:
+def execute_sql(sql: str, params: list[Any]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         return int(cursor.rowcount)

@@ -11,10 +11,10 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from labeling.batches import batches
-from labeling.batches.batches import AT_ONCE, adapted_time, adapted_uuid, chunks, execute
+from labeling.batches.batches import AT_ONCE, adapted_time, adapted_uuid, chunks, execute_sql
 from labeling.batches.selections import Shown
 from labeling.decisions.blindness import unanswered_audits
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.errors import EmptySelection
 from labeling.models import Batch, LabelEvent
 from labeling.turns import among_keys, in_turn, selected
@@ -35,23 +35,25 @@ WHERE p.id {among} ORDER BY p.id"""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class BulkOutcome:
     """The result of a bulk action: its batch, and how many items it left alone and why."""
 
     batch: Batch
     left: Mapping[str, int]
 
     def __str__(self) -> str:
-        return f"{self.batch.count:,} done. {counted(self.left)}".strip()
+        return f"{self.batch.count:,} done. {left_alone_in_words(self.left)}".strip()
 
 
-def counted(left: Mapping[str, int]) -> str:
+def left_alone_in_words(left: Mapping[str, int]) -> str:
     """Say in sentences how many items were left alone and why."""
     return " ".join(f"{count:,} left alone: {why}." for why, count in left.items() if count)
 
 
 @in_turn
-def set_verdict(shown: Shown, verdict: Verdict, *, by: User, chosen_by: dict[str, Any]) -> Outcome:
+def set_verdict(
+    shown: Shown, verdict: Answer, *, by: User, chosen_by: dict[str, Any]
+) -> BulkOutcome:
     """Correct the items that were shown, except audits that nobody has answered blind yet."""
     keys, left = shown.unchanged()
     blind = unanswered_audits(keys)
@@ -61,12 +63,12 @@ def set_verdict(shown: Shown, verdict: Verdict, *, by: User, chosen_by: dict[str
         kind=Batch.Kind.CORRECTION, made_by=by, chosen_by=chosen_by, count=len(rest)
     )
     batches.append_corrections(rest, verdict, by=by, batch=batch)
-    finish(batch, nothing="Nothing selected can be corrected. " + counted(left))
-    return Outcome(batch, left)
+    finish(batch, nothing="Nothing selected can be corrected. " + left_alone_in_words(left))
+    return BulkOutcome(batch, left)
 
 
 @in_turn
-def accept_feedback(shown: Shown, *, by: User, chosen_by: dict[str, Any]) -> Outcome:
+def accept_feedback(shown: Shown, *, by: User, chosen_by: dict[str, Any]) -> BulkOutcome:
     """Label each item shown as its visitor said; "not a digit" becomes unreadable.
 
     Visitors saw the guess before they gave feedback, so audits are left alone.
@@ -76,7 +78,7 @@ def accept_feedback(shown: Shown, *, by: User, chosen_by: dict[str, Any]) -> Out
     rest = sorted(set(keys).difference(audits))
     batch = Batch.objects.create(kind=Batch.Kind.CORRECTION, made_by=by, chosen_by=chosen_by)
     among, given = among_keys(rest)
-    batch.count = execute(
+    batch.count = execute_sql(
         FEEDBACK.format(among=among),
         [by.pk, adapted_time(), True, False, False, adapted_uuid(batch.pk), given],
     )
@@ -84,13 +86,13 @@ def accept_feedback(shown: Shown, *, by: User, chosen_by: dict[str, Any]) -> Out
         "audits, which are labeled blind": len(audits),
         "without feedback": len(rest) - batch.count,
     }
-    finish(batch, nothing="Nothing selected has feedback to accept. " + counted(left))
-    return Outcome(batch, left)
+    finish(batch, nothing="Nothing selected has feedback to accept. " + left_alone_in_words(left))
+    return BulkOutcome(batch, left)
 
 
 @in_turn
 def correct_each(
-    verdicts: Mapping[int, Verdict],
+    verdicts: Mapping[int, Answer],
     *,
     by: User | None,
     kind: str,
@@ -109,7 +111,7 @@ def correct_each(
 
 
 def append_verdicts(
-    verdicts: Mapping[int, Verdict], *, batch: Batch, at: datetime | None = None
+    verdicts: Mapping[int, Answer], *, batch: Batch, at: datetime | None = None
 ) -> None:
     """Append the events of a batch; the caller updates labels and queue rows."""
     chosen = Prediction.objects.filter(pk__in=list(verdicts))

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db.models import Exists, F, OuterRef, QuerySet
 
 from labeling.batches.batches import AT_ONCE, chunks, restate_many
-from labeling.batches.bulk import counted
+from labeling.batches.bulk import left_alone_in_words
 from labeling.batches.selections import Shown
 from labeling.errors import EmptySelection
 from labeling.models import Gold, Label, QueueItem
@@ -43,7 +43,7 @@ def add_gold(
         "without a settled digit": len(keys) - len(fresh) - len(already),
     }
     if not fresh:
-        raise EmptySelection("Nothing selected can be gold. " + counted(left))
+        raise EmptySelection("Nothing selected can be gold. " + left_alone_in_words(left))
     Gold.objects.bulk_create(
         Gold(prediction_id=key, digit=settled[key], added_by=by, added_at=at or Moment())
         for key in fresh

@@ -35,7 +35,7 @@ class Confirmed:
 
 
 @in_turn
-def claim(labeler: User, *, digit: int, count: int = AT_MOST) -> list[Held]:
+def claim_grid(labeler: User, *, digit: int, count: int = AT_MOST) -> list[Held]:
     """Lease the surest unlabeled guesses of one digit, including the labeler's own leases.
 
     Audits, gold and second opinions are answered one at a time, blind.
@@ -83,7 +83,7 @@ def held(row: QueueItem, token: uuid.UUID) -> Held:
 
 
 @in_turn
-def confirm(
+def confirm_grid(
     labeler: User,
     *,
     digit: int,
@@ -123,7 +123,7 @@ def confirm(
         for item, by_lot in zip(right, drawn, strict=True)
     )
     restate_many([item.pk for item in right])
-    review_requests.ask(wrong_keys, batch=batch)
+    review_requests.request_review(wrong_keys, batch=batch)
     logger.info("batch %s confirmed %s on the grid", batch.pk, len(right))
     return Confirmed(batch, len(right), len(wrong_keys))
 
@@ -180,7 +180,7 @@ def may_undo(user: User, batch: Batch) -> bool:
     return own or user.has_perm("labeling.correct_in_bulk")
 
 
-def undo(user: User, batch_id: uuid.UUID) -> int:
+def undo_grid(user: User, batch_id: uuid.UUID) -> int:
     """Undo a batch; a batch that the user may not undo is reported as not found."""
     batch = Batch.objects.filter(pk=batch_id).first()
     if batch is None or not may_undo(user, batch):
@@ -188,7 +188,7 @@ def undo(user: User, batch_id: uuid.UUID) -> int:
     return undo_batch(batch, by=user)
 
 
-def still_held(labeler: User, token: uuid.UUID) -> QuerySet[QueueItem]:
+def still_held_grid(labeler: User, token: uuid.UUID) -> QuerySet[QueueItem]:
     """Return the items of a lease, to show them again; none after it has ended."""
     return (
         QueueItem.objects.filter(holder=labeler, token=token, leased_until__gt=Now(), is_open=True)

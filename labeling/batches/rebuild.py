@@ -33,7 +33,7 @@ class Differences:
         return len(self.labels) + len(self.places)
 
 
-def rebuild(
+def rebuild_labels(
     *, mend: bool = True, progress: Callable[[int], object] = lambda count: None
 ) -> Differences:
     """Compare every item with its events; repair the differences if `mend` is set."""
@@ -42,7 +42,7 @@ def rebuild(
     while keys := list(
         QueueItem.objects.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:AT_ONCE]
     ):
-        compare(keys, found, mend=mend)
+        compare_items(keys, found, mend=mend)
         found.looked_at += len(keys)
         progress(len(keys))
         last = keys[-1]
@@ -52,7 +52,7 @@ def rebuild(
 
 
 @in_turn
-def compare(keys: list[int], found: Differences, *, mend: bool) -> None:
+def compare_items(keys: list[int], found: Differences, *, mend: bool) -> None:
     if mend:
         lock_items(keys)
     items = QueueItem.objects.in_bulk(keys)

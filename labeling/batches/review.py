@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 
 from labeling.batches import review_requests
 from labeling.batches.batches import AT_ONCE, chunks
-from labeling.batches.bulk import Outcome, counted
+from labeling.batches.bulk import BulkOutcome, left_alone_in_words
 from labeling.batches.selections import Shown
 from labeling.errors import EmptySelection
 from labeling.models import Batch, Gold, Label, LabelEvent, QueueItem, Stream
@@ -59,7 +59,7 @@ def said_about(prediction_ids: Iterable[int]) -> dict[int, list[LabelEvent]]:
 
 
 @in_turn
-def send_to_review(shown: Shown, *, by: User, chosen_by: dict[str, Any]) -> Outcome:
+def send_to_review(shown: Shown, *, by: User, chosen_by: dict[str, Any]) -> BulkOutcome:
     """Request another, blind look at the items shown, as one batch that can be undone.
 
     Audits are left alone: which of them get a second look must not depend on anybody's suspicion.
@@ -69,14 +69,14 @@ def send_to_review(shown: Shown, *, by: User, chosen_by: dict[str, Any]) -> Outc
     may, barred = reviewable(keys)
     left |= barred
     if not may:
-        raise EmptySelection("Nothing selected can be sent to review. " + counted(left))
+        raise EmptySelection("Nothing selected can be sent to review. " + left_alone_in_words(left))
     batch = Batch.objects.create(
         kind=Batch.Kind.REVIEW, made_by=by, chosen_by=chosen_by, count=len(may)
     )
     for some in chunks(may, AT_ONCE):
-        review_requests.ask(some, batch=batch)
+        review_requests.request_review(some, batch=batch)
     logger.info("batch %s sent %s items to review", batch.pk, len(may))
-    return Outcome(batch, left)
+    return BulkOutcome(batch, left)
 
 
 def reviewable(keys: list[int]) -> tuple[list[int], dict[str, int]]:

@@ -17,7 +17,7 @@ ITEMS_A_SECOND = 1_000  # ranks are 1/1000 s apart, to keep the order within a r
 AT_ONCE = 2_000  # rows read together
 
 
-def ask(
+def request_review(
     keys: Sequence[int], *, batch: Batch, scores: Mapping[int, float] | None = None
 ) -> list[Ask]:
     """Put items, locked by the caller, at the front of the review stream in the order given.
@@ -58,7 +58,7 @@ def asked_of(batch: Batch, field: str) -> Any:
     return Subquery(Ask.objects.filter(batch=batch, prediction=OuterRef("pk")).values(field))
 
 
-def take_back(batch: Batch) -> None:
+def withdraw_requests(batch: Batch) -> None:
     """Restore the queue places of a batch's items; answers given since stay."""
     # Not items that a later request has moved; undoing that request restores them.
     as_left = Ask.objects.filter(batch=batch, rank=F("prediction__queue_item__rank"))

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from labeling.batches.batches import AT_ONCE, chunks
 from labeling.models import Label, LabelEvent
-from labeling.standing import REVERSALS, Past, Said, Standing, behind, standing, vote_of
+from labeling.standing import REVERSALS, Past, Said, Standing, standing, supporting_events, vote_of
 
 
 def items_resting_on(labelers: Iterable[int], visitors: Iterable[str | UUID]) -> set[int]:
@@ -25,7 +25,9 @@ def items_resting_on(labelers: Iterable[int], visitors: Iterable[str | UUID]) ->
     return {
         key
         for key, events in histories(keys)
-        if any(event.labeler_id in who or event.visitor in which for event in behind(events))
+        if any(
+            event.labeler_id in who or event.visitor in which for event in supporting_events(events)
+        )
     }
 
 
@@ -42,7 +44,9 @@ def others_behind(labels: Sequence[Label]) -> dict[int, list[int]]:
         stood = Standing(
             label.digit, label.is_unreadable, label.state, label.opinions, label.event_id
         )
-        backing = behind(events) if standing(events) == stood else said_by_then(label, events)
+        backing = (
+            supporting_events(events) if standing(events) == stood else said_by_then(label, events)
+        )
         # Keep the last event of each person: one may rule and confirm it later.
         last = {(event.labeler_id, event.visitor): event.pk for event in backing}
         if others := sorted(set(last.values()) - {label.event_id}):

@@ -21,7 +21,7 @@ from labeling.batches.review import reviewable
 from labeling.decisions.agreement import Rate, rate
 from labeling.errors import EmptySelection
 from labeling.models import Ask, Batch, Gold, Label, LabelEvent
-from labeling.queue.intake import take_in
+from labeling.queue.intake import enqueue_new
 from labeling.turns import in_turn
 from predictions.models import Prediction
 
@@ -89,7 +89,7 @@ def send_suspicious_to_review(limit: int, *, by: User | None) -> Batch:
 
     The label stays as it is until then.
     """
-    take_in()
+    enqueue_new()
     return ask_about_suspects(limit, by=by)
 
 
@@ -108,7 +108,7 @@ def ask_about_suspects(limit: int, *, by: User | None) -> Batch:
     )
     scores = {key: suspect.score for key, suspect in found.items()}
     for some in chunks(chosen, AT_ONCE):
-        review_requests.ask(some, batch=batch, scores=scores)
+        review_requests.request_review(some, batch=batch, scores=scores)
     logger.info("batch %s sent %s suspicious labels to review", batch.pk, len(chosen))
     return batch
 

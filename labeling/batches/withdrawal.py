@@ -15,7 +15,7 @@ from labeling.turns import among_keys, in_turn, lock_items
 logger = logging.getLogger(__name__)
 
 
-def said_by(labeler: User) -> QuerySet[LabelEvent]:
+def decisions_of(labeler: User) -> QuerySet[LabelEvent]:
     """A person's decisions that are not undone: opinions, gold answers, rulings, corrections."""
     return LabelEvent.objects.of_labeler(labeler.pk).standing()
 
@@ -27,7 +27,7 @@ def withdraw(labeler: User, *, by: User | None) -> Batch:
     Each decision gets an undo event. Undoing the batch gives each of these undos a redo, and
     everything is as before.
     """
-    about = set(said_by(labeler).order_by().values_list("prediction", flat=True))
+    about = set(decisions_of(labeler).order_by().values_list("prediction", flat=True))
     lock_items(about)
     batch = Batch.objects.create(
         kind=Batch.Kind.WITHDRAWAL, made_by=by, chosen_by={"labeler": labeler.get_username()}

@@ -15,7 +15,7 @@ from predictions.api.paging import PAGE
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class OwnAnswer:
     """One answer, as its labeler may see it."""
 
     event: LabelEvent
@@ -37,7 +37,7 @@ class Answer:
 class AnswersPage:
     """Answers, newest first; `next_before` is the `before` of the next page, if there is one."""
 
-    rows: list[Answer]
+    rows: list[OwnAnswer]
     next_before: int | None
 
 
@@ -53,12 +53,12 @@ def page_of_answers(labeler: User, *, before: int | None = None, limit: int = PA
     shown = found[:limit]
     keys = [event.pk for event in shown]
     standing = set(LabelEvent.objects.filter(pk__in=keys).standing().values_list("pk", flat=True))
-    answers = [Answer(event, event.pk in standing) for event in shown]
+    answers = [OwnAnswer(event, event.pk in standing) for event in shown]
     return AnswersPage(answers, keys[-1] if len(found) > limit else None)
 
 
 @in_turn
-def take_back(labeler: User, event: int) -> LabelEvent:
+def undo_answer(labeler: User, event: int) -> LabelEvent:
     """Undo one of the labeler's own answers, however old; the label is then as without it."""
     own = LabelEvent.objects.of_labeler(labeler.pk).one_by_one()  # not bulk corrections
     meant = own.filter(pk=event).select_related("prediction").first()

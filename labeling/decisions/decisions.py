@@ -44,7 +44,7 @@ LONGEST = 600.0  # seconds; a longer time is cut, since the labeler was away
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Answer:
     """What is said about a drawing: a digit, or that it is unreadable (digit None)."""
 
     digit: int | None
@@ -70,7 +70,7 @@ class Decided:
 @in_turn
 def decide(
     public_id: uuid.UUID,
-    verdict: Verdict,
+    verdict: Answer,
     *,
     labeler: User,
     token: uuid.UUID,
@@ -109,7 +109,7 @@ def decide(
     if is_gold:
         return Decided(event, item.prediction, "gold")
     item.holder = item.token = item.leased_until = None  # the answer ends the lease
-    stands = restate(item, [*events, event], is_spent=True)
+    stands = update_label(item, [*events, event], is_spent=True)
     return Decided(event, item.prediction, stands.state if stands else "")
 
 
@@ -145,7 +145,7 @@ def by_request(events: list[Past], request_id: uuid.UUID) -> Past | None:
     return next((event for event in events if event.request_id == request_id), None)
 
 
-def check_same(answered: Past, item: QueueItem, kind: str, verdict: Verdict, *, by: User) -> None:
+def check_same(answered: Past, item: QueueItem, kind: str, verdict: Answer, *, by: User) -> None:
     """Refuse a repeated request that is by another person or has other content."""
     if answered.labeler_id != by.pk:
         raise Gone("This request id was used by somebody else.")
@@ -179,7 +179,7 @@ def check_lease(item: QueueItem, labeler: User, token: uuid.UUID) -> None:
 
 
 def calls_for_second(
-    item: QueueItem, verdict: Verdict, events: Iterable[Said], labeler: User
+    item: QueueItem, verdict: Answer, events: Iterable[Said], labeler: User
 ) -> bool:
     """Whether a first opinion needs a second: it contradicts a confident model, or at random."""
     if any(event.labeler_id != labeler.pk for event in unreversed(events)):
@@ -202,7 +202,9 @@ def others_label(labeler: User) -> bool:
     return User.objects.filter(may, is_active=True).exclude(pk=labeler.pk).exists()
 
 
-def restate(item: QueueItem, events: Iterable[Said], *, is_spent: bool = False) -> Standing | None:
+def update_label(
+    item: QueueItem, events: Iterable[Said], *, is_spent: bool = False
+) -> Standing | None:
     """Write the label that follows from these events, and open or close the item."""
     stands = standing(events)
     if stands is None:
@@ -292,14 +294,14 @@ def reverse(event: LabelEvent, *, by: User, request_id: uuid.UUID | None = None)
         request_id=request_id,
     )
     if not event.is_gold:
-        restate(item, events_of(event.prediction_id))
+        update_label(item, events_of(event.prediction_id))
     logger.info("event %s was taken back by event %s", event.pk, undoing.pk)
     return undoing
 
 
 @in_turn
 def settle(
-    public_id: uuid.UUID, verdict: Verdict, *, reviewer: User, request_id: uuid.UUID
+    public_id: uuid.UUID, verdict: Answer, *, reviewer: User, request_id: uuid.UUID
 ) -> Decided:
     """Record a reviewer's ruling, whoever holds the item; an audit needs a blind answer first."""
     item = locked_item(public_id)
@@ -321,14 +323,14 @@ def settle(
         guess_shown=not is_audit,
         request_id=request_id,
     )
-    stands = restate(item, [*events, event])
+    stands = update_label(item, [*events, event])
     assert stands is not None
     return Decided(event, item.prediction, stands.state)
 
 
 @in_turn
 def label_by_feedback(
-    prediction: Prediction, verdict: Verdict, *, owner: Owner
+    prediction: Prediction, verdict: Answer, *, owner: Owner
 ) -> LabelEvent | None:
     """Turn a trusted person's feedback into a label; an audit gets none, it is labeled blind."""
     from labeling.queue.intake import enqueue
@@ -353,11 +355,11 @@ def label_by_feedback(
         version_id=prediction.version_id,
         guess_shown=True,
     )
-    restate(item, [*events, event])
+    update_label(item, [*events, event])
     return event
 
 
-def says_already(events: list[Past], verdict: Verdict, owner: Owner) -> bool:
+def says_already(events: list[Past], verdict: Answer, owner: Owner) -> bool:
     """Whether this person's current opinion is the same, with no ruling since."""
     live = unreversed(events)
     rulings = [event.pk for event in live if event.kind != LabelEvent.Kind.LABEL]

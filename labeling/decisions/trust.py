@@ -8,7 +8,7 @@ from django.db.models import Subquery
 from django.db.models.functions import Coalesce
 
 from labeling.decisions import decisions
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.errors import Gone
 from labeling.models import Intake, Label, LabelEvent
 from labeling.turns import in_turn, lock_items
@@ -41,7 +41,7 @@ def label_if_trusted(
     """Turn a trusted person's feedback into a label; None if there is no new label."""
     if not is_trusted(user):
         return None
-    return decisions.label_by_feedback(prediction, Verdict(digit), owner=owner)
+    return decisions.label_by_feedback(prediction, Answer(digit), owner=owner)
 
 
 def labels_to_learn_from(*, exactly: bool = False) -> int:

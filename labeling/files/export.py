@@ -54,12 +54,12 @@ def rows(
 ) -> Iterator[dict[str, Any]]:
     """Yield current labels ordered by prediction, beginning after the prediction `after`."""
     labels = Label.objects.all() if labels is None else labels
-    for page in slices(labels, AT_ONCE, after=key_of(after)):
+    for page in slices(labels, AT_ONCE, after=resume_key(after)):
         for values in page.values_list(*COLUMNS.values()):
             yield dict(zip(COLUMNS, values, strict=True))
 
 
-def key_of(public_id: UUID | None) -> int:
+def resume_key(public_id: UUID | None) -> int:
     """Return the key to continue after; an unknown id is an error, not a new start."""
     if public_id is None:
         return 0

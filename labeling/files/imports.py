@@ -22,11 +22,11 @@ from labeling.batches import arrivals
 from labeling.batches.batches import locked_items, restate_many
 from labeling.batches.bulk import append_verdicts
 from labeling.decisions.blindness import unanswered_audits
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.errors import Gone
 from labeling.files.formats.known import BadFile, Found, Items, Limits, Refused, read_file, readable
 from labeling.models import Batch, Label, QueueItem
-from labeling.queue.intake import enqueue, take_in
+from labeling.queue.intake import enqueue, enqueue_new
 from predictions.access.limits import slots
 from predictions.capture import capture
 from predictions.capture.capture import Sketch
@@ -46,7 +46,7 @@ class NothingTaken(BadFile):
     """Nothing in the file can be imported."""
 
     @classmethod
-    def of(cls, report: Report) -> Self:
+    def of(cls, report: ImportReport) -> Self:
         if not report.refused:
             return cls("The file holds no image.")
         told = [f"{each.name}: {each.why}" for each in report.refusals[:FIRST]]
@@ -57,7 +57,7 @@ class NothingTaken(BadFile):
 
 
 @dataclass(slots=True)
-class Report:
+class ImportReport:
     """What an import did, or would do."""
 
     batch: Batch | None = None  # None if nothing was imported
@@ -96,9 +96,9 @@ def take_in_images(
     source: str,
     dry_run: bool = False,
     progress: Callable[[int], object] = lambda count: None,
-) -> Report:
+) -> ImportReport:
     """Import the images of a file; `source` says in words where they come from."""
-    take_in()  # enqueue captures first: duplicates are found by their queue rows
+    enqueue_new()  # enqueue captures first: duplicates are found by their queue rows
     work = Trial() if dry_run else Import(by, source)
     while items_of_page := list(islice(items, AT_ONCE)):
         work.take(items_of_page)
@@ -109,7 +109,7 @@ def take_in_images(
 
 def take_in_upload(
     name: str, file: BinaryIO, *, by: User, charge: Callable[[int], None], dry_run: bool = False
-) -> Report:
+) -> ImportReport:
     """Import a small file while its user waits; its pixels are counted first.
 
     `charge` gets the number of pixels and may refuse.
@@ -140,7 +140,7 @@ Said = list[tuple[Found, Key]]  # items, each with the prediction or glyph it is
 
 
 @dataclass(slots=True)
-class Page:
+class GlyphGroups:
     """Items grouped by whether their glyph is new or exists already."""
 
     new: dict[UUID, tuple[Found, Sketch]] = field(default_factory=dict)  # by digest
@@ -155,7 +155,7 @@ class Page:
     def sketches(self) -> list[Sketch]:
         return [sketch for _, sketch in self.new.values()]
 
-    def verdicts(self) -> dict[UUID, Verdict]:
+    def verdicts(self) -> dict[UUID, Answer]:
         """Labels of the new glyphs, by digest."""
         return {
             digest: found.verdict
@@ -168,23 +168,23 @@ class Trial:
     """A dry run: it changes nothing and reports what an import would do."""
 
     def __init__(self) -> None:
-        self.report = Report()
-        self.seen: dict[UUID, Verdict | None] = {}  # glyphs of earlier pages, with their labels
+        self.report = ImportReport()
+        self.seen: dict[UUID, Answer | None] = {}  # glyphs of earlier pages, with their labels
 
     def take(self, items: Sequence[Found | Refused]) -> None:
         page = self.sort(items)
         self.write(page, self.labels_on_new(page))
 
-    def write(self, page: Page, labels: dict[UUID, Verdict]) -> None:
+    def write(self, page: GlyphGroups, labels: dict[UUID, Answer]) -> None:
         self.seen |= {digest: labels.get(digest) for digest in [*page.new, *labels]}
         self.report.labeled += len(self.labels_on_known(page.known))
 
     def end(self) -> None:
         """Nothing to do in a dry run."""
 
-    def sort(self, items: Sequence[Found | Refused]) -> Page:
+    def sort(self, items: Sequence[Found | Refused]) -> GlyphGroups:
         """Group items by whether their glyph is new; add refusals to the report."""
-        page = Page(known=self.named(items))
+        page = GlyphGroups(known=self.named(items))
         made = self.sketched(items)
         here = keys_of_glyphs({sketch.digest for _, sketch in made})
         for found, sketch in made:
@@ -227,7 +227,7 @@ class Trial:
                 self.report.refuse(found.name, str(sketch))
         return made
 
-    def labels_on_new(self, page: Page) -> dict[UUID, Verdict]:
+    def labels_on_new(self, page: GlyphGroups) -> dict[UUID, Answer]:
         """Return labels for glyphs that are new in this page or came earlier in this import."""
         labels = page.verdicts()
         labels |= self.weigh(page.again, {**self.seen, **labels})
@@ -235,7 +235,7 @@ class Trial:
         self.report.labeled += len(labels)
         return labels
 
-    def labels_on_known(self, said: Said[int]) -> dict[int, Verdict]:
+    def labels_on_known(self, said: Said[int]) -> dict[int, Answer]:
         """Return labels for existing predictions; labels for unanswered audits are refused."""
         keys = [key for _, key in said]
         labels = Label.objects.filter(pk__in=keys).values_list("pk", "digit")
@@ -246,11 +246,11 @@ class Trial:
                 self.report.refuse(found.name, "it is here as an audit, which is labeled blind")
             else:
                 may.append((found, key))
-        return self.weigh(may, {key: Verdict(digit) for key, digit in labels})
+        return self.weigh(may, {key: Answer(digit) for key, digit in labels})
 
-    def weigh(self, said: Said[Key], stands: Mapping[Key, Verdict | None]) -> dict[Key, Verdict]:
+    def weigh(self, said: Said[Key], stands: Mapping[Key, Answer | None]) -> dict[Key, Answer]:
         """Return the labels to add; report items that contradict a current label as refused."""
-        added: dict[Key, Verdict] = {}
+        added: dict[Key, Answer] = {}
         for found, key in said:
             label = added.get(key) or stands.get(key)
             if found.verdict is None or found.verdict == label:
@@ -269,13 +269,15 @@ class Import(Trial):
         super().__init__()
         self.by, self.source = by, source
 
-    def write(self, page: Page, labels: dict[UUID, Verdict]) -> None:
+    def write(self, page: GlyphGroups, labels: dict[UUID, Answer]) -> None:
         predictions = capture.read_imported(page.sketches)
         if predictions or page.known:
             self.store(page, predictions, labels)
 
     @transaction.atomic
-    def store(self, page: Page, predictions: list[Prediction], labels: dict[UUID, Verdict]) -> None:
+    def store(
+        self, page: GlyphGroups, predictions: list[Prediction], labels: dict[UUID, Answer]
+    ) -> None:
         if self.report.batch is not None:
             self.check_standing(self.report.batch)
         if predictions:
@@ -292,7 +294,7 @@ class Import(Trial):
             return
         batch = self.batch()
         names = [readable(found.name) for found in page.founds]
-        arrivals.note(dict(zip(brought.values(), names, strict=True)), batch=batch)
+        arrivals.note_arrivals(dict(zip(brought.values(), names, strict=True)), batch=batch)
         arrivals.bring_back(aside, batch=batch)
         append_verdicts(verdicts, batch=batch)
         restate_many(sorted({*verdicts, *aside}))

@@ -13,10 +13,10 @@ from django.contrib.auth.models import User
 
 from labeling.batches import bulk
 from labeling.batches.batches import AT_ONCE
-from labeling.batches.bulk import Outcome, counted
+from labeling.batches.bulk import BulkOutcome, left_alone_in_words
 from labeling.batches.selections import Shown, what_stands
 from labeling.decisions.blindness import unanswered_audits
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.errors import EmptySelection
 from labeling.files.formats.rows import BadFile
 from labeling.models import Batch, Label
@@ -38,7 +38,7 @@ class BadLine(Declined):
 class Plan:
     """The changes an import would make."""
 
-    verdicts: dict[int, Verdict] = field(default_factory=dict)  # by the prediction's key
+    verdicts: dict[int, Answer] = field(default_factory=dict)  # by the prediction's key
     stood: dict[int, int] = field(default_factory=dict)  # state of each when the file was read
     already_so: int = 0
     refused: list[tuple[int, str]] = field(default_factory=list)  # line number, why
@@ -47,10 +47,10 @@ class Plan:
 def plan(file: TextIO, *, file_format: str) -> Plan:
     """Read a file and look up its predictions; changes nothing."""
     made = Plan()
-    lines: dict[UUID, tuple[int, Verdict]] = {}
+    lines: dict[UUID, tuple[int, Answer]] = {}
     for number, row in read(file, file_format):
         try:
-            public_id, verdict = said_by(row)
+            public_id, verdict = person_in_row(row)
             if public_id in lines:
                 raise BadLine(f"the id is on line {lines[public_id][0]} too")
             lines[public_id] = (number, verdict)
@@ -83,23 +83,23 @@ def row_of_json(text: str) -> Any:
         return None  # refused by the caller, with its line number
 
 
-def said_by(row: Any) -> tuple[UUID, Verdict]:
+def person_in_row(row: Any) -> tuple[UUID, Answer]:
     if not isinstance(row, Mapping):
         raise BadLine("the line is no object")
     try:
         public_id = UUID(str(row.get("id", "")))
     except ValueError:
         raise BadLine("the id is no id of a prediction") from None
-    return public_id, verdict_of(row.get("digit"), row.get("is_unreadable"))
+    return public_id, answer_in_row(row.get("digit"), row.get("is_unreadable"))
 
 
-def verdict_of(digit: Any, unreadable: Any) -> Verdict:
+def answer_in_row(digit: Any, unreadable: Any) -> Answer:
     said = "" if digit is None else str(digit).strip()
     is_unreadable = flag_of(unreadable)
     if said == "" and is_unreadable:
-        return Verdict(None)
+        return Answer(None)
     if said in DIGITS and not is_unreadable and not isinstance(digit, bool):
-        return Verdict(int(said))
+        return Answer(int(said))
     raise BadLine("it must say a digit from 0 to 9, or that it is unreadable, and not both")
 
 
@@ -115,7 +115,7 @@ def chunks_of(public_ids: list[UUID]) -> Iterator[list[UUID]]:
         yield public_ids[at : at + AT_ONCE]
 
 
-def place(public_ids: list[UUID], lines: Mapping[UUID, tuple[int, Verdict]], made: Plan) -> None:
+def place(public_ids: list[UUID], lines: Mapping[UUID, tuple[int, Answer]], made: Plan) -> None:
     """Sort ids into labels to change, labels that are so already, and refused lines."""
     keys = dict(Prediction.objects.filter(public_id__in=public_ids).values_list("public_id", "pk"))
     stood = what_stands(keys.values())
@@ -136,15 +136,15 @@ def place(public_ids: list[UUID], lines: Mapping[UUID, tuple[int, Verdict]], mad
 
 
 @in_turn
-def carry_out(made: Plan, *, by: User | None, source: str) -> Outcome:
+def apply_plan(made: Plan, *, by: User | None, source: str) -> BulkOutcome:
     """Carry out a plan, as one batch that can be undone.
 
     Items that changed since the file was read are left alone.
     """
     keys, left = Shown(made.stood).unchanged()
     if not keys:
-        raise EmptySelection(f"The file changes nothing. {counted(left)}".strip())
+        raise EmptySelection(f"The file changes nothing. {left_alone_in_words(left)}".strip())
     chosen_by = {"file": source, "refused": len(made.refused), "already so": made.already_so}
     verdicts = {key: made.verdicts[key] for key in keys}
     batch = bulk.correct_each(verdicts, by=by, kind=Batch.Kind.IMPORT, chosen_by=chosen_by)
-    return Outcome(batch, left)
+    return BulkOutcome(batch, left)

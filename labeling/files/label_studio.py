@@ -22,7 +22,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from labeling.batches import bulk
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.models import Batch, Label
 from predictions import metrics
 from predictions.access.limits import CaptureThrottle
@@ -43,32 +43,32 @@ class PassedOver(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class EventOutcome:
     """The result of an event, with a reason."""
 
     status: str
     reason: str = ""
 
 
-def take(event: Mapping[str, Any], *, by: User) -> Outcome:
+def take_annotation(event: Mapping[str, Any], *, by: User) -> EventOutcome:
     """Turn an annotation into a label, as a batch of its own that can be undone."""
     try:
         prediction, verdict = said_by(event)
     except PassedOver as reason:
-        return Outcome(PASSED_OVER, str(reason))
+        return EventOutcome(PASSED_OVER, str(reason))
     stands = Label.objects.settled().filter(prediction=prediction).values_list("digit").first()
     if stands == (verdict.digit,):
-        return Outcome(ALREADY_SO)
+        return EventOutcome(ALREADY_SO)
     annotation, task = part(event, "annotation"), part(event, "task")
     chosen_by = {"Label Studio task": task.get("id"), "annotation": annotation.get("id")}
     batch = bulk.correct_each(
         {prediction.pk: verdict}, by=by, kind=Batch.Kind.IMPORT, chosen_by=chosen_by
     )
     logger.info("an annotation from Label Studio became batch %s", batch.pk)
-    return Outcome(LABELED)
+    return EventOutcome(LABELED)
 
 
-def said_by(event: Mapping[str, Any]) -> tuple[Prediction, Verdict]:
+def said_by(event: Mapping[str, Any]) -> tuple[Prediction, Answer]:
     """Return the prediction an event is about, and the verdict of its annotation."""
     annotation = part(event, "annotation")
     if annotation.get("was_cancelled"):
@@ -98,12 +98,12 @@ def prediction_in(data: Mapping[str, Any], question: Question) -> UUID | None:
         return None
 
 
-def verdict_in(result: object, question: Question) -> Verdict:
+def verdict_in(result: object, question: Question) -> Answer:
     answers = list(answers_in(result, question))
     if len(answers) != 1:
         raise PassedOver(f"It gives {len(answers)} answers to {question.name!r}, not one.")
     try:
-        return Verdict(question.digit_in(answers[0]))
+        return Answer(question.digit_in(answers[0]))
     except KeyError:
         raise PassedOver("Its answer is neither a digit nor unreadable.") from None
 
@@ -156,10 +156,10 @@ class WebhookView(LabelStudioView):
         metrics.note_label_studio(known, outcome.status)
         return Response({"status": outcome.status, "reason": outcome.reason})
 
-    def outcome_of(self, event: Mapping[str, Any]) -> Outcome:
+    def outcome_of(self, event: Mapping[str, Any]) -> EventOutcome:
         if event["action"] not in BY_A_PERSON:
-            return Outcome(PASSED_OVER, "Only single annotations by a person become labels.")
+            return EventOutcome(PASSED_OVER, "Only single annotations by a person become labels.")
         if not self.request.user.has_perm(MAY_VOUCH):
             said = "It needs a token with the scope label, of an account that may correct in bulk."
-            return Outcome(PASSED_OVER, said)
-        return take(event, by=self.person)
+            return EventOutcome(PASSED_OVER, said)
+        return take_annotation(event, by=self.person)

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from labeling.batches.erasure import overdue
-from labeling.batches.rebuild import rebuild
+from labeling.batches.rebuild import rebuild_labels
 from labeling.models import Intake
 from predictions.models import Prediction
 from predictions.operation.doctor import Finding, attention, broken, examines
@@ -20,7 +20,7 @@ GRACE = 2  # days: drawings due today are erased tonight
 
 @examines(deep=True)
 def labels_follow_events() -> Iterator[Finding]:
-    found = rebuild(mend=False)
+    found = rebuild_labels(mend=False)
     if len(found):
         yield broken(
             "labels_differ",

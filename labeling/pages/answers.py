@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 from rest_framework import serializers
 
-from labeling.decisions.answers import page_of_answers, take_back
+from labeling.decisions.answers import page_of_answers, undo_answer
 from labeling.pages.forms import LAST_KEY, TakeBackForm
 from labeling.pages.label import may_label, person
 from predictions.api.endpoints import Query
@@ -25,7 +25,7 @@ class AnswersQuery(Query):
 @may_label
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def answers(request: HttpRequest) -> HttpResponse:
+def answers_page(request: HttpRequest) -> HttpResponse:
     """The labeler's own answers, newest first, each with a button to undo it."""
     query = AnswersQuery(data=request.GET)
     if not query.is_valid():
@@ -33,20 +33,20 @@ def answers(request: HttpRequest) -> HttpResponse:
         return problem(request, "invalid", message, status=400, title="No such page")
     before = query.validated_data.get("before")
     if request.method == "POST":
-        act(request)
+        act_on_answer(request)
         address = reverse("labeling:answers")
         return redirect(f"{address}?before={before}" if before else address)
     context = {"page": page_of_answers(person(request), before=before), "is_first": before is None}
     return render(request, "labeling/answers.html", context)
 
 
-def act(request: HttpRequest) -> None:
+def act_on_answer(request: HttpRequest) -> None:
     form = TakeBackForm(request.POST)
     if not form.is_valid():
         messages.error(request, "That press named no answer. Nothing was changed.")
         return
     try:
-        undoing = take_back(person(request), form.cleaned_data["event"])
+        undoing = undo_answer(person(request), form.cleaned_data["event"])
     except Declined as declined:
         messages.warning(request, str(declined))
     else:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django import forms
 
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from predictions.models import DIGITS
 
 UNREADABLE = "unreadable"
@@ -42,8 +42,8 @@ class AnswerForm(forms.Form):
             raise forms.ValidationError("The answer names no item.")
         return said
 
-    def verdict(self) -> Verdict:
-        return verdict_of(self.cleaned_data["said"])
+    def verdict(self) -> Answer:
+        return answer_said(self.cleaned_data["said"])
 
 
 class SettleForm(forms.Form):
@@ -59,8 +59,8 @@ class SettleForm(forms.Form):
             raise forms.ValidationError("The ruling names no item.")
         return said
 
-    def verdict(self) -> Verdict:
-        return verdict_of(self.cleaned_data["said"])
+    def verdict(self) -> Answer:
+        return answer_said(self.cleaned_data["said"])
 
 
 class TakeBackForm(forms.Form):
@@ -102,5 +102,5 @@ class GridForm(forms.Form):
         return said
 
 
-def verdict_of(said: str) -> Verdict:
-    return Verdict(None if said == UNREADABLE else int(said))
+def answer_said(said: str) -> Answer:
+    return Answer(None if said == UNREADABLE else int(said))

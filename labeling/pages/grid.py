@@ -29,14 +29,14 @@ def grid(request: HttpRequest) -> HttpResponse:
     """Up to fifty glyphs with the same guess. GET leases nothing; the buttons do."""
     labeler = person(request)
     if request.method == "POST":
-        return act(request, labeler)
+        return act_on_grid(request, labeler)
     digit = digit_in(request)
     context = {
         "digits": DIGITS,
         "digit": digit,
         "most": verbs.AT_MOST,
         "token": request.GET.get("token", ""),
-        "items": held_in(request, labeler),
+        "items": held_grid(request, labeler),
         "batch": uuid_in(request, "batch"),
         "request_id": uuid.uuid4(),
     }
@@ -55,37 +55,37 @@ def uuid_in(request: HttpRequest, name: str) -> uuid.UUID | None:
         return None
 
 
-def held_in(request: HttpRequest, labeler: User) -> list[QueueItem]:
+def held_grid(request: HttpRequest, labeler: User) -> list[QueueItem]:
     """The items still leased with the token in the URL."""
     token = uuid_in(request, "token")
-    return list(verbs.still_held(labeler, token)) if token else []
+    return list(verbs.still_held_grid(labeler, token)) if token else []
 
 
-def act(request: HttpRequest, labeler: User) -> HttpResponse:
+def act_on_grid(request: HttpRequest, labeler: User) -> HttpResponse:
     form = GridForm(request.POST)
     if not form.is_valid():
         messages.error(request, "That press said nothing about a grid. Nothing was changed.")
         return redirect("labeling:grid")
     query = {"digit": str(form.cleaned_data["digit"])}
     try:
-        query |= ACTS.get(form.cleaned_data["act"], undo)(request, labeler, form)
+        query |= ACTS.get(form.cleaned_data["act"], undo_shown)(request, labeler, form)
     except Declined as declined:
         messages.warning(request, str(declined))
     return redirect(f"{reverse('labeling:grid')}?{urlencode(query)}")
 
 
-def show(request: HttpRequest, labeler: User, form: GridForm) -> dict[str, str]:
+def show_grid(request: HttpRequest, labeler: User, form: GridForm) -> dict[str, str]:
     watch.take_in_if_due()
-    held = verbs.claim(labeler, digit=form.cleaned_data["digit"])
+    held = verbs.claim_grid(labeler, digit=form.cleaned_data["digit"])
     if not held:
         messages.info(request, f"No glyph read as {form.cleaned_data['digit']} waits for a label.")
         return {}
     return {"token": str(held[0].token)}
 
 
-def confirm(request: HttpRequest, labeler: User, form: GridForm) -> dict[str, str]:
+def confirm_shown(request: HttpRequest, labeler: User, form: GridForm) -> dict[str, str]:
     said = form.cleaned_data
-    done = verbs.confirm(
+    done = verbs.confirm_grid(
         labeler,
         digit=said["digit"],
         token=said["token"],
@@ -97,10 +97,10 @@ def confirm(request: HttpRequest, labeler: User, form: GridForm) -> dict[str, st
     return {"batch": str(done.batch.pk)}
 
 
-def undo(request: HttpRequest, labeler: User, form: GridForm) -> dict[str, str]:
-    undone = verbs.undo(labeler, form.cleaned_data["batch"])
+def undo_shown(request: HttpRequest, labeler: User, form: GridForm) -> dict[str, str]:
+    undone = verbs.undo_grid(labeler, form.cleaned_data["batch"])
     messages.success(request, f"Taken back: {undone} labels.")
     return {}
 
 
-ACTS = {SHOW: show, CONFIRM: confirm}
+ACTS = {SHOW: show_grid, CONFIRM: confirm_shown}

@@ -76,14 +76,14 @@ def answer(request: HttpRequest, labeler: User) -> HttpResponse:
         messages.error(request, "That press said nothing about an item. Nothing was changed.")
         return redirect("labeling:label")
     try:
-        again = take(form, labeler, request)
+        again = answer_item(form, labeler, request)
     except Declined as declined:
         messages.warning(request, str(declined))
         again = None
-    return show(again or claim_one(labeler), labeler, request)
+    return show_item(again or claim_one(labeler), labeler, request)
 
 
-def take(form: AnswerForm, labeler: User, request: HttpRequest) -> queue.Held | None:
+def answer_item(form: AnswerForm, labeler: User, request: HttpRequest) -> queue.Held | None:
     """Do what the button says; return the item to show again after an undo."""
     said = form.cleaned_data
     if said["said"] == UNDO:
@@ -118,16 +118,16 @@ def claim_one(labeler: User) -> queue.Held | None:
     return held[0] if held else None
 
 
-def show(held: queue.Held | None, labeler: User, request: HttpRequest) -> HttpResponse:
+def show_item(held: queue.Held | None, labeler: User, request: HttpRequest) -> HttpResponse:
     address = reverse("labeling:label")
     if held is None:
-        messages.info(request, in_words(queue.outlook(labeler)))
+        messages.info(request, outlook_in_words(queue.outlook(labeler)))
         return redirect(address)
     query = urlencode({"item": held.public_id, "token": held.token})
     return HttpResponseRedirect(f"{address}?{query}")
 
 
-def in_words(outlook: queue.Outlook) -> str:
+def outlook_in_words(outlook: queue.Outlook) -> str:
     """Say why no item is shown; "all done" only if no item is left."""
     if outlook.left == 0:
         return "All done: nothing is left to label."
@@ -143,14 +143,14 @@ def in_words(outlook: queue.Outlook) -> str:
 @login_not_required
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def prediction(request: HttpRequest, public_id: UUID) -> HttpResponse:
+def prediction_with_label(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """The page of `predictions`, on which a trusted person's feedback becomes a label too."""
     if is_kept_from(request.user, public_id):
         return problem(request, "forbidden", KEPT, status=403, title="Not shown")
-    return below.prediction(request, public_id, keep=keep_feedback)
+    return below.prediction(request, public_id, keep=keep_trusted_feedback)
 
 
-def keep_feedback(request: HttpRequest, shown: Prediction, digit: int | None) -> None:
+def keep_trusted_feedback(request: HttpRequest, shown: Prediction, digit: int | None) -> None:
     _, label = take_word(shown, digit, user=request.user, owner=make_owner(request))
     if label is not None:
         messages.success(request, "Saved as a label.")
@@ -158,7 +158,7 @@ def keep_feedback(request: HttpRequest, shown: Prediction, digit: int | None) ->
 
 @login_not_required
 @require_POST
-def erase(request: HttpRequest) -> HttpResponse:
+def erase_page(request: HttpRequest) -> HttpResponse:
     """Erase everything this user or browser has drawn, if the box is ticked."""
     if request.POST.get("sure") != "yes":
         messages.warning(request, "Nothing was erased: the box was not ticked.")

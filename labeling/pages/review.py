@@ -32,7 +32,7 @@ may_review = page_for("labeling.review_items")
 def review(request: HttpRequest) -> HttpResponse:
     """Items whose labelers disagree, with their answers; a reviewer's ruling settles them."""
     if request.method == "POST":
-        return settle(request, person(request))
+        return settle_dispute(request, person(request))
     query = PageQuery(data=request.GET)
     if not query.is_valid():
         message = "That page of the disputes does not exist. Start again from the newest."
@@ -48,7 +48,7 @@ def review(request: HttpRequest) -> HttpResponse:
     return render(request, "labeling/review.html", context)
 
 
-def settle(request: HttpRequest, reviewer: User) -> HttpResponse:
+def settle_dispute(request: HttpRequest, reviewer: User) -> HttpResponse:
     form = SettleForm(request.POST)
     if not form.is_valid():
         messages.error(request, "That press said nothing about an item. Nothing was changed.")
@@ -71,6 +71,6 @@ def settle(request: HttpRequest, reviewer: User) -> HttpResponse:
 @may_review
 @never_cache
 @require_safe
-def agreement(request: HttpRequest) -> HttpResponse:
+def agreement_page(request: HttpRequest) -> HttpResponse:
     """How far labelers agree with each other and with gold, with intervals."""
     return render(request, "labeling/agreement.html", {"figures": figures.between_labelers()})

@@ -30,7 +30,7 @@ def hour_of(at: datetime) -> int:
     return int(at.timestamp() // HOUR)
 
 
-def new_token(labeler_id: int, prediction_id: int) -> uuid.UUID:
+def new_gold_token(labeler_id: int, prediction_id: int) -> uuid.UUID:
     return token_for(labeler_id, prediction_id, hour=hour_of(clock.now()))
 
 

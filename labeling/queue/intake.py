@@ -27,7 +27,7 @@ EVERY = 1.0  # seconds between two passes of one process
 FAR_EVERY = 60.0  # seconds between two passes with LOOK_FAR_BACK
 
 
-class Watch:
+class IntakeTimer:
     """When this process ran its last pass."""
 
     def __init__(self) -> None:
@@ -45,13 +45,13 @@ class Watch:
         self.looked_at = now
         if is_far:
             self.looked_far_at = now
-        take_in(LOOK_FAR_BACK if is_far else LOOK_BACK)
+        enqueue_new(LOOK_FAR_BACK if is_far else LOOK_BACK)
 
 
-watch = Watch()
+watch = IntakeTimer()
 
 
-def take_in(look_back: int = LOOK_FAR_BACK) -> int:
+def enqueue_new(look_back: int = LOOK_FAR_BACK) -> int:
     """Enqueue new predictions and apply new feedback; return the number of new items."""
     intake, _ = Intake.objects.get_or_create(pk=1)
     taken, after = 0, intake.last_prediction - look_back
@@ -151,14 +151,14 @@ def take_in_feedback(intake: Intake) -> None:
     )
     at, key = since, 0
     while said := feedback_after(at, key):
-        move([item for feedback in said if (item := moved_by(feedback)) is not None])
+        move_items([item for feedback in said if (item := moved_by(feedback)) is not None])
         at, key = said[-1].changed_at, said[-1].pk
     if key and at != intake.last_feedback_at:
         Intake.objects.filter(pk=1).update(last_feedback_at=at)
 
 
 @in_turn
-def move(items: list[QueueItem]) -> None:
+def move_items(items: list[QueueItem]) -> None:
     lock_items([item.pk for item in items])
     # Check again under the lock: an item decided since it was read is not moved.
     movable = QueueItem.objects.filter(is_open=True, stream__in=MOVABLE)

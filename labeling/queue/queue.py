@@ -97,7 +97,7 @@ def claim(
     shown = [row for row in rows if row.public_id in set(holding)]
     fresh = [row for row in rows if row.public_id not in set(holding)]
     last = [row for row in shown if row.public_id == holding[-1]]
-    chosen = choose([row for row in fresh if not row.is_gold], count, dice, last)
+    chosen = choose_items([row for row in fresh if not row.is_gold], count, dice, last)
     known = [row for row in fresh if row.is_gold and chosen]
     chosen = chosen[: count - len(known)]
     tokens = {row.prediction_id: row.token_for(page) for row in chosen}
@@ -105,7 +105,7 @@ def claim(
         raise LeaseLost("Somebody else took one of these items at the same moment.")
     held = [row.held(tokens[row.prediction_id]) for row in chosen]
     for row in known:
-        token = gold.new_token(labeler.pk, row.prediction_id)
+        token = gold.new_gold_token(labeler.pk, row.prediction_id)
         held.insert(dice.randrange(len(held) + 1), row.held(token))
     return held
 
@@ -280,7 +280,7 @@ def candidate_from(row: tuple) -> Candidate:
     )  # fmt: skip
 
 
-def choose(
+def choose_items(
     rows: list[Candidate], count: int, dice: random.Random, last: Sequence[Candidate] = ()
 ) -> list[Candidate]:
     """Choose own leases first; then draw streams by QUEUE_MIX, in order within each stream.
@@ -352,7 +352,7 @@ def hold_again(labeler: User, undoing: LabelEvent, page: uuid.UUID | None = None
         return None  # an old request, repeated: the item has newer events
     token = token_after(undoing, page)
     if undoing.reverses is not None and undoing.reverses.is_gold:
-        token = gold.new_token(labeler.pk, key)
+        token = gold.new_gold_token(labeler.pk, key)
     elif not lease(labeler, {key: token}):
         return None
     row = QueueItem.objects.select_related("prediction").filter(pk=key).first()

@@ -21,7 +21,7 @@ from rest_framework.throttling import BaseThrottle
 from predictions.errors import Declined, TooMany
 from predictions.glyphs.images import pixels_of
 from predictions.models import RequestCount
-from predictions.refusals import problem, refusal
+from predictions.refusals import problem, refusal_page
 
 BODY_LIMIT = 3_000_000  # bytes; an image of 2 MB as a data URL, and its envelope
 BATCH_BODY_LIMIT = 48_000_000  # bytes
@@ -130,7 +130,7 @@ class BodyLimitMiddleware:
                 with slots().take():
                     response = self.get_response(request)
             except Busy as busy:
-                response = refusal(request, busy)
+                response = refusal_page(request, busy)
         if response.status_code >= 400 and settings.PROXY_COUNT:
             pass_over_body(request)
         return response
@@ -148,7 +148,7 @@ class BodyLimitMiddleware:
         self, request: HttpRequest, exception: Exception
     ) -> HttpResponseBase | None:
         """Answer Busy and UsedUp from pages; endpoints answer these themselves."""
-        return refusal(request, exception) if isinstance(exception, Busy | UsedUp) else None
+        return refusal_page(request, exception) if isinstance(exception, Busy | UsedUp) else None
 
 
 def length_of(request: HttpRequest) -> int:

@@ -44,13 +44,13 @@ def is_possible() -> bool:
     return not (settings.PUBLIC and settings.EMAIL_BACKEND.endswith("console.EmailBackend"))
 
 
-def ask(mailbox: str, *, site: str) -> None:
+def request_reset(mailbox: str, *, site: str) -> None:
     """Store a request for a link and enqueue the job, if the mailbox is within its limit."""
     name = hashlib.sha256(mailbox.casefold().encode()).hexdigest()
     with suppress(UsedUp), transaction.atomic():
         MAILS.take(name)
         PasswordReset.objects.create(mailbox=mailbox, site=site)
-        ring()
+        enqueue_links()
 
 
 def site_of(request: HttpRequest) -> str:
@@ -64,15 +64,15 @@ def site_of(request: HttpRequest) -> str:
 # -- the background job -------------------------------------------------------------------------
 
 
-def ring() -> None:
+def enqueue_links() -> None:
     async_task("predictions.access.resets.send_due", task_name="mail links to reset passwords")
 
 
-def ring_if_due() -> bool:
+def enqueue_links_if_due() -> bool:
     """Enqueue the job if links are due: for retries, and if an earlier job was lost."""
     is_due = PasswordReset.objects.filter(next_at__lte=Moment()).exists()
     if is_due:
-        ring()
+        enqueue_links()
     return is_due
 
 
@@ -84,18 +84,18 @@ def send_due() -> dict[str, int]:
         wait = WAITS[min(reset.attempts, len(WAITS) - 1)]
         mine = due.filter(pk=reset.pk, attempts=reset.attempts)
         if mine.update(attempts=reset.attempts + 1, next_at=Moment() + wait):
-            done["sent" if attempt(reset) else "failed"] += 1
+            done["sent" if send_link(reset) else "failed"] += 1
     if due.exists():
-        ring()
+        enqueue_links()
     return done
 
 
-def attempt(reset: PasswordReset) -> bool:
+def send_link(reset: PasswordReset) -> bool:
     """Mail a link and return whether it was sent; drop it if it is too old or not possible."""
     is_void = reset.asked_at < timezone.now() - GIVEN_UP_AFTER or not is_possible()
     try:
         if not is_void:
-            mail(reset)
+            mail_links(reset)
     except (SMTPException, OSError) as refused:
         logger.warning("a link to reset a password was not mailed: %s", type(refused).__name__)
         return False
@@ -103,7 +103,7 @@ def attempt(reset: PasswordReset) -> bool:
     return not is_void
 
 
-def mail(reset: PasswordReset) -> None:
+def mail_links(reset: PasswordReset) -> None:
     """Mail a link to each account with this address, usually one or none."""
     for user in PasswordResetForm().get_users(reset.mailbox):
         context = {"user": user, "link": f"{reset.site}{path_for(user)}"}

@@ -73,7 +73,7 @@ def make_token(
                 owner=owner,
                 name=name,
                 prefix=prefix,
-                digest=digest_of(secret),
+                digest=secret_digest(secret),
                 scopes=" ".join(chosen),
                 expires_at=clock.now() + timedelta(days=days),
             )
@@ -94,7 +94,7 @@ def revoke(tokens: Iterable[Token]) -> int:
     return ended
 
 
-def digest_of(secret: str) -> str:
+def secret_digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
@@ -112,7 +112,7 @@ def holder_sql(vendor: str) -> str:
 def holder_of(secret: str) -> tuple[User, Token] | None:
     """Return the owner, limited to the token's scopes, and the token; None if it is not live."""
     with connection.cursor() as cursor:
-        cursor.execute(holder_sql(connection.vendor), [digest_of(secret)])
+        cursor.execute(holder_sql(connection.vendor), [secret_digest(secret)])
         rows = cursor.fetchall()
     if not rows:
         return None

@@ -22,7 +22,7 @@ from predictions.access.limits import (
     cost_of_each,
 )
 from predictions.access.permissions import Everybody
-from predictions.api.endpoints import Endpoint, Input
+from predictions.api.endpoints import ApiEndpoint, Input
 from predictions.api.paging import PageQuery, page_of
 from predictions.api.parsers import StrictJSONParser
 from predictions.api.schema import either
@@ -188,7 +188,7 @@ def source_in(request: Request) -> str:
     return said if said in PAGE_SOURCES else Prediction.Source.API
 
 
-class DrawingView(Endpoint):
+class DrawingView(ApiEndpoint):
     """What the endpoints that take one drawing share."""
 
     scope = "predict"
@@ -249,7 +249,7 @@ class PreviewView(DrawingView):
         return Response(preview_body(capture.preview(self.image)))
 
 
-class BatchView(Endpoint):
+class BatchView(ApiEndpoint):
     scope = "predict"
     permission_classes = [Everybody]
     parser_classes = [MultiPartParser]
@@ -285,7 +285,7 @@ def batch_item(answer: Prediction | Declined) -> dict[str, Any]:
     return prediction_body(answer)
 
 
-class PredictionView(Endpoint):
+class PredictionView(ApiEndpoint):
     """Whoever holds the unguessable id may look and say whether it is right."""
 
     scope = "predict"
@@ -299,7 +299,7 @@ class PredictionView(Endpoint):
         return Response(prediction_body(prediction_or_404(public_id)))
 
 
-class FeedbackView(Endpoint):
+class FeedbackView(ApiEndpoint):
     scope = "predict"
     permission_classes = [Everybody]
     throttle_classes = [CaptureThrottle]

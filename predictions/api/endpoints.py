@@ -21,7 +21,7 @@ from rest_framework.views import APIView
 
 from predictions.access.limits import CallerThrottle
 from predictions.access.tokens import check_scope
-from predictions.api.idempotency import caller_named, key_of, once
+from predictions.api.idempotency import caller_named, once, request_key
 from predictions.capture.visitors import owner_of
 
 # The JSON types that each field takes; a number is not taken for a text, nor a text for a number.
@@ -117,7 +117,7 @@ class Negotiation(DefaultContentNegotiation):
         return super().select_renderer(request, renderers, format_suffix)
 
 
-class Endpoint(APIView):
+class ApiEndpoint(APIView):
     """The base of all API views.
 
     `scope` is the scope that a token needs; for reading, `read` is enough too. Without a scope the
@@ -188,7 +188,7 @@ class Endpoint(APIView):
 
         A caller without an account or a visitor cookie cannot be identified and has no keys.
         """
-        key, caller = key_of(request), caller_named(owner_of(request))
+        key, caller = request_key(request), caller_named(owner_of(request))
         if key is None or caller is None or request.method in SAFE_METHODS or not self.keeps_answer:
             return
         name = (request.method or "").lower()

@@ -54,7 +54,7 @@ def caller_named(owner: Owner) -> str | None:
     return None if owner.visitor is None else f"visitor {owner.visitor}"
 
 
-def key_of(request: Request) -> str | None:
+def request_key(request: Request) -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not KEY.fullmatch(key):
         said = "It must be 8 to 100 visible characters; a random UUID is a good one."

@@ -35,7 +35,7 @@ from predictions.access.authentication import (
 )
 from predictions.access.limits import BATCH_BODY_LIMIT, PreviewThrottle, cost_of_each
 from predictions.api.drawings import BATCH_MOST, ErrorOutput
-from predictions.api.endpoints import Endpoint, Input
+from predictions.api.endpoints import ApiEndpoint, Input
 from predictions.api.label_config import LONGEST, Question, UnusableConfig, question_in
 from predictions.capture.capture import glyphs_of
 from predictions.errors import Declined
@@ -107,7 +107,9 @@ def results_for(asked: Asked) -> list[dict[str, Any]]:
     found = [nothing(each) if isinstance(each, Declined) else next(answers) for each in seen]
     refused = [each for each in seen if isinstance(each, Declined)]
     outcomes = Counter(each.code for each in refused)
-    note({"read": len(seen) - len(refused), **outcomes}, str(refused[0]) if refused else "")
+    note_outcomes(
+        {"read": len(seen) - len(refused), **outcomes}, str(refused[0]) if refused else ""
+    )
     return found
 
 
@@ -138,13 +140,13 @@ def prediction_at(address: str) -> UUID | None:
     except (Resolver404, ValueError):
         return None
     host = parts.hostname
-    if parts.scheme not in {"", "http", "https"} or not (host is None or is_ours(host)):
+    if parts.scheme not in {"", "http", "https"} or not (host is None or is_own_host(host)):
         return None
     public_id = found.kwargs.get("public_id")
     return public_id if isinstance(public_id, UUID) else None
 
 
-def is_ours(host: str) -> bool:
+def is_own_host(host: str) -> bool:
     return validate_host(host, settings.ALLOWED_HOSTS)
 
 
@@ -191,7 +193,7 @@ def nothing(refused: Declined) -> dict[str, Any]:
     return {"result": [], "score": None, "reason": str(refused)}
 
 
-def note(outcomes: Mapping[str, int], first: str) -> None:
+def note_outcomes(outcomes: Mapping[str, int], first: str) -> None:
     """Count the outcomes, and log one line for all tasks of a request."""
     for outcome, count in outcomes.items():
         metrics.note_label_studio("task", outcome, count)
@@ -260,7 +262,7 @@ class Connected(BasePermission):
         return settings.LABEL_STUDIO_ANONYMOUS or request.user.is_authenticated
 
 
-class LabelStudioView(Endpoint):
+class LabelStudioView(ApiEndpoint):
     """Under the limits of what stores nothing."""
 
     scope = "predict"
@@ -315,7 +317,7 @@ def problem_of(config: str) -> str | None:
     return None
 
 
-class VersionsView(LabelStudioView):
+class LabelStudioVersionsView(LabelStudioView):
     @extend_schema(
         operation_id="label_studio_versions",
         responses={200: VersionsOutput, "default": ErrorOutput},

@@ -13,6 +13,8 @@ urlpatterns = [
     *both_spellings("label-studio", label_studio.RootView.as_view(), "label_studio"),
     *both_spellings("label-studio/health", label_studio.HealthView.as_view(), "ls_health"),
     *both_spellings("label-studio/setup", label_studio.SetupView.as_view(), "ls_setup"),
-    *both_spellings("label-studio/versions", label_studio.VersionsView.as_view(), "ls_versions"),
+    *both_spellings(
+        "label-studio/versions", label_studio.LabelStudioVersionsView.as_view(), "ls_versions"
+    ),
     *both_spellings("label-studio/predict", label_studio.PredictView.as_view(), "ls_predict"),
 ]

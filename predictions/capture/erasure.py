@@ -40,7 +40,7 @@ def erase_pictures(keys: Sequence[int]) -> int:
     )
     erased = [row.pk for row in rows]
     Drawing.objects.filter(pk__in=erased).delete()
-    change(Feedback.objects.filter(pk__in=erased), user=None, visitor=None)
+    update_feedback(Feedback.objects.filter(pk__in=erased), user=None, visitor=None)
     return len(rows)
 
 
@@ -49,11 +49,11 @@ def forget_speaker(owner: Owner) -> int:
     """Remove an owner from their feedback on other people's drawings; the feedback stays."""
     said = Feedback.objects.all()
     if owner.user_id is not None:
-        return change(said.filter(user=owner.user_id), user=None)
-    return change(said.filter(visitor=owner.visitor), visitor=None)
+        return update_feedback(said.filter(user=owner.user_id), user=None)
+    return update_feedback(said.filter(visitor=owner.visitor), visitor=None)
 
 
-def change(said: QuerySet[Feedback], **fields: None) -> int:
+def update_feedback(said: QuerySet[Feedback], **fields: None) -> int:
     """Update feedback; lock it in key order, so that two erasures at once cannot deadlock."""
     locked = list(said.select_for_update().order_by("pk").values_list("pk", flat=True))
     return Feedback.objects.filter(pk__in=locked).update(**fields)

@@ -12,7 +12,7 @@ from predictions.models import Owner, Prediction
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class OwnerCounts:
     """Counts of one owner's predictions; right and answered come from their own feedback."""
 
     made: int
@@ -26,7 +26,7 @@ class Tally:
         return self.right / self.answered if self.answered else None
 
 
-def tally(owner: Owner, *, today: datetime.date | None = None) -> Tally:
+def tally(owner: Owner, *, today: datetime.date | None = None) -> OwnerCounts:
     """Count one owner's drawings; a day starts at midnight in the configured time zone."""
     today = today or timezone.localdate()
     own = Prediction.objects.owned_by(owner).aggregate(
@@ -35,7 +35,7 @@ def tally(owner: Owner, *, today: datetime.date | None = None) -> Tally:
         right=Count("pk", filter=Q(feedback__digit=F("digit"))),
         best_today=Max("confidence", filter=Q(day=today)),
     )
-    return Tally(**own, best_of_all_today=best_of(today))
+    return OwnerCounts(**own, best_of_all_today=best_of(today))
 
 
 def best_of(day: datetime.date) -> float | None:

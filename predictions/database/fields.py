@@ -14,10 +14,10 @@ class PackedFloatsField(models.BinaryField):
     _pyi_private_get_type: list[float]  # type: ignore[assignment]
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> list[float] | None:
-        return None if value is None else unpack(bytes(value))
+        return None if value is None else unpack_floats(bytes(value))
 
     def get_prep_value(self, value: Any) -> bytes | None:
-        return None if value is None else pack(value)
+        return None if value is None else pack_floats(value)
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
         packed = value if prepared else self.get_prep_value(value)
@@ -28,14 +28,14 @@ class PackedFloatsField(models.BinaryField):
         return "" if packed is None else packed.hex()
 
     def to_python(self, value: Any) -> Any:
-        return unpack(bytes.fromhex(value)) if isinstance(value, str) else value
+        return unpack_floats(bytes.fromhex(value)) if isinstance(value, str) else value
 
 
-def pack(values: Sequence[float] | bytes) -> bytes:
+def pack_floats(values: Sequence[float] | bytes) -> bytes:
     if isinstance(values, bytes):
         return values
     return array.array("f", values).tobytes()  # little-endian wherever we run
 
 
-def unpack(packed: bytes) -> list[float]:
+def unpack_floats(packed: bytes) -> list[float]:
     return array.array("f", packed).tolist()

@@ -15,7 +15,7 @@ _SAMPLED: Final = 10_000
 _Box = tuple[int, int, int, int]
 
 
-class Drawn(NamedTuple):
+class InkArea(NamedTuple):
     """The part of a gray picture that holds the whole drawing; the rest is one gray level."""
 
     gray: Image.Image
@@ -37,7 +37,7 @@ def upright_gray(image: Image.Image) -> Image.Image:
     return turned(gray, exif_orientation(image.info.get("exif")))
 
 
-def drawn_part(image: Image.Image) -> Drawn:
+def drawn_part(image: Image.Image) -> InkArea:
     """Return the result of upright_gray without its even margin, in a fraction of the time."""
     level = 255
     gray = _cut_out_of_white(image)
@@ -49,7 +49,7 @@ def drawn_part(image: Image.Image) -> Drawn:
         gray, level = _without_even_margin(gray)
     rest = image.width * image.height - gray.width * gray.height
     gray = turned(gray, exif_orientation(image.info.get("exif")))
-    return Drawn(gray, level, rest, max(image.size))
+    return InkArea(gray, level, rest, max(image.size))
 
 
 def _cut_out_of_white(image: Image.Image) -> Image.Image | None:

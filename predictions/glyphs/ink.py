@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 
 from predictions.errors import NoInk
-from predictions.glyphs.grayscale import Drawn, even_sample
+from predictions.glyphs.grayscale import InkArea, even_sample
 
 # All strengths are in 8-bit gray levels.
 MIN_CONTRAST: Final = 32  # ink with less contrast to its paper looks like dirt
@@ -32,7 +32,7 @@ Strengths = NDArray[np.uint8]
 # Ink on paper of one gray: canvases, scans, renderings ------------------------------------------
 
 
-def ink_on_flat_paper(drawn: Drawn) -> Image.Image | None:
+def ink_on_flat_paper(drawn: InkArea) -> Image.Image | None:
     """Return the strength of the ink, 0 to 255, or None if the paper is not flat."""
     gray = drawn.gray
     data = gray.tobytes()
@@ -81,7 +81,7 @@ def contrasts(levels: NDArray[np.int64], paper: int) -> tuple[NDArray[np.int64],
     return darker, lighter
 
 
-def paper_of_two(drawn: Drawn, levels: NDArray[np.int64], first: int) -> int:
+def paper_of_two(drawn: InkArea, levels: NDArray[np.int64], first: int) -> int:
     """Decide which of two common grays is the paper: the more frequent one along the border.
 
     This is for close crops of thick strokes, where ink may cover more than the paper.

@@ -111,13 +111,13 @@ def findings_of(needs: Needs, *, deep: bool) -> Iterator[Finding]:
             )
 
 
-def state_of(findings: Iterable[Finding]) -> Severity:
+def worst_state(findings: Iterable[Finding]) -> Severity:
     return max((finding.severity for finding in findings), default=Severity.SOUND)
 
 
 def as_json(findings: list[Finding]) -> dict[str, Any]:
     return {
-        "state": state_of(findings).name.lower(),
+        "state": worst_state(findings).name.lower(),
         "findings": [finding.as_json() for finding in findings],
     }
 

@@ -20,14 +20,14 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ReadinessPart:
     """One part of readiness: its state, and a message for people."""
 
     state: State
     message: str
 
 
-def parts() -> dict[str, Part]:
+def readiness_parts() -> dict[str, ReadinessPart]:
     """Check every part of readiness; without a database the others cannot be checked."""
     database = database_part()
     if database.state == "failed":
@@ -38,35 +38,37 @@ def parts() -> dict[str, Part]:
     return found
 
 
-def database_part() -> Part:
+def database_part() -> ReadinessPart:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError:
-        return Part("failed", "The database does not answer.")
-    return Part("ok", f"{connection.vendor} answers.")
+        return ReadinessPart("failed", "The database does not answer.")
+    return ReadinessPart("ok", f"{connection.vendor} answers.")
 
 
-def migrations_part() -> Part:
+def migrations_part() -> ReadinessPart:
     executor = MigrationExecutor(connection)
     missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if missing:
-        return Part("failed", f"{len(missing)} migrations are not applied.")
-    return Part("ok", "All migrations are applied.")
+        return ReadinessPart("failed", f"{len(missing)} migrations are not applied.")
+    return ReadinessPart("ok", "All migrations are applied.")
 
 
-def model_part() -> Part:
+def model_part() -> ReadinessPart:
     try:
         serving = recognizer.serving()
     except NoModel as none:
-        return Part("failed", str(none))
+        return ReadinessPart("failed", str(none))
     if faults := recognizer.faults():
         said = " ".join(faults.values())
-        return Part("degraded", f"{serving.version} serves; the live version does not: {said}")
-    return Part("ok", f"{serving.version} is verified and serves.")
+        return ReadinessPart(
+            "degraded", f"{serving.version} serves; the live version does not: {said}"
+        )
+    return ReadinessPart("ok", f"{serving.version} is verified and serves.")
 
 
-def workers_part() -> Part:
+def workers_part() -> ReadinessPart:
     """Drawing needs no workers, so without them we are degraded, not down."""
     now = timezone.now()
     seen = WorkerBeat.objects.filter(seen_at__gte=now - WORKERS_SEEN_WITHIN)
@@ -75,15 +77,15 @@ def workers_part() -> Part:
         worked[cluster] = max(worked.get(cluster, NEVER), worked_at or NEVER)
     faults = [
         fault
-        for cluster, longest_job in clusters().items()
+        for cluster, longest_job in expected_clusters().items()
         if (fault := fault_of(cluster, worked.get(cluster), now - longest_job))
     ]
     if faults:
-        return Part("degraded", " ".join(faults))
-    return Part("ok", f"Jobs pass through {' and '.join(sorted(worked))}.")
+        return ReadinessPart("degraded", " ".join(faults))
+    return ReadinessPart("ok", f"Jobs pass through {' and '.join(sorted(worked))}.")
 
 
-def clusters() -> dict[str, timedelta]:
+def expected_clusters() -> dict[str, timedelta]:
     """The expected clusters, and how long each may be busy with one job."""
     own = {settings.Q_CLUSTER["name"]: settings.Q_CLUSTER}
     return {
@@ -102,7 +104,7 @@ def fault_of(cluster: str, worked_at: datetime | None, since: datetime) -> str:
     return ""
 
 
-def state_of(found: dict[str, Part]) -> State:
+def readiness_state(found: dict[str, ReadinessPart]) -> State:
     states = {part.state for part in found.values()}
     worst: State
     for worst in ("failed", "degraded"):

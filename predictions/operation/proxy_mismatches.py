@@ -29,9 +29,9 @@ _noted_at: dict[str, float] = {}
 _lock = threading.Lock()
 
 
-def look_at(request: HttpRequest) -> None:
+def note_if_mismatched(request: HttpRequest) -> None:
     if kind := oddity_of(request):
-        note(kind)
+        note_mismatch(kind)
 
 
 def oddity_of(request: HttpRequest) -> str:
@@ -43,7 +43,7 @@ def oddity_of(request: HttpRequest) -> str:
     return DIRECT if hops < settings.PROXY_COUNT else ""
 
 
-def note(kind: str) -> None:
+def note_mismatch(kind: str) -> None:
     """Store a mismatch unless this process did lately; if that fails, the request goes on."""
     from predictions.models import Sighting  # logging is set up before models are loaded
 

@@ -32,7 +32,7 @@ class ReceptionMiddleware:
             route = route_of(request)
             metrics.note_request(route, response.status_code, took)
             if route not in QUIET:
-                proxy_mismatches.look_at(request)
+                proxy_mismatches.note_if_mismatched(request)
                 self.write(request, route, response.status_code, took)
         return response
 

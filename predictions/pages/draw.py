@@ -21,7 +21,7 @@ from predictions.errors import Declined
 from predictions.glyphs.images import pixels_of
 from predictions.models import DIGITS, Prediction
 from predictions.pages.forms import FeedbackForm, UploadForm
-from predictions.refusals import problem, refusal, retry_after, status_of
+from predictions.refusals import problem, refusal_page, retry_after, status_of
 
 # Stores feedback. An app above may pass a function that does more with it.
 Keeper = Callable[[HttpRequest, Prediction, int | None], None]
@@ -133,5 +133,5 @@ def refusal_when_too_many(request: HttpRequest) -> HttpResponse | None:
     try:
         charge_pixels(request, pixels)
     except Declined as declined:
-        return refusal(request, declined)
+        return refusal_page(request, declined)
     return None

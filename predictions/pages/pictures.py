@@ -51,10 +51,10 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> JsonResponse:
     """Whether this process can serve: 503 if not; a degraded one still serves."""
     try:
-        parts = health.parts()
+        parts = health.readiness_parts()
     except OperationalError:
-        parts = {"database": health.Part("failed", "The database does not answer.")}
-    state = health.state_of(parts)
+        parts = {"database": health.ReadinessPart("failed", "The database does not answer.")}
+    state = health.readiness_state(parts)
     body = {
         "state": state,
         "parts": {

@@ -61,7 +61,7 @@ def tokens_page(
 
 
 @require_POST
-def revoke(request: HttpRequest, prefix: str) -> HttpResponse:
+def revoke_page(request: HttpRequest, prefix: str) -> HttpResponse:
     """Revoke one's own token; for a token of another account the answer is a 404."""
     token = get_object_or_404(Token, owner=person(request), prefix=prefix)
     if verbs.revoke([token]):

@@ -20,7 +20,7 @@ from predictions.database.clock import Moment
 from predictions.errors import Declined
 from predictions.models import Artifact, ModelVersion, ServingFault
 from predictions.serving.network import Network, Reading, UnsoundWeights, load
-from predictions.serving.registry import STEP_IN, content_of
+from predictions.serving.registry import STEP_IN, checked_content
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Serving:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Recognition:
     """What was read, and by which version."""
 
     version: ModelVersion
@@ -78,7 +78,7 @@ class Recognizer:
         self._found_unsound_at = float("-inf")  # when the last of them was added
         self._lock = threading.Lock()
 
-    def read(self, glyphs: NDArray[np.uint8], *, side_by_side: Mapper = map) -> Answer:
+    def read(self, glyphs: NDArray[np.uint8], *, side_by_side: Mapper = map) -> Recognition:
         """Read glyphs, (N, 28, 28), with the live version, or the last good one if that fails.
 
         Many glyphs are read in pieces; `side_by_side` may be the `map` of a thread pool.
@@ -87,7 +87,7 @@ class Recognizer:
         pieces = [glyphs[at : at + PIECE] for at in range(0, len(glyphs), PIECE)]
         try:
             read = side_by_side(serving.network.read, pieces)
-            answer = Answer(serving.version, list(itertools.chain.from_iterable(read)))
+            answer = Recognition(serving.version, list(itertools.chain.from_iterable(read)))
         except UnsoundWeights as fault:
             return self._read_with_another(glyphs, serving, fault)
         self._failures = 0
@@ -168,7 +168,7 @@ class Recognizer:
 
     def _read_with_another(
         self, glyphs: NDArray[np.uint8], failed: Serving, fault: UnsoundWeights
-    ) -> Answer:
+    ) -> Recognition:
         logger.error("model version %s fails: %s", failed.version.pk, fault)
         with self._lock:
             another = self._serving if self._serving is not failed else self._spare
@@ -177,7 +177,7 @@ class Recognizer:
         if another is None:
             raise NoModel("The model version fails, and no other is there.") from fault
         try:
-            answer = Answer(another.version, another.network.read(glyphs))
+            answer = Recognition(another.version, another.network.read(glyphs))
         except UnsoundWeights as both:  # both fail, so the version is not the cause
             raise NoModel("No model version can read this now.") from both
         with self._lock:
@@ -219,7 +219,7 @@ def note_fault(version_id: int, message: str) -> None:
 def load_version(version_id: int) -> Serving:
     version = ModelVersion.objects.only("name").get(pk=version_id)
     canary = ModelVersion.objects.values_list("canary", flat=True).get(pk=version_id)
-    return Serving(version, load(content_of(version, Artifact.Kind.ONNX), canary=canary))
+    return Serving(version, load(checked_content(version, Artifact.Kind.ONNX), canary=canary))
 
 
 recognizer = Recognizer()

@@ -44,7 +44,7 @@ class Bundle:
         onnx, weights = ((folder / file).read_bytes() for file in FILES.values())
         expected = card.get("sha256", {})
         for file, content in zip(FILES.values(), (onnx, weights), strict=True):
-            if digest(content) != expected.get(file):
+            if weights_digest(content) != expected.get(file):
                 raise UnsoundWeights(
                     f"{folder / file} is not the file that card.json names: its SHA-256 differs. "
                     "Get both back with git."
@@ -66,7 +66,7 @@ def json_of(file: Path) -> dict[str, Any]:
     return found
 
 
-def digest(content: bytes) -> str:
+def weights_digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
@@ -76,23 +76,25 @@ def digest(content: bytes) -> str:
 @transaction.atomic
 def register(bundle: Bundle, *, parent: ModelVersion | None = None) -> ModelVersion:
     """Create a candidate and store its weights with their digest; decline unsound weights."""
-    check(bundle)
+    check_bundle(bundle)
     version = ModelVersion.objects.create(
         name=bundle.name, parent=parent, card=bundle.card, canary=bundle.canary
     )
-    store(version, bundle)
+    store_weights(version, bundle)
     return version
 
 
-def check(bundle: Bundle) -> None:
+def check_bundle(bundle: Bundle) -> None:
     check_finite(bundle.weights)
     network.load(bundle.onnx, canary=bundle.canary)
 
 
-def store(version: ModelVersion, bundle: Bundle) -> None:
+def store_weights(version: ModelVersion, bundle: Bundle) -> None:
     for kind, content in bundle.files.items():
         Artifact.objects.update_or_create(
-            version=version, kind=kind, defaults={"sha256": digest(content), "content": content}
+            version=version,
+            kind=kind,
+            defaults={"sha256": weights_digest(content), "content": content},
         )
 
 
@@ -127,9 +129,9 @@ def repair(version: ModelVersion, bundle: Bundle) -> None:
             f"{version} is unsound, and it was registered with other weights than this release "
             "ships under that name. Restore a backup that holds them."
         )
-    check(bundle)
+    check_bundle(bundle)
     ModelVersion.objects.filter(pk=version.pk).update(canary=bundle.canary)
-    store(version, bundle)
+    store_weights(version, bundle)
     # Old faults must not cause a rollback of the repaired version.
     ServingFault.objects.filter(version=version).delete()
 
@@ -137,14 +139,14 @@ def repair(version: ModelVersion, bundle: Bundle) -> None:
 # -- verify -------------------------------------------------------------------------------------
 
 
-def content_of(version: ModelVersion, kind: Artifact.Kind) -> bytes:
+def checked_content(version: ModelVersion, kind: Artifact.Kind) -> bytes:
     """Return a version's weights, after a check that they are the registered ones."""
     artifact = Artifact.objects.filter(version=version, kind=kind).first()
     purpose = "training" if kind == Artifact.Kind.SAFETENSORS else "serving"
     if artifact is None:
         raise WeightsMissing(f"{version} has no weights for {purpose}.")
     content = bytes(artifact.content)
-    if digest(content) != artifact.sha256:
+    if weights_digest(content) != artifact.sha256:
         raise WeightsAltered(
             f"The weights of {version} for {purpose} are not those that were registered: their "
             "SHA-256 differs."
@@ -157,8 +159,8 @@ def verify(version: ModelVersion) -> None:
 
     The weights for serving and for training are both checked. Only such a version may go live.
     """
-    network.load(content_of(version, Artifact.Kind.ONNX), canary=version.canary)
-    check_finite(content_of(version, Artifact.Kind.SAFETENSORS))
+    network.load(checked_content(version, Artifact.Kind.ONNX), canary=version.canary)
+    check_finite(checked_content(version, Artifact.Kind.SAFETENSORS))
 
 
 def unsoundness(version: ModelVersion) -> str:
@@ -183,7 +185,7 @@ def check_finite(weights: bytes) -> None:
 def altered() -> list[str]:
     """Return the names of all weights that are not the registered ones."""
     artifacts = Artifact.objects.select_related("version").order_by("pk").iterator(4)
-    return [str(each) for each in artifacts if digest(bytes(each.content)) != each.sha256]
+    return [str(each) for each in artifacts if weights_digest(bytes(each.content)) != each.sha256]
 
 
 def remedy(version: ModelVersion) -> str:

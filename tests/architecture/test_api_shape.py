@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import get_resolver
 from jsonschema import Draft202012Validator, FormatChecker
 
-from predictions.api.endpoints import Endpoint
+from predictions.api.endpoints import ApiEndpoint
 from tests.architecture.doors import API, PARAMETER, doors
 from tests.architecture.test_doors import doors as patterns_in
 from tests.factories import make_user, make_version
@@ -38,7 +38,7 @@ def test_every_endpoint_behaves_like_the_others_and_names_its_scope():
         if route.startswith(API)
     ]
     assert len(found) > 25
-    assert not [route for route, view in found if not issubclass(view, Endpoint)]
+    assert not [route for route, view in found if not issubclass(view, ApiEndpoint)]
     assert not [route for route, view in found if not view.scope]
 
 

@@ -57,8 +57,8 @@ def things_of(user: User) -> dict[str, Any]:
     """A drawing, a token, a batch and a held item of one person's own."""
     for _ in range(2):
         make_item(digit=7, user=user)
-    shown = grid.claim(user, digit=7, count=1)
-    batch = grid.confirm(
+    shown = grid.claim_grid(user, digit=7, count=1)
+    batch = grid.confirm_grid(
         user, digit=7, token=shown[0].token, request_id=uuid.uuid4(),
         shown=[each.public_id for each in shown],
     ).batch  # fmt: skip

@@ -25,7 +25,7 @@ from tests.bench.report import finish, table
 from tests.bench.strangers import KINDS, glyphs_of
 from training.engine import mnist
 from training.engine.data import mnist as read_mnist
-from training.engine.evaluate import Report, Share, report
+from training.engine.evaluate import MeasuredShare, ReadingReport, reading_report
 from training.engine.stylus import canvases, read_strokes
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +55,7 @@ def main() -> None:
             ("plain, our glyphs", plain, glyphs),
             ("plain, bare resize", plain, resized),
         ):
-            judged = report(read(seen), digits)
+            judged = reading_report(read(seen), digits)
             rows.append([title, name, *cells(judged)])
             figures.setdefault(title, {})[name] = judged.as_json() | {"by_digit": None}
     table(rows)
@@ -97,7 +97,7 @@ def resize(image: Image.Image) -> Glyphs:
     return np.asarray(ImageOps.invert(image.convert("L")).resize((28, 28)))
 
 
-def cells(judged: Report) -> list[str]:
+def cells(judged: ReadingReport) -> list[str]:
     low, high = judged.accuracy.interval
     return [
         f"{judged.accuracy.right / judged.accuracy.n:.2%}",
@@ -115,7 +115,7 @@ def sureness(ours: Reads, plain: Reads) -> dict[str, Any]:
     for kind in KINDS:
         glyphs = glyphs_of(kind, STRANGERS, seed=0)
         counts = [int((read(glyphs).max(1) >= SURE).sum()) for read in (ours, plain)]
-        shares = [Share(count, len(glyphs)) for count in counts]
+        shares = [MeasuredShare(count, len(glyphs)) for count in counts]
         low, high = shares[0].interval
         each = [f"{share.right / share.n:.1%}" for share in shares]
         rows.append([kind, each[0], f"{low:.1%} to {high:.1%}", each[1], len(glyphs)])

@@ -35,7 +35,7 @@ from django.conf import settings
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 from predictions.access.tokens import make_token
 from tests.factories import make_live, make_prediction, make_user, make_version
-from labeling.queue.intake import take_in
+from labeling.queue.intake import enqueue_new
 make_live("base-1"), make_version("base-2")
 tokens = {}
 for role in ("labeler", "admin"):
@@ -45,7 +45,7 @@ for role in ("labeler", "admin"):
         make_prediction(digit=digit, user=user, is_audit=digit == 3)
 for digit in range(20):
     make_prediction(digit=digit % 10)
-take_in()
+enqueue_new()
 print(json.dumps(tokens))
 """
 

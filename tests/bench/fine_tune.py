@@ -96,12 +96,12 @@ def main() -> None:
 
 
 def label(count: int) -> None:
-    from labeling.queue.intake import take_in
+    from labeling.queue.intake import enqueue_new
     from tests.training.lessons import labeled
 
     for at in range(count):
         labeled(at % 10, read=at % 10)
-    take_in()
+    enqueue_new()
 
 
 def one_round(load: Callable[[], Load]) -> Round:

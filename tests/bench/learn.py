@@ -43,7 +43,7 @@ from tests.bench.report import finish, table
 from tests.bench.seed import installation, make_labelers, sign_in
 from tests.bench.servers import ROOT, gunicorn, serving
 from training.engine import mnist
-from training.engine.stylus import Drawing, canvases, read_strokes, rendered
+from training.engine.stylus import StylusDigit, canvases, read_strokes, rendered
 
 DATA = Path(os.environ.get("DATA_DIR") or ROOT / "data")
 SHIPPED = ROOT / "predictions" / "base"
@@ -127,7 +127,7 @@ def once(options: argparse.Namespace) -> dict[str, Any]:
         }
 
 
-def halves(drawings: list[Drawing], seed: int) -> tuple[list[Drawing], list[Drawing]]:
+def halves(drawings: list[StylusDigit], seed: int) -> tuple[list[StylusDigit], list[StylusDigit]]:
     """By writer: nobody's drawings are in both."""
     writers = sorted({drawing.writer for drawing in drawings})
     random.Random(seed).shuffle(writers)
@@ -155,7 +155,7 @@ class Exam:
     """Drawings by people nobody ever labels, and MNIST's test set."""
 
     folder: Path
-    drawings: list[Drawing]
+    drawings: list[StylusDigit]
     unseen: tuple[NDArray[np.uint8], NDArray[np.int64]] = field(init=False)
     base: tuple[NDArray[np.uint8], NDArray[np.int64]] = field(init=False)
 
@@ -216,7 +216,7 @@ class Person:
         return self.ask("GET", path, None, "application/json")
 
 
-def capture(port: int, drawings: list[Drawing], seed: int) -> dict[str, int]:
+def capture(port: int, drawings: list[StylusDigit], seed: int) -> dict[str, int]:
     """Everybody draws as a visitor of their own; what each drawing is meant to be, by its id."""
     meant = {}
     people: dict[str, Person] = {}

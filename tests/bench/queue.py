@@ -219,7 +219,7 @@ def in_bulk(labeled: int) -> dict[str, Any]:
 
     from labeling.batches import batches, bulk
     from labeling.batches.selections import as_shown
-    from labeling.decisions.decisions import Verdict
+    from labeling.decisions.decisions import Answer
     from predictions.models import Prediction
 
     somebody = User.objects.order_by("pk")[0]
@@ -228,7 +228,7 @@ def in_bulk(labeled: int) -> dict[str, Any]:
     for number in range(ROUNDS):
         began, worked = time.perf_counter(), time.process_time()
         shown = as_shown(chosen)  # as the page does that asks what to do
-        batch = bulk.set_verdict(shown, Verdict(number), by=somebody, chosen_by={}).batch
+        batch = bulk.set_verdict(shown, Answer(number), by=somebody, chosen_by={}).batch
         done = time.perf_counter()
         batches.undo_batch(batch, by=somebody)
         corrections.append(done - began)

@@ -165,7 +165,7 @@ class Stage:
 
     def scene(self) -> Scene:
         from labeling.batches import grid
-        from labeling.decisions.decisions import Verdict, decide
+        from labeling.decisions.decisions import Answer, decide
         from labeling.models import LabelEvent, QueueItem
         from labeling.queue import queue
 
@@ -177,13 +177,13 @@ class Stage:
         made = self.drawings(visitor, 8)
         token = uuid.uuid4()
         queue.lease(people["ada"], dict.fromkeys([each.pk for each in made[:3]], token))
-        confirmed = grid.confirm(
+        confirmed = grid.confirm_grid(
             people["ada"], digit=7, token=token, request_id=uuid.uuid4(),
             shown=[each.public_id for each in made[:3]],
         )  # fmt: skip
         request, own = uuid.uuid4(), uuid.uuid4()
         queue.lease(people["ada"], {made[3].pk: own})
-        decide(made[3].public_id, Verdict(7), labeler=people["ada"], token=own, request_id=request)
+        decide(made[3].public_id, Answer(7), labeler=people["ada"], token=own, request_id=request)
         held, grid_token = uuid.uuid4(), uuid.uuid4()
         queue.lease(people["bea"], {made[4].pk: held})
         queue.lease(people["cid"], dict.fromkeys([made[5].pk, made[6].pk], grid_token))
@@ -466,12 +466,12 @@ class Races:
     # -- the check -------------------------------------------------------------------------------
 
     def check(self, scene: Scene) -> None:
-        from labeling.batches.rebuild import Differences, compare
+        from labeling.batches.rebuild import Differences, compare_items
         from labeling.models import LabelEvent, QueueItem
 
         self.violations["answers of 5xx"] += sum(status >= 500 for _, status, _ in scene.answers)
         found = Differences()
-        compare(scene.keys, found, mend=False)
+        compare_items(scene.keys, found, mend=False)
         self.violations["labels that are not what their events say"] += len(found.labels)
         self.violations["places that are not what their events say"] += len(found.places)
         events = LabelEvent.objects.filter(prediction__in=scene.keys)

@@ -273,7 +273,7 @@ def dialect() -> dict[str, Any]:
 def make_samples(cursor: Any) -> None:
     from django.db import connection
 
-    from predictions.database.fields import pack
+    from predictions.database.fields import pack_floats
 
     blob = "BYTEA" if connection.vendor == "postgresql" else "BLOB"
     moment = "TIMESTAMPTZ" if connection.vendor == "postgresql" else "TEXT"
@@ -288,7 +288,7 @@ def make_samples(cursor: Any) -> None:
         at = datetime.now(UTC) - timedelta(days=SAMPLES - k)
         row = [
             k, int(probabilities.argmax()), float(probabilities.max()),
-            connection.Database.Binary(pack(probabilities.tolist())),
+            connection.Database.Binary(pack_floats(probabilities.tolist())),
             connection.Database.Binary(glyph),
             connection.ops.adapt_datetimefield_value(at),
             connection.ops.adapt_datefield_value(at.date()),

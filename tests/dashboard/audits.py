@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from labeling.decisions import decisions
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.models import LabelEvent
 from predictions.models import ModelVersion, Owner, Prediction
 from tests.factories import make_prediction
@@ -32,7 +32,7 @@ def audited(
 
 def label(prediction: Prediction, digit: int | None) -> None:
     """What a trusted visitor says, as an event and a label."""
-    decisions.label_by_feedback(prediction, Verdict(digit), owner=Owner(visitor=uuid.uuid4()))
+    decisions.label_by_feedback(prediction, Answer(digit), owner=Owner(visitor=uuid.uuid4()))
 
 
 def learn(version: ModelVersion, *predictions: Prediction) -> None:

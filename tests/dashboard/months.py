@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from dashboard.cube.counting import catch_up
 from labeling.batches.batches import restate_many
 from labeling.models import LabelEvent, Stream
-from labeling.queue.intake import take_in
+from labeling.queue.intake import enqueue_new
 from predictions.glyphs.glyph import encode_glyph, glyph_digest
 from predictions.models import ModelVersion, Prediction
 from tests.factories import make_user, some_glyph, spread
@@ -24,7 +24,7 @@ def make_history(version: ModelVersion, *, drawings: int = 240, days: int = 85) 
     labeler = make_user("demo-like-labeler", role="labeler")
     rows = [prediction(number, drawings, days, version) for number in range(drawings)]
     Prediction.objects.bulk_create(rows)
-    take_in()
+    enqueue_new()
     LabelEvent.objects.bulk_create(
         event(row, number % 10, labeler)
         for number, row in zip(count(), rows, strict=False)

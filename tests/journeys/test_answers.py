@@ -8,10 +8,10 @@ import pytest
 from django.contrib.auth.models import Group, User
 from selenium.webdriver.common.keys import Keys
 
-from labeling.decisions.decisions import Verdict, decide
+from labeling.decisions.decisions import Answer, decide
 from labeling.models import Label, LabelEvent
 from labeling.queue import queue
-from labeling.queue.intake import take_in
+from labeling.queue.intake import enqueue_new
 from predictions.models import Prediction
 from tests.factories import make_prediction, some_glyph
 from tests.journeys.browser import Browser
@@ -25,11 +25,11 @@ return scrollWidth - clientWidth;"""
 def answer(labeler: User, *digits: int | None) -> list[Prediction]:
     """Items that this labeler holds and answers, one after the other."""
     made = [make_prediction(glyph=some_glyph(at), confidence=0.6) for at in range(len(digits))]
-    take_in()
+    enqueue_new()
     for digit in digits:
         (held,) = queue.claim(labeler)
         decide(
-            held.public_id, Verdict(digit), labeler=labeler, token=held.token,
+            held.public_id, Answer(digit), labeler=labeler, token=held.token,
             request_id=held.token, seconds=1.5,
         )  # fmt: skip
     return made

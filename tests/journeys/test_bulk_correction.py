@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from labeling.models import Batch, Label, LabelEvent
-from labeling.queue.intake import take_in
+from labeling.queue.intake import enqueue_new
 from predictions.glyphs.glyph import encode_glyph
 from predictions.models import ModelVersion, Prediction
 from tests.factories import some_glyph, spread
@@ -48,7 +48,7 @@ def test_everything_a_filter_shows_is_corrected_and_taken_back(
 ) -> None:
     make_many(MANY, base_version, digit=1)
     make_many(50, base_version, digit=3)
-    take_in()
+    enqueue_new()
     log_in(is_staff=True, is_superuser=True)
     browser.open("/admin/predictions/prediction/?digit__exact=1")
     browser.find("#action-toggle").click()

@@ -80,9 +80,9 @@ def history(browser: Browser, base_version: ModelVersion) -> list[Prediction]:
     ModelVersion.objects.live().update(state=ModelVersion.State.RETIRED)
     made = make_history()
     count_everything()
-    while not replay.work().is_complete:
+    while not replay.replay_for().is_complete:
         pass
-    replay.work()
+    replay.replay_for()
     return made
 
 
@@ -144,7 +144,7 @@ def mapped(browser: Browser, base_version: ModelVersion) -> None:
         prediction.label.digit = (0, 1, 7)[number % 3]
         prediction.label.save()
     Prediction.objects.bulk_update(made, ["glyph", "glyph_digest"])
-    clusters.make(base_version)
+    clusters.make_map(base_version)
 
 
 def analyst(log_in: Callable[..., User]) -> None:

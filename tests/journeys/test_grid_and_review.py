@@ -12,9 +12,9 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from selenium.webdriver.common.keys import Keys
 
-from labeling.decisions.decisions import Verdict, decide
+from labeling.decisions.decisions import Answer, decide
 from labeling.models import Batch, Label, LabelEvent, QueueItem
-from labeling.queue.intake import take_in
+from labeling.queue.intake import enqueue_new
 from predictions.models import Prediction
 from tests.journeys.browser import Browser
 from tests.journeys.conftest import SHOTS
@@ -49,7 +49,7 @@ def threes(count: int, *, sevens: int = 0) -> None:
     """Glyphs read as 3, the first few of which are sevens."""
     for at in range(count):
         written(7 if at < sevens else 3, at, digit=3, confidence=0.999 - at / 1000)
-    take_in()
+    enqueue_new()
 
 
 def wait_for_grid(browser: Browser, cells: int) -> None:
@@ -170,7 +170,7 @@ def test_axe_finds_nothing_serious_on_the_grid(browser: Browser, ada: User, them
 def dispute(truth: int, seed: int, readings: tuple[int | None, ...]) -> Prediction:
     """Each labeler reads it otherwise; the setting asks for a second opinion every time."""
     prediction = written(truth, seed, digit=readings[0], confidence=0.62)
-    take_in()
+    enqueue_new()
     for name, digit in zip(("eve", "fay", "gus"), readings, strict=True):
         user, _ = User.objects.get_or_create(username=name)
         token = uuid.uuid4()
@@ -178,7 +178,7 @@ def dispute(truth: int, seed: int, readings: tuple[int | None, ...]) -> Predicti
             holder=user, token=token, leased_until=timezone.now() + timedelta(minutes=3)
         )
         decide(
-            prediction.public_id, Verdict(digit), labeler=user, token=token,
+            prediction.public_id, Answer(digit), labeler=user, token=token,
             request_id=uuid.uuid4(),
         )  # fmt: skip
     return prediction

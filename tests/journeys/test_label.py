@@ -15,7 +15,7 @@ from django.utils import timezone
 from selenium.webdriver.common.keys import Keys
 
 from labeling.models import LabelEvent, QueueItem
-from labeling.queue.intake import take_in
+from labeling.queue.intake import enqueue_new
 from predictions.models import Prediction
 from tests.factories import make_prediction
 from tests.journeys.browser import Browser
@@ -53,7 +53,7 @@ def queue(count: int, **fields: Any) -> list[Prediction]:
         make_prediction(**{"digit": 8, "confidence": 0.4 + 0.0001 * at, **fields})
         for at in range(count)
     ]
-    take_in()
+    enqueue_new()
     return made
 
 
@@ -417,7 +417,7 @@ def test_axe_finds_nothing_serious_on_the_label_page(
     browser.theme(theme)
     for at in range(24):
         written(at % 10, at, digit=(at + at // 9) % 10, confidence=0.5)
-    take_in()
+    enqueue_new()
     browser.open(LABEL)
     answer_all(browser, 8, digit_of)
     all_saved(browser)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from labeling.batches.bulk import correct_each
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.models import Batch, Label
 from predictions.glyphs.glyph import encode_glyph
 from predictions.models import Prediction
@@ -33,7 +33,7 @@ def a_glyph(seed: int = 0) -> Glyph:
 
 def labeled_item(actual: int | None, seed: int = 0, by: Any = None, **fields: Any) -> Prediction:
     item = make_item(glyph=a_glyph(seed), **fields)
-    correct_each({item.pk: Verdict(actual)}, by=by, kind=Batch.Kind.CORRECTION, chosen_by={})
+    correct_each({item.pk: Answer(actual)}, by=by, kind=Batch.Kind.CORRECTION, chosen_by={})
     return item
 
 

@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from labeling.batches.bulk import correct_each
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.models import Batch, Gold, QueueItem
 from labeling.queue.intake import enqueue
 from predictions.models import Prediction
@@ -84,7 +84,7 @@ def place(prediction: Prediction) -> tuple[bool, str]:
     return QueueItem.objects.values_list("is_open", "stream").get(pk=prediction.pk)
 
 
-def correct(chosen: QuerySet[Prediction], verdict: Verdict, *, by: User) -> Batch:
+def correct(chosen: QuerySet[Prediction], verdict: Answer, *, by: User) -> Batch:
     """An admin's word on each of these, audits too."""
     verdicts = dict.fromkeys(chosen.values_list("pk", flat=True), verdict)
     return correct_each(verdicts, by=by, kind=Batch.Kind.CORRECTION, chosen_by={})

@@ -20,9 +20,9 @@ from django.utils import timezone
 from dashboard.cube.counting import catch_up
 from labeling.batches import bulk, gold_items, withdrawal
 from labeling.batches.selections import as_shown
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.models import LabelEvent, QueueItem
-from labeling.queue.intake import take_in
+from labeling.queue.intake import enqueue_new
 from predictions.models import Feedback, ModelVersion, Prediction
 from predictions.serving.recognizer import note_fault
 from tests.factories import a_one, data_url, make_ada, make_ben, make_live, make_user, make_version
@@ -125,7 +125,7 @@ def label_in_every_way(ben: Any) -> None:
     ada.skip(items[str(three.public_id)])
     assert reviewer.settle(one.public_id, 4).status_code == 200
     chosen = Prediction.objects.filter(pk=four.pk)
-    batch = bulk.set_verdict(as_shown(chosen), Verdict(5), by=ben, chosen_by={}).batch
+    batch = bulk.set_verdict(as_shown(chosen), Answer(5), by=ben, chosen_by={}).batch
     assert reviewer.post(f"batches/{batch.pk}/undo/", {}).status_code == 200
     bulk.accept_feedback(as_shown(Prediction.objects.all()), by=ben, chosen_by={})
     gold_items.add_gold(as_shown(Prediction.objects.filter(pk=one.pk)), by=ben)
@@ -235,7 +235,7 @@ def test_feedback_told_to_a_slow_host_is_taken_in_after_that_of_a_fast_one(clien
     for prediction, hours in ((first, 2), (second, -2)):
         with host(hours=hours):
             say(client, prediction, 3)
-            take_in()
+            enqueue_new()
     streams = QueueItem.objects.values_list("stream", flat=True)
     assert list(streams) == ["feedback", "feedback"]
     assert (

@@ -66,9 +66,9 @@ def beat(host: str = "here", *, cluster: str = "inkloop", seen: timedelta = time
 def label(prediction: Prediction, digit: int = 3, *, age: timedelta = timedelta()) -> LabelEvent:
     """As decided, with its label and its place."""
     from labeling.batches.batches import restate_many
-    from labeling.queue.intake import take_in
+    from labeling.queue.intake import enqueue_new
 
-    take_in()
+    enqueue_new()
     event = LabelEvent.objects.create(
         prediction=prediction, kind="label", digit=digit, created_at=timezone.now() - age
     )

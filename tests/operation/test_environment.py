@@ -31,7 +31,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "origins": env.origins,
     "zone": lambda name: env.zone(name, default="UTC"),
     "database": lambda name: env.database(name, default=Path("here.sqlite3")),
-    "mail": env.mail,
+    "mail": env.mail_settings,
     "secret": lambda name: env.secret(name, kept_in=Path("nowhere")),
 }
 BAD = [

@@ -39,7 +39,7 @@ import json, django
 django.setup()
 from django.conf import settings
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-from labeling.queue.intake import take_in
+from labeling.queue.intake import enqueue_new
 from predictions.access.tokens import make_token
 from tests.factories import make_live, make_prediction, make_user, make_version
 from tests.training.lessons import labeled
@@ -49,7 +49,7 @@ for number in range(25):
     labeled(number % 10)
 for number in range(20):
     make_prediction(digit=number % 10)
-take_in()
+enqueue_new()
 print(json.dumps({
     "ada": make_token(ada, name="robot", scopes=["predict", "label"])[1],
     "ben": make_token(ben, name="robot", scopes=["predict", "label", "train", "read"])[1],

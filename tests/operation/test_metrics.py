@@ -112,16 +112,16 @@ def test_figures_from_rows_are_those_of_the_rows(client: Client) -> None:
     from django.utils import timezone
 
     from labeling.batches.batches import restate_many
-    from labeling.queue.intake import take_in
+    from labeling.queue.intake import enqueue_new
 
     live = make_live("toy-audited")
     for digit in (7, 7, 3):  # the version says seven
         made = make_prediction(digit=7, is_audit=True, audit_probability=1)
-        take_in()
+        enqueue_new()
         LabelEvent.objects.create(prediction=made, kind="label", digit=digit)
         restate_many([made.pk])
     make_prediction()
-    take_in()
+    enqueue_new()
     WorkerBeat.objects.create(cluster="inkloop", host="here", seen_at=timezone.now())
     found = read(client)
     assert of(found, "labels", state=Label.State.SETTLED) == 3
@@ -142,12 +142,12 @@ def test_the_live_versions_accuracy_counts_labels_that_wait_for_another_opinion(
 ) -> None:
     """Those contradict the model: left out, they would make it look better than it is."""
     from labeling.batches.batches import restate_many
-    from labeling.queue.intake import take_in
+    from labeling.queue.intake import enqueue_new
 
     live = make_live("toy-doubted")
     for digit in (7, 3):  # the version says seven
         made = make_prediction(digit=7, is_audit=True, audit_probability=1)
-        take_in()
+        enqueue_new()
         LabelEvent.objects.create(
             prediction=made, kind="label", digit=digit, wants_second=digit != 7
         )

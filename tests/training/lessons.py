@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from labeling.decisions import decisions
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from predictions.capture.sides import Side, side_of
 from predictions.models import Owner, Prediction
 from tests.factories import make_prediction
@@ -43,7 +43,7 @@ def labeled(
     is_audit = fields.pop("is_audit", False)
     prediction = make_prediction(digit=read, **fields)
     owner = by or Owner(visitor=uuid.uuid4())
-    decisions.label_by_feedback(prediction, Verdict(digit), owner=owner)
+    decisions.label_by_feedback(prediction, Answer(digit), owner=owner)
     Prediction.objects.filter(pk=prediction.pk).update(is_audit=is_audit)
     return prediction
 

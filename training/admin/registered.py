@@ -163,7 +163,7 @@ class ScheduleAdmin(jobs.ScheduleAdmin, ModelAdmin):
 # write a row could run any code when somebody looks at it. Here they are read as text.
 
 
-def text_of(field: str) -> Left:
+def pickle_text(field: str) -> Left:
     """The first LONGEST characters of a stored pickle."""
     return Left(Cast(field, TextField()), LONGEST)
 
@@ -182,7 +182,9 @@ class EndedJobAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request).defer("args", "kwargs", "result")
         return rows.annotate(
-            args_text=text_of("args"), kwargs_text=text_of("kwargs"), result_text=text_of("result")
+            args_text=pickle_text("args"),
+            kwargs_text=pickle_text("kwargs"),
+            result_text=pickle_text("result"),
         )
 
     @admin.display(description="result")

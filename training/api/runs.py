@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from predictions.api.drawings import ErrorOutput
-from predictions.api.endpoints import Endpoint, Input
+from predictions.api.endpoints import ApiEndpoint, Input
 from predictions.api.paging import PageQuery, page_of
 from predictions.api.schema import IF_NONE_MATCH
 from training.models import GateReport, Run
@@ -167,7 +167,7 @@ def tag_of(public_id: UUID) -> str | None:
     return state and f'"{hashlib.sha256(repr(state).encode()).hexdigest()[:24]}"'
 
 
-class RunsView(Endpoint):
+class RunsView(ApiEndpoint):
     scope = "train"
     queries = {"GET": PageQuery}
     permission_classes = [MayRun]
@@ -193,7 +193,7 @@ class RunsView(Endpoint):
         return Response(run_detail(run), status=201)
 
 
-class RunView(Endpoint):
+class RunView(ApiEndpoint):
     scope = "train"
     permission_classes = [MayRun]
 
@@ -213,7 +213,7 @@ class RunView(Endpoint):
         return Response(run_detail(run_or_404(public_id)), headers=headers)
 
 
-class RunCancelView(Endpoint):
+class RunCancelView(ApiEndpoint):
     scope = "train"
     permission_classes = [MayRun]
 

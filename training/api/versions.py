@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from predictions.api.drawings import ErrorOutput
-from predictions.api.endpoints import Endpoint, Input, Query
+from predictions.api.endpoints import ApiEndpoint, Input, Query
 from predictions.api.paging import PAGE, PAGE_MOST, cut
 from predictions.models import Artifact, ModelVersion
 from training.models import GateReport, Promotion
@@ -156,7 +156,7 @@ class RollbackInput(OverInput):
     )
 
 
-class VersionView(Endpoint):
+class VersionView(ApiEndpoint):
     scope = "train"
     permission_classes = [MayView]
 

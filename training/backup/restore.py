@@ -23,7 +23,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from labeling.batches.rebuild import rebuild
+from labeling.batches.rebuild import rebuild_labels
 from predictions.serving.registry import altered
 from training.backup.archive import AT_ONCE, Archive, Digesting, Part, verified
 from training.backup.backup import (
@@ -100,7 +100,7 @@ def restore(
     restored = Restored(archive, dict(archive.manifest.rows), differing)
     progress("comparing weights with their digests and labels with their events")
     restored.weights = altered()
-    restored.labels = len(rebuild(mend=False))
+    restored.labels = len(rebuild_labels(mend=False))
     logger.warning("the database was restored from %s", path.name)
     return restored
 

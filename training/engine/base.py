@@ -14,16 +14,16 @@ import torch
 from training.engine.calibrate import temperature
 from training.engine.data import Digits, joined, mnist
 from training.engine.distort import distort
-from training.engine.evaluate import Report, report
+from training.engine.evaluate import ReadingReport, reading_report
 from training.engine.export import (
-    answers,
     canary_of,
     onnx_of,
     prove_equal,
+    raw_outputs,
     read_by,
     weights_of,
 )
-from training.engine.fit import Course, Epoch, Recipe, as_images
+from training.engine.fit import Course, EpochResult, Recipe, as_images
 from training.engine.network import Reader
 from training.engine.strokes import strangers, written_digits
 
@@ -45,7 +45,7 @@ class Sides:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class VersionFiles:
     """A version's files and its card."""
 
     onnx: bytes
@@ -64,10 +64,10 @@ def sides(folder: Path, recipe: Recipe) -> Sides:
         parts.append(written_digits(recipe.written, recipe.seed + 1))
     if recipe.strangers:
         parts.append(strangers(recipe.strangers, recipe.seed + 2))
-    return Sides(joined(parts), joined([held, bent(held, recipe)]), mnist(folder, "t10k"))
+    return Sides(joined(parts), joined([held, distorted(held, recipe)]), mnist(folder, "t10k"))
 
 
-def bent(digits: Digits, recipe: Recipe) -> Digits:
+def distorted(digits: Digits, recipe: Recipe) -> Digits:
     """The same digits, distorted with a fixed seed."""
     chance = torch.Generator().manual_seed(VALIDATION_SEED)
     images = distort(as_images(digits.glyphs), chance, recipe.distortion)
@@ -82,7 +82,7 @@ def new_course(digits: Digits, recipe: Recipe, device: str = "cpu") -> Course:
 
 def followed(
     course: Course, checkpoint: Path, each_step: Callable[[], object] = lambda: None
-) -> Iterator[Epoch]:
+) -> Iterator[EpochResult]:
     """Train to the end, from the checkpoint of an earlier process if there is one."""
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True, map_location=course.device)
@@ -95,16 +95,16 @@ def followed(
         yield epoch
 
 
-def accuracy(network: Reader, digits: Digits) -> float:
-    read = answers(network, digits).logits.argmax(1)
+def accuracy_of(network: Reader, digits: Digits) -> float:
+    read = raw_outputs(network, digits).logits.argmax(1)
     return (read == digits.labels).float().mean().item()
 
 
-def made_of(network: Reader, parts: Sides, recipe: Recipe, name: str) -> Made:
+def made_of(network: Reader, parts: Sides, recipe: Recipe, name: str) -> VersionFiles:
     """Calibrate on the validation split, export, check the export, and write the card."""
     device = next(network.parameters()).device
     network = network.cpu().eval()
-    warmth = temperature(answers(network, parts.validation).logits, parts.validation.labels)
+    warmth = temperature(raw_outputs(network, parts.validation).logits, parts.validation.labels)
     content, weights = onnx_of(network, warmth), weights_of(network, warmth)
     difference = prove_equal(network, warmth, content, parts.test[:EQUALITY_GLYPHS])
     card = {
@@ -122,21 +122,21 @@ def made_of(network: Reader, parts: Sides, recipe: Recipe, name: str) -> Made:
         "temperature": warmth,
         "learned_from": {"glyphs": len(parts.train), "mnist_held_out": recipe.validation},
         "metrics": {
-            "validation": judged(content, parts.validation).as_json(),
-            "mnist_test": judged(content, parts.test).as_json(),
+            "validation": evaluated(content, parts.validation).as_json(),
+            "mnist_test": evaluated(content, parts.test).as_json(),
         },
         "onnx_differs_by": difference,
         "sha256": {"network.onnx": digest(content), "weights.safetensors": digest(weights)},
     }
-    return Made(content, weights, canary_of(content, parts.validation), card)
+    return VersionFiles(content, weights, canary_of(content, parts.validation), card)
 
 
-def judged(content: bytes, digits: Digits) -> Report:
+def evaluated(content: bytes, digits: Digits) -> ReadingReport:
     """Evaluate the served network on these digits."""
-    return report(read_by(content, digits.glyphs)["probabilities"], digits.labels.numpy())
+    return reading_report(read_by(content, digits.glyphs)["probabilities"], digits.labels.numpy())
 
 
-def digest_of(recipe: Recipe) -> str:
+def recipe_digest(recipe: Recipe) -> str:
     """A short digest of a recipe."""
     return digest(recipe.digest_text().encode())[:16]
 
@@ -145,7 +145,7 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def write(made: Made, folder: Path) -> None:
+def write_version(made: VersionFiles, folder: Path) -> None:
     """Write the four files of a version, as the repository ships its base."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "network.onnx").write_bytes(made.onnx)

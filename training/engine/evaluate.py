@@ -14,7 +14,7 @@ BINS = 15  # of confidence, equally wide
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class MeasuredShare:
     """A share of n, with Wilson's 95 % interval."""
 
     right: int
@@ -35,15 +35,17 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ReadingReport:
     """How well digits were read."""
 
-    accuracy: Share
-    by_digit: tuple[Share, ...]  # ten, by label
+    accuracy: MeasuredShare
+    by_digit: tuple[MeasuredShare, ...]  # ten, by label
     confusion: NDArray[np.int64]  # (10, 10), rows the label, columns what was read
     calibration_error: float  # expected, over bins of confidence
     mean_confidence: float
-    bins: tuple[tuple[float, Share], ...]  # mean confidence in each filled bin, and its accuracy
+    bins: tuple[
+        tuple[float, MeasuredShare], ...
+    ]  # mean confidence in each filled bin, and its accuracy
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -55,7 +57,7 @@ class Report:
         }
 
 
-def report(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> Report:
+def reading_report(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> ReadingReport:
     """Compare probabilities, (N, 10), with labels, (N,)."""
     read = probabilities.argmax(axis=1)
     right = read == labels
@@ -64,9 +66,11 @@ def report(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> Rep
     confidences = probabilities.max(axis=1) if len(probabilities) else np.zeros(0)
     bins = _bins(confidences, right)
     gaps = [abs(mean - share.right / share.n) * share.n for mean, share in bins]
-    return Report(
-        accuracy=Share(int(right.sum()), len(labels)),
-        by_digit=tuple(Share(int(confusion[d, d]), int(confusion[d].sum())) for d in range(10)),
+    return ReadingReport(
+        accuracy=MeasuredShare(int(right.sum()), len(labels)),
+        by_digit=tuple(
+            MeasuredShare(int(confusion[d, d]), int(confusion[d].sum())) for d in range(10)
+        ),
         confusion=confusion,
         calibration_error=float(sum(gaps) / max(1, len(labels))),
         mean_confidence=float(confidences.mean()) if len(labels) else 0.0,
@@ -76,10 +80,10 @@ def report(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> Rep
 
 def _bins(
     confidences: NDArray[np.float64], right: NDArray[np.bool_]
-) -> tuple[tuple[float, Share], ...]:
+) -> tuple[tuple[float, MeasuredShare], ...]:
     which = np.minimum((confidences * BINS).astype(int), BINS - 1)
     return tuple(
-        (float(confidences[which == b].mean()), Share(int(right[which == b].sum()), int(n)))
+        (float(confidences[which == b].mean()), MeasuredShare(int(right[which == b].sum()), int(n)))
         for b, n in enumerate(np.bincount(which, minlength=BINS))
         if n
     )

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from training.engine.data import Digits
 from training.engine.fit import as_images
-from training.engine.network import Answer, Convolution, Reader
+from training.engine.network import Convolution, RawOutput, Reader
 
 TOLERANCE = 1e-4
 OPSET = 17
@@ -133,18 +133,18 @@ def read_by(content: bytes, glyphs: Tensor, size: int = 1000) -> dict[str, NDArr
     return {name: np.concatenate(c) for name, c in zip(names, columns, strict=True)}
 
 
-def answers(network: Reader, digits: Digits, size: int = 1000) -> Answer:
+def raw_outputs(network: Reader, digits: Digits, size: int = 1000) -> RawOutput:
     """Logits, strangeness logits and features of the network itself, in full precision."""
     device = next(network.parameters()).device
     network.eval()
     with torch.no_grad():
         parts = [network(as_images(part.glyphs, device)) for part in digits.batches(size)]
-    return Answer(*(torch.cat(column).cpu() for column in zip(*parts, strict=True)))
+    return RawOutput(*(torch.cat(column).cpu() for column in zip(*parts, strict=True)))
 
 
 def prove_equal(network: Reader, temperature: float, content: bytes, digits: Digits) -> float:
     """The largest difference of served and trained network; raises Unequal above TOLERANCE."""
-    answer = answers(network, digits)
+    answer = raw_outputs(network, digits)
     served = read_by(content, digits.glyphs)
     difference = max(
         np.abs(served["probabilities"] - (answer.logits / temperature).softmax(1).numpy()).max(),

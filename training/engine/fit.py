@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel
 from training.engine.data import STRANGER, Digits
 from training.engine.distort import distort
 from training.engine.muon import Muon
-from training.engine.network import Answer, Reader
+from training.engine.network import RawOutput, Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True)
-class Epoch:
+class EpochResult:
     """The result of one pass over the digits."""
 
     number: int  # from 1
@@ -113,12 +113,12 @@ class Course:
         done = self.epochs_done / max(1, self.recipe.epochs - 1)
         return self.recipe.distortion * (1 + (self.recipe.calm - 1) * done)
 
-    def epochs(self, each_step: Callable[[], object] = lambda: None) -> Iterator[Epoch]:
+    def epochs(self, each_step: Callable[[], object] = lambda: None) -> Iterator[EpochResult]:
         """Train to the end and yield each epoch."""
         while self.epochs_done < self.recipe.epochs:
             yield self._epoch(each_step)
 
-    def _epoch(self, each_step: Callable[[], object]) -> Epoch:
+    def _epoch(self, each_step: Callable[[], object]) -> EpochResult:
         # With an anchor, batch norm statistics are fixed: new ones would change known answers.
         self.network.train(self.anchor is None)
         loss_sum = right = seen = named = 0.0
@@ -145,9 +145,9 @@ class Course:
             each_step()
         self.epochs_done += 1
         self.epoch_share = 0.0
-        return Epoch(self.epochs_done, loss_sum / seen, right / max(named, 1))
+        return EpochResult(self.epochs_done, loss_sum / seen, right / max(named, 1))
 
-    def _loss(self, answer: Answer, labels: Tensor) -> Tensor:
+    def _loss(self, answer: RawOutput, labels: Tensor) -> Tensor:
         """Cross entropy of the digit (uniform target for no digit) and of `strangeness`."""
         is_stranger = labels == STRANGER
         targets = F.one_hot(labels.clamp(min=0), 10).float()
@@ -160,7 +160,7 @@ class Course:
         return naming + self.recipe.stranger_weight * telling
 
     def _anchored_loss(
-        self, anchor: Anchor, answer: Answer, images: Tensor, batch: Digits
+        self, anchor: Anchor, answer: RawOutput, images: Tensor, batch: Digits
     ) -> Tensor:
         """The loss of new digits against labels, and of known ones against the anchor's answers.
 
@@ -169,7 +169,7 @@ class Course:
         """
         assert batch.known is not None
         known = batch.known.to(self.device)
-        new, labels = Answer(*(part[~known] for part in answer)), batch.labels.to(self.device)
+        new, labels = RawOutput(*(part[~known] for part in answer)), batch.labels.to(self.device)
         share = len(new.logits) / len(batch)
         loss = torch.zeros((), device=self.device)
         if share > 0:
@@ -177,11 +177,11 @@ class Course:
         if share < 1:
             with torch.no_grad(), mixed_precision(self.device):
                 held = anchor.network(images[known])
-            kept = Answer(*(part[known] for part in answer))
+            kept = RawOutput(*(part[known] for part in answer))
             loss = loss + (1 - share) * self._departure(anchor, kept, held)
         return loss
 
-    def _departure(self, anchor: Anchor, answer: Answer, held: Answer) -> Tensor:
+    def _departure(self, anchor: Anchor, answer: RawOutput, held: RawOutput) -> Tensor:
         """The divergence of the network's answers from the anchor's."""
         naming = F.kl_div(
             (answer.logits.float() / anchor.softness).log_softmax(1),
@@ -230,7 +230,7 @@ class Course:
         self.chance.set_state(state["chance"])
 
 
-def fit(network: Reader, digits: Digits, recipe: Recipe) -> Iterator[Epoch]:
+def fit(network: Reader, digits: Digits, recipe: Recipe) -> Iterator[EpochResult]:
     """Train in place and yield each epoch; at the end the network has the running average."""
     course = Course(network, digits, recipe)
     yield from course.epochs()

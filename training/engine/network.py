@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class Answer(NamedTuple):
+class RawOutput(NamedTuple):
     """The output of the network before softmax and sigmoid."""
 
     logits: Tensor  # (N, 10)
@@ -77,10 +77,10 @@ class Reader(nn.Module):
         self.digits = nn.Linear(features, 10)
         self.stranger = nn.Linear(features, 1)
 
-    def forward(self, images: Tensor) -> Answer:
+    def forward(self, images: Tensor) -> RawOutput:
         """Read images, (N, 1, 28, 28) in [0, 1]."""
         features = self.whole(self.convolutions(images)).flatten(1)
-        return Answer(self.digits(features), self.stranger(features).squeeze(1), features)
+        return RawOutput(self.digits(features), self.stranger(features).squeeze(1), features)
 
     @property
     def parameters_count(self) -> int:

@@ -39,7 +39,7 @@ def parse(template: str) -> tuple[tuple[Stroke, NDArray[np.bool_]], ...]:
     return tuple(strokes)
 
 
-def curve(points: Stroke) -> Stroke:
+def smooth_curve(points: Stroke) -> Stroke:
     """A smooth line through all the points (uniform Catmull-Rom)."""
     if len(points) < 3:
         return np.linspace(points[0], points[-1], STEPS + 1)
@@ -54,7 +54,7 @@ def pen_path(points: Stroke, corners: NDArray[np.bool_]) -> Stroke:
     """The path of the pen: smooth curves between corners."""
     last = len(points) - 1
     ends = [0, *(at for at in np.flatnonzero(corners).tolist() if 0 < at < last), last]
-    return np.concatenate([curve(points[at : to + 1]) for at, to in pairwise(ends)])
+    return np.concatenate([smooth_curve(points[at : to + 1]) for at, to in pairwise(ends)])
 
 
 def in_another_hand(template: str, random: Random) -> list[Stroke]:
@@ -137,7 +137,7 @@ def untidy_canvas(label: int, random: Random) -> Image.Image:
     return canvas_of(strokes, random)
 
 
-def glyphs_of(draw: Callable[[], list[Stroke]], count: int, random: Random) -> Iterator[Glyph]:
+def drawn_glyphs(draw: Callable[[], list[Stroke]], count: int, random: Random) -> Iterator[Glyph]:
     """Yield `count` glyphs; a drawing that gives no glyph is drawn again."""
     made = 0
     while made < count:
@@ -156,7 +156,7 @@ def written_digits(count: int, seed: int, ways: Ways = DIGITS) -> Digits:
     """Draw equally many of each digit, each varied at random."""
     random = np.random.default_rng(seed)
     share = count // len(ways)
-    glyphs = [g for way in ways.values() for g in glyphs_of(one_of(way, random), share, random)]
+    glyphs = [g for way in ways.values() for g in drawn_glyphs(one_of(way, random), share, random)]
     labels = torch.tensor(list(ways)).repeat_interleave(share)
     return Digits(torch.from_numpy(np.stack(glyphs))[:, None], labels)
 
@@ -170,7 +170,7 @@ def strangers(count: int, seed: int, ways: Sequence[str] = STRANGERS) -> Digits:
         partial(pair, random): 1,
     }
     glyphs = [
-        g for draw, share in shares.items() for g in glyphs_of(draw, count * share // 8, random)
+        g for draw, share in shares.items() for g in drawn_glyphs(draw, count * share // 8, random)
     ]
     labels = torch.full((len(glyphs),), STRANGER)
     return Digits(torch.from_numpy(np.stack(glyphs))[:, None], labels)
@@ -179,7 +179,7 @@ def strangers(count: int, seed: int, ways: Sequence[str] = STRANGERS) -> Digits:
 def scribble(random: Random) -> list[Stroke]:
     """A random line, from a few turns to a dense scribble."""
     turns = int(random.integers(7, 40))
-    return [curve(random.uniform(0, BOX, (turns, 2)))]
+    return [smooth_curve(random.uniform(0, BOX, (turns, 2)))]
 
 
 def pair(random: Random) -> list[Stroke]:

@@ -31,38 +31,38 @@ FINER = 2  # drawn this much larger, then reduced: antialiasing
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class StylusDigit:
     digit: int
     writer: str
     strokes: tuple[NDArray[np.float64], ...]  # each (points, 2), y downwards
 
 
-def read_strokes(path: Path) -> list[Drawing]:
+def read_strokes(path: Path) -> list[StylusDigit]:
     """Read the drawings of a file of strokes."""
     content = path.read_bytes()
     text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
     return [_drawing(json.loads(line)) for line in text.splitlines() if line.strip()]
 
 
-def _drawing(row: dict[str, Any]) -> Drawing:
+def _drawing(row: dict[str, Any]) -> StylusDigit:
     up = np.array([1.0, -1.0]) if row.get("y_up") else np.array([1.0, 1.0])
     strokes = tuple(np.array(points, float)[:, :2] * up for points in row["strokes"] if points)
-    return Drawing(int(row["label"]), str(row.get("writer", "")), strokes)
+    return StylusDigit(int(row["label"]), str(row.get("writer", "")), strokes)
 
 
-def canvases(drawings: list[Drawing], seed: int) -> list[Image.Image]:
+def canvases(drawings: list[StylusDigit], seed: int) -> list[Image.Image]:
     """Render each drawing on its own canvas: black ink on white."""
     random = np.random.default_rng(seed)
     return [canvas(drawing, random) for drawing in drawings]
 
 
-def rendered(drawings: list[Drawing], seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def rendered(drawings: list[StylusDigit], seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """The glyph of each drawing, (N, 28, 28), and the labels, (N,)."""
     glyphs: list[Glyph] = [glyph_of(image) for image in canvases(drawings, seed)]
     return np.stack(glyphs), np.array([drawing.digit for drawing in drawings])
 
 
-def canvas(drawing: Drawing, random: np.random.Generator) -> Image.Image:
+def canvas(drawing: StylusDigit, random: np.random.Generator) -> Image.Image:
     side = CANVAS * FINER
     points = np.concatenate(drawing.strokes)
     low, extent = points.min(axis=0), np.ptp(points, axis=0)

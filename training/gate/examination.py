@@ -15,7 +15,7 @@ from predictions.models import ModelVersion
 from predictions.serving.network import Network
 from predictions.serving.recognizer import load_version
 from training.engine import mnist
-from training.engine.evaluate import Report, report
+from training.engine.evaluate import ReadingReport, reading_report
 
 AT_ONCE = 256  # glyphs in one forward pass
 STROKE_SEEDS = range(3)  # seeds of size, place and pen width
@@ -26,7 +26,7 @@ class Judgment:
     """A report and the name of the digits it was made on."""
 
     title: str
-    report: Report
+    report: ReadingReport
 
 
 def judgments(
@@ -84,4 +84,4 @@ def judged(
         for start in range(0, len(glyphs), AT_ONCE)
         for reading in reads.read(glyphs[start : start + AT_ONCE])
     ]
-    return Judgment(title, report(np.stack(parts), digits))
+    return Judgment(title, reading_report(np.stack(parts), digits))

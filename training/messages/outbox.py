@@ -49,7 +49,7 @@ def tell(kind: Message.Kind, subject: str, data: dict[str, Any]) -> int:
     ]
     Message.objects.bulk_create(messages, ignore_conflicts=True)
     if messages:
-        ring()
+        enqueue_delivery()
     return len(messages)
 
 
@@ -116,16 +116,16 @@ def trainers() -> list[str]:
 # -- deliver -----------------------------------------------------------------------------------
 
 
-def ring() -> None:
+def enqueue_delivery() -> None:
     async_task("training.tasks.deliver", task_name="deliver messages")
 
 
-def ring_if_due() -> dict[str, bool]:
+def enqueue_delivery_if_due() -> dict[str, bool]:
     """Enqueue a job if messages are due: retries, or messages whose job was lost."""
     waiting = Message.objects.filter(state=Message.State.WAITING, next_at__lte=Moment())
     is_due = waiting.exists()
     if is_due:
-        ring()
+        enqueue_delivery()
     return {"messages_due": is_due}
 
 
@@ -136,14 +136,14 @@ def deliver_due() -> dict[str, int]:
     )
     done = {"delivered": 0, "failed": 0}
     for message in due.select_related("endpoint")[:AT_ONCE]:
-        if take(message):
-            done["delivered" if attempt(message) else "failed"] += 1
+        if count_attempt(message):
+            done["delivered" if deliver(message) else "failed"] += 1
     if due.exists():
-        ring()
+        enqueue_delivery()
     return done
 
 
-def take(message: Message) -> bool:
+def count_attempt(message: Message) -> bool:
     """Count an attempt; False if another process counted it first."""
     wait = WAITS[min(message.attempts, len(WAITS) - 1)]
     taken = Message.objects.filter(
@@ -153,11 +153,11 @@ def take(message: Message) -> bool:
     return bool(taken)
 
 
-def attempt(message: Message) -> bool:
+def deliver(message: Message) -> bool:
     own = Message.objects.filter(pk=message.pk, state=Message.State.WAITING)
     try:
         answer = send(message)
-    except (webhooks.Refused, SMTPException, OSError) as refused:
+    except (webhooks.DeliveryRefused, SMTPException, OSError) as refused:
         is_last = message.attempts > len(WAITS)
         state = Message.State.DEAD if is_last else Message.State.WAITING
         own.update(state=state, answer=str(refused)[:300])
@@ -169,7 +169,7 @@ def attempt(message: Message) -> bool:
 
 def send(message: Message) -> str:
     if message.endpoint is None:
-        return mail(message)
+        return mail_trainers(message)
     endpoint = message.endpoint
     answer = webhooks.post(
         endpoint.url,
@@ -198,12 +198,12 @@ def secrets_of(endpoint: Endpoint) -> list[str]:
     return [endpoint.secret, *([endpoint.former_secret] if is_fresh else [])]
 
 
-def mail(message: Message) -> str:
+def mail_trainers(message: Message) -> str:
     """Send one mail to all trainers, with their addresses in Bcc."""
     people = trainers()
     if not people:
         return "nobody to tell"
-    lines = [f"{name}: {in_words(value)}" for name, value in message.data.items()]
+    lines = [f"{name}: {value_in_words(value)}" for name, value in message.data.items()]
     subject = f"[Inkloop] {message.get_kind_display()}: {message.subject}"
     EmailMessage(
         " ".join(subject.split()), "\n".join(lines), settings.DEFAULT_FROM_EMAIL, bcc=people
@@ -211,7 +211,7 @@ def mail(message: Message) -> str:
     return f"mailed to {len(people)}"
 
 
-def in_words(value: Any) -> str:
+def value_in_words(value: Any) -> str:
     return "\n  ".join(["", *map(str, value)]) if isinstance(value, list) else str(value)
 
 
@@ -234,5 +234,5 @@ def try_again(messages: Iterable[Message]) -> int:
         state=Message.State.WAITING, attempts=0, next_at=Moment()
     )
     if again:
-        ring()
+        enqueue_delivery()
     return again

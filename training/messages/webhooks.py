@@ -36,12 +36,12 @@ SET_ASIDE = [
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-class Refused(Exception):
+class DeliveryRefused(Exception):
     """The address is not allowed, or the receiver did not accept the message."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ReceiverAnswer:
     status: int
     text: str
 
@@ -53,7 +53,9 @@ def sign(secrets: Sequence[str], body: bytes, *, at: int) -> str:
     return ",".join([f"t={at}", *(f"v1={mark}" for mark in marks)])
 
 
-def post(url: str, body: bytes, *, secrets: Sequence[str], headers: dict[str, str]) -> Answer:
+def post(
+    url: str, body: bytes, *, secrets: Sequence[str], headers: dict[str, str]
+) -> ReceiverAnswer:
     """Send a signed message; raises Refused unless the response is 2xx."""
     parts = checked(url)
     connection = Straight(parts, safe_address(parts))
@@ -69,14 +71,14 @@ def post(url: str, body: bytes, *, secrets: Sequence[str], headers: dict[str, st
         answer = connection.getresponse()
         text = answer.read(READ).decode(errors="replace")
     except (OSError, http.client.HTTPException) as broken:
-        raise Refused(f"{type(broken).__name__}: {broken}") from broken
+        raise DeliveryRefused(f"{type(broken).__name__}: {broken}") from broken
     finally:
         connection.close()
     if 300 <= answer.status < 400:
-        raise Refused(f"{answer.status}: redirects are not followed")
+        raise DeliveryRefused(f"{answer.status}: redirects are not followed")
     if not 200 <= answer.status < 300:
-        raise Refused(f"{answer.status} {text}")
-    return Answer(answer.status, text)
+        raise DeliveryRefused(f"{answer.status} {text}")
+    return ReceiverAnswer(answer.status, text)
 
 
 def checked(url: str) -> SplitResult:
@@ -85,12 +87,12 @@ def checked(url: str) -> SplitResult:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as broken:
-        raise Refused("This is no web address.") from broken
+        raise DeliveryRefused("This is no web address.") from broken
     schemes = {"https", "http"} if settings.WEBHOOKS_INSIDE else {"https"}
     if parts.scheme not in schemes or not parts.hostname or port == 0:
-        raise Refused("It has to begin with https:// and a host.")
+        raise DeliveryRefused("It has to begin with https:// and a host.")
     if parts.username is not None or parts.password is not None:
-        raise Refused("It must not hold a name or a password.")
+        raise DeliveryRefused("It must not hold a name or a password.")
     return parts
 
 
@@ -101,12 +103,12 @@ def safe_address(parts: SplitResult) -> tuple[str, int]:
     try:
         found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as unknown:
-        raise Refused(f"{parts.hostname} has no address: {unknown}") from unknown
+        raise DeliveryRefused(f"{parts.hostname} has no address: {unknown}") from unknown
     addresses = [str(entry[4][0]) for entry in found]
     if not settings.WEBHOOKS_INSIDE:
         for address in addresses:
             if is_inside(address):
-                raise Refused(f"{parts.hostname} leads to {address}, inside the network")
+                raise DeliveryRefused(f"{parts.hostname} leads to {address}, inside the network")
     return addresses[0], port
 
 

@@ -7,7 +7,7 @@ import django.db.models.deletion
 from django.db import migrations, models
 from django.db.models import Exists, OuterRef
 
-from labeling.standing import REVERSALS, Past, behind
+from labeling.standing import REVERSALS, Past, supporting_events
 
 AT_ONCE = 1_000
 
@@ -56,7 +56,9 @@ def others(said: list[tuple[Any, Past]], event_id: int, digit: int, frozen_at: A
         if (made_at <= frozen_at if past.kind in REVERSALS else past.pk <= event_id)
     ]
     last = {
-        (past.labeler_id, past.visitor): past.pk for past in behind(then) if past.digit == digit
+        (past.labeler_id, past.visitor): past.pk
+        for past in supporting_events(then)
+        if past.digit == digit
     }
     return sorted(set(last.values()) - {event_id})
 

@@ -11,7 +11,7 @@ from prometheus_client.core import Metric
 
 from predictions.metrics import gauge, reads
 from predictions.models import WorkerBeat
-from predictions.operation.health import clusters
+from predictions.operation.health import expected_clusters
 from training.models import Backup, Run
 
 
@@ -49,7 +49,7 @@ def workers() -> Iterator[Metric]:
     waiting = gauge("jobs_waiting", "Jobs nobody has taken yet.", ["cluster"])
     free = OrmQ.objects.filter(lock__lte=now).order_by().values_list("key")
     counts = dict(free.annotate(Count("pk")))
-    for cluster in clusters():
+    for cluster in expected_clusters():
         waiting.add_metric([cluster], counts.get(cluster, 0))
     yield waiting
 

@@ -16,7 +16,7 @@ from labeling.decisions.trust import labels_to_learn_from
 from labeling.models import LabelEvent
 from predictions.models import WorkerBeat
 from predictions.operation.doctor import Finding, attention, broken, examines
-from predictions.operation.health import NEVER, WORKERS_SEEN_WITHIN, clusters, fault_of
+from predictions.operation.health import NEVER, WORKERS_SEEN_WITHIN, expected_clusters, fault_of
 from training.engine.mnist import missing
 from training.models import Backup, Run
 from training.runs.retrain import LEAST_LABELS
@@ -32,7 +32,7 @@ BACKUP_EVERY = timedelta(hours=26)  # one is made every night and takes some tim
 @examines()
 def workers() -> Iterator[Finding]:
     now = timezone.now()
-    for cluster, longest_job in clusters().items():
+    for cluster, longest_job in expected_clusters().items():
         beats = WorkerBeat.objects.filter(
             cluster=cluster, seen_at__gte=now - WORKERS_SEEN_WITHIN
         ).values_list("worked_at", flat=True)
@@ -53,7 +53,7 @@ def workers() -> Iterator[Finding]:
 
 @examines()
 def jobs() -> Iterator[Finding]:
-    for cluster in clusters():
+    for cluster in expected_clusters():
         waiting = OrmQ.objects.filter(key=cluster, lock__lt=timezone.now() - WEDGED)
         if count := waiting.count():
             oldest = waiting.aggregate(oldest=Min("lock"))["oldest"]

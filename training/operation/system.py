@@ -24,7 +24,7 @@ from django_q.models import OrmQ, Schedule
 from labeling.models import Stream
 from labeling.queue.overview import of_queue
 from predictions.models import ModelVersion, WorkerBeat
-from predictions.operation.health import clusters
+from predictions.operation.health import expected_clusters
 from predictions.serving.recognizer import NoModel, recognizer
 from training.backup.backup import release
 from training.models import Backup, Run
@@ -114,7 +114,7 @@ def workers() -> Section:
     ]
     rows += [
         (cluster, "none", "never", "never", waiting.get(cluster))
-        for cluster in clusters()
+        for cluster in expected_clusters()
         if cluster not in {beat.cluster for beat in seen}
     ]
     headings = ["workers", "host", "seen", "a job ended", "jobs in the queue"]
@@ -164,12 +164,12 @@ def backups() -> Section:
 
 
 def settings_in_effect() -> Section:
-    rows: list[Row] = [(name, in_words(getattr(settings, name))) for name in SHOWN]
+    rows: list[Row] = [(name, value_said(getattr(settings, name))) for name in SHOWN]
     rows += [(name, "set" if getattr(settings, name) else "not set") for name in SECRETS]
     return Section("Settings in effect", ["name", "value"], rows)
 
 
-def in_words(value: Any) -> str:
+def value_said(value: Any) -> str:
     if isinstance(value, Iterable) and not isinstance(value, str):
         return ", ".join(map(str, value)) or "none"
     return "none" if value is None else str(value)

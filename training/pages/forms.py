@@ -26,6 +26,6 @@ class EndpointForm(forms.ModelForm):
         url: str = self.cleaned_data["url"]
         try:
             webhooks.safe_address(webhooks.checked(url))
-        except webhooks.Refused as refused:
+        except webhooks.DeliveryRefused as refused:
             raise forms.ValidationError(str(refused)) from refused
         return url

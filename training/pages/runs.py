@@ -63,9 +63,9 @@ def training(request: HttpRequest) -> HttpResponse:
     """New labels, the current or last run, and earlier runs."""
     runs = list(runs_for_lists()[: PAST_RUNS + 1])
     context = {
-        **context_of(runs[0] if runs else None),
+        **run_context(runs[0] if runs else None),
         "toward": queue_status.toward(),
-        "preview": queue_status.preview(),
+        "preview": queue_status.run_preview(),
         "workers": queue_status.workers(),
         "next_fine_tune": next_fine_tune(),
         "least": retrain.LEAST_LABELS,
@@ -79,7 +79,7 @@ def training(request: HttpRequest) -> HttpResponse:
 @asking("training.view_run")
 @never_cache
 @require_safe
-def runs(request: HttpRequest) -> HttpResponse:
+def runs_page(request: HttpRequest) -> HttpResponse:
     query = PageQuery(data=request.GET)
     if not query.is_valid():
         message = "That page of the runs does not exist. Start again from the newest."
@@ -93,10 +93,10 @@ def runs(request: HttpRequest) -> HttpResponse:
 @require_safe
 def run(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """One run, active or ended."""
-    return render(request, "training/run.html", context_of(run_or_404(public_id)))
+    return render(request, "training/run.html", run_context(run_or_404(public_id)))
 
 
-def context_of(run: Run | None) -> dict[str, Any]:
+def run_context(run: Run | None) -> dict[str, Any]:
     """The template context of one run."""
     if run is None:
         return {"run": None, "chart_script": settings.CHARTJS_STATIC}
@@ -146,7 +146,7 @@ def start(request: HttpRequest) -> HttpResponse:
 
 @asking("training.start_run")
 @require_POST
-def cancel(request: HttpRequest, public_id: UUID) -> HttpResponse:
+def cancel_run(request: HttpRequest, public_id: UUID) -> HttpResponse:
     asked = run_or_404(public_id)
     try:
         retrain.cancel(asked)
@@ -165,7 +165,7 @@ def cancel(request: HttpRequest, public_id: UUID) -> HttpResponse:
 @asking("training.view_run")
 @never_cache
 @require_safe
-def versions(request: HttpRequest) -> HttpResponse:
+def versions_page(request: HttpRequest) -> HttpResponse:
     """Every version, newest first, and the ledger of what was live when."""
     reports = GateReport.objects.defer("figures").order_by("-pk")
     rows = (
@@ -245,10 +245,12 @@ FACTS = {  # of the card, in the order shown
 
 def facts_of(version: ModelVersion) -> list[tuple[str, Any]]:
     """The single values of the card, with labels."""
-    return [(said, figure(version.card[key])) for key, said in FACTS.items() if key in version.card]
+    return [
+        (said, card_value(version.card[key])) for key, said in FACTS.items() if key in version.card
+    ]
 
 
-def figure(value: Any) -> str:
+def card_value(value: Any) -> str:
     """A value of a card in words: three significant digits, or commas."""
     if isinstance(value, float):
         return f"{value:.3g}"
@@ -275,7 +277,7 @@ def sets_of(report: GateReport | None) -> list[dict[str, Any]]:
 
 @asking("training.promote_version")
 @require_POST
-def promote(request: HttpRequest, name: str) -> HttpResponse:
+def promote_page(request: HttpRequest, name: str) -> HttpResponse:
     """Make a version live; without the verdict *promote*, a reason is needed."""
     found = version_or_404(name)
     form = ReasonForm(request.POST)

@@ -19,7 +19,7 @@ from labeling.models import LabelEvent
 from predictions.glyphs.glyph import decode_glyph
 from predictions.models import Artifact
 from predictions.serving.network import UnsoundWeights
-from predictions.serving.registry import Bundle, check_finite, content_of, remedy
+from predictions.serving.registry import Bundle, check_finite, checked_content, remedy
 from training.engine import calibrate, export
 from training.engine.data import Digits, joined, mnist
 from training.engine.fit import Anchor, Course, Recipe
@@ -152,7 +152,7 @@ def written_instead(tuning: Tuning) -> Digits:
 def network_of_parent(run: Run) -> Reader:
     """The parent's network, if its weights are the registered ones: later versions inherit them."""
     try:
-        weights = content_of(run.parent, Artifact.Kind.SAFETENSORS)
+        weights = checked_content(run.parent, Artifact.Kind.SAFETENSORS)
         check_finite(weights)
     except UnsoundWeights as unsound:
         raise UnsoundWeights(f"{unsound} {remedy(run.parent)}") from unsound
@@ -249,7 +249,9 @@ def accuracy_on(network: Reader, digits: Digits) -> float | None:
     if len(digits) == 0:
         return None
     network.eval()
-    return float((export.answers(network, digits).logits.argmax(1) == digits.labels).float().mean())
+    return float(
+        (export.raw_outputs(network, digits).logits.argmax(1) == digits.labels).float().mean()
+    )
 
 
 def bundle_of(run: Run, lesson: Lesson) -> Bundle:
@@ -271,7 +273,9 @@ def bundle(
     name: str, network: Reader, examined: Digits, shown: Digits, card: dict[str, Any]
 ) -> Bundle:
     """A network's files and card; the exported file is checked to read the same."""
-    temperature = calibrate.temperature(export.answers(network, examined).logits, examined.labels)
+    temperature = calibrate.temperature(
+        export.raw_outputs(network, examined).logits, examined.labels
+    )
     content = export.onnx_of(network, temperature)
     difference = export.prove_equal(network, temperature, content, examined[slice(0, 1_000)])
     card = {**card, "temperature": temperature, "largest_difference": difference}

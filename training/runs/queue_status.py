@@ -12,7 +12,7 @@ from django.utils import timezone
 from labeling.decisions.trust import labels_to_learn_from
 from labeling.models import LabelEvent
 from predictions.models import WorkerBeat
-from predictions.operation.health import WORKERS_SEEN_WITHIN, clusters
+from predictions.operation.health import WORKERS_SEEN_WITHIN, expected_clusters
 from training.models import Snapshot
 from training.snapshots.snapshots import choose, default_rule
 
@@ -21,7 +21,7 @@ CLUSTER = "training"
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class RunPreview:
     """What a run started now would learn from."""
 
     count: int
@@ -54,7 +54,7 @@ class Workers:
     seen_at: datetime | None
 
 
-def preview() -> Preview:
+def run_preview() -> RunPreview:
     """What a run would learn from; cached until the next label event, or for REMEMBERED seconds."""
     last_event = LabelEvent.objects.order_by("-pk").values_list("pk", flat=True).first()
     last_snapshot = Snapshot.objects.values_list("pk", flat=True).first()
@@ -63,7 +63,7 @@ def preview() -> Preview:
     if known is None:
         choice = choose(default_rule())
         left_out = [(str(why.label), count) for why, count in choice.left_out.items()]
-        known = Preview(
+        known = RunPreview(
             len(choice.labels),
             list(choice.counts.values()),
             sorted(left_out, key=lambda reason: -reason[1]),
@@ -82,7 +82,7 @@ def workers() -> Workers:
     if beat is None:
         return Workers(False, "No training worker was ever seen here: a run would wait.", None)
     now = timezone.now()
-    longest_job = clusters()[CLUSTER]
+    longest_job = expected_clusters()[CLUSTER]
     if beat.seen_at < now - WORKERS_SEEN_WITHIN:
         fault = f"No training worker shows life ({beat.host}): a run would wait."
     elif beat.worked_at is None or beat.worked_at < now - longest_job:

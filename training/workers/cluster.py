@@ -60,7 +60,7 @@ def note_start_of_job(sender: Any, task: dict[str, Any], **kwargs: Any) -> None:
     trace.begin(f"job-{task['id']}")
 
 
-def work() -> int:
+def run_cluster() -> int:
     """Run this process's cluster until a signal stops it; returns the exit code."""
     # Without django-q2's two lines for each job; warnings and errors are still logged.
     logging.getLogger("django-q").setLevel(logging.WARNING)

@@ -27,7 +27,7 @@ class Command(TellingCommand):
         )
         if found is None:
             raise CommandError("There is no such version." if version else "No version is live.")
-        made = clusters.make(found)
+        made = clusters.make_map(found)
         if made.problem:
             raise CommandError(made.problem)
         self.tell(f"{made}: {made.method}.", version=found.name, method=made.method)

@@ -28,7 +28,7 @@ class Command(TellingCommand):
         total = r_report.count_of_charts()
         try:
             with tqdm(total=total, unit="chart", disable=not sys.stderr.isatty()) as bar:
-                files = r_report.report(folder, pdf=pdf, drawn=lambda name: bar.update())
+                files = r_report.draw_report(folder, pdf=pdf, drawn=lambda name: bar.update())
         except (Declined, r_report.RFailed) as refused:
             raise CommandError(str(refused)) from refused
         self.tell(

@@ -6,7 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from dashboard.cube.counting import catch_up, marks
-from dashboard.cube.rebuild import every_month, rebuild
+from dashboard.cube.rebuild import months_to_check, rebuild_counts
 from labeling.models import LabelEvent
 from predictions.errors import Declined
 from predictions.models import Prediction
@@ -25,7 +25,7 @@ class Command(TellingCommand):
     def handle(self, *, check: bool, verbosity: int, **options: Any) -> None:
         quiet = True if verbosity < 1 else None  # None: quiet unless on a terminal
         self.count(quiet)
-        total = len(list(every_month())) + 1
+        total = len(list(months_to_check())) + 1
         with tqdm(total=total, unit=" months", disable=quiet) as bar:
 
             def progress(name: str) -> None:
@@ -33,7 +33,7 @@ class Command(TellingCommand):
                 bar.update()
 
             try:
-                found = rebuild(mend=not check, progress=progress)
+                found = rebuild_counts(mend=not check, progress=progress)
             except Declined as declined:
                 raise CommandError(str(declined)) from declined
         said = (

@@ -22,12 +22,12 @@ class Command(TellingCommand):
 
     def handle(self, *, rebuild: bool, **options: Any) -> None:
         if rebuild:
-            replay.rebuild()
-        progress = replay.work()
+            replay.rebuild_items()
+        progress = replay.replay_for()
         bar = tqdm(unit=" readings", disable=not sys.stderr.isatty())
         while not progress.is_complete:
             bar.total = progress.wanted
             bar.update(progress.done - bar.n)
-            progress = replay.work()
+            progress = replay.replay_for()
         bar.close()
         self.tell(f"All {progress.done:,} readings are there.", readings=progress.done)

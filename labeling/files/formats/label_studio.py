@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, TextIO
 from uuid import UUID
 
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.files.formats.rows import UNLABELED, Found, Items, Labeled, Refused, verdict_called
 from predictions.api.label_studio import prediction_at
 from predictions.errors import ImageRefused
@@ -157,7 +157,7 @@ def own_prediction(address: str) -> UUID:
     return public_id
 
 
-def verdict_of(annotations: list[Any]) -> Verdict | None:
+def verdict_of(annotations: list[Any]) -> Answer | None:
     """Return the verdict on which all annotations agree; None if nobody chose anything."""
     said = {
         value for each in annotations if not each.get("was_cancelled") for value in chosen(each)

@@ -11,7 +11,7 @@ from typing import BinaryIO, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.files.formats.archive import BROKEN
 from labeling.files.formats.rows import Found, Items, Labeled, Refused
 from predictions.glyphs.glyph import SIDE, decode_glyph
@@ -87,4 +87,4 @@ def at_row(name: str, picture: Pixels, digit: np.integer | None) -> Found | Refu
         return Found(name, picture)
     if not 0 <= digit <= 9:
         return Refused(name, f"its label is {digit}, and no digit from 0 to 9")
-    return Found(name, picture, Verdict(int(digit)))
+    return Found(name, picture, Answer(int(digit)))

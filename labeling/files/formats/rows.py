@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from predictions.capture.capture import Picture
 from predictions.errors import Declined
 
@@ -47,7 +47,7 @@ class Found:
 
     name: str  # its file, or its place in a file
     picture: Picture | None  # None if `prediction` names an existing one
-    verdict: Verdict | None = None  # None: not labeled
+    verdict: Answer | None = None  # None: not labeled
     prediction: UUID | None = None
 
 
@@ -67,7 +67,7 @@ def readable(name: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
-def verdict_called(name: str) -> Verdict | None:
+def verdict_called(name: str) -> Answer | None:
     """Return the verdict that a folder, a cell or a choice names; None for "unlabeled".
 
     Raises KeyError for any other name.
@@ -75,4 +75,4 @@ def verdict_called(name: str) -> Verdict | None:
     name = name.strip().lower()
     if name == UNLABELED:
         return None
-    return Verdict(None if name == UNREADABLE else DIGITS[name])
+    return Answer(None if name == UNREADABLE else DIGITS[name])

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.core.management.base import CommandError, CommandParser
 
 from labeling.batches import gold_items
-from labeling.batches.bulk import counted
+from labeling.batches.bulk import left_alone_in_words
 from labeling.batches.selections import as_shown
 from labeling.errors import EmptySelection
 from predictions.models import Prediction
@@ -35,4 +35,6 @@ class Command(TellingCommand):
             added, left = gold_items.add_gold(as_shown(chosen), by=None)
         except EmptySelection as nothing:
             raise CommandError(str(nothing)) from nothing
-        self.tell(f"{added:,} gold items added. {counted(left)}", added=added, left_alone=left)
+        self.tell(
+            f"{added:,} gold items added. {left_alone_in_words(left)}", added=added, left_alone=left
+        )

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from labeling.files.formats.known import read_paths
-from labeling.files.imports import Report, take_in_images
+from labeling.files.imports import ImportReport, take_in_images
 from labeling.management.commands.import_labels import account
 from predictions.errors import Declined
 
@@ -53,7 +53,7 @@ class Command(BaseCommand):
         if report.refused:
             sys.exit(SOME_REFUSED)
 
-    def tell(self, report: Report, *, dry_run: bool) -> None:
+    def tell(self, report: ImportReport, *, dry_run: bool) -> None:
         for refused in report.refusals:
             self.stderr.write(f"{refused.name}: {refused.why}")
         if (more := report.refused - len(report.refusals)) > 0:

@@ -35,7 +35,7 @@ class Command(TellingCommand):
             if not yes:
                 self.tell("Nothing was changed; say --yes to do it.", **counts(plan), batch=None)
                 return
-            done = label_lines.carry_out(plan, by=account(by), source=file.name)
+            done = label_lines.apply_plan(plan, by=account(by), source=file.name)
         except (OSError, UnicodeDecodeError) as unreadable:
             raise CommandError(f"{file} cannot be read: {unreadable}") from unreadable
         except Declined as declined:

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
-from labeling.batches.rebuild import rebuild
+from labeling.batches.rebuild import rebuild_labels
 from labeling.models import QueueItem
 from predictions.operation.json_command import TellingCommand
 
@@ -24,7 +24,7 @@ class Command(TellingCommand):
     def handle(self, *, check: bool, verbosity: int, **options: Any) -> None:
         count = QueueItem.objects.count()
         with tqdm(total=count, unit=" items", disable=True if verbosity < 1 else None) as bar:
-            found = rebuild(mend=not check, progress=bar.update)
+            found = rebuild_labels(mend=not check, progress=bar.update)
         for name, keys in (("labels", found.labels), ("places", found.places)):
             if keys:
                 self.say(f"{name} of predictions {', '.join(map(str, keys[:SHOWN]))}")

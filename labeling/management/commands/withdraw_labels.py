@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from labeling.batches.withdrawal import said_by, withdraw
+from labeling.batches.withdrawal import decisions_of, withdraw
 from labeling.errors import EmptySelection
 from labeling.management.commands.import_labels import account
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
     def handle(self, *, labeler: str, yes: bool, **options: Any) -> None:
         person = account(labeler)
         assert person is not None  # it was named
-        count, batch = said_by(person).count(), None
+        count, batch = decisions_of(person).count(), None
         if yes:
             try:
                 batch = withdraw(person, by=account(options["by"]))

@@ -27,5 +27,5 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(doctor.as_json(found)))
         else:
             self.stdout.write(doctor.as_text(found))
-        if state := doctor.state_of(found):
+        if state := doctor.worst_state(found):
             sys.exit(state)

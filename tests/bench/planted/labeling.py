@@ -671,14 +671,14 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "undoing a batch leaves its items in review",
             BATCHES,
-            "    review_requests.take_back(batch)\n",
+            "    review_requests.withdraw_requests(batch)\n",
             "",
             OF_BATCHES,
         ),
         Fault(
             "undoing an import leaves its drawings in the queue",
             BATCHES,
-            "    arrivals.put_aside(batch)\n",
+            "    arrivals.hide_imported(batch)\n",
             "",
             OF_IMPORTS,
         ),

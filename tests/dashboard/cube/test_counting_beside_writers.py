@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from dashboard.cube import counting
 from dashboard.cube.counting import catch_up, marks
-from labeling.decisions.decisions import Verdict, label_by_feedback
+from labeling.decisions.decisions import Answer, label_by_feedback
 from predictions.models import Owner, Prediction
 from tests.dashboard.recount import check, recount, stored
 from tests.factories import make_live, make_prediction, make_user
@@ -92,7 +92,7 @@ def test_several_count_while_several_write_and_each_row_counts_once(monkeypatch:
     monkeypatch.setattr(counting, "EVENTS_AT_ONCE", 3)
     monkeypatch.setattr(counting, "PREDICTIONS_AT_ONCE", 4)
     # Without the lease everybody works at once: the marks alone must do.
-    monkeypatch.setattr(counting, "claim", lambda: True)
+    monkeypatch.setattr(counting, "take_lease", lambda: True)
     live = make_live()
     people = [make_user(name) for name in ("ada", "eve")]
     written = threading.Event()
@@ -102,7 +102,7 @@ def test_several_count_while_several_write_and_each_row_counts_once(monkeypatch:
             for at in range(12):
                 with transaction.atomic():
                     made = [make_prediction(digit=digit, version=live) for digit in (at % 10, 7)]
-                    verdict = Verdict(at % 3 + 6)
+                    verdict = Answer(at % 3 + 6)
                     label_by_feedback(made[1], verdict, owner=Owner(user_id=person.pk))
 
         return work

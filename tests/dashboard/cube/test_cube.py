@@ -22,11 +22,11 @@ from dashboard.cube.tally import Tally
 from dashboard.models import Cell, Mark
 from labeling.batches.batches import undo_batch
 from labeling.decisions import decisions
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.errors import EmptySelection, StillBlind
 from labeling.models import Batch, LabelEvent
 from labeling.queue import queue
-from labeling.queue.intake import take_in
+from labeling.queue.intake import enqueue_new
 from predictions.errors import Declined
 from predictions.models import ModelVersion, Owner, Prediction
 from tests.dashboard.recount import check, recount, stored
@@ -54,8 +54,8 @@ class History:
     def any_person(self) -> User:
         return self.dice.choice(self.people)
 
-    def any_verdict(self, digit: int) -> Verdict:
-        return Verdict(self.dice.choice([digit, digit, (digit + 1) % 10, None]))
+    def any_verdict(self, digit: int) -> Answer:
+        return Answer(self.dice.choice([digit, digit, (digit + 1) % 10, None]))
 
     def any_prediction(self) -> Prediction | None:
         keys = list(Prediction.objects.values_list("pk", flat=True))
@@ -74,7 +74,7 @@ class History:
             )
 
     def label(self) -> None:
-        take_in()
+        enqueue_new()
         person = self.any_person()
         for held in queue.claim(person, count=2):
             decisions.decide(
@@ -88,7 +88,7 @@ class History:
             decisions.label_by_feedback(shown, self.any_verdict(shown.digit), owner=owner)
 
     def settle(self) -> None:
-        take_in()
+        enqueue_new()
         if shown := self.any_prediction():
             with contextlib.suppress(StillBlind):
                 decisions.settle(
@@ -176,7 +176,7 @@ class TestCounting:
         made = make_prediction(digit=7)
         catch_up()
         assert [key.label for key in stored()] == [11]
-        correct(Prediction.objects.all(), Verdict(1), by=make_user())
+        correct(Prediction.objects.all(), Answer(1), by=make_user())
         catch_up()
         assert [(key.predicted, key.label) for key in stored()] == [(7, 1)]
         undo_batch(Batch.objects.get(), by=User.objects.get())
@@ -205,7 +205,7 @@ class TestCounting:
         to = counting.log.bounds(at)
         tally, _ = counting.of_predictions(at, to)
         catch_up()
-        assert not counting.write(tally, at, to)
+        assert not counting.write_counts(tally, at, to)
         assert stored() == recount()
 
     def test_marks_that_another_moved_further_do_not_go_back(
@@ -219,7 +219,7 @@ class TestCounting:
             monkeypatch.setattr(counting, "of_predictions", work_out)
             make_prediction()
             with monkeypatch.context() as patch:
-                patch.setattr(counting, "claim", lambda: True)
+                patch.setattr(counting, "take_lease", lambda: True)
                 catch_up()
             return work_out(at, to)
 

@@ -11,9 +11,9 @@ from django.db.models import F
 
 from dashboard import tasks
 from dashboard.cube.counting import catch_up
-from dashboard.cube.rebuild import rebuild
+from dashboard.cube.rebuild import rebuild_counts
 from dashboard.models import Cell, Check, Mark, MonthFlow, MonthSums
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from predictions.models import ModelVersion, Prediction
 from tests.dashboard.recount import check
 from tests.factories import make_prediction, make_user
@@ -31,7 +31,7 @@ def counted(live_version: ModelVersion) -> None:
     catch_up()
     ada = make_user()
     for digit in (3, 4):
-        correct(Prediction.objects.filter(digit=3), Verdict(digit), by=ada)
+        correct(Prediction.objects.filter(digit=3), Answer(digit), by=ada)
         catch_up()
 
 
@@ -44,7 +44,7 @@ def spoil() -> None:
 
 
 def test_nothing_differs_by_itself(counted: None) -> None:
-    found = rebuild(mend=False)
+    found = rebuild_counts(mend=False)
     assert (found.months, found.of_months, len(found)) == (3, 3, 0)
 
 
@@ -74,7 +74,7 @@ def test_a_mended_cube_is_told_to_browsers(counted: None, client: Any) -> None:
     known = {"If-None-Match": client.get(address)["ETag"]}
     assert client.get(address, headers=known).status_code == 304
     spoil()
-    rebuild()
+    rebuild_counts()
     assert client.get(address, headers=known).status_code == 200
 
 

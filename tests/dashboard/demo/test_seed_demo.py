@@ -22,9 +22,9 @@ from django_q.models import OrmQ
 from dashboard.demo import presence, seeding
 from dashboard.demo.plan import ROLES, drawn_at, period_until
 from dashboard.models import Demo, ReplayCell
-from labeling.batches.rebuild import rebuild
+from labeling.batches.rebuild import rebuild_labels
 from labeling.models import Label, LabelEvent, QueueItem
-from labeling.queue.intake import take_in
+from labeling.queue.intake import enqueue_new
 from predictions.capture.sides import Side, side_of
 from predictions.models import Feedback, ModelVersion, Prediction
 from predictions.operation import json_command
@@ -96,8 +96,8 @@ class TestHistory:
 
     def check_labels(self) -> None:
         assert Prediction.objects.count() == QueueItem.objects.count() == 2_000
-        assert take_in() == 0
-        assert len(rebuild(mend=False)) == 0
+        assert enqueue_new() == 0
+        assert len(rebuild_labels(mend=False)) == 0
         kinds = set(LabelEvent.objects.values_list("kind", flat=True))
         assert {"label", "settle"} <= kinds
         assert Label.objects.filter(prediction__is_audit=True).count() > 200
@@ -197,7 +197,7 @@ class TestRemoval:
     def test_it_leaves_the_database_as_it_was(self, quick: None):
         install_base()
         kept = make_prediction(user=make_ada())
-        take_in()
+        enqueue_new()
         before = contents()
         seed(force=True)
         assert contents() != before
@@ -219,7 +219,7 @@ class TestRemoval:
         assert not Prediction.objects.exists()
         assert live_version() == base
 
-    @pytest.mark.parametrize("verb", ["take_in", "catch_up"])  # before and after the commit
+    @pytest.mark.parametrize("verb", ["enqueue_new", "catch_up"])  # before and after the commit
     def test_an_interrupted_attempt_leaves_nothing_and_says_so(
         self, quick: None, monkeypatch: pytest.MonkeyPatch, verb: str
     ):

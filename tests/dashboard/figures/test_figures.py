@@ -11,13 +11,13 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from dashboard.cube.counting import catch_up
-from dashboard.figures.catalog import FIGURES, make
+from dashboard.figures.catalog import FIGURES, make_figure
 from dashboard.figures.figure import FORMULA_STARTS, Column, Figure
 from dashboard.filters import Filters
 from labeling.batches.batches import restate_many
-from labeling.decisions.decisions import Verdict, label_by_feedback, settle
+from labeling.decisions.decisions import Answer, label_by_feedback, settle
 from labeling.models import LabelEvent
-from labeling.queue.intake import take_in
+from labeling.queue.intake import enqueue_new
 from predictions.models import ModelVersion, Owner, Prediction
 from tests.factories import make_live, make_prediction, make_user
 from training.models import Promotion
@@ -28,14 +28,14 @@ AUTUMN = datetime(2026, 9, 15, 16, tzinfo=UTC)
 
 def label(made: Prediction, digit: int | None) -> None:
     """An audit is answered by a labeler; a reviewer rules on anything else."""
-    take_in()
+    enqueue_new()
     if made.is_audit:
         LabelEvent.objects.create(
             prediction=made, kind="label", digit=digit, is_unreadable=digit is None
         )
         restate_many([made.pk])
     else:
-        settle(made.public_id, Verdict(digit), reviewer=make_or_get(), request_id=uuid.uuid4())
+        settle(made.public_id, Answer(digit), reviewer=make_or_get(), request_id=uuid.uuid4())
 
 
 def make_or_get() -> Any:
@@ -52,7 +52,7 @@ def audits(count: int, *, digit: int = 7, label_as: int | None = 7, **fields: An
 
 def rows(name: str, **filters: Any) -> list[dict[str, Any]]:
     catch_up()
-    figure = make(name, Filters(**filters))
+    figure = make_figure(name, Filters(**filters))
     keys = [column.key for column in figure.columns]
     return [dict(zip(keys, row, strict=True)) for row in figure.rows]
 
@@ -68,7 +68,7 @@ def test_accuracy_counts_audits_alone_and_leaves_unreadable_ones_out(
     (row,) = rows("accuracy-by-month")
     assert (row["n"], row["right"], row["share"]) == (4, 3, 0.75)
     assert 0 < row["low"] < 0.75 < row["high"] < 1
-    figure = make("accuracy-by-month", Filters())
+    figure = make_figure("accuracy-by-month", Filters())
     for words in (
         "From 4 drawings chosen at random",
         "1 more were unreadable",
@@ -80,14 +80,14 @@ def test_accuracy_counts_audits_alone_and_leaves_unreadable_ones_out(
 
 def test_a_contradicted_audit_counts_before_its_second_opinion(live_version: ModelVersion) -> None:
     made = make_prediction(digit=7, is_audit=True, created_at=AUTUMN)
-    take_in()
+    enqueue_new()
     LabelEvent.objects.create(
         prediction=made, kind="label", digit=1, labeler=make_user(), stream="audit",
         wants_second=True,
     )  # fmt: skip
     (row,) = rows("accuracy-by-month")
     assert (row["n"], row["right"]) == (1, 0)
-    assert "1 wait for another opinion" in make("accuracy-by-month", Filters()).sampled_from
+    assert "1 wait for another opinion" in make_figure("accuracy-by-month", Filters()).sampled_from
 
 
 def test_accuracy_over_all_labeled_drawings_says_that_it_is_biased(
@@ -97,8 +97,8 @@ def test_accuracy_over_all_labeled_drawings_says_that_it_is_biased(
     label(make_prediction(digit=7, created_at=AUTUMN), 2)
     (row,) = rows("accuracy-of-all-labeled")
     assert (row["n"], row["right"]) == (2, 1)
-    assert make("accuracy-of-all-labeled", Filters()).warning.startswith("Biased")
-    assert make("accuracy-by-month", Filters(stream="review")).warning.startswith("Biased")
+    assert make_figure("accuracy-of-all-labeled", Filters()).warning.startswith("Biased")
+    assert make_figure("accuracy-by-month", Filters(stream="review")).warning.startswith("Biased")
 
 
 def test_drawings_with_different_chances_are_weighted(live_version: ModelVersion) -> None:
@@ -107,7 +107,7 @@ def test_drawings_with_different_chances_are_weighted(live_version: ModelVersion
     (row,) = rows("accuracy-by-month")
     assert (row["n"], row["right"]) == (20, 10)
     assert row["share"] == pytest.approx(100 / 110)
-    assert "weighted" in make("accuracy-by-month", Filters()).sampled_from
+    assert "weighted" in make_figure("accuracy-by-month", Filters()).sampled_from
 
 
 def test_each_digit_and_day_has_its_own_share(live_version: ModelVersion) -> None:
@@ -124,7 +124,7 @@ def test_each_digit_and_day_has_its_own_share(live_version: ModelVersion) -> Non
     assert [(row["month"], row["label"]) for row in heat] == [("2026-09", 1), ("2026-09", 7)]
     cells = {(row["label"], row["predicted"]): row["count"] for row in rows("true-by-predicted")}
     assert (cells[7, 7], cells[1, 7], cells[7, 1]) == (2, 1, 0)
-    assert "a 1 read as 7, 1 times" in make("true-by-predicted", Filters()).sentence
+    assert "a 1 read as 7, 1 times" in make_figure("true-by-predicted", Filters()).sentence
 
 
 def test_plain_words_say_what_changed_and_whether_it_is_chance(live_version: ModelVersion) -> None:
@@ -157,7 +157,7 @@ def test_reliability_holds_confidence_against_what_was_right(live_version: Model
     audits(1, confidence=0.65, label_as=1)
     (row,) = [row for row in rows("reliability") if row["n"]]
     assert (row["from"], row["to"], row["mean"], row["share"]) == (0.6, 0.7, 0.65, 0.75)
-    assert "10.0 of 100" in make("reliability", Filters()).sentence
+    assert "10.0 of 100" in make_figure("reliability", Filters()).sentence
 
 
 def test_corrections_add_up_and_are_taken_back_by_an_undo(live_version: ModelVersion) -> None:
@@ -176,7 +176,7 @@ def test_corrections_add_up_and_are_taken_back_by_an_undo(live_version: ModelVer
 def test_agreement_counts_opinions_on_what_others_spoke_about(live_version: ModelVersion) -> None:
     made = make_prediction()
     for name, digit in (("ada", 7), ("eve", 7), ("kai", 1)):
-        label_by_feedback(made, Verdict(digit), owner=Owner(user_id=make_user(name).pk))
+        label_by_feedback(made, Answer(digit), owner=Owner(user_id=make_user(name).pk))
     (row,) = rows("agreement-by-month")
     assert (row["n"], row["right"]) == (2, 1)
 
@@ -197,7 +197,7 @@ def test_promotions_are_marks(live_version: ModelVersion) -> None:
     Promotion.objects.create(
         kind="promotion", before=live_version, after=after, why="", made_at=AUTUMN
     )
-    (mark,) = make("accuracy-by-month", Filters()).marks
+    (mark,) = make_figure("accuracy-by-month", Filters()).marks
     assert (mark["month"], mark["title"]) == ("2026-09", "better went live")
 
 

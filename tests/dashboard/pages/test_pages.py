@@ -83,7 +83,7 @@ def test_the_dashboard_works_from_the_first_day(client: Client, path: str) -> No
 def test_the_headline_says_how_many_of_a_hundred(client: Client) -> None:
     counted(SEPTEMBER, NOVEMBER)
     said = text_of(client.get("/dashboard/").content.decode())
-    rows = {row[0]: row for row in catalog.make("headline", Filters()).rows}
+    rows = {row[0]: row for row in catalog.make_figure("headline", Filters()).rows}
     assert rows["now"][1] in said
     assert rows["then"][1] in said
     assert rows["change"][1] in said

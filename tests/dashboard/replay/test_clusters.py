@@ -48,7 +48,7 @@ def drawings(base: ModelVersion) -> None:
 def test_equal_drawings_lie_together_and_different_ones_apart() -> None:
     noise = np.random.default_rng(0).normal(0, 0.05, (60, 8))
     features = (np.repeat(np.eye(3, 8), 20, axis=0) + noise).astype(np.float32)
-    places, method = clusters.in_two_dimensions(features)
+    places, method = clusters.project(features)
     assert "t-SNE" in method
     assert places.shape == (60, 2)
     assert np.abs(places).max() == pytest.approx(1)
@@ -57,7 +57,7 @@ def test_equal_drawings_lie_together_and_different_ones_apart() -> None:
     means = groups.mean(1)
     between = min(np.linalg.norm(means[a] - means[b]) for a, b in ((0, 1), (0, 2), (1, 2)))
     assert between > 2 * within
-    assert np.array_equal(places, clusters.in_two_dimensions(features)[0])
+    assert np.array_equal(places, clusters.project(features)[0])
 
 
 def test_a_map_is_stored_with_its_version_and_sample(base: ModelVersion, drawings: None) -> None:
@@ -70,7 +70,7 @@ def test_a_map_is_stored_with_its_version_and_sample(base: ModelVersion, drawing
 
 def test_unreadable_drawings_are_on_no_map(base: ModelVersion, drawings: None) -> None:
     audited(None)
-    assert clusters.make(base).points.count() == 32
+    assert clusters.make_map(base).points.count() == 32
 
 
 def test_a_network_without_features_says_so(drawings: None) -> None:
@@ -78,12 +78,12 @@ def test_a_network_without_features_says_so(drawings: None) -> None:
     with pytest.raises(CommandError, match="does not give its features"):
         call_command("digit_map", "toy")
     assert DigitMap.objects.get().version == toy
-    assert not clusters.is_due()  # it is not tried again every minute
+    assert not clusters.is_map_due()  # it is not tried again every minute
 
 
 def test_too_few_drawings_make_no_map(base: ModelVersion) -> None:
     audited(3)
-    assert not clusters.is_due()
+    assert not clusters.is_map_due()
     with pytest.raises(CommandError, match="1 labeled drawings, 30 needed"):
         call_command("digit_map")
 
@@ -91,13 +91,13 @@ def test_too_few_drawings_make_no_map(base: ModelVersion) -> None:
 def test_a_map_is_due_once_and_again_when_labels_came_and_a_day_went(
     base: ModelVersion, drawings: None
 ) -> None:
-    assert clusters.is_due()
-    clusters.make(base)
-    assert not clusters.is_due()
+    assert clusters.is_map_due()
+    clusters.make_map(base)
+    assert not clusters.is_map_due()
     DigitMap.objects.update(made_at=timezone.now() - clusters.AGAIN_AFTER)
-    assert not clusters.is_due()
+    assert not clusters.is_map_due()
     audited(3)
-    assert clusters.is_due()
+    assert clusters.is_map_due()
 
 
 def test_every_minute_the_jobs_are_asked_for_that_find_something(
@@ -105,7 +105,9 @@ def test_every_minute_the_jobs_are_asked_for_that_find_something(
 ) -> None:
     assert tasks.look_after_replay() == {"replay": True, "map": True}
     assert OrmQ.objects.count() == 2
-    monkeypatch.setattr(clusters, "make_apart", lambda version: bool(clusters.make(version)) - 1)
+    monkeypatch.setattr(
+        clusters, "make_apart", lambda version: bool(clusters.make_map(version)) - 1
+    )
     assert tasks.digit_map() == {"made": True, "version": base.name, "exit": 0}
     assert tasks.digit_map() == {"made": False}
     while tasks.replays.is_due():
@@ -115,8 +117,8 @@ def test_every_minute_the_jobs_are_asked_for_that_find_something(
 
 def test_old_maps_are_thrown_away(base: ModelVersion, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clusters, "KEPT", 1)
-    clusters.make(base)
-    last = clusters.make(base)
+    clusters.make_map(base)
+    last = clusters.make_map(base)
     assert DigitMap.objects.get() == last
 
 
@@ -127,7 +129,7 @@ def body(client: Client, query: str = "") -> Any:
 def test_the_figure_names_its_sample_and_shows_no_drawing(
     client: Client, base: ModelVersion, drawings: None
 ) -> None:
-    clusters.make(base)
+    clusters.make_map(base)
     found = body(client)
     assert len(found["rows"]) == 32
     assert found["sampled_from"].startswith(
@@ -144,7 +146,7 @@ def test_the_figure_names_its_sample_and_shows_no_drawing(
 def test_an_erased_drawing_leaves_the_map(
     base: ModelVersion, drawings: None, client: Client
 ) -> None:
-    clusters.make(base)
+    clusters.make_map(base)
     before = body(client)["rows"]
     erased = MapPoint.objects.order_by("pk")[3].prediction
     erase_pictures([erased.pk])

@@ -14,7 +14,7 @@ from dashboard.models import Replay, ReplayCell, ReplayItem, ReplayPair, ReplayR
 from dashboard.replay import replay
 from labeling.batches.batches import undo_batch
 from labeling.batches.erasure import erase
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.models import Label, LabelEvent, QueueItem
 from predictions.models import Artifact, ModelVersion, Prediction
 from tests.dashboard.audits import NOVEMBER, OCTOBER, SEPTEMBER, audited, label, learn
@@ -61,7 +61,7 @@ def test_every_version_reads_every_month(sevens: ModelVersion, threes: ModelVers
     for _ in range(3):
         audited(7, at=SEPTEMBER)
     audited(3, at=NOVEMBER)
-    done = replay.work()
+    done = replay.replay_for()
     assert (done.done, done.wanted) == (8, 8)
     assert cells() == {
         ("sevens", "2026-09", 7): (3, 3),
@@ -85,7 +85,7 @@ def test_only_readable_audits_count(
 ) -> None:
     audited(7)
     make()
-    replay.work()
+    replay.replay_for()
     assert cells() == {("sevens", "2026-11", 7): (1, 1)}
     assert passes == [1]
 
@@ -93,14 +93,14 @@ def test_only_readable_audits_count(
 def test_an_erased_drawing_measures_no_version_any_more(sevens: ModelVersion) -> None:
     audited(7, at=SEPTEMBER)
     gone = audited(7, at=SEPTEMBER)
-    replay.work()
-    replay.work()  # the second time finds that nothing is left to do
+    replay.replay_for()
+    replay.replay_for()  # the second time finds that nothing is left to do
     assert not replay.is_due()
     erase(Prediction.objects.filter(pk=gone.pk))
     assert replay.is_due()
     make_version("threes", favorite=3)  # could not read it
-    replay.work()
-    done = replay.work()
+    replay.replay_for()
+    done = replay.replay_for()
     assert (done.done, done.wanted) == (2, 2)
     assert cells() == {
         ("sevens", "2026-09", 7): (1, 1),
@@ -112,9 +112,9 @@ def test_an_erased_drawing_measures_no_version_any_more(sevens: ModelVersion) ->
 
 def test_nothing_new_costs_no_forward_pass(sevens: ModelVersion, passes: list[int]) -> None:
     audited(7)
-    replay.work()
-    replay.work()
-    replay.work()
+    replay.replay_for()
+    replay.replay_for()
+    replay.replay_for()
     assert passes == [1]
     assert not replay.is_due()
 
@@ -123,23 +123,23 @@ def test_a_corrected_label_changes_the_figure_without_a_forward_pass(
     sevens: ModelVersion, passes: list[int]
 ) -> None:
     drawn = audited(7)
-    replay.work()
-    replay.work()
-    batch = correct(Prediction.objects.filter(pk=drawn.pk), Verdict(3), by=make_ben())
+    replay.replay_for()
+    replay.replay_for()
+    batch = correct(Prediction.objects.filter(pk=drawn.pk), Answer(3), by=make_ben())
     assert replay.is_due()
-    replay.work()
+    replay.replay_for()
     assert cells() == {("sevens", "2026-11", 3): (0, 1)}
     undo_batch(batch, by=batch.made_by)
-    replay.work()
+    replay.replay_for()
     assert cells() == {("sevens", "2026-11", 7): (1, 1)}
     assert passes == [1]
 
 
 def test_a_drawing_found_unreadable_later_is_left_out(sevens: ModelVersion) -> None:
     drawn = audited(7)
-    replay.work()
-    correct(Prediction.objects.filter(pk=drawn.pk), Verdict(None), by=make_ben())
-    replay.work()
+    replay.replay_for()
+    correct(Prediction.objects.filter(pk=drawn.pk), Answer(None), by=make_ben())
+    replay.replay_for()
     assert cells() == {}
     assert ReplayItem.objects.count() == 0
 
@@ -149,11 +149,11 @@ def test_a_new_version_reads_what_is_there_and_others_nothing_again(
 ) -> None:
     audited(7)
     audited(3)
-    replay.work()
-    replay.work()
+    replay.replay_for()
+    replay.replay_for()
     make_version("threes", favorite=3)
     assert replay.is_due()
-    replay.work()
+    replay.replay_for()
     assert passes == [2, 2]
     assert cells()["threes", "2026-11", 3] == (1, 1)
 
@@ -161,7 +161,7 @@ def test_a_new_version_reads_what_is_there_and_others_nothing_again(
 def test_equal_glyphs_are_read_once_and_count_each(sevens: ModelVersion, passes: list[int]) -> None:
     audited(7, glyph=some_glyph(1), at=SEPTEMBER)
     audited(7, glyph=some_glyph(1), at=NOVEMBER)
-    replay.work()
+    replay.replay_for()
     assert passes == [1]
     assert cells() == {("sevens", "2026-09", 7): (1, 1), ("sevens", "2026-11", 7): (1, 1)}
 
@@ -176,7 +176,7 @@ def test_what_a_version_or_its_ancestor_learned_is_left_out(
     copy = make_prediction(glyph=some_glyph(1))
     label(copy, 7)
     learn(threes, copy)
-    replay.work()
+    replay.replay_for()
     assert cells()["sevens", "2026-11", 7] == (2, 2)
     assert cells()["threes", "2026-11", 7] == (0, 1)
     assert cells()["child", "2026-11", 7] == (1, 1)
@@ -190,7 +190,7 @@ def test_two_versions_are_compared_on_what_neither_learned(
 ) -> None:
     for digit in (7, 7, 3):
         audited(digit)
-    replay.work()
+    replay.replay_for()
     found = ReplayPair.objects.values_list("digit", "n", "better", "worse").order_by("digit")
     assert list(found) == [(3, 1, 1, 0), (7, 2, 0, 2)]
 
@@ -198,7 +198,7 @@ def test_two_versions_are_compared_on_what_neither_learned(
 def test_the_last_minute_of_october_counts_in_october(sevens: ModelVersion) -> None:
     """November began in UTC hours before."""
     audited(7, at=NOVEMBER.replace(day=1, hour=3, minute=59))
-    replay.work()
+    replay.replay_for()
     assert list(cells()) == [("sevens", "2026-10", 7)]
 
 
@@ -206,7 +206,7 @@ def test_a_share_of_audits_that_changed_is_weighted(sevens: ModelVersion) -> Non
     audited(7, audit_probability=0.1)
     audited(3, audit_probability=0.5)
     audited(7, audit_probability=0.5)
-    replay.work()
+    replay.replay_for()
     seven = ReplayCell.objects.get(digit=7)
     assert (seven.weight, seven.weight_right, seven.weight_squares) == (12, 12, 104)
 
@@ -217,10 +217,10 @@ def test_the_work_stops_at_its_time_and_goes_on(
     monkeypatch.setattr(replay, "GLYPHS_AT_ONCE", 2)
     for _ in range(5):
         audited(7)
-    first = replay.work(seconds=0)
+    first = replay.replay_for(seconds=0)
     assert (first.done, first.wanted) == (0, 5)
     assert ReplayCell.objects.get().unread == 5
-    while not replay.work(seconds=0.01).is_complete:
+    while not replay.replay_for(seconds=0.01).is_complete:
         pass
     assert cells() == {("sevens", "2026-11", 7): (5, 5)}
 
@@ -232,9 +232,9 @@ def test_a_crash_between_reading_and_counting_loses_nothing(
     with monkeypatch.context() as broken:
         broken.setattr(replay, "recount", crash)
         with pytest.raises(RuntimeError):
-            replay.work()
+            replay.replay_for()
     assert ReplayReading.objects.count() == 1
-    replay.work()
+    replay.replay_for()
     assert cells() == {("sevens", "2026-11", 7): (1, 1)}
     assert passes == [1]
 
@@ -250,12 +250,12 @@ def test_an_event_that_shows_late_is_taken_in(sevens: ModelVersion) -> None:
     event, standing = LabelEvent.objects.get(prediction=late), Label.objects.get(pk=late.pk)
     Label.objects.filter(pk=late.pk).delete()
     LabelEvent.objects.filter(pk=event.pk).delete()
-    replay.work()
+    replay.replay_for()
     assert cells() == {("sevens", "2026-11", 7): (1, 1)}
     event.save(force_insert=True)
     standing.save(force_insert=True)
     assert event.pk < LabelEvent.objects.get(prediction=soon).pk
-    replay.work()
+    replay.replay_for()
     assert cells() == {("sevens", "2026-11", 7): (2, 2)}
 
 
@@ -264,7 +264,7 @@ def test_a_version_with_damaged_weights_is_named_and_the_others_go_on(
 ) -> None:
     Artifact.objects.filter(version=threes, kind="onnx").update(content=b"damaged")
     audited(7)
-    done = replay.work()
+    done = replay.replay_for()
     assert done.is_complete
     assert cells() == {("sevens", "2026-11", 7): (1, 1)}
     assert "SHA-256 differs" in Replay.objects.get().problems["threes"]
@@ -286,7 +286,7 @@ def test_a_rebuild_counts_the_same_without_a_forward_pass(
 def test_a_recount_forgets_what_was_deleted(sevens: ModelVersion) -> None:
     drawn = audited(7)
     audited(3, at=SEPTEMBER)
-    replay.work()
+    replay.replay_for()
     Label.objects.filter(pk=drawn.pk).delete()
     LabelEvent.objects.filter(prediction=drawn).delete()
     QueueItem.objects.filter(pk=drawn.pk).delete()
@@ -301,12 +301,12 @@ def jobs() -> int:
 
 def test_the_bell_rings_once_until_a_job_begins(sevens: ModelVersion) -> None:
     audited(7)
-    assert replay.ring()
-    assert not replay.ring()
+    assert replay.enqueue_part()
+    assert not replay.enqueue_part()
     assert jobs() == 1
     assert tasks.replay() == {"done": 1, "wanted": 1}
     assert jobs() == 1  # nothing is left, so no other was asked for
-    assert replay.ring()
+    assert replay.enqueue_part()
 
 
 def test_a_job_that_ends_early_asks_for_the_next(
@@ -314,6 +314,6 @@ def test_a_job_that_ends_early_asks_for_the_next(
 ) -> None:
     audited(7)
     monkeypatch.setattr(replay, "SLICE", 0.0)
-    monkeypatch.setattr(replay.work, "__defaults__", (0.0,))
+    monkeypatch.setattr(replay.replay_for, "__defaults__", (0.0,))
     assert tasks.replay()["done"] == 0
     assert jobs() == 1

@@ -36,7 +36,7 @@ def test_the_matrix_has_a_row_for_each_version_and_month(
     for digit in (7, 7, 3):
         audited(digit, at=NOVEMBER)
     audited(7, at=SEPTEMBER)
-    replay.work()
+    replay.replay_for()
     found = rows(client, "replay")
     told = {(row["version"], row["month"]): (row["right"], row["n"]) for row in found}
     assert told == {
@@ -59,7 +59,7 @@ def test_the_sentence_reads_the_newest_column_and_the_newest_row(
 ) -> None:
     audited(3, at=NOVEMBER)
     audited(7, at=SEPTEMBER)
-    replay.work()
+    replay.replay_for()
     said = client.get("/dashboard/data/replay.json").json()["sentence"]
     assert said.startswith("Of 100 audited drawings of November 2026 sevens reads 0.0")
     assert "threes reads 100.0" in said
@@ -74,9 +74,9 @@ def test_it_says_how_many_were_left_out_and_are_still_to_come(
     copy = make_prediction(glyph=glyph_of(drawn))
     label(copy, 7)
     learn(threes, copy)
-    replay.work()
+    replay.replay_for()
     audited(3)
-    replay.work(seconds=0)
+    replay.replay_for(seconds=0)
     said = client.get("/dashboard/data/replay.json").json()["sampled_from"]
     assert said.startswith("From 2 drawings chosen at random, labeled blind, and read again by 2")
     assert "1 readings are left out" in said
@@ -103,7 +103,7 @@ def test_filters_narrow_it(
 ) -> None:
     audited(3)
     audited(7)
-    replay.work()
+    replay.replay_for()
     assert {(row["version"], row["right"]) for row in rows(client, "replay", query)} == found
 
 
@@ -123,7 +123,7 @@ def test_a_figure_costs_three_queries(
     for at in (SEPTEMBER, NOVEMBER):
         for digit in (3, 7):
             audited(digit, at=at)
-    replay.work()
+    replay.replay_for()
     Mark.objects.create(pk=1)  # as the cube keeps it
     most = 2 if name == "clusters" else 3
     with django_assert_num_queries(most, exact=False):
@@ -132,12 +132,12 @@ def test_a_figure_costs_three_queries(
 
 def test_the_tag_changes_when_something_was_counted(client: Client, threes: ModelVersion) -> None:
     audited(7)
-    replay.work()
+    replay.replay_for()
     before = client.get("/dashboard/data/replay.json")["ETag"]
     again = client.get("/dashboard/data/replay.json", headers={"If-None-Match": before})
     assert again.status_code == 304
     audited(7)
-    replay.work()
+    replay.replay_for()
     after = client.get("/dashboard/data/replay.json", headers={"If-None-Match": before})
     assert after.status_code == 200
 
@@ -155,7 +155,7 @@ def test_the_learning_curve_sets_labels_against_error(client: Client, threes: Mo
         candidate=threes, against_id=threes.pk - 1, verdict="promote", reasons=[], look=1,
         figures={"drawings": {"n": 40, "right_after": 38}},
     )  # fmt: skip
-    replay.work()
+    replay.replay_for()
     sevens, after = rows(client, "learning-curve")
     assert (sevens["version"], sevens["labels"], sevens["right"], sevens["n"]) == (
         "sevens",
@@ -173,7 +173,7 @@ def test_weights_move_the_share_and_leave_n(client: Client, threes: ModelVersion
     """One audited at a tenth stands for ten, one at a half for two."""
     audited(7, audit_probability=0.1)
     audited(3, audit_probability=0.5)
-    replay.work()
+    replay.replay_for()
     found = rows(client, "replay", "?version=sevens")[0]
     assert (found["right"], found["n"]) == (1, 2)
     assert found["share"] == pytest.approx(10 / 12)

@@ -14,7 +14,7 @@ from dashboard.cube.counting import catch_up
 from dashboard.figures.figure import Share
 from dashboard.filters import Filters
 from dashboard.replay import replay
-from dashboard.reports.compare import Part, Side, of_months, of_versions, p_equal
+from dashboard.reports.compare import Bar, Side, of_months, of_versions, p_equal
 from predictions.models import ModelVersion
 from tests.dashboard.audits import NOVEMBER, SEPTEMBER, audited
 from tests.dashboard.history import Month, make_history
@@ -23,31 +23,31 @@ from tests.factories import make_live, make_user, make_version
 SEPT, NOV = date(2026, 9, 1), date(2026, 11, 1)
 
 
-def side(parts: list[Part]) -> Side:
+def side(parts: list[Bar]) -> Side:
     right, n = sum(part.right for part in parts), sum(part.n for part in parts)
     return Side("a", "a", right, n, Share.of(right, n), parts, "")
 
 
 class TestSpans:
     def test_it_goes_from_the_worst_to_the_best_with_enough_labels(self) -> None:
-        span = side([Part("0", 90, 100), Part("1", 99, 100), Part("2", 1, 29)]).span
+        span = side([Bar("0", 90, 100), Bar("1", 99, 100), Bar("2", 1, 29)]).span
         assert span is not None
         assert (span.lowest.name, span.highest.name) == ("0", "1")
         assert span.width == pytest.approx(0.09)
         assert "more than chance" in span.in_words
 
     def test_equal_parts_have_a_span_that_chance_makes(self) -> None:
-        span = side([Part(str(digit), 95 - digit % 3, 100) for digit in range(10)]).span
+        span = side([Bar(str(digit), 95 - digit % 3, 100) for digit in range(10)]).span
         assert span is not None
         assert span.p is not None
         assert span.p > 0.5
         assert "no more than chance" in span.in_words
 
     def test_without_two_parts_there_is_none(self) -> None:
-        assert side([Part("0", 30, 30), Part("1", 29, 29)]).span is None
+        assert side([Bar("0", 30, 30), Bar("1", 29, 29)]).span is None
 
     def test_without_mistakes_nothing_can_be_told(self) -> None:
-        span = side([Part("0", 30, 30), Part("1", 40, 40)]).span
+        span = side([Bar("0", 30, 30), Bar("1", 40, 40)]).span
         assert span is not None
         assert "too few mistakes" in span.in_words
 
@@ -55,7 +55,7 @@ class TestSpans:
         st.lists(st.tuples(st.integers(30, 3_000), st.integers(0, 100)), min_size=2, max_size=60)
     )
     def test_its_p_is_that_of_the_chi_square_test(self, drawn: list[tuple[int, int]]) -> None:
-        parts = [Part("", n - min(n, wrong), n) for n, wrong in drawn]
+        parts = [Bar("", n - min(n, wrong), n) for n, wrong in drawn]
         right, wrong = [part.right for part in parts], [part.n - part.right for part in parts]
         least_expected = Fraction(
             min(part.n for part in parts) * min(sum(right), sum(wrong)), sum(right) + sum(wrong)
@@ -109,7 +109,7 @@ def two_versions(db: None) -> tuple[ModelVersion, ModelVersion]:
         audited(3)
     audited(7)
     audited(7, at=SEPTEMBER)
-    replay.work()
+    replay.replay_for()
     return versions
 
 
@@ -216,6 +216,6 @@ def test_the_endpoint_costs_as_many_queries_for_much_as_for_little(
 ) -> None:
     for _ in range(5):
         audited(3, at=NOVEMBER)
-    replay.work()
+    replay.replay_for()
     with django_assert_max_num_queries(5):
         client.get("/dashboard/compare/data.json?by=versions&one=sevens&other=threes")

@@ -9,7 +9,7 @@ from dashboard.cube.counting import catch_up
 from dashboard.figures.figure import Share
 from dashboard.replay import replay
 from dashboard.reports.compare import Side
-from dashboard.reports.report import DigitChange, Report, labels_for, report_of, wishes
+from dashboard.reports.report import DigitChange, Report, labels_for, monthly_report, wishes
 from labeling.models import Label
 from tests.dashboard.audits import NOVEMBER, audited
 from tests.dashboard.history import Month, make_history
@@ -35,15 +35,15 @@ def test_it_says_what_changed_and_that_it_is_real(client: Client) -> None:
 def test_what_chance_could_make_is_not_called_a_change() -> None:
     make_history([Month(OCT, 60, 0.95), Month(NOV, 60, 0.95)], seed=3)
     catch_up()
-    assert report_of(NOV).verdict == "No change can be told from chance."
+    assert monthly_report(NOV).verdict == "No change can be told from chance."
 
 
 def test_the_month_before_may_lie_further_back() -> None:
     make_history([Month(SEPT, 60, 0.9), Month(NOV, 60, 0.9)])
     catch_up()
-    assert report_of(NOV).previous == SEPT
-    assert report_of(SEPT).previous is None
-    assert report_of(SEPT).verdict.startswith("There is no earlier month")
+    assert monthly_report(NOV).previous == SEPT
+    assert monthly_report(SEPT).previous is None
+    assert monthly_report(SEPT).verdict.startswith("There is no earlier month")
 
 
 def month_of_two_versions() -> Report:
@@ -57,8 +57,8 @@ def month_of_two_versions() -> Report:
         kind="promotion", before=sevens, after=threes, made_at=NOVEMBER.replace(day=2)
     )
     catch_up()
-    replay.work()
-    return report_of(NOV)
+    replay.replay_for()
+    return monthly_report(NOV)
 
 
 def test_the_replay_tells_the_model_from_the_drawings() -> None:
@@ -78,7 +78,7 @@ def test_disputes_and_unlabeled_audits_are_wished_for_first(client: Client) -> N
     waiting = audited(3)
     Label.objects.filter(pk=waiting.pk).update(state="disputed")
     catch_up()
-    wish = report_of(NOV).wishes[0]
+    wish = monthly_report(NOV).wishes[0]
     assert wish.what == "1 disputed label"
 
 

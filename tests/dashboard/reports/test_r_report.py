@@ -108,7 +108,7 @@ class TestDrawing:
         makers = {name: (lambda filters, name=name: made[name]) for name in made}
         monkeypatch.setattr(catalog, "FIGURES", makers)
         told: list[str] = []
-        files = r_report.report(tmp_path, pdf=True, drawn=told.append)
+        files = r_report.draw_report(tmp_path, pdf=True, drawn=told.append)
         assert sorted(told) == sorted(
             [*(each.name for each in made_up()), "accuracy-by-digit-as-pie"]
         )
@@ -128,7 +128,7 @@ class TestDrawing:
         call_command("r_report", str(tmp_path), stdout=io.StringIO())
         for name, make in catalog.FIGURES.items():
             content = (tmp_path / f"{name}.png").read_bytes()
-            rows = catalog.make(name, r_report.Filters()).rows
+            rows = catalog.make_figure(name, r_report.Filters()).rows
             assert is_drawn(content) or not rows, (name, make)
 
     def test_the_job_keeps_what_was_drawn(self, live_version: ModelVersion, client: Client):
@@ -163,7 +163,7 @@ class TestWithoutR:
     def test_the_page_says_so_and_the_job_fails_with_the_reason(self, client: Client):
         client.force_login(make_ben())
         assert b"data-no-r" in client.get("/dashboard/r/").content
-        report = r_jobs.ask(by=make_user("ana", role="analyst"))
+        report = r_jobs.request_report(by=make_user("ana", role="analyst"))
         told = r_jobs.work(report.pk)
         assert told["state"] == RReport.State.FAILED
         assert "R is not installed" in client.get("/dashboard/r/").content.decode()
@@ -188,9 +188,9 @@ class TestAsking:
 
     def test_a_lost_one_makes_way(self):
         ben = make_ben()
-        lost = r_jobs.ask(by=ben)
+        lost = r_jobs.request_report(by=ben)
         RReport.objects.update(state="running", changed_at=lost.asked_at - 2 * r_jobs.SILENT)
-        r_jobs.ask(by=ben)
+        r_jobs.request_report(by=ben)
         assert RReport.objects.get(pk=lost.pk).state == RReport.State.FAILED
         assert r_jobs.work(lost.pk) == {"report": lost.pk, "taken": False}
 

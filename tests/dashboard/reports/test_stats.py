@@ -134,7 +134,7 @@ def test_memory_stays_flat(
         )
         tracemalloc.start()
         lines = stats.lines_of(limited, stats.new_pseudonyms(), lambda count: None)
-        assert stats.write(tmp_path / "predictions.csv", ["x"], lines) == most
+        assert stats.write_whole(tmp_path / "predictions.csv", ["x"], lines) == most
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.3 * peaks[0]

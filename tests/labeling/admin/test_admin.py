@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from labeling.batches.erasure import erase_owner
-from labeling.batches.rebuild import rebuild
+from labeling.batches.rebuild import rebuild_labels
 from labeling.models import (
     Ask,
     Batch,
@@ -30,7 +30,7 @@ from labeling.models import (
     Selection,
     Stream,
 )
-from labeling.queue.intake import take_in
+from labeling.queue.intake import enqueue_new
 from predictions.models import Feedback, ModelVersion, Owner, Prediction
 from tests.factories import (
     make_ada,
@@ -131,7 +131,7 @@ def many(count: int, *, digit: int = 7, confidence: float = 0.9) -> list[Predict
         for _ in range(count - 1)
     ]
     Prediction.objects.bulk_create(made)
-    take_in()
+    enqueue_new()
     return [model, *made]
 
 
@@ -180,7 +180,7 @@ class TestFinding:
         assert found(admin, stream="review") == set()
         LabelEvent.objects.create(prediction=item, kind="correct", digit=1)
         other = LabelEvent.objects.create(prediction=item, kind="label", digit=2)
-        rebuild()
+        rebuild_labels()
         assert Label.objects.get().event == other
         assert found(admin, label="disputed") == {item.pk}
 
@@ -209,11 +209,11 @@ class TestFinding:
     ):
         def fill(count: int) -> None:
             from labeling.batches.bulk import correct_each
-            from labeling.decisions.decisions import Verdict
+            from labeling.decisions.decisions import Answer
 
             for row in many(count):
                 make_feedback(row, 7)
-                correct_each({row.pk: Verdict(1)}, by=ben, kind=Batch.Kind.CORRECTION, chosen_by={})
+                correct_each({row.pk: Answer(1)}, by=ben, kind=Batch.Kind.CORRECTION, chosen_by={})
                 Gold.objects.create(prediction=row, digit=1, added_by=ben)
 
         fill(1)
@@ -265,7 +265,7 @@ class TestFinding:
         winter = make_item(version=make_version("other"))
         LabelEvent.objects.create(prediction=autumn, kind="label", digit=1, labeler=ada)
         LabelEvent.objects.create(prediction=winter, kind="correct", digit=2, labeler=ben)
-        rebuild()
+        rebuild_labels()
         assert listed(admin, path) == {autumn.pk, winter.pk}
         assert listed(admin, path, q=str(winter.public_id)) == {winter.pk}
         assert listed(admin, path, q="nonsense") == set()
@@ -339,7 +339,7 @@ class TestFinding:
                     prediction=item, kind="correct", digit=each % 10, labeler=ben, batch=batch,
                     version=item.version,
                 )  # fmt: skip
-            rebuild()
+            rebuild_labels()
 
         say(1)
         admin.get(page)
@@ -674,7 +674,7 @@ class TestGold:
                     prediction=item, kind="label", digit=digit, labeler=labeler
                 )
         make_item()
-        rebuild()
+        rebuild_labels()
         call_command("add_gold", count=2)
         assert sorted(Gold.objects.values_list("digit", flat=True)) == [1, 2]
         call_command("add_gold", count=50)

@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.models import LabelEvent
 from labeling.queue.intake import watch
 from predictions.models import Prediction
@@ -203,6 +203,6 @@ class TestProgress:
     def test_a_correction_in_bulk_is_no_pace(self):
         ben = make_ben()
         make_item()
-        correct(Prediction.objects.all(), Verdict(3), by=ben)
+        correct(Prediction.objects.all(), Answer(3), by=ben)
         found = self.progress(Door(ben))
         assert (found["total"], found["per_hour"]) == (0, 0)

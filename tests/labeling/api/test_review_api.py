@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.models import Batch, Label
 from predictions.models import Prediction
 from tests.factories import make_ada, make_ben, make_cy, make_user
@@ -125,7 +125,7 @@ BATCHES = "/api/v1/labels/batches/"
 def make_batch(digit: int) -> str:
     ben = User.objects.filter(username="ben").first() or make_ben()
     make_item()
-    made = correct(Prediction.objects.all(), Verdict(digit), by=ben)
+    made = correct(Prediction.objects.all(), Answer(digit), by=ben)
     return str(made.pk)
 
 

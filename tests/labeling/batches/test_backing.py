@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.standing import REVERSALS, Past, behind, standing, unreversed, vote_of
+from labeling.standing import REVERSALS, Past, standing, supporting_events, unreversed, vote_of
 
 KINDS = ("label", "label", "label", "settle", "correct", "undo", "redo")
 
@@ -39,7 +39,7 @@ def histories(draw: st.DrawFn) -> list[Past]:
 
 @given(histories())
 def test_somebody_stands_behind_every_label_and_says_what_it_says(events: list[Past]):
-    stands, backing = standing(events), behind(events)
+    stands, backing = standing(events), supporting_events(events)
     assert bool(backing) == (stands is not None)
     for event in backing:
         assert stands is not None
@@ -51,7 +51,7 @@ def test_somebody_stands_behind_every_label_and_says_what_it_says(events: list[P
 
 @given(histories())
 def test_whoever_has_no_part_in_a_label_could_have_been_silent(events: list[Past]):
-    people = {event.labeler_id for event in behind(events)}
+    people = {event.labeler_id for event in supporting_events(events)}
     without = [e for e in events if e.labeler_id in people or e.kind in REVERSALS]
     before, after = standing(events), standing(without)
     assert (before and (before.digit, before.is_unreadable)) == (
@@ -65,7 +65,7 @@ def said(pk: int, labeler: int, digit: int, kind: str = "label") -> Past:
 
 def test_everybody_who_confirms_a_ruling_stands_behind_the_label():
     events = [said(1, 1, 4), said(2, 2, 3, "settle"), said(3, 3, 3), said(4, 4, 3)]
-    assert [event.pk for event in behind(events)] == [2, 3, 4]
+    assert [event.pk for event in supporting_events(events)] == [2, 3, 4]
 
 
 def test_two_of_four_are_no_majority_and_three_of_five_are():

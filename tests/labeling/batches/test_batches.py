@@ -16,7 +16,7 @@ from labeling.batches import batches
 from labeling.batches.bulk import set_verdict
 from labeling.batches.selections import as_shown
 from labeling.decisions import decisions
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.errors import AlreadyUndone, EmptySelection, LeaseLost, NothingToUndo
 from labeling.models import Batch, Label, LabelEvent, QueueItem, Stream
 from labeling.queue import queue
@@ -32,14 +32,14 @@ EVERYTHING = Prediction.objects.all()
 
 def correct(selection: Any, digit: int | None, by: User) -> Batch:
     shown = as_shown(selection)
-    return set_verdict(shown, Verdict(digit), by=by, chosen_by={"digit": "7"}).batch
+    return set_verdict(shown, Answer(digit), by=by, chosen_by={"digit": "7"}).batch
 
 
 def label(prediction: Prediction, digit: int | None, by: User) -> None:
     token = uuid.uuid4()
     assert queue.lease(by, {prediction.pk: token}) == 1
     decisions.decide(
-        prediction.public_id, Verdict(digit), labeler=by, token=token, request_id=uuid.uuid4()
+        prediction.public_id, Answer(digit), labeler=by, token=token, request_id=uuid.uuid4()
     )
 
 
@@ -91,7 +91,7 @@ class TestCorrecting:
         correct(EVERYTHING, 5, make_user("ben"))
         with pytest.raises(LeaseLost):
             decisions.decide(
-                made.public_id, Verdict(3), labeler=ada, token=held.token, request_id=uuid.uuid4()
+                made.public_id, Answer(3), labeler=ada, token=held.token, request_id=uuid.uuid4()
             )
         assert Label.objects.get().digit == 5
 
@@ -113,7 +113,7 @@ class TestTakingBack:
         made.append(make_item(glyph=None))
         label(made[0], 7, ada)  # settled
         label(made[1], 3, ada)  # waits for a second opinion
-        decisions.settle(made[2].public_id, Verdict(4), reviewer=ben, request_id=uuid.uuid4())
+        decisions.settle(made[2].public_id, Answer(4), reviewer=ben, request_id=uuid.uuid4())
         before = digest_of_what_stands()
         batch = correct(EVERYTHING, 5, ben)
         assert digest_of_what_stands() != before
@@ -135,7 +135,7 @@ class TestTakingBack:
         ben, rita = make_user("ben"), make_user("rita")
         first, second = make_item(), make_item()
         batch = correct(EVERYTHING, 5, ben)
-        decisions.settle(first.public_id, Verdict(4), reviewer=rita, request_id=uuid.uuid4())
+        decisions.settle(first.public_id, Answer(4), reviewer=rita, request_id=uuid.uuid4())
         batches.undo_batch(batch, by=ben)
         assert dict(Label.objects.values_list("pk", "digit")) == {first.pk: 4}
         assert place(first)[0] is False
@@ -172,7 +172,7 @@ def label_all(who: User) -> None:
             with suppress(LeaseLost):  # a correction came between
                 decisions.decide(
                     held.public_id,
-                    Verdict(at),
+                    Answer(at),
                     labeler=who,
                     token=held.token,
                     request_id=uuid.uuid4(),
@@ -181,7 +181,7 @@ def label_all(who: User) -> None:
 
 def correct_and_take_back(who: User, digit: int) -> None:
     for _ in range(4):
-        batch = correct_each(EVERYTHING.order_by("-pk"), Verdict(digit), by=who)
+        batch = correct_each(EVERYTHING.order_by("-pk"), Answer(digit), by=who)
         batches.undo_batch(batch, by=who)
 
 

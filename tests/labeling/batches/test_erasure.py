@@ -16,12 +16,12 @@ from django.test import Client
 from django.utils import timezone
 
 from labeling.batches import review
-from labeling.batches.rebuild import rebuild
+from labeling.batches.rebuild import rebuild_labels
 from labeling.batches.suspicion import suspects
-from labeling.decisions.decisions import Verdict, decide
+from labeling.decisions.decisions import Answer, decide
 from labeling.models import Gold, Label, LabelEvent, QueueItem
 from labeling.queue import queue
-from labeling.queue.intake import enqueue, new_predictions, take_in
+from labeling.queue.intake import enqueue, enqueue_new, new_predictions
 from predictions.models import Drawing, Feedback, Prediction
 from tests.factories import data_url, make_ada, make_feedback, make_live, make_prediction, make_user
 from tests.labeling.door import Door
@@ -50,7 +50,7 @@ def draw(client: Client) -> str:
 def label_next(labeler: User, digit: int = 3) -> None:
     (held,) = queue.claim(labeler)
     decide(
-        held.public_id, Verdict(digit), labeler=labeler, token=held.token, request_id=uuid.uuid4()
+        held.public_id, Answer(digit), labeler=labeler, token=held.token, request_id=uuid.uuid4()
     )
 
 
@@ -97,7 +97,7 @@ def test_an_account_erases_what_it_drew_and_keeps_what_it_labeled(client: Client
     ada = make_ada()
     make_prediction(user=ada)
     label_me = make_prediction(digit=3)
-    take_in()
+    enqueue_new()
     label_next(ada)
     label_next(ada)
     client.force_login(ada)
@@ -111,15 +111,15 @@ def test_labels_and_lineage_survive_and_no_item_comes_back(client: Client) -> No
     ada = make_ada()
     draw(client)
     draw(client)
-    take_in()
+    enqueue_new()
     label_next(ada)
     before = list(Label.objects.values_list("digit", "state", "event"))
     erase(client, sure="yes")
-    take_in()  # also the one that waited does not come back
+    enqueue_new()  # also the one that waited does not come back
     assert list(Label.objects.values_list("digit", "state", "event")) == before
     assert not QueueItem.objects.exists()
     assert queue.claim(ada) == []
-    assert len(rebuild(mend=False)) == 0
+    assert len(rebuild_labels(mend=False)) == 0
 
 
 def test_a_drawing_erased_on_its_way_into_the_queue_does_not_arrive(client: Client) -> None:
@@ -136,7 +136,7 @@ def test_what_is_erased_teaches_judges_and_is_reviewed_no_more(settings: Any) ->
     visitor = uuid.uuid4()
     made = make_prediction(visitor=visitor, confidence=0.999, digit=7)
     Gold.objects.create(prediction=make_prediction(visitor=visitor), digit=3)
-    take_in()
+    enqueue_new()
     label_next(ada)
     Label.objects.update(state=Label.State.SETTLED)
     assert standing_labels(()).exists()
@@ -186,7 +186,7 @@ def test_unlabeled_drawings_of_visitors_are_erased_when_their_days_are_over(sett
     ada, now = make_ada(), timezone.now()
     settings.AUDIT_RATE = 0
     labeled = make_prediction(visitor=uuid.uuid4(), created_at=now - timedelta(days=40))
-    take_in()
+    enqueue_new()
     label_next(ada)
     old = make_prediction(visitor=uuid.uuid4(), created_at=now - timedelta(days=40))
     make_prediction(visitor=uuid.uuid4(), created_at=now - timedelta(days=5))

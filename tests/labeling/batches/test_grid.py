@@ -9,7 +9,7 @@ import pytest
 
 from labeling.batches.bulk import set_verdict
 from labeling.batches.selections import as_shown
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.models import Batch, Gold, Label, LabelEvent, QueueItem, Stream
 from predictions.models import Prediction
 from tests.factories import make_ada, make_ben, make_cy, make_user
@@ -189,7 +189,7 @@ class TestConfirming:
     def test_what_was_corrected_in_bulk_is_no_work_of_one_by_one(self):
         ben, items = make_ben(), [make_item() for _ in range(3)]
         chosen = Prediction.objects.filter(pk__in=[item.pk for item in items])
-        set_verdict(as_shown(chosen), Verdict(3), by=ben, chosen_by={})
+        set_verdict(as_shown(chosen), Answer(3), by=ben, chosen_by={})
         found = Door(ben).client.get("/api/v1/labels/progress/").json()
         assert (found["today"], found["total"], found["per_hour"]) == (0, 0, 0)
 

@@ -13,10 +13,10 @@ from django.core.management import CommandError, call_command
 
 from labeling.batches.batches import undo_batch
 from labeling.batches.bulk import accept_feedback, set_verdict
-from labeling.batches.rebuild import rebuild
+from labeling.batches.rebuild import rebuild_labels
 from labeling.batches.review import send_to_review
 from labeling.batches.selections import as_shown
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.errors import EmptySelection
 from labeling.models import Batch, Label, QueueItem, Stream
 from predictions.models import Prediction
@@ -64,7 +64,7 @@ class Office:
     def bulk(self) -> None:
         keys = self.dice.sample(list(Prediction.objects.values_list("pk", flat=True)), 4)
         chosen = Prediction.objects.filter(pk__in=keys)
-        act = self.dice.choice([partial(set_verdict, verdict=Verdict(3)), accept_feedback,
+        act = self.dice.choice([partial(set_verdict, verdict=Answer(3)), accept_feedback,
                                 send_to_review])  # fmt: skip
         with contextlib.suppress(EmptySelection):
             act(as_shown(chosen), by=self.ben, chosen_by={})
@@ -80,7 +80,7 @@ def test_whatever_people_do_there_is_no_difference(seed: int, settings: Any):
     office = Office(seed)
     for _ in range(25):
         office.act()
-    found = rebuild(mend=False)
+    found = rebuild_labels(mend=False)
     assert (found.looked_at, found.labels, found.places) == (12, [], [])
 
 
@@ -114,7 +114,7 @@ class TestMending:
         bare = make_item()
         Label.objects.filter(pk=item.pk).delete()
         Label.objects.create(prediction=bare, digit=1, state="settled", opinions=1, event=event)
-        assert rebuild().labels == [item.pk, bare.pk]
+        assert rebuild_labels().labels == [item.pk, bare.pk]
         assert [label.pk for label in Label.objects.all()] == [item.pk]
 
     def test_it_goes_through_in_chunks(self, monkeypatch: Any):
@@ -123,7 +123,7 @@ class TestMending:
         for _ in range(4):
             make_item()
         counts: list[int] = []
-        assert rebuild(progress=counts.append).looked_at == 5
+        assert rebuild_labels(progress=counts.append).looked_at == 5
         assert counts == [2, 2, 1]
 
     def test_gold_and_twins_stay_closed(self):
@@ -131,12 +131,12 @@ class TestMending:
         from tests.factories import some_glyph
 
         item = self.spoil()
-        rebuild()
+        rebuild_labels()
         add_gold(as_shown(Prediction.objects.filter(pk=item.pk)), by=None)
         for _ in range(2):
             make_item(glyph=some_glyph(1))
         assert QueueItem.objects.filter(is_open=True).count() == 1
-        assert len(rebuild(mend=False)) == 0
+        assert len(rebuild_labels(mend=False)) == 0
 
 
 def test_the_queue_says_how_it_stands(capsys: Any):

@@ -12,7 +12,7 @@ from labeling.batches.batches import restate_many, undo_batch
 from labeling.batches.gold_items import add_gold
 from labeling.batches.selections import as_shown
 from labeling.batches.suspicion import precision, send_suspicious_to_review, suspects, suspicion
-from labeling.decisions.decisions import Verdict, settle
+from labeling.decisions.decisions import Answer, settle
 from labeling.errors import EmptySelection
 from labeling.models import Ask, Label, LabelEvent, QueueItem, Stream
 from predictions.models import Prediction
@@ -135,7 +135,7 @@ class TestSending:
         assert Label.objects.get(pk=wrong.pk).state == Label.State.AWAITING
         assert (precision().hits, precision().n) == (0, 1)
         reviewer = make_user("rita", role="reviewer")
-        settle(wrong.public_id, Verdict(3), reviewer=reviewer, request_id=wrong.public_id)
+        settle(wrong.public_id, Answer(3), reviewer=reviewer, request_id=wrong.public_id)
         assert (precision().hits, precision().n) == (1, 2)
 
     def test_taking_that_opinion_back_puts_it_back_in_review(self):

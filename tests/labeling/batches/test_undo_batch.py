@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.models import Label
 from predictions.models import Prediction
 from tests.factories import make_user
@@ -28,7 +28,7 @@ def told(*arguments: object) -> Any:
 def test_a_batch_is_listed_and_taken_back_once():
     ben = make_user("ben")
     make_item(), make_item()
-    batch = correct(Prediction.objects.all(), Verdict(5), by=ben)
+    batch = correct(Prediction.objects.all(), Answer(5), by=ben)
     (listed,) = told()["batches"]
     assert (listed["batch"], listed["labels"], listed["undone_at"]) == (str(batch.pk), 2, None)
     assert told(batch.pk, "--by", "ben")["labels"] == 2
@@ -40,7 +40,7 @@ def test_a_batch_is_listed_and_taken_back_once():
 def test_nothing_is_taken_back_in_nobodys_name_or_without_a_batch():
     ben = make_user("ben")
     make_item()
-    batch = correct(Prediction.objects.all(), Verdict(5), by=ben)
+    batch = correct(Prediction.objects.all(), Answer(5), by=ben)
     for arguments in ([batch.pk], [batch.pk, "--by", "nobody"], [uuid.uuid4(), "--by", "ben"]):
         with pytest.raises(CommandError):
             told(*arguments)

@@ -11,10 +11,10 @@ from django.core.management import CommandError, call_command
 
 from labeling.batches import batches
 from labeling.batches.bulk import correct_each
-from labeling.batches.rebuild import rebuild
+from labeling.batches.rebuild import rebuild_labels
 from labeling.batches.withdrawal import withdraw
 from labeling.decisions import agreement
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.errors import AlreadyUndone
 from labeling.models import Batch, Label, LabelEvent, QueueItem
 from tests.factories import make_ada, make_ben, make_cy, make_user
@@ -56,7 +56,7 @@ class TestWithdrawing:
         assert (Label.objects.count(), open_items()) == (0, 3)
         assert agreement.between_labelers().labelers == []
         assert len(Door(ada).items(3)) == 3  # they may be asked again
-        assert len(rebuild(mend=False)) == 0
+        assert len(rebuild_labels(mend=False)) == 0
 
     def test_taking_it_back_leaves_no_trace_again_and_again(self, ada: Any, ben: Any):
         before, figures = digest_of_what_stands(), agreement.between_labelers()
@@ -89,7 +89,7 @@ class TestWithdrawing:
 
     def test_a_batch_of_theirs_taken_back_meanwhile_does_not_return(self, ada: Any, ben: Any):
         item = make_item()
-        mine = correct_each({item.pk: Verdict(4)}, by=ada, kind=Batch.Kind.CORRECTION, chosen_by={})
+        mine = correct_each({item.pk: Answer(4)}, by=ada, kind=Batch.Kind.CORRECTION, chosen_by={})
         withdrawal = withdraw(ada, by=ben)
         assert batches.undo_batch(mine, by=ben) == 0
         assert batches.undo_batch(withdrawal, by=ben) == 3

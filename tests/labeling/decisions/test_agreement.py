@@ -16,7 +16,7 @@ from labeling.decisions.agreement import (
     krippendorff_alpha,
     rate,
 )
-from labeling.decisions.decisions import Verdict, undo
+from labeling.decisions.decisions import Answer, undo
 from labeling.models import Gold, LabelEvent, QueueItem, Stream
 from predictions.models import Prediction
 from tests.factories import make_ada, make_ben, make_cy, make_user
@@ -183,6 +183,6 @@ class TestReading:
         for _ in range(10):
             self.overlap(*((person, 1) for person in people))
         assert QueueItem.objects.exclude(stream=Stream.UNSURE).count() == 0
-        assert Verdict(None).is_unreadable
+        assert Answer(None).is_unreadable
         with django_assert_max_num_queries(3):  # type: ignore[operator]
             assert len(between_labelers().pairs) == 15

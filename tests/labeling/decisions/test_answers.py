@@ -13,8 +13,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from labeling.batches import grid
-from labeling.batches.rebuild import rebuild
-from labeling.decisions.decisions import Verdict, settle
+from labeling.batches.rebuild import rebuild_labels
+from labeling.decisions.decisions import Answer, settle
 from labeling.models import Label, LabelEvent, QueueItem
 from tests.factories import make_ada, make_ben, make_cy, make_user
 from tests.labeling.door import Door, make_gold, make_item, place
@@ -79,17 +79,17 @@ def test_an_answer_from_before_is_taken_back_and_only_that_one(door: Door) -> No
     assert "model" not in rows(door.client)[oldest.pk]
     assert "taken back before" in take_back(door.client, oldest)
     assert LabelEvent.objects.filter(kind="undo").count() == 1
-    assert not rebuild(mend=False)
+    assert not rebuild_labels(mend=False)
 
 
 def test_a_ruling_outlives_the_opinion_it_ruled_on(door: Door) -> None:
     item = make_item(confidence=0.6)
     door.label(door.item(), 1)
-    settle(item.public_id, Verdict(8), reviewer=make_ben(), request_id=uuid.uuid4())
+    settle(item.public_id, Answer(8), reviewer=make_ben(), request_id=uuid.uuid4())
     take_back(door.client, LabelEvent.objects.earliest("pk"))
     label = Label.objects.get()
     assert (label.digit, label.state, label.opinions) == (8, "settled", 0)
-    assert not rebuild(mend=False)
+    assert not rebuild_labels(mend=False)
 
 
 def test_a_second_opinion_taken_back_leaves_the_first_waiting(door: Door, settings: Any) -> None:
@@ -108,16 +108,16 @@ def test_a_second_opinion_taken_back_leaves_the_first_waiting(door: Door, settin
 def test_one_of_a_grid_is_taken_back_and_the_rest_with_its_batch(door: Door, ada: User) -> None:
     for _ in range(3):
         make_item(digit=3)
-    shown = grid.claim(ada, digit=3)
+    shown = grid.claim_grid(ada, digit=3)
     ids = [each.public_id for each in shown]
-    done = grid.confirm(
+    done = grid.confirm_grid(
         ada, digit=3, token=shown[0].token, request_id=uuid.uuid4(), shown=ids
     )  # fmt: skip
     take_back(door.client, LabelEvent.objects.earliest("pk"))
     assert Label.objects.count() == 2
-    assert grid.undo(ada, done.batch.pk) == 2
+    assert grid.undo_grid(ada, done.batch.pk) == 2
     assert not Label.objects.exists()
-    assert not rebuild(mend=False)
+    assert not rebuild_labels(mend=False)
 
 
 def test_what_was_corrected_in_bulk_goes_back_in_bulk_alone(ada: User) -> None:
@@ -126,7 +126,7 @@ def test_what_was_corrected_in_bulk_goes_back_in_bulk_alone(ada: User) -> None:
     ben = make_ben()
     client = Client()
     client.force_login(ben)
-    correct_each({make_item().pk: Verdict(1)}, by=ben, kind="correction", chosen_by={})
+    correct_each({make_item().pk: Answer(1)}, by=ben, kind="correction", chosen_by={})
     event = LabelEvent.objects.get()
     assert "Goes back with its batch" in rows(client)[event.pk]
     assert "no such answer of yours" in take_back(client, event)

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from labeling.decisions import decisions
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.models import Gold, Label, LabelEvent, QueueItem, Stream
 from predictions.models import Feedback
 from tests.factories import make_ada, make_live, make_prediction, make_user
@@ -232,7 +232,7 @@ class TestOpinions:
         made, visitor = make_prediction(), uuid.uuid4()
         owner = decisions.Owner(visitor=visitor)
         for digit in (3, 4):
-            decisions.label_by_feedback(made, Verdict(digit), owner=owner)
+            decisions.label_by_feedback(made, Answer(digit), owner=owner)
         assert label_of(made) == ("4", "settled", 1)
         assert LabelEvent.objects.count() == 2
 
@@ -336,9 +336,9 @@ class TestFeedback:
     def test_saying_otherwise_after_a_ruling_reopens_the_dispute(self, rita: Door):
         made = make_item()
         owner = decisions.Owner(visitor=uuid.uuid4())
-        decisions.label_by_feedback(made, Verdict(3), owner=owner)
+        decisions.label_by_feedback(made, Answer(3), owner=owner)
         rita.settle(made.public_id, 5)
-        decisions.label_by_feedback(made, Verdict(3), owner=owner)
+        decisions.label_by_feedback(made, Answer(3), owner=owner)
         assert label_of(made) == ("5", "disputed", 1)
 
 

@@ -25,11 +25,11 @@ from labeling.batches.bulk import set_verdict
 from labeling.batches.selections import as_shown
 from labeling.batches.withdrawal import withdraw
 from labeling.decisions import decisions
-from labeling.decisions.decisions import Verdict, place_of
+from labeling.decisions.decisions import Answer, place_of
 from labeling.errors import EmptySelection, LeaseLost, NothingToUndo, StillBlind
 from labeling.models import Batch, Label, LabelEvent, QueueItem
 from labeling.queue import gold, queue
-from labeling.queue.intake import take_in
+from labeling.queue.intake import enqueue_new
 from labeling.standing import standing
 from predictions.capture.capture import give_feedback
 from predictions.models import Owner, Prediction
@@ -66,7 +66,7 @@ class Queue(RuleBasedStateMachine):
             make_prediction(confidence=0.7, glyph=glyph),  # a twin
             make_prediction(confidence=0.7),
         ]
-        take_in()
+        enqueue_new()
         make_gold(made[5], 4)
         self.items: list[Prediction] = made
 
@@ -77,7 +77,7 @@ class Queue(RuleBasedStateMachine):
 
     def unchanged_by(self, act: Any, take_back: Any) -> None:
         """Do it, take it back, find no trace; then do it for good."""
-        take_in()  # a correction does so too, and what came in by that is no trace of it
+        enqueue_new()  # a correction does so too, and what came in by that is no trace of it
         before = digest_of_what_stands()
         act()
         take_back()
@@ -89,7 +89,7 @@ class Queue(RuleBasedStateMachine):
         if not queue.lease(who, {item.pk: token}):
             return False
         decisions.decide(
-            item.public_id, Verdict(digit), labeler=who, token=token, request_id=uuid.uuid4()
+            item.public_id, Answer(digit), labeler=who, token=token, request_id=uuid.uuid4()
         )
         return True
 
@@ -110,8 +110,8 @@ class Queue(RuleBasedStateMachine):
         before = digest_of_what_stands()
         with suppress(LeaseLost):  # answered before
             decisions.decide(
-                about.public_id, Verdict(digit), labeler=labeler, request_id=uuid.uuid4(),
-                token=gold.new_token(labeler.pk, about.pk),
+                about.public_id, Answer(digit), labeler=labeler, request_id=uuid.uuid4(),
+                token=gold.new_gold_token(labeler.pk, about.pk),
             )  # fmt: skip
         assert digest_of_what_stands() == before
 
@@ -128,7 +128,7 @@ class Queue(RuleBasedStateMachine):
 
         def rule_on_it() -> None:
             decisions.settle(
-                about.public_id, Verdict(digit), reviewer=self.reviewer, request_id=uuid.uuid4()
+                about.public_id, Answer(digit), reviewer=self.reviewer, request_id=uuid.uuid4()
             )
 
         if about.is_audit and not Label.objects.filter(pk=about.pk).exists():
@@ -146,7 +146,7 @@ class Queue(RuleBasedStateMachine):
 
         def act() -> None:
             shown = as_shown(chosen)
-            made.append(set_verdict(shown, Verdict(digit), by=self.reviewer, chosen_by={}).batch)
+            made.append(set_verdict(shown, Answer(digit), by=self.reviewer, chosen_by={}).batch)
 
         with suppress(EmptySelection):  # an audit that waits for a blind answer
             self.unchanged_by(act, lambda: batches.undo_batch(made[-1], by=self.reviewer))
@@ -182,7 +182,7 @@ class Queue(RuleBasedStateMachine):
     @rule(item=ITEM, digit=DIGITS)
     def claim_by_a_visitor(self, item: int, digit: int | None) -> None:
         give_feedback(self.items[item], digit=digit, owner=Owner(visitor=uuid.UUID(int=1)))
-        take_in()
+        enqueue_new()
 
     @rule(item=ITEM, digit=DIGITS, who=st.none() | PERSON)
     def trusted_word(self, item: int, digit: int | None, who: int | None) -> None:
@@ -190,7 +190,7 @@ class Queue(RuleBasedStateMachine):
         if who is not None:
             owner = Owner(user_id=self.people[who].pk)
         before = digest_of_what_stands()
-        said = decisions.label_by_feedback(self.items[item], Verdict(digit), owner=owner)
+        said = decisions.label_by_feedback(self.items[item], Answer(digit), owner=owner)
         if said is not None and who is not None:
             decisions.undo(self.people[who], request_id=uuid.uuid4())
             assert digest_of_what_stands() == before

@@ -16,7 +16,7 @@ from PIL import Image
 
 from labeling.batches.batches import undo_batch
 from labeling.batches.bulk import correct_each
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.files import export, label_lines
 from labeling.models import Batch, Label, LabelEvent
 from predictions.models import Prediction
@@ -29,7 +29,7 @@ EXPORT = "/api/v1/labels/export/"
 
 def labeled(actual: int | None, by: Any = None, **fields: Any) -> Prediction:
     item = make_item(**fields)
-    correct_each({item.pk: Verdict(actual)}, by=by, kind=Batch.Kind.CORRECTION, chosen_by={})
+    correct_each({item.pk: Answer(actual)}, by=by, kind=Batch.Kind.CORRECTION, chosen_by={})
     return item
 
 
@@ -256,7 +256,7 @@ class TestImporting:
         plan = label_lines.plan(StringIO(lines), file_format="csv")
         ada = Door(make_ada())
         ada.label(ada.item(), 9)
-        done = label_lines.carry_out(plan, by=None, source="a test")
+        done = label_lines.apply_plan(plan, by=None, source="a test")
         assert str(done) == "1 done. 1 left alone: changed since they were shown."
         assert sorted(Label.objects.values_list("digit", flat=True)) == [4, 9]
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from labeling.batches.batches import undo_batch
-from labeling.batches.rebuild import rebuild
+from labeling.batches.rebuild import rebuild_labels
 from labeling.errors import Gone
 from labeling.files import imports
 from labeling.files.formats.known import (
@@ -30,7 +30,7 @@ from labeling.files.formats.known import (
     read_file,
     read_paths,
 )
-from labeling.files.imports import Report, take_in_images
+from labeling.files.imports import ImportReport, take_in_images
 from labeling.models import Arrival, Batch, Label, LabelEvent, QueueItem
 from predictions.errors import Declined
 from predictions.glyphs.glyph import encode_glyph
@@ -58,11 +58,11 @@ def _a_model(db: None) -> None:
     make_live()
 
 
-def take(*paths: Path, **how: Any) -> Report:
+def take(*paths: Path, **how: Any) -> ImportReport:
     return take_in_images(read_paths(paths), by=None, source="a test", **how)
 
 
-def told(report: Report) -> dict[str, str]:
+def told(report: ImportReport) -> dict[str, str]:
     return {Path(each.name).name: each.why for each in report.refusals}
 
 
@@ -520,7 +520,7 @@ class TestOneBatch:
         # What came in is kept, for the model has read it; nobody is asked about it.
         assert Prediction.objects.count() == 3
         assert not QueueItem.objects.exclude(pk=waiting.pk).filter(is_open=True).exists()
-        assert len(rebuild(mend=False)) == 0
+        assert len(rebuild_labels(mend=False)) == 0
 
     def test_nothing_is_added_to_what_is_taken_back_while_it_comes_in(
         self, tmp_path: Path, monkeypatch: Any
@@ -550,7 +550,7 @@ class TestOneBatch:
         assert (second.count, Arrival.objects.filter(batch=second).count()) == (2, 2)
         assert Label.objects.get().digit == 6
         assert QueueItem.objects.filter(is_open=True).count() == 1
-        assert len(rebuild(mend=False)) == 0
+        assert len(rebuild_labels(mend=False)) == 0
         undo_batch(second, by=ben)
         assert not QueueItem.objects.filter(is_open=True).exists()
         assert not Label.objects.exists()

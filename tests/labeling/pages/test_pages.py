@@ -14,9 +14,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from labeling.decisions.decisions import Verdict, decide
+from labeling.decisions.decisions import Answer, decide
 from labeling.models import Label, LabelEvent, QueueItem
-from labeling.queue.intake import take_in
+from labeling.queue.intake import enqueue_new
 from predictions.capture.sides import teaching_visitor
 from predictions.models import Prediction
 from tests.factories import make_ada, make_ben, make_cy, make_feedback, make_prediction, make_user
@@ -48,7 +48,7 @@ def _no_chance(settings: Any) -> None:
 
 def queue(count: int = 1, **fields: Any) -> list[Prediction]:
     made = [make_prediction(confidence=0.6, **fields) for _ in range(count)]
-    take_in()
+    enqueue_new()
     return made
 
 
@@ -261,7 +261,7 @@ def test_looking_at_the_grid_leases_nothing(client: Client) -> None:
 def dispute(**fields: Any) -> Prediction:
     """Three labelers, three readings."""
     prediction = make_prediction(digit=9, **fields)
-    take_in()
+    enqueue_new()
     item = QueueItem.objects.get(pk=prediction.pk)
     names = ("eve", "fay", "gus")
     for name, digit in zip(names, (4, 9, 7), strict=True):
@@ -272,7 +272,7 @@ def dispute(**fields: Any) -> Prediction:
         )
         decide(
             prediction.public_id,
-            Verdict(digit),
+            Answer(digit),
             labeler=user,
             token=token,
             request_id=uuid.uuid4(),

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from labeling.models import Intake, QueueItem, Stream
 from labeling.queue import intake
-from labeling.queue.intake import take_in
+from labeling.queue.intake import enqueue_new
 from predictions.models import Feedback
 from tests.factories import make_ada, make_feedback, make_prediction
 from tests.labeling.door import Door, place
@@ -20,8 +20,8 @@ from tests.labeling.door import Door, place
 class TestTakingIn:
     def test_every_prediction_enters_once_by_its_stream(self):
         audit, plain = make_prediction(is_audit=True), make_prediction()
-        assert take_in() == 2
-        assert take_in() == 0
+        assert enqueue_new() == 2
+        assert enqueue_new() == 0
         assert (place(audit), place(plain)) == ((True, Stream.AUDIT), (True, Stream.UNSURE))
         chances = QueueItem.objects.order_by("pk").values_list("selection_probability", flat=True)
         assert list(chances) == [0.05, None]
@@ -33,25 +33,25 @@ class TestTakingIn:
 
     def test_a_row_that_became_visible_late_is_found(self):
         last = make_prediction(pk=10_000)
-        take_in(intake.LOOK_BACK)
+        enqueue_new(intake.LOOK_BACK)
         late = make_prediction(pk=9_700)  # took its key earlier, committed later
-        assert take_in(intake.LOOK_BACK) == 1
+        assert enqueue_new(intake.LOOK_BACK) == 1
         assert set(QueueItem.objects.values_list("pk", flat=True)) == {late.pk, last.pk}
         assert Intake.objects.get().last_prediction == last.pk
 
     def test_a_long_import_is_found_by_a_look_far_back(self):
         make_prediction(pk=90_000)
-        take_in()
+        enqueue_new()
         late = make_prediction(pk=5)
-        assert take_in(intake.LOOK_BACK) == 0
-        assert take_in() == 1
+        assert enqueue_new(intake.LOOK_BACK) == 0
+        assert enqueue_new() == 1
         assert place(late) == (True, Stream.UNSURE)
 
     def test_more_than_one_helping_is_taken_in_at_once(self, monkeypatch: Any):
         monkeypatch.setattr(intake, "AT_ONCE", 3)
         for _ in range(8):
             make_prediction()
-        assert take_in() == 8
+        assert enqueue_new() == 8
         assert QueueItem.objects.count() == 8
 
 
@@ -64,7 +64,7 @@ def test_processes_that_look_at_the_same_moment_take_each_in_once():
     def look() -> None:
         try:
             barrier.wait(10)
-            take_in()
+            enqueue_new()
         finally:
             connection.close()
 
@@ -80,10 +80,10 @@ def test_processes_that_look_at_the_same_moment_take_each_in_once():
 class TestFeedback:
     def test_it_moves_an_open_item_and_leaves_audits_alone(self):
         audit, plain = make_prediction(is_audit=True), make_prediction()
-        take_in()
+        enqueue_new()
         for each in (audit, plain):
             make_feedback(each, 3)
-        take_in()
+        enqueue_new()
         assert (place(audit), place(plain)) == ((True, Stream.AUDIT), (True, Stream.FEEDBACK))
 
     def test_contradictions_come_before_confirmations_and_the_newest_first(self):
@@ -94,17 +94,17 @@ class TestFeedback:
             Feedback.objects.create(
                 prediction=made[name], digit=digit, changed_at=now - timedelta(seconds=age)
             )
-        take_in()
+        enqueue_new()
         in_order = QueueItem.objects.order_by("rank").values_list("pk", flat=True)
         assert list(in_order) == [made[name].pk for name in ("new no", "old no", "yes")]
 
     def test_a_change_of_mind_moves_it_again(self):
         made = make_prediction()
         said = make_feedback(made, made.digit)
-        take_in()
+        enqueue_new()
         before = QueueItem.objects.get().rank
         Feedback.objects.filter(pk=said.pk).update(digit=3, changed_at=timezone.now())
-        take_in()
+        enqueue_new()
         assert QueueItem.objects.get().rank < before
 
     def test_any_number_said_in_one_moment_is_read(self, monkeypatch: Any):
@@ -112,13 +112,13 @@ class TestFeedback:
         now = timezone.now()
         for _ in range(8):
             Feedback.objects.create(prediction=make_prediction(), digit=3, changed_at=now)
-        take_in()
+        enqueue_new()
         assert QueueItem.objects.filter(stream=Stream.FEEDBACK).count() == 8
 
     def test_an_item_that_waits_for_a_second_opinion_stays_there(self):
         made = make_prediction()
-        take_in()
+        enqueue_new()
         QueueItem.objects.update(stream=Stream.SECOND)
         make_feedback(made, 3)
-        take_in()
+        enqueue_new()
         assert place(made) == (True, Stream.SECOND)

@@ -11,11 +11,11 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from labeling.decisions import decisions
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.models import QueueItem, Stream
 from labeling.queue import queue
 from labeling.queue.intake import enqueue
-from labeling.queue.queue import Candidate, choose
+from labeling.queue.queue import Candidate, choose_items
 from predictions.models import Prediction
 from tests.factories import make_ada, make_prediction, make_user, some_glyph
 from tests.labeling.door import Door, make_item, place
@@ -34,7 +34,7 @@ def fill(count: int, *, is_audit: bool = False) -> list[int]:
 
 def answer(labeler: User, held: queue.Held) -> None:
     decisions.decide(
-        held.public_id, Verdict(7), labeler=labeler, token=held.token, request_id=uuid.uuid4()
+        held.public_id, Answer(7), labeler=labeler, token=held.token, request_id=uuid.uuid4()
     )
 
 
@@ -112,7 +112,7 @@ def row(stream: str, rank: int, owner: str = "") -> Candidate:
 class TestMix:
     def first_of(self, streams: list[str], seed: int) -> str:
         rows = [row(stream, rank) for stream in streams for rank in range(3)]
-        return choose(rows, 1, random.Random(seed))[0].stream
+        return choose_items(rows, 1, random.Random(seed))[0].stream
 
     def test_streams_are_drawn_from_as_the_mix_says(self, settings: Any):
         settings.QUEUE_MIX = {"audit": 50, "second": 30, "review": 0, "feedback": 15, "unsure": 5}
@@ -128,23 +128,23 @@ class TestMix:
 
     def test_a_stream_that_is_switched_off_serves_nothing(self, settings: Any):
         settings.QUEUE_MIX = {**settings.QUEUE_MIX, "unsure": 0}
-        assert choose([row("unsure", 1)], 1, random.Random(0)) == []
+        assert choose_items([row("unsure", 1)], 1, random.Random(0)) == []
 
 
 class TestWriters:
     def test_one_writers_items_do_not_follow_each_other(self):
         rows = [row("unsure", rank, owner) for rank, owner in enumerate("aabbab")]
-        chosen = choose(rows, 4, random.Random(0))
+        chosen = choose_items(rows, 4, random.Random(0))
         assert [each.owner_key for each in chosen] == ["a", "b", "a", "b"]
 
     def test_nor_do_they_follow_what_is_on_screen(self):
         rows = [row("unsure", rank, owner) for rank, owner in enumerate("ab")]
         last = [row("audit", 9, "a")]
-        assert choose(rows, 1, random.Random(0), last)[0].owner_key == "b"
+        assert choose_items(rows, 1, random.Random(0), last)[0].owner_key == "b"
 
     def test_where_there_is_only_one_writer_the_order_holds(self):
         rows = [row("unsure", rank, "a") for rank in range(4)]
-        assert [each.prediction_id for each in choose(rows, 3, random.Random(0))] == [0, 1, 2]
+        assert [each.prediction_id for each in choose_items(rows, 3, random.Random(0))] == [0, 1, 2]
 
     @pytest.mark.django_db
     def test_the_page_says_what_it_shows_and_the_next_is_by_another(self):

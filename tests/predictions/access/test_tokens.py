@@ -57,7 +57,7 @@ class TestMaking:
         (secret,) = re.findall(r"ink_[0-9a-f]{8}_[\w-]{43}", answer.content.decode())
         assert secret not in client.get(PAGE).content.decode()
         stored = Token.objects.values().get()
-        assert stored["digest"] == tokens.digest_of(secret)
+        assert stored["digest"] == tokens.secret_digest(secret)
         assert not any(secret[12:] in str(value) for value in stored.values())
         assert not any(secret[12:] in str(value) for value in client.session.values())
         assert bearer(secret).get(PREDICTIONS).status_code == 200

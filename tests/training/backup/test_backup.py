@@ -30,10 +30,10 @@ from django_q.models import OrmQ, Schedule, Task
 from django_q.signing import SignedPackage
 from picklefield.fields import PickledObject
 
-from labeling.decisions.decisions import Verdict, decide
+from labeling.decisions.decisions import Answer, decide
 from labeling.models import Label
 from labeling.queue import queue
-from labeling.queue.intake import take_in
+from labeling.queue.intake import enqueue_new
 from predictions.models import Artifact, ModelVersion, Prediction
 from tests.factories import make_ada, make_live, make_prediction, make_user
 from tests.training.lessons import labeled
@@ -58,10 +58,10 @@ def fill(count: int = 3) -> User:
     ada = make_ada()
     for digit in range(count):
         make_prediction(digit=digit)
-    take_in()
+    enqueue_new()
     for _ in range(count):
         (held,) = queue.claim(ada)
-        decide(held.public_id, Verdict(3), labeler=ada, token=held.token, request_id=uuid.uuid4())
+        decide(held.public_id, Answer(3), labeler=ada, token=held.token, request_id=uuid.uuid4())
     return ada
 
 

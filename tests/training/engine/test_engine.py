@@ -44,7 +44,7 @@ def test_the_network_memorizes_ten_glyphs(ten: Digits) -> None:
     recipe = Recipe(epochs=40, batch_size=10, distortion=0.0, memory=0.5, rate=0.02)
     losses = [epoch.loss for epoch in fit(network, ten, recipe)]
     assert losses[-1] < losses[0] / 3
-    assert base.accuracy(network, ten) == 1.0
+    assert base.accuracy_of(network, ten) == 1.0
 
 
 def test_the_same_seed_gives_the_same_curve_and_the_same_weights(ten: Digits) -> None:
@@ -95,7 +95,7 @@ def test_onnx_says_what_torch_says(trained: Reader, ten: Digits) -> None:
     content = export.onnx_of(trained, temperature=0.7)
     assert export.prove_equal(trained, 0.7, content, ten) <= 1e-4
     served = export.read_by(content, ten.glyphs)
-    answer = export.answers(trained, ten)
+    answer = export.raw_outputs(trained, ten)
     np.testing.assert_allclose(served["features"], answer.features.numpy(), atol=1e-3)
     assert served["probabilities"].shape == (10, 10)
     assert ((served["strangeness"] >= 0) & (served["strangeness"] <= 1)).all()
@@ -112,7 +112,7 @@ def test_weights_survive_the_round_trip_with_their_temperature(
 ) -> None:
     again, temperature = export.network_from(export.weights_of(trained, 0.7))
     assert temperature == pytest.approx(0.7)
-    was, now = export.answers(trained, ten).logits, export.answers(again, ten).logits
+    was, now = export.raw_outputs(trained, ten).logits, export.raw_outputs(again, ten).logits
     assert torch.allclose(was, now, atol=1e-6)  # the memory layouts differ
 
 
@@ -145,7 +145,7 @@ def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
     probabilities = np.full((10, 10), 0.2 / 9, dtype=np.float32)
     probabilities[:, 4] = 0.8
     labels = np.array([4] * 6 + [5] * 4)
-    judged = evaluate.report(probabilities, labels)
+    judged = evaluate.reading_report(probabilities, labels)
     assert judged.accuracy.value == 0.6
     assert judged.calibration_error == pytest.approx(0.2, abs=1e-6)
     assert judged.confusion[5, 4] == 4
@@ -156,7 +156,7 @@ def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
 @given(n=st.integers(1, 500), share=st.floats(0, 1))
 def test_wilsons_interval_holds_the_share_and_stays_within_0_and_1(n: int, share: float) -> None:
     right = round(n * share)
-    low, high = evaluate.Share(right, n).interval
+    low, high = evaluate.MeasuredShare(right, n).interval
     assert 0 <= low <= right / n <= high <= 1
     assert low < high
 
@@ -295,9 +295,9 @@ def test_an_anchor_keeps_what_was_known_while_something_new_is_learned(ten: Digi
         return course.result
 
     held = learned(Anchor(taught, weight=3.0))
-    assert base.accuracy(held, new) == 1.0
-    assert base.accuracy(held, kept) == 1.0
-    assert base.accuracy(learned(None), kept) == 0.0  # the refusal: without it the labels count
+    assert base.accuracy_of(held, new) == 1.0
+    assert base.accuracy_of(held, kept) == 1.0
+    assert base.accuracy_of(learned(None), kept) == 0.0  # the refusal: without it the labels count
 
 
 def test_beside_an_anchor_the_norms_stand_still(ten: Digits) -> None:

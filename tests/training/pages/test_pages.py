@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from django_q.models import Schedule
 
-from labeling.decisions.decisions import Verdict, label_by_feedback
+from labeling.decisions.decisions import Answer, label_by_feedback
 from predictions.capture.sides import Side
 from predictions.models import ModelVersion, Owner, Prediction, WorkerBeat
 from tests.factories import data_url, make_ada, make_cy, make_user, make_version
@@ -96,7 +96,7 @@ def test_the_page_opens_for_good_after_a_visitor_erased_a_labeled_drawing(
     visitor = Client()
     drawn = visitor.post("/api/v1/predictions/", {"image": data_url()}, "application/json").json()
     prediction = Prediction.objects.get(public_id=drawn["id"])
-    label_by_feedback(prediction, Verdict(7), owner=Owner(visitor=uuid.uuid4()))
+    label_by_feedback(prediction, Answer(7), owner=Owner(visitor=uuid.uuid4()))
     visitor.post("/predictions/erase/", {"sure": "yes"})
     assert "<b>1</b> of drawings that were erased" in visit(trainer, HOME)
 

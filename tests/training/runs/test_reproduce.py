@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from labeling.decisions import decisions
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from predictions.capture.sides import Side
 from predictions.models import Artifact, ModelVersion, Owner, Prediction
 from predictions.serving.registry import install_base
@@ -61,7 +61,7 @@ class TestAgain:
             labeled(digit, side=Side.HOLDOUT)
         for prediction in Prediction.objects.order_by("pk")[:6]:
             decisions.label_by_feedback(
-                prediction, Verdict(9), owner=Owner(visitor=prediction.visitor)
+                prediction, Answer(9), owner=Owner(visitor=prediction.visitor)
             )
         versions = ModelVersion.objects.count()
         told = self.again(made)

@@ -22,7 +22,7 @@ from django_q.models import OrmQ, Schedule
 from safetensors.numpy import save as save_safetensors
 
 from labeling.decisions import decisions
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.decisions.trust import labels_to_learn_from
 from labeling.models import Gold, Label
 from labeling.queue import intake
@@ -79,7 +79,7 @@ class TestSnapshots:
     def test_withdrawn_labelers_and_sources_are_left_out(self, live_version: ModelVersion):
         ada = make_user()
         prediction = make_prediction(visitor=visitor_on(Side.TRAIN))
-        decisions.label_by_feedback(prediction, Verdict(1), owner=Owner(user_id=ada.pk))
+        decisions.label_by_feedback(prediction, Answer(1), owner=Owner(user_id=ada.pk))
         source = labeled(2)
         rule = default_rule(without_labelers=[ada.pk], without_visitors=[str(source.visitor)])
         choice = choose(rule)
@@ -592,7 +592,7 @@ class TestLearning:
 
 def test_the_process_id_of_a_run_is_known(live_version: ModelVersion):
     labeled(3)
-    intake.take_in()
+    intake.enqueue_new()
     run = retrain.take(retrain.ask(trigger=Run.Trigger.PAGE, least=1).pk)
     assert run is not None
     assert run.process == os.getpid()

@@ -17,7 +17,7 @@ from django_q.models import OrmQ
 from labeling.batches import review
 from labeling.batches.selections import as_shown
 from labeling.decisions import decisions
-from labeling.decisions.decisions import Verdict
+from labeling.decisions.decisions import Answer
 from labeling.models import Label, LabelEvent
 from predictions.capture.sides import Side, steers
 from predictions.models import ModelVersion, Owner, Prediction
@@ -375,7 +375,7 @@ def test_two_visitors_who_agree_are_one_label_of_visitors(
     live_version: ModelVersion,
 ) -> None:
     drawing = labeled(3)
-    decisions.label_by_feedback(drawing, Verdict(3), owner=Owner(visitor=uuid.uuid4()))
+    decisions.label_by_feedback(drawing, Answer(3), owner=Owner(visitor=uuid.uuid4()))
     version = fine_tuned("toy-2")
     made = told("lineage", str(make_prediction(version=version).public_id))["versions"][0]
     assert made["run"]["labelers"] == {"visitors": 1}

@@ -51,18 +51,18 @@ def test_a_process_that_works_is_killed_when_the_workers_are_told_to_stop(
 ):
     monkeypatch.setattr(tasks, "LOOK_EVERY", 0.01)
     with sleeper() as process:
-        assert tasks.ended(process, Stopping(2)) == -signal.SIGKILL
+        assert tasks.wait_for_exit(process, Stopping(2)) == -signal.SIGKILL
 
 
 def test_a_process_that_takes_too_long_is_killed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(tasks, "LONGEST", 0)
     with sleeper() as process:
-        assert tasks.ended(process, Stopping(10**9)) == -signal.SIGKILL
+        assert tasks.wait_for_exit(process, Stopping(10**9)) == -signal.SIGKILL
 
 
 def test_a_process_that_ends_is_waited_for():
     with subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"]) as process:
-        assert tasks.ended(process, Stopping(10**9)) == 3
+        assert tasks.wait_for_exit(process, Stopping(10**9)) == 3
 
 
 @pytest.mark.django_db

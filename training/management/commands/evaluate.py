@@ -12,7 +12,7 @@ from predictions.errors import Declined
 from predictions.models import ModelVersion
 
 if TYPE_CHECKING:
-    from training.engine.evaluate import Report, Share
+    from training.engine.evaluate import MeasuredShare, ReadingReport
 
 
 class Command(BaseCommand):
@@ -56,7 +56,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no version {name}." if name else "No version is live.")
         return found
 
-    def say(self, title: str, report: Report) -> None:
+    def say(self, title: str, report: ReadingReport) -> None:
         self.stdout.write(self.style.MIGRATE_HEADING(f"\n{title}"))
         self.stdout.write(f"accuracy           {in_words(report.accuracy)}")
         self.stdout.write(
@@ -71,7 +71,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{digit:5d}" + "".join(f"{n:6d}" if n else "     ·" for n in row))
 
 
-def in_words(share: Share) -> str:
+def in_words(share: MeasuredShare) -> str:
     if share.value is None:
         return "none seen"
     low, high = share.interval

@@ -17,7 +17,7 @@ from training.engine import mnist
 from training.workers.memory import keep_freed_memory
 
 if TYPE_CHECKING:
-    from training.engine.base import Made
+    from training.engine.base import VersionFiles
 
 
 class Command(BaseCommand):
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         except Declined as declined:
             raise CommandError(str(declined)) from declined
 
-    def train(self, folder: Path, **options: Any) -> Made:
+    def train(self, folder: Path, **options: Any) -> VersionFiles:
         import torch  # seconds to import, and only this command needs it
 
         from training.engine import base
@@ -64,14 +64,14 @@ class Command(BaseCommand):
         self.stdout.write(f"Drawing {recipe.written:,} digits and {recipe.strangers:,} others …")
         sides = base.sides(folder, recipe)
         course = base.new_course(sides.train, recipe, device)
-        checkpoint = settings.DATA_DIR / "checkpoints" / f"{base.digest_of(recipe)}.pt"
+        checkpoint = settings.DATA_DIR / "checkpoints" / f"{base.recipe_digest(recipe)}.pt"
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
         steps = len(sides.train) // recipe.batch_size
         begun, computed = time.monotonic(), time.process_time()
         with tqdm(total=steps * recipe.epochs, unit="step", disable=None) as bar:
             for epoch in base.followed(course, checkpoint, bar.update):
                 bar.update(steps * epoch.number - bar.n)  # with those of an earlier process
-                validated = base.accuracy(course.result, sides.validation)
+                validated = base.accuracy_of(course.result, sides.validation)
                 self.stdout.write(
                     f"epoch {epoch.number:2d} of {recipe.epochs}: loss {epoch.loss:.4f}, "
                     f"accuracy {epoch.accuracy:.4f} while learning, {validated:.4f} held out"
@@ -82,12 +82,12 @@ class Command(BaseCommand):
         )
         made = base.made_of(course.result, sides, recipe, name)
         if options["into"] is not None:
-            base.write(made, options["into"])
+            base.write_version(made, options["into"])
         checkpoint.unlink(missing_ok=True)
         self.say(made)
         return made
 
-    def say(self, made: Made) -> None:
+    def say(self, made: VersionFiles) -> None:
         test = made.card["metrics"]["mnist_test"]
         low, high = test["accuracy"]["interval"]
         self.stdout.write(
@@ -97,7 +97,7 @@ class Command(BaseCommand):
             f"Weights {made.card['sha256']['weights.safetensors']}"
         )
 
-    def register(self, made: Made) -> None:
+    def register(self, made: VersionFiles) -> None:
         bundle = registry.Bundle(made.card["name"], made.onnx, made.weights, made.canary, made.card)
         version = registry.register(bundle)
         self.stdout.write(self.style.SUCCESS(f"Registered {version.name} as a candidate."))

@@ -31,6 +31,6 @@ class Command(BaseCommand):
         if os.environ.get(NAME, "") != queue:
             os.environ[NAME] = queue
             os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
-        from training.workers.cluster import work
+        from training.workers.cluster import run_cluster
 
-        sys.exit(work())
+        sys.exit(run_cluster())
