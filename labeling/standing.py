@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-MAJORITY = 2  # equal opinions that settle a conflict
 REVERSALS = ("undo", "redo")  # kinds of events that only reverse another event
 
 
@@ -161,7 +160,7 @@ def state_of_votes(
         return "settled" if most >= needed else "awaiting"
     if len(opinions) < 3:
         return "awaiting"
-    return "settled" if most >= MAJORITY and most * 2 > len(opinions) else "disputed"
+    return "settled" if most * 2 > len(opinions) else "disputed"
 
 
 def vote_of(event: Said) -> tuple[int | None, bool]:

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, Literal
 
+from labeling.files.export import cell
 from predictions.shares import Z95, wilson
 
 Kind = Literal["text", "month", "day", "digit", "version", "count", "share", "number", "yesno"]
 ENOUGH: Final = 30  # labels; a share of fewer is shown gray
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs text that begins so
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +80,3 @@ class Figure:
         writer.writerow([column.key for column in self.columns])
         writer.writerows([[cell(value) for value in row] for row in self.rows])
         return file.getvalue()
-
-
-def cell(value: Any) -> Any:
-    """A value for a CSV file; an apostrophe keeps spreadsheets from running text as a formula."""
-    if isinstance(value, str):
-        return "'" + value if value.startswith(FORMULA_STARTS) else value
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "" if value is None else value

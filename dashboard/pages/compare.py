@@ -13,7 +13,6 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from dashboard.api.data import answered, refused, single
@@ -84,7 +83,6 @@ class WhichTwo:
 
 
 @login_not_required
-@never_cache
 @require_safe
 def compare_page(request: HttpRequest) -> HttpResponse:
     """The difference, both spans, the bars, and example drawings for users who may see them."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from dashboard.filters import Filters, UnknownFilter, read_month
@@ -14,7 +13,6 @@ from dashboard.reports.report import monthly_report, months_with_drawings
 
 
 @login_not_required
-@never_cache
 @require_safe
 def newest(request: HttpRequest) -> HttpResponse:
     """Redirect to the newest month with drawings."""
@@ -25,7 +23,6 @@ def newest(request: HttpRequest) -> HttpResponse:
 
 
 @login_not_required
-@never_cache
 @require_safe
 def month(request: HttpRequest, name: str) -> HttpResponse:
     """The report of one month."""

@@ -11,7 +11,6 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from dashboard.api.data import single
@@ -56,7 +55,6 @@ TECHNICAL = (
 
 
 @login_not_required
-@never_cache
 @require_safe
 def everybody(request: HttpRequest) -> HttpResponse:
     """The main figures, for readers without statistics."""
@@ -64,7 +62,6 @@ def everybody(request: HttpRequest) -> HttpResponse:
 
 
 @login_not_required
-@never_cache
 @require_safe
 def technical(request: HttpRequest) -> HttpResponse:
     """More figures, for analysts."""
@@ -109,7 +106,6 @@ def no_such_view(request: HttpRequest, unknown: UnknownFilter) -> HttpResponse:
 
 
 @page_for(SEE_DRAWINGS)
-@never_cache
 @require_safe
 def drawings(request: HttpRequest) -> HttpResponse:
     """The drawings behind one cell, newest first."""

@@ -6,7 +6,6 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from dashboard.filters import Filters, UnknownFilter
@@ -20,7 +19,6 @@ may_draw = page_for("dashboard.draw_in_r")
 
 
 @may_draw
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def r_report_page(request: HttpRequest) -> HttpResponse:
     """The newest report and its progress; POST requests another."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from dashboard.api.data import single
@@ -18,7 +17,6 @@ from predictions.refusals import error_body
 
 
 @login_not_required
-@never_cache
 @require_safe
 def replay_page(request: HttpRequest) -> HttpResponse:
     """The replay and the learning curve: did the model get better, or the drawings easier?"""
@@ -28,7 +26,6 @@ def replay_page(request: HttpRequest) -> HttpResponse:
 
 
 @login_not_required
-@never_cache
 @require_safe
 def digit_map(request: HttpRequest) -> HttpResponse:
     """The map of digits."""
@@ -36,7 +33,6 @@ def digit_map(request: HttpRequest) -> HttpResponse:
 
 
 @page_for(SEE_DRAWINGS)
-@never_cache
 @require_safe
 def cluster_drawings(request: HttpRequest) -> JsonResponse:
     """The drawing of each point of the map, in the order of the figure's rows."""

@@ -20,9 +20,10 @@ from django.utils import timezone
 from dashboard.axes import EDGES, UNLABELED, UNREADABLE
 from dashboard.cube.counting import catch_up
 from dashboard.figures import catalog
-from dashboard.figures.figure import Figure, cell
+from dashboard.figures.figure import Figure
 from dashboard.filters import Filters
 from dashboard.models import Cell
+from labeling.files.export import cell
 from labeling.models import Label
 from predictions.database.slices import slices
 from predictions.models import DIGITS, ModelVersion, Prediction

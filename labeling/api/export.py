@@ -10,11 +10,11 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from labeling.files import export
 from labeling.models import Label
+from predictions.access.permissions import needs
 from predictions.api.drawings import ErrorOutput
 from predictions.api.endpoints import ApiEndpoint, Query
 from predictions.models import Prediction
@@ -25,11 +25,9 @@ KINDS_OF_FILE = """\
 - `application/zip`: npz, MNIST's IDX files, or images in folders by digit."""
 
 
-class MayViewLabels(BasePermission):
-    message = "Reading labels needs a role that may see them."
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        return request.user.has_perm("labeling.view_label")
+MayViewLabels = needs(
+    "labeling.view_label", message="Reading labels needs a role that may see them."
+)
 
 
 class FormatIsOurs(BaseContentNegotiation):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib.auth.models import User
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from labeling.api import queue
 from labeling.api.export import MayViewLabels
 from labeling.api.queue import (
     DecidedOutput,
@@ -27,6 +26,7 @@ from labeling.decisions.decisions import Answer
 from labeling.files import export
 from labeling.models import Label, LabelEvent, Stream
 from labeling.queue import overview
+from predictions.access.permissions import needs
 from predictions.api.drawings import ErrorOutput
 from predictions.api.endpoints import Input, Query
 from predictions.api.paging import PAGE, PAGE_MOST
@@ -98,7 +98,7 @@ class LabelPage(serializers.Serializer[Any]):
     next = serializers.URLField(allow_null=True)
 
 
-class LabelsView(queue.LabelsView):
+class LabelsView(LabelView):
     queries = {"GET": LabelsQuery}
 
     def get_permissions(self) -> list[Any]:
@@ -113,6 +113,28 @@ class LabelsView(queue.LabelsView):
         if len(found) > asked["limit"]:
             next_query = urlencode(request.query_params.dict() | {"after": rows[-1]["id"]})
         return self.listed(rows, next_query)
+
+    @extend_schema(
+        operation_id="labels_create",
+        request=LabelInput,
+        responses={200: DecidedOutput, "default": ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """Answer an item you hold."""
+        return Response(answer_held(self.read(LabelInput, request), self.labeler))
+
+
+def answer_held(said: dict[str, Any], labeler: User) -> dict[str, Any]:
+    decided = decisions.decide(
+        said["id"],
+        Answer(said["digit"]),
+        labeler=labeler,
+        token=said["token"],
+        request_id=said["request_id"],
+        seconds=said.get("seconds"),
+        guess_shown=said["guess_shown"],
+    )
+    return decided_body(decided)
 
 
 def page_of_labels(asked: dict[str, Any]) -> list[dict[str, Any]]:
@@ -152,26 +174,16 @@ class ManyView(LabelView):
 
     def answer(self, said: dict[str, Any]) -> dict[str, Any]:
         try:
-            decided = decisions.decide(
-                said["id"],
-                Answer(said["digit"]),
-                labeler=self.person,
-                token=said["token"],
-                request_id=said["request_id"],
-                seconds=said.get("seconds"),
-                guess_shown=said["guess_shown"],
-            )
+            return answer_held(said, self.labeler)
         except Declined as declined:
             return error_body(declined.code, str(declined))
-        return decided_body(decided)
 
 
-class MayLabelOrLook(BasePermission):
-    message = "Seeing the queue needs the role of a labeler, or one that may see labels."
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        user = request.user
-        return user.has_perm("labeling.label_items") or user.has_perm("labeling.view_label")
+MayLabelOrLook = needs(
+    "labeling.label_items",
+    "labeling.view_label",
+    message="Seeing the queue needs the role of a labeler, or one that may see labels.",
+)
 
 
 class QueueOutput(serializers.Serializer[Any]):

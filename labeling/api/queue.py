@@ -10,7 +10,6 @@ from django.contrib.auth.models import User
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -21,6 +20,7 @@ from labeling.decisions.trust import is_trusted, labels_to_learn_from, take_word
 from labeling.models import Label, LabelEvent, Stream
 from labeling.queue import progress, queue
 from labeling.queue.intake import watch
+from predictions.access.permissions import needs
 from predictions.api.drawings import (
     FEEDBACK,
     ErrorOutput,
@@ -35,25 +35,17 @@ from predictions.models import Feedback, Owner, Prediction
 MOST_TOKENS = 200
 
 
-class MayLabel(BasePermission):
-    message = "Labeling needs the role of a labeler."
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        return request.user.has_perm("labeling.label_items")
+MayLabel = needs("labeling.label_items", message="Labeling needs the role of a labeler.")
 
 
-class MayReview(BasePermission):
-    message = "Settling disputes needs the role of a reviewer."
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        return request.user.has_perm("labeling.review_items")
+MayReview = needs(
+    "labeling.review_items", message="Settling disputes needs the role of a reviewer."
+)
 
 
-class MayCorrect(BasePermission):
-    message = "Acts on many labels at once need the role of an admin."
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        return request.user.has_perm("labeling.correct_in_bulk")
+MayCorrect = needs(
+    "labeling.correct_in_bulk", message="Acts on many labels at once need the role of an admin."
+)
 
 
 class ItemOutput(serializers.Serializer[Any]):
@@ -157,27 +149,6 @@ class NextView(LabelView):
         return Response(
             {"items": [item_body(item) for item in held], "outlook": outlook_body(outlook)}
         )
-
-
-class LabelsView(LabelView):
-    @extend_schema(
-        operation_id="labels_create",
-        request=LabelInput,
-        responses={200: DecidedOutput, "default": ErrorOutput},
-    )
-    def post(self, request: Request) -> Response:
-        """Answer an item you hold."""
-        said = self.read(LabelInput, request)
-        decided = decisions.decide(
-            said["id"],
-            Answer(said["digit"]),
-            labeler=self.labeler,
-            token=said["token"],
-            request_id=said["request_id"],
-            seconds=said.get("seconds"),
-            guess_shown=said["guess_shown"],
-        )
-        return Response(decided_body(decided))
 
 
 class UndoOutput(serializers.Serializer[Any]):

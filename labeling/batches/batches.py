@@ -24,6 +24,7 @@ from labeling.standing import Past, standing
 from labeling.turns import among_keys, in_queue, in_turn, lock_items
 from predictions.database import clock
 from predictions.database.clock import Moment
+from predictions.database.fields import adapted_uuid
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 1_000  # items recomputed together
@@ -247,7 +248,3 @@ def execute_sql(sql: str, params: list[Any]) -> int:
 
 def adapted_time(at: datetime | None = None) -> Any:
     return connection.ops.adapt_datetimefield_value(at or clock.now())
-
-
-def adapted_uuid(value: Any) -> Any:
-    return value if connection.features.has_native_uuid_field else value.hex

@@ -6,13 +6,13 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 from rest_framework import serializers
 
 from labeling.decisions.answers import page_of_answers, undo_answer
 from labeling.pages.forms import LAST_KEY, TakeBackForm
-from labeling.pages.label import may_label, person
+from labeling.pages.label import may_label
+from predictions.access.permissions import signed_in
 from predictions.api.endpoints import Query
 from predictions.errors import Declined
 from predictions.refusals import problem
@@ -23,7 +23,6 @@ class AnswersQuery(Query):
 
 
 @may_label
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def answers_page(request: HttpRequest) -> HttpResponse:
     """The labeler's own answers, newest first, each with a button to undo it."""
@@ -36,7 +35,8 @@ def answers_page(request: HttpRequest) -> HttpResponse:
         act_on_answer(request)
         address = reverse("labeling:answers")
         return redirect(f"{address}?before={before}" if before else address)
-    context = {"page": page_of_answers(person(request), before=before), "is_first": before is None}
+    page = page_of_answers(signed_in(request), before=before)
+    context = {"page": page, "is_first": before is None}
     return render(request, "labeling/answers.html", context)
 
 
@@ -46,7 +46,7 @@ def act_on_answer(request: HttpRequest) -> None:
         messages.error(request, "That press named no answer. Nothing was changed.")
         return
     try:
-        undoing = undo_answer(person(request), form.cleaned_data["event"])
+        undoing = undo_answer(signed_in(request), form.cleaned_data["event"])
     except Declined as declined:
         messages.warning(request, str(declined))
     else:

@@ -10,24 +10,23 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from labeling.batches import grid as verbs
 from labeling.models import QueueItem
 from labeling.pages.forms import CONFIRM, SHOW, GridForm
-from labeling.pages.label import may_label, person
+from labeling.pages.label import may_label
 from labeling.queue.intake import watch
+from predictions.access.permissions import signed_in
 from predictions.errors import Declined
 from predictions.models import DIGITS
 
 
 @may_label
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def grid(request: HttpRequest) -> HttpResponse:
     """Up to fifty glyphs with the same guess. GET leases nothing; the buttons do."""
-    labeler = person(request)
+    labeler = signed_in(request)
     if request.method == "POST":
         return act_on_grid(request, labeler)
     digit = digit_in(request)

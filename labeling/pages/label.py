@@ -13,7 +13,6 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from labeling.batches.erasure import erase_owner
@@ -23,7 +22,7 @@ from labeling.decisions.trust import take_word
 from labeling.pages.forms import NEXT, SKIP, UNDO, AnswerForm
 from labeling.queue import progress, queue
 from labeling.queue.intake import watch
-from predictions.access.permissions import page_for
+from predictions.access.permissions import page_for, signed_in
 from predictions.capture.visitors import make_owner, owner_of
 from predictions.errors import Declined
 from predictions.models import DIGITS, Prediction
@@ -34,11 +33,10 @@ may_label = page_for("labeling.label_items")
 
 
 @may_label
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def label(request: HttpRequest) -> HttpResponse:
     """The queue, one item at a time. GET leases nothing; the form's buttons do."""
-    labeler = person(request)
+    labeler = signed_in(request)
     if request.method == "POST":
         return answer(request, labeler)
     held = held_in(request, labeler)
@@ -54,11 +52,6 @@ def label(request: HttpRequest) -> HttpResponse:
         "digits": DIGITS,
     }
     return render(request, "labeling/label.html", context)
-
-
-def person(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # the decorators let nobody else in
-    return request.user
 
 
 def held_in(request: HttpRequest, labeler: User) -> queue.Held | None:
@@ -141,7 +134,6 @@ def outlook_in_words(outlook: queue.Outlook) -> str:
 
 
 @login_not_required
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def prediction_with_label(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """The page of `predictions`, on which a trusted person's feedback becomes a label too."""

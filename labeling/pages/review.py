@@ -8,15 +8,13 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from labeling.batches import review as verbs
 from labeling.decisions import agreement as figures
 from labeling.decisions import decisions
 from labeling.pages.forms import UNDO, SettleForm
-from labeling.pages.label import person
-from predictions.access.permissions import page_for
+from predictions.access.permissions import page_for, signed_in
 from predictions.api.paging import PageQuery
 from predictions.errors import Declined
 from predictions.models import DIGITS
@@ -27,12 +25,11 @@ may_review = page_for("labeling.review_items")
 
 
 @may_review
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def review(request: HttpRequest) -> HttpResponse:
     """Items whose labelers disagree, with their answers; a reviewer's ruling settles them."""
     if request.method == "POST":
-        return settle_dispute(request, person(request))
+        return settle_dispute(request, signed_in(request))
     query = PageQuery(data=request.GET)
     if not query.is_valid():
         message = "That page of the disputes does not exist. Start again from the newest."
@@ -69,7 +66,6 @@ def settle_dispute(request: HttpRequest, reviewer: User) -> HttpResponse:
 
 
 @may_review
-@never_cache
 @require_safe
 def agreement_page(request: HttpRequest) -> HttpResponse:
     """How far labelers agree with each other and with gold, with intervals."""

@@ -10,14 +10,12 @@ from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from labeling.batches.batches import undo_batch
 from labeling.batches.withdrawal import standing_withdrawals, withdraw
 from labeling.models import Batch, LabelEvent
-from labeling.pages.label import person
-from predictions.access.permissions import page_for
+from predictions.access.permissions import page_for, signed_in
 from predictions.errors import Declined
 
 SHOWN = 50  # withdrawals listed
@@ -48,7 +46,6 @@ class WithdrawalForm(forms.Form):
 
 
 @may_withdraw
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def withdrawals(request: HttpRequest) -> HttpResponse:
     """Withdraw a labeler's decisions, or undo a withdrawal."""
@@ -61,7 +58,7 @@ def withdrawals(request: HttpRequest) -> HttpResponse:
 
 def act(request: HttpRequest, form: WithdrawalForm) -> None:
     said = form.cleaned_data if form.is_valid() else {}
-    by = person(request)
+    by = signed_in(request)
     try:
         if batch := said.get("batch"):
             messages.success(request, f"Given back: {undo_batch(batch, by=by):,} decisions.")

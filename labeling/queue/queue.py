@@ -27,6 +27,7 @@ from labeling.models import LabelEvent, QueueItem, Skip, Stream, Wanted
 from labeling.queue import gold
 from labeling.turns import in_turn, lock_items
 from predictions.database.clock import Moment
+from predictions.database.fields import adapted_uuid
 from predictions.errors import NotThere
 from predictions.models import Prediction
 
@@ -251,10 +252,6 @@ def candidates_sql(*, with_gold: bool) -> str:
 
 def on_postgresql() -> bool:
     return connection.vendor == "postgresql"
-
-
-def adapted_uuid(value: uuid.UUID) -> uuid.UUID | str:
-    return value if connection.features.has_native_uuid_field else value.hex
 
 
 def as_uuid(stored: uuid.UUID | str) -> uuid.UUID:

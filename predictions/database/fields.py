@@ -3,8 +3,9 @@ from __future__ import annotations
 import array
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
-from django.db import models
+from django.db import connection, models
 
 
 class PackedFloatsField(models.BinaryField):
@@ -39,3 +40,8 @@ def pack_floats(values: Sequence[float] | bytes) -> bytes:
 
 def unpack_floats(packed: bytes) -> list[float]:
     return array.array("f", packed).tolist()
+
+
+def adapted_uuid(value: UUID) -> UUID | str:
+    """A UUID as the database stores it, for SQL of our own."""
+    return value if connection.features.has_native_uuid_field else value.hex

@@ -9,7 +9,6 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from predictions.access.limits import charge_pixels
@@ -63,7 +62,6 @@ def upload(request: HttpRequest) -> HttpResponse:
 
 
 @login_not_required
-@never_cache
 @require_safe
 def history(request: HttpRequest) -> HttpResponse:
     """One's own predictions, newest first, and how well they were read."""
@@ -83,7 +81,6 @@ def history(request: HttpRequest) -> HttpResponse:
 
 
 @login_not_required
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def prediction(request: HttpRequest, public_id: UUID, keep: Keeper | None = None) -> HttpResponse:
     """One prediction, for anybody who knows its unguessable id; its form takes feedback."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
 from predictions.access import tokens as verbs
+from predictions.access.permissions import signed_in
 from predictions.errors import Declined
 from predictions.models import Token
 from predictions.pages.forms import TokenForm
@@ -20,7 +19,6 @@ SHOWN = 100
 
 
 # Any account may have tokens: they allow nothing its roles do not.
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_variables("secret")
 def tokens(request: HttpRequest) -> HttpResponse:
@@ -33,7 +31,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
     said = form.cleaned_data
     try:
         made, secret = verbs.make_token(
-            person(request), name=said["name"], scopes=said["scopes"], days=said["days"]
+            signed_in(request), name=said["name"], scopes=said["scopes"], days=said["days"]
         )
     except Declined as declined:
         form.add_error(None, str(declined))
@@ -54,7 +52,7 @@ def tokens_page(
         "form": form,
         "made": made,
         "secret": secret,
-        "tokens": Token.objects.filter(owner=person(request))[:SHOWN],
+        "tokens": Token.objects.filter(owner=signed_in(request))[:SHOWN],
         "days": settings.TOKEN_DAYS,
     }
     return render(request, "predictions/tokens.html", context, status=status)
@@ -63,12 +61,7 @@ def tokens_page(
 @require_POST
 def revoke_page(request: HttpRequest, prefix: str) -> HttpResponse:
     """Revoke one's own token; for a token of another account the answer is a 404."""
-    token = get_object_or_404(Token, owner=person(request), prefix=prefix)
+    token = get_object_or_404(Token, owner=signed_in(request), prefix=prefix)
     if verbs.revoke([token]):
         messages.success(request, f"{token.name} is revoked: nothing gets in with it any more.")
     return redirect("predictions:tokens")
-
-
-def person(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # the middleware lets nobody else in
-    return request.user

@@ -13,10 +13,10 @@ from django.shortcuts import get_object_or_404
 from django.utils.cache import get_conditional_response
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from predictions.access.permissions import needs
 from predictions.api.drawings import ErrorOutput
 from predictions.api.endpoints import ApiEndpoint, Input
 from predictions.api.paging import PageQuery, page_of
@@ -28,14 +28,11 @@ LOG_LINES = 100  # the last lines of the log
 MOST_SEED = 2**31 - 1
 
 
-class MayRun(BasePermission):
-    """Looking needs one permission, starting and canceling another."""
-
-    message = "Fine-tuning needs the role of a trainer."
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        wanted = "view_run" if request.method in SAFE_METHODS else "start_run"
-        return request.user.has_perm(f"training.{wanted}")
+MayRun = needs(
+    "training.view_run",
+    to_change="training.start_run",
+    message="Fine-tuning needs the role of a trainer.",
+)
 
 
 class RunVerdictOutput(serializers.Serializer[Any]):

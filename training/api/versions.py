@@ -11,10 +11,10 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from predictions.access.permissions import needs
 from predictions.api.drawings import ErrorOutput
 from predictions.api.endpoints import ApiEndpoint, Input, Query
 from predictions.api.paging import PAGE, PAGE_MOST, cut
@@ -25,18 +25,16 @@ from training.versions import promotion
 WHY_MOST = 2_000  # characters
 
 
-class MayView(BasePermission):
-    message = "Looking at model versions needs the role of a trainer, analyst or reviewer."
+MayView = needs(
+    "predictions.view_modelversion",
+    message="Looking at model versions needs the role of a trainer, analyst or reviewer.",
+)
 
-    def has_permission(self, request: Request, view: Any) -> bool:
-        return request.user.has_perm("predictions.view_modelversion")
 
-
-class MayPromote(BasePermission):
-    message = "Changing which version answers needs the role of a trainer."
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        return request.user.has_perm("training.promote_version")
+MayPromote = needs(
+    "training.promote_version",
+    message="Changing which version answers needs the role of a trainer.",
+)
 
 
 class VersionsQuery(Query):

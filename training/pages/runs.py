@@ -12,13 +12,12 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.contrib.auth.models import User
 from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from predictions.access.permissions import signed_in
 from predictions.api.paging import PageQuery, page_of
 from predictions.errors import Declined
 from predictions.models import ModelVersion
@@ -48,16 +47,10 @@ def asking(permission: str) -> Callable[[View], View]:
     return decorate
 
 
-def person(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # the decorators let nobody else in
-    return request.user
-
-
 # -- runs ---------------------------------------------------------------------------------------
 
 
 @asking("training.view_run")
-@never_cache
 @require_safe
 def training(request: HttpRequest) -> HttpResponse:
     """New labels, the current or last run, and earlier runs."""
@@ -77,7 +70,6 @@ def training(request: HttpRequest) -> HttpResponse:
 
 
 @asking("training.view_run")
-@never_cache
 @require_safe
 def runs_page(request: HttpRequest) -> HttpResponse:
     query = PageQuery(data=request.GET)
@@ -89,7 +81,6 @@ def runs_page(request: HttpRequest) -> HttpResponse:
 
 
 @asking("training.view_run")
-@never_cache
 @require_safe
 def run(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """One run, active or ended."""
@@ -136,7 +127,7 @@ def run_or_404(public_id: UUID) -> Run:
 def start(request: HttpRequest) -> HttpResponse:
     """Start a run now."""
     try:
-        asked = retrain.ask(trigger=Run.Trigger.PAGE, by=person(request))
+        asked = retrain.ask(trigger=Run.Trigger.PAGE, by=signed_in(request))
     except Declined as declined:
         messages.warning(request, str(declined))
     else:
@@ -163,7 +154,6 @@ def cancel_run(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 
 @asking("training.view_run")
-@never_cache
 @require_safe
 def versions_page(request: HttpRequest) -> HttpResponse:
     """Every version, newest first, and the ledger of what was live when."""
@@ -195,7 +185,6 @@ def versions_page(request: HttpRequest) -> HttpResponse:
 
 
 @asking("training.view_run")
-@never_cache
 @require_safe
 def version(request: HttpRequest, name: str) -> HttpResponse:
     """One version: its card, its curve, what the gate said, and whose labels it learned."""
@@ -287,7 +276,7 @@ def promote_page(request: HttpRequest, name: str) -> HttpResponse:
     try:
         promotion.promote(
             found,
-            by=person(request),
+            by=signed_in(request),
             why=form.cleaned_data["why"],
             over=promotion.seen_as_live(form.cleaned_data["over"]),
         )
@@ -309,7 +298,7 @@ def roll_back(request: HttpRequest) -> HttpResponse:
     why = form.cleaned_data["why"]
     try:
         over = promotion.seen_as_live(form.cleaned_data["over"])
-        done = promotion.rollback(by=person(request), why=why, over=over)
+        done = promotion.rollback(by=signed_in(request), why=why, over=over)
     except Declined as declined:
         messages.warning(request, str(declined))
     else:

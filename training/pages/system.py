@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from predictions.access.permissions import page_for
@@ -14,7 +13,6 @@ from training.operation.system import sections
 
 
 @page_for("training.view_system")
-@never_cache
 @require_safe
 def system(request: HttpRequest) -> HttpResponse:
     """Versions, workers, queue, disk, backups, settings, and what the doctor finds."""
