@@ -35,22 +35,26 @@ A_MONTH = f"^{MONTH.pattern}$"
 class FigureQuery(Query):
     """The filters of the pages; none of them means no limit."""
 
-    first = serializers.RegexField(A_MONTH, required=False, help_text="The first month: 2026-09.")
-    last = serializers.RegexField(A_MONTH, required=False, help_text="The last, which is in it.")
+    first = serializers.RegexField(
+        A_MONTH, required=False, help_text="The first month, such as 2026-09."
+    )
+    last = serializers.RegexField(A_MONTH, required=False, help_text="The last month, inclusive.")
     digit = serializers.IntegerField(
         required=False,
         min_value=0,
         max_value=9,
-        help_text="Drawings labeled so, or read so where a figure is about unlabeled ones.",
+        help_text="Drawings labeled as this digit, or read as it if they need no label.",
     )
     version = serializers.CharField(
-        required=False, max_length=LONGEST_NAME, help_text="The version that read them."
+        required=False, max_length=LONGEST_NAME, help_text="Drawings that this version read."
     )
     source = serializers.ChoiceField(  # type: ignore[assignment]
-        choices=SOURCES, required=False, help_text="How the drawings came here."
+        choices=SOURCES,
+        required=False,
+        help_text="How the drawings were made: draw, upload, api, batch or import.",
     )
     stream = serializers.ChoiceField(
-        choices=STREAMS, required=False, help_text="Which sample; audits unless told."
+        choices=STREAMS, required=False, help_text="The sample; by default audits."
     )
 
 
@@ -78,18 +82,20 @@ class CellField(serializers.JSONField):
 class FigureOutput(serializers.Serializer[Any]):
     name = serializers.CharField()
     title = serializers.CharField()
-    sentence = serializers.CharField(help_text="What it shows, with its main numbers.")
-    sampled_from = serializers.CharField(help_text="What its numbers are of.")
+    sentence = serializers.CharField(help_text="A sentence with its main numbers.")
+    sampled_from = serializers.CharField(help_text="The sample behind its numbers.")
     columns = ColumnOutput(many=True)
     rows = serializers.ListField(
         child=serializers.ListField(child=CellField(allow_null=True)),
-        help_text="In the columns' order; null is a gap, not zero.",
+        help_text="In the order of the columns; null is a gap, not zero.",
     )
-    warning = serializers.CharField(help_text="Why it is biased, or empty.")
+    warning = serializers.CharField(help_text="Why the sample is biased; empty if it is not.")
     marks = serializers.ListField(
         child=serializers.DictField(child=serializers.CharField()), help_text="Promotions."
     )
-    as_of = serializers.CharField(help_text="What it was counted from: equal text, equal figure.")
+    as_of = serializers.CharField(
+        help_text="The state of the data; equal text means an equal figure."
+    )
 
 
 class FiguresView(ApiEndpoint):

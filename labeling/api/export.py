@@ -44,20 +44,20 @@ class ExportQuery(Query):
     format = serializers.ChoiceField(
         choices=list(export.FORMATS),
         default="csv",
-        help_text="csv and ndjson are rows; the others hold settled labels with their glyphs.",
+        help_text="csv and ndjson: a row for each label; others: settled labels with glyphs.",
     )
     after = serializers.UUIDField(
-        required=False, help_text="Go on after this id: the last one a broken download has."
+        required=False, help_text="Continue after this id, the last one of an interrupted download."
     )
     state = serializers.ChoiceField(choices=Label.State.choices, required=False)
     digit = serializers.IntegerField(
-        required=False, min_value=0, max_value=9, help_text="What they say."
+        required=False, min_value=0, max_value=9, help_text="Only labels of this digit."
     )
     is_audit = serializers.BooleanField(
         required=False, help_text="Whether the drawing was chosen at random and labeled blind."
     )
     wrong = serializers.BooleanField(
-        default=False, help_text="Only settled labels that name another digit than the model did."
+        default=False, help_text="Only settled labels with another digit than the model read."
     )
 
     def validate_after(self, after: Any) -> Any:

@@ -24,7 +24,7 @@ class GridInput(Input):
 
 class GridOutput(serializers.Serializer[Any]):
     token = serializers.UUIDField(
-        allow_null=True, help_text="The hold on all of them; null where there are none."
+        allow_null=True, help_text="The token of the lease on all of them; null if there are none."
     )
     items = ItemOutput(many=True)
 
@@ -32,18 +32,20 @@ class GridOutput(serializers.Serializer[Any]):
 class ConfirmInput(Input):
     digit = serializers.IntegerField(min_value=0, max_value=9)
     token = serializers.UUIDField()
-    request_id = serializers.UUIDField(help_text="Yours, and the batch's id; safe to send again.")
+    request_id = serializers.UUIDField(
+        help_text="Chosen by you; it becomes the id of the batch. A repeated request counts once."
+    )
     ids = serializers.ListField(
         child=serializers.UUIDField(),
         min_length=1,
         max_length=grid.AT_MOST,
-        help_text="Everything that was shown.",
+        help_text="The ids of all items that were shown.",
     )
     wrong = serializers.ListField(
         child=serializers.UUIDField(),
         default=list,
         max_length=grid.AT_MOST,
-        help_text="Those of them that were clicked as wrong.",
+        help_text="The ids of the shown items that were marked as wrong.",
     )
 
     def validate(self, said: dict[str, Any]) -> dict[str, Any]:
@@ -53,9 +55,11 @@ class ConfirmInput(Input):
 
 
 class ConfirmOutput(serializers.Serializer[Any]):
-    batch = serializers.UUIDField(help_text="Undo it under labels/batches/{id}/undo/.")
+    batch = serializers.UUIDField(help_text="To undo it: POST labels/batches/{id}/undo/.")
     confirmed = serializers.IntegerField()
-    sent_back = serializers.IntegerField(help_text="Clicked as wrong: in the review stream now.")
+    sent_back = serializers.IntegerField(
+        help_text="How many were marked as wrong and are in the review stream now."
+    )
 
 
 class GridView(LabelView):

@@ -23,20 +23,25 @@ class ImportInput(serializers.Serializer[Any]):
         help_text="A zip by digit or of IDX files, an npz, a CSV of pixels, Label Studio's JSON; "
         f"at most {UPLOAD_MOST:,} images.",
     )
-    dry_run = serializers.BooleanField(default=False, help_text="Only say what would be done.")
+    dry_run = serializers.BooleanField(
+        default=False, help_text="Report what would be done, and change nothing."
+    )
 
 
 class ImportOutput(serializers.Serializer[Any]):
     class RefusedImage(serializers.Serializer[Any]):
-        name = serializers.CharField(help_text="Its file, or its place in one.")
+        name = serializers.CharField(help_text="The name of the file, or the place in it.")
         why = serializers.CharField()
 
     batch = serializers.UUIDField(
-        allow_null=True, help_text="Undo it under labels/batches/{id}/undo/; null for nothing."
+        allow_null=True,
+        help_text="To undo it: POST labels/batches/{id}/undo/; null if nothing changed.",
     )
-    taken = serializers.IntegerField(help_text="Images that are new here.")
-    labeled = serializers.IntegerField(help_text="Labels that stand by it.")
-    already = serializers.IntegerField(help_text="Images that were here as they are said to be.")
+    taken = serializers.IntegerField(help_text="Images that were not here before.")
+    labeled = serializers.IntegerField(help_text="Labels that this import made.")
+    already = serializers.IntegerField(
+        help_text="Images that were here already with the same label."
+    )
     refused = serializers.IntegerField()
     refusals = RefusedImage(many=True)
 

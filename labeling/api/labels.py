@@ -50,34 +50,36 @@ FILTERS = {  # query parameter: field of the label
 
 class LabelsQuery(Query):
     after = serializers.UUIDField(
-        required=False, help_text="The id of the last label on the page before."
+        required=False, help_text="The id of the last label of the previous page."
     )
     limit = serializers.IntegerField(
-        default=PAGE, min_value=1, max_value=PAGE_MOST, help_text=f"{PAGE} unless told."
+        default=PAGE, min_value=1, max_value=PAGE_MOST, help_text=f"{PAGE} by default."
     )
     ordering = serializers.ChoiceField(
-        choices=[NEWEST, OLDEST], default=NEWEST, help_text="Newest drawings first unless told."
+        choices=[NEWEST, OLDEST], default=NEWEST, help_text="By default the newest drawings first."
     )
     state = serializers.ChoiceField(choices=Label.State.choices, required=False)
     digit = serializers.IntegerField(
-        required=False, min_value=0, max_value=9, help_text="What they say."
+        required=False, min_value=0, max_value=9, help_text="Only labels of this digit."
     )
     is_unreadable = serializers.BooleanField(required=False)
     is_audit = serializers.BooleanField(
         required=False, help_text="Whether the drawing was chosen at random and labeled blind."
     )
     model = serializers.CharField(
-        required=False, max_length=60, help_text="The version that read it."
+        required=False, max_length=60, help_text="Only drawings that this version read."
     )
     labeled_by = serializers.CharField(
-        required=False, max_length=150, help_text="Who said what stands."
+        required=False,
+        max_length=150,
+        help_text="Only labels whose last decision this person made.",
     )
 
 
 class LabelOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     digit = serializers.IntegerField(
-        allow_null=True, min_value=0, max_value=9, help_text="Null for unreadable."
+        allow_null=True, min_value=0, max_value=9, help_text="Null if unreadable."
     )
     is_unreadable = serializers.BooleanField()
     state = serializers.ChoiceField(choices=Label.State.choices)
@@ -88,9 +90,11 @@ class LabelOutput(serializers.Serializer[Any]):
     is_audit = serializers.BooleanField()
     drawn_at = serializers.DateTimeField()
     labeled_at = serializers.DateTimeField()
-    labeled_by = serializers.CharField(allow_null=True, help_text="Null for a visitor or a file.")
+    labeled_by = serializers.CharField(
+        allow_null=True, help_text="Null for a visitor or an imported file."
+    )
     kind = serializers.ChoiceField(choices=LabelEvent.Kind.choices)
-    stream = serializers.CharField(help_text="Why it was shown; empty where it was not.")
+    stream = serializers.CharField(help_text="Why the item was shown; empty if it was not shown.")
 
 
 class LabelPage(serializers.Serializer[Any]):
@@ -157,7 +161,11 @@ class ManyInput(Input):
 
 class ManyOutput(serializers.Serializer[Any]):
     results = either(
-        "ManyResult", DecidedOutput, ErrorOutput, many=True, help_text="In the order sent."
+        "ManyResult",
+        DecidedOutput,
+        ErrorOutput,
+        many=True,
+        help_text="In the order of the request.",
     )
 
 
@@ -194,9 +202,9 @@ class QueueOutput(serializers.Serializer[Any]):
         review = serializers.IntegerField()
         second = serializers.IntegerField()
 
-    open = OpenItems(help_text="Items that wait, by why they are shown.")
-    left = serializers.IntegerField(help_text="All of them together.")
-    held = serializers.IntegerField(help_text="Those of them somebody has on screen.")
+    open = OpenItems(help_text="Open items of each stream.")
+    left = serializers.IntegerField(help_text="All open items.")
+    held = serializers.IntegerField(help_text="Open items that somebody holds.")
     disputed = serializers.IntegerField()
     gold = serializers.IntegerField()
 
@@ -223,18 +231,20 @@ class QueueView(LabelView):
 
 class SuspiciousQuery(Query):
     limit = serializers.IntegerField(
-        default=PAGE, min_value=1, max_value=SUSPICIOUS_MOST, help_text=f"{PAGE} unless told."
+        default=PAGE, min_value=1, max_value=SUSPICIOUS_MOST, help_text=f"{PAGE} by default."
     )
 
 
 class SuspectOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     glyph_url = serializers.CharField()
-    digit = serializers.IntegerField(min_value=0, max_value=9, help_text="What it is labeled.")
+    digit = serializers.IntegerField(min_value=0, max_value=9, help_text="The current label.")
     predicted = serializers.IntegerField(min_value=0, max_value=9)
     model = serializers.CharField()
     score = serializers.FloatField(
-        min_value=-1, max_value=1, help_text="How far another digit is ahead of the label."
+        min_value=-1,
+        max_value=1,
+        help_text="By how much the model prefers another digit to the label, from 0 to 1.",
     )
 
 
@@ -244,12 +254,12 @@ class SuspectsOutput(serializers.Serializer[Any]):
 
 class SuspiciousInput(Input):
     limit = serializers.IntegerField(
-        min_value=1, max_value=SUSPICIOUS_MOST, help_text="So many of the most suspicious."
+        min_value=1, max_value=SUSPICIOUS_MOST, help_text="How many of the most suspicious to send."
     )
 
 
 class SentOutput(serializers.Serializer[Any]):
-    batch = serializers.UUIDField(help_text="Undo it under labels/batches/{id}/undo/.")
+    batch = serializers.UUIDField(help_text="To undo it: POST labels/batches/{id}/undo/.")
     sent = serializers.IntegerField()
 
 

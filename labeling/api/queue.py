@@ -50,8 +50,10 @@ MayCorrect = needs(
 
 class ItemOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
-    token = serializers.UUIDField(help_text="The hold; spent by the answer.")
-    glyph = serializers.CharField(help_text="The glyph as a data URL: on screen without a request.")
+    token = serializers.UUIDField(
+        help_text="The token of the lease; the answer needs it and ends it."
+    )
+    glyph = serializers.CharField(help_text="The glyph as a data URL.")
     drawing_url = serializers.CharField()
     stream = serializers.ChoiceField(choices=Stream.choices)
     why = serializers.CharField()
@@ -59,7 +61,7 @@ class ItemOutput(serializers.Serializer[Any]):
         allow_null=True,
         min_value=0,
         max_value=9,
-        help_text="Hidden until answered, unless guesses are shown.",
+        help_text="Null until the item is answered, unless SHOW_GUESSES is set.",
     )
 
 
@@ -72,7 +74,7 @@ class OutlookOutput(serializers.Serializer[Any]):
 def page_field() -> serializers.UUIDField:
     return serializers.UUIDField(
         required=False,
-        help_text="Yours, one for each page: what it holds keeps its token though it asks twice.",
+        help_text="Chosen by you, one a page: its leases keep their tokens when it asks again.",
     )
 
 
@@ -82,21 +84,23 @@ class NextInput(Input):
         child=serializers.UUIDField(),
         default=list,
         max_length=MOST_TOKENS,
-        help_text="Ids the page still shows; any other item of yours is handed out again.",
+        help_text="Ids that the page still shows; your other held items are handed out again.",
     )
     page = page_field()
 
 
 class NextOutput(serializers.Serializer[Any]):
     items = ItemOutput(many=True)
-    outlook = OutlookOutput(allow_null=True, help_text="When there is nothing to hand out: why.")
+    outlook = OutlookOutput(allow_null=True, help_text="If no item is handed out: why.")
 
 
 class VerdictInput(Input):
     """A digit from 0 to 9, or null for a drawing nobody can read."""
 
     id = serializers.UUIDField()
-    request_id = serializers.UUIDField(help_text="Yours; sending it again changes nothing.")
+    request_id = serializers.UUIDField(
+        help_text="Chosen by you; a repeated request has no further effect."
+    )
     digit = serializers.IntegerField(allow_null=True, min_value=0, max_value=9)
 
 
@@ -111,13 +115,13 @@ class DecidedOutput(serializers.Serializer[Any]):
     event = serializers.IntegerField()
     digit = serializers.IntegerField(allow_null=True, min_value=0, max_value=9)
     state = serializers.CharField(
-        help_text="Of the label: settled, awaiting or disputed; empty where none stands."
+        help_text="The state of the label: settled, awaiting or disputed; empty without a label."
     )
     guess = serializers.IntegerField(
         allow_null=True,
         min_value=0,
         max_value=9,
-        help_text="What the model had said; null for a blind item.",
+        help_text="What the model read; null for a blind item.",
     )
 
 
@@ -159,7 +163,8 @@ class UndoOutput(serializers.Serializer[Any]):
 class UndoInput(Input):
     request_id = serializers.UUIDField()
     of = serializers.UUIDField(
-        required=False, help_text="The request id of the answer; without it, your last one."
+        required=False,
+        help_text="The request id of the answer to undo; by default your last answer.",
     )
     page = page_field()
 
@@ -222,7 +227,7 @@ class ReleaseInput(Input):
         child=serializers.UUIDField(),
         required=False,
         max_length=MOST_TOKENS,
-        help_text="End these holds alone, none that began since.",
+        help_text="End only the leases with these tokens.",
     )
 
 
@@ -242,7 +247,7 @@ class ReleaseView(LabelView):
 class ProgressOutput(serializers.Serializer[Any]):
     today = serializers.IntegerField()
     total = serializers.IntegerField()
-    per_hour = serializers.FloatField(help_text="Over the last sixty minutes at work.")
+    per_hour = serializers.FloatField(help_text="Over the last sixty minutes of work.")
     streak = serializers.IntegerField(help_text="Days in a row with a label, today's included.")
     gold_answered = serializers.IntegerField()
     gold_right = serializers.IntegerField()
@@ -315,10 +320,10 @@ def decided_body(decided: Decided) -> dict[str, Any]:
 
 class TrustedFeedbackOutput(FeedbackOutput):
     label = serializers.BooleanField(  # type: ignore[assignment]  # the contract's word
-        help_text="It became a label at once."
+        help_text="Whether it became a label at once."
     )
     labels_toward_next_run = serializers.IntegerField(
-        allow_null=True, help_text="Told to those whose feedback is a label."
+        allow_null=True, help_text="Only for people whose feedback becomes a label."
     )
 
 

@@ -29,7 +29,7 @@ class SaidOutput(serializers.Serializer[Any]):
     by = serializers.CharField(help_text='A name, or "a visitor".')
     kind = serializers.ChoiceField(choices=LabelEvent.Kind.choices)
     digit = serializers.IntegerField(
-        allow_null=True, min_value=0, max_value=9, help_text="Null for unreadable."
+        allow_null=True, min_value=0, max_value=9, help_text="Null if unreadable."
     )
     at = serializers.DateTimeField()
     guess_shown = serializers.BooleanField()
@@ -40,7 +40,10 @@ class DisputeOutput(serializers.Serializer[Any]):
     glyph_url = serializers.CharField()
     drawing_url = serializers.CharField()
     guess = serializers.IntegerField(
-        allow_null=True, min_value=0, max_value=9, help_text="Null for an audit, ruled on blind."
+        allow_null=True,
+        min_value=0,
+        max_value=9,
+        help_text="Null for an audit, which is settled blind.",
     )
     confidence = serializers.FloatField(
         allow_null=True, min_value=0, max_value=1, help_text="Null for an audit."
@@ -99,7 +102,7 @@ class EstimateOutput(serializers.Serializer[Any]):
     value = serializers.FloatField(allow_null=True)
     low = serializers.FloatField(allow_null=True)
     high = serializers.FloatField(allow_null=True)
-    n = serializers.IntegerField(help_text="Items it rests on.")
+    n = serializers.IntegerField(help_text="The number of items behind it.")
 
 
 class ShareOutput(EstimateOutput):
@@ -115,11 +118,11 @@ class PairOutput(serializers.Serializer[Any]):
 class LabelerOutput(serializers.Serializer[Any]):
     labeler = serializers.CharField()
     labels = serializers.IntegerField()
-    gold = ShareOutput(help_text="How they read items whose answer is known.")
+    gold = ShareOutput(help_text="Accuracy on gold, items with a known answer.")
 
 
 class AgreementOutput(serializers.Serializer[Any]):
-    alpha = EstimateOutput(help_text="Krippendorff's alpha over all labelers, nominal.")
+    alpha = EstimateOutput(help_text="Krippendorff's alpha (nominal) over all labelers.")
     pairs = PairOutput(many=True)
     labelers = LabelerOutput(many=True)
 
@@ -142,7 +145,7 @@ class LabelBatchOutput(serializers.Serializer[Any]):
     made_by = serializers.CharField(allow_null=True)
     made_at = serializers.DateTimeField()
     undone_by = serializers.CharField(allow_null=True)
-    undone_at = serializers.DateTimeField(allow_null=True, help_text="Null while it stands.")
+    undone_at = serializers.DateTimeField(allow_null=True, help_text="Null unless it was undone.")
 
 
 class LabelBatchPage(serializers.Serializer[Any]):
@@ -188,7 +191,7 @@ def batch_body(batch: Batch) -> dict[str, Any]:
 
 
 class BatchUndoneOutput(serializers.Serializer[Any]):
-    undone = serializers.IntegerField(help_text="Labels taken back.")
+    undone = serializers.IntegerField(help_text="The number of labels taken back.")
 
 
 class BatchUndoView(LabelView):

@@ -18,12 +18,12 @@ from predictions.api.endpoints import Input
 
 
 class WithdrawInput(Input):
-    labeler = serializers.CharField(max_length=150, help_text="The name of an account.")
+    labeler = serializers.CharField(max_length=150, help_text="The user name of the account.")
 
 
 class WithdrawnOutput(serializers.Serializer[Any]):
-    batch = serializers.UUIDField(help_text="Undo it under labels/batches/{id}/undo/.")
-    withdrawn = serializers.IntegerField(help_text="Decisions taken back.")
+    batch = serializers.UUIDField(help_text="To undo it: POST labels/batches/{id}/undo/.")
+    withdrawn = serializers.IntegerField(help_text="The number of decisions taken back.")
 
 
 class WithdrawView(LabelView):

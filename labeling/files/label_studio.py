@@ -120,7 +120,7 @@ def part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 class EventInput(Input):
     action = serializers.CharField(max_length=60)
     project = serializers.JSONField(
-        required=False, allow_null=True, help_text="With its label_config."
+        required=False, allow_null=True, help_text="The project, with its label_config."
     )
     # A list if many annotations were made at once.
     task = serializers.JSONField(required=False, allow_null=True)
@@ -129,7 +129,7 @@ class EventInput(Input):
 
 class EventOutput(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=OUTCOMES)
-    reason = serializers.CharField(help_text="Why it was passed over, or empty.")
+    reason = serializers.CharField(help_text="Why the annotation was ignored; empty if it was not.")
 
 
 class WebhookView(LabelStudioView):

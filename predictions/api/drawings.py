@@ -41,12 +41,12 @@ class ErrorOutput(serializers.Serializer[Any]):
     """The one shape of every refusal."""
 
     class ErrorDetail(serializers.Serializer[Any]):
-        code = serializers.CharField(help_text="For programs: it stays the same.")
-        message = serializers.CharField(help_text="For people: it may be worded anew.")
+        code = serializers.CharField(help_text="For programs: a code that does not change.")
+        message = serializers.CharField(help_text="For people: the wording may change.")
         fields = serializers.DictField(  # type: ignore[assignment]
             child=serializers.ListField(child=serializers.CharField()),
             required=False,
-            help_text="What is wrong with each field, where the code is `invalid`.",
+            help_text="What is wrong with each field, if the code is `invalid`.",
         )
 
     error = ErrorDetail()
@@ -70,7 +70,9 @@ class PredictionOutput(serializers.Serializer[Any]):
     probabilities = serializers.ListField(
         child=serializers.FloatField(min_value=0, max_value=1), min_length=10, max_length=10
     )
-    strangeness = serializers.FloatField(help_text="0 is surely a digit, 1 surely none.")
+    strangeness = serializers.FloatField(
+        help_text="From 0, certainly a digit, to 1, certainly not one."
+    )
     model = serializers.CharField(help_text="The model version that read it.")
     glyph_url = serializers.CharField(help_text="The 28×28 image the network saw.")
     created_at = serializers.DateTimeField()
@@ -94,7 +96,11 @@ class BatchInput(serializers.Serializer[Any]):
 
 class BatchOutput(serializers.Serializer[Any]):
     results = either(
-        "BatchResult", PredictionOutput, ErrorOutput, many=True, help_text="In the order sent."
+        "BatchResult",
+        PredictionOutput,
+        ErrorOutput,
+        many=True,
+        help_text="In the order of the request.",
     )
 
 

@@ -222,13 +222,13 @@ class SetupInput(Input):
 class SetupOutput(serializers.Serializer[Any]):
     model_version = serializers.CharField(help_text="The live version.")
     problem = serializers.CharField(
-        allow_null=True, help_text="Why nothing could be read for this labeling config."
+        allow_null=True, help_text="Why this labeling config cannot be used."
     )
 
 
 class VersionsOutput(serializers.Serializer[Any]):
     versions = serializers.ListField(
-        child=serializers.CharField(), help_text="The live one: no other is asked."
+        child=serializers.CharField(), help_text="The live version; only that one reads."
     )
 
 
@@ -241,7 +241,7 @@ class TasksInput(Input):
 
 class TaskResult(serializers.Serializer[Any]):
     result = serializers.ListField(
-        child=serializers.DictField(), help_text="Empty where nothing was read."
+        child=serializers.DictField(), help_text="Empty if nothing was read."
     )
     score = serializers.FloatField(allow_null=True, min_value=0, max_value=1)
     model_version = serializers.CharField(required=False)

@@ -21,10 +21,10 @@ PAGE_MOST = 100
 
 class PageQuery(Query):
     before = serializers.UUIDField(
-        required=False, help_text="The id of the last row on the page before."
+        required=False, help_text="The id of the last row of the previous page."
     )
     limit = serializers.IntegerField(
-        default=PAGE, min_value=1, max_value=PAGE_MOST, help_text=f"{PAGE} unless told."
+        default=PAGE, min_value=1, max_value=PAGE_MOST, help_text=f"{PAGE} by default."
     )
 
 

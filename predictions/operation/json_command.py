@@ -20,7 +20,9 @@ class TellingCommand(BaseCommand):
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.add_argument("--json", action="store_true", help="print the result as one object")
+        parser.add_argument(
+            "--json", action="store_true", help="print the result as one JSON object"
+        )
         return parser
 
     def execute(self, *args: Any, **options: Any) -> str | None:

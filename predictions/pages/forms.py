@@ -57,7 +57,9 @@ SCOPES = {
 class TokenForm(forms.Form):
     """A new token's name, scopes and days."""
 
-    name = forms.CharField(max_length=60, help_text="What will use it, for instance “lab robot”.")
+    name = forms.CharField(
+        max_length=60, help_text="The program that will use it, for example “lab robot”."
+    )
     scopes = forms.MultipleChoiceField(
         label="May",
         choices=[(scope, f"{scope}: {what}") for scope, what in SCOPES.items()],

@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 
 
 def add_by(parser: CommandParser) -> None:
-    parser.add_argument("--by", metavar="ACCOUNT", help="whose name goes into the ledger")
+    parser.add_argument("--by", metavar="ACCOUNT", help="user name, stored in the ledger")
 
 
 def person_named(name: str | None) -> User | None:

@@ -17,7 +17,9 @@ class Command(TellingCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("version", nargs="?", help="the live one unless told")
+        parser.add_argument(
+            "version", nargs="?", help="name of the version; by default the live one"
+        )
 
     def handle(self, *, version: str | None, **options: Any) -> None:
         found = (

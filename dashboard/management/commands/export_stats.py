@@ -19,13 +19,13 @@ class Command(TellingCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("folder", type=Path, help="made where it is not yet")
+        parser.add_argument("folder", type=Path, help="the folder; created if it does not exist")
         parser.add_argument(
             "--filter",
             action="append",
             default=[],
             metavar="NAME=VALUE",
-            help="for the figures, as in the dashboard's address, such as first=2026-09",
+            help="filters of the figures, as in the dashboard's address: first=2026-09",
         )
 
     def handle(self, *, folder: Path, filter: list[str], **options: Any) -> None:  # noqa: A002

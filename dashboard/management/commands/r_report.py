@@ -20,9 +20,13 @@ class Command(TellingCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "folder", type=Path, nargs="?", default=Path("r_report"), help="for the files"
+            "folder",
+            type=Path,
+            nargs="?",
+            default=Path("r_report"),
+            help="the folder for the files",
         )
-        parser.add_argument("--pdf", action="store_true", help="PDF beside PNG")
+        parser.add_argument("--pdf", action="store_true", help="also write PDF files")
 
     def handle(self, *, folder: Path, pdf: bool, **options: Any) -> None:
         total = r_report.count_of_charts()

@@ -20,7 +20,9 @@ class Command(TellingCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--check", action="store_true", help="only look; fail on differences")
+        parser.add_argument(
+            "--check", action="store_true", help="change nothing; fail if there are differences"
+        )
 
     def handle(self, *, check: bool, verbosity: int, **options: Any) -> None:
         quiet = True if verbosity < 1 else None  # None: quiet unless on a terminal

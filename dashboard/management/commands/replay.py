@@ -17,7 +17,7 @@ class Command(TellingCommand):
         parser.add_argument(
             "--rebuild",
             action="store_true",
-            help="count everything again from the logs; what versions read is kept",
+            help="count everything again from the logs; stored readings are kept",
         )
 
     def handle(self, *, rebuild: bool, **options: Any) -> None:

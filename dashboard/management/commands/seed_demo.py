@@ -18,11 +18,15 @@ class Command(TellingCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
-        add("--drawings", type=int, default=6_000, help="how many to make up")
-        add("--seed", type=int, default=1, help="equal seeds, equal demos")
-        add("--until", type=date.fromisoformat, help="the day before which it ends, else today")
-        add("--force", action="store_true", help="also where people drew already")
-        add("--remove", action="store_true", help="take the demo out again")
+        add("--drawings", type=int, default=6_000, help="number of drawings")
+        add("--seed", type=int, default=1, help="seed; equal seeds give equal demos")
+        add(
+            "--until",
+            type=date.fromisoformat,
+            help="the history ends before this day; by default today",
+        )
+        add("--force", action="store_true", help="also if people have drawn here already")
+        add("--remove", action="store_true", help="remove the demo")
         with_later = "with --remove: and what people made since with the demo's versions"
         add("--with-later", action="store_true", help=with_later)
 

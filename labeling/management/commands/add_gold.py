@@ -21,9 +21,13 @@ class Command(TellingCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
-        which.add_argument("--count", type=int, help="this many that two or more agree on")
-        which.add_argument("--id", type=UUID, nargs="+", help="these predictions")
-        parser.add_argument("--seed", type=int, default=0, help="of the draw")
+        which.add_argument(
+            "--count",
+            type=int,
+            help="turn this many items into gold that two or more people agree on",
+        )
+        which.add_argument("--id", type=UUID, nargs="+", help="turn these predictions into gold")
+        parser.add_argument("--seed", type=int, default=0, help="seed of the random choice")
 
     def handle(self, *, count: int | None, seed: int, **options: Any) -> None:
         chosen = (

@@ -21,12 +21,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         whose = parser.add_mutually_exclusive_group(required=True)
         whose.add_argument(
-            "visitor", nargs="?", type=uuid.UUID, help="as the admin's list of predictions has it"
+            "visitor",
+            nargs="?",
+            type=uuid.UUID,
+            help="the visitor id, as the list of predictions in the admin shows it",
         )
-        whose.add_argument("--user", help="the name of an account")
-        whose.add_argument("--prediction", type=uuid.UUID, help="the id of any drawing of theirs")
-        parser.add_argument("--yes", action="store_true", help="it cannot be undone")
-        parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+        whose.add_argument("--user", help="a user name")
+        whose.add_argument("--prediction", type=uuid.UUID, help="the id of one of their drawings")
+        parser.add_argument("--yes", action="store_true", help="confirm; this cannot be undone")
+        parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *args: Any, yes: bool, **options: Any) -> None:
         owner = owner_named(options)

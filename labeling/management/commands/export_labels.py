@@ -19,10 +19,18 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--format", help="of the file", choices=export.FORMATS, default="csv")
-        parser.add_argument("--output", type=Path, help="a file; standard output unless told")
-        parser.add_argument("--after", help="rows alone: go on after this prediction's id")
-        parser.add_argument("--wrong", action="store_true", help="only what the model misread")
+        parser.add_argument(
+            "--format", help="format of the file", choices=export.FORMATS, default="csv"
+        )
+        parser.add_argument(
+            "--output", type=Path, help="write to this file; by default to standard output"
+        )
+        parser.add_argument(
+            "--after", help="only for csv and ndjson: continue after this prediction id"
+        )
+        parser.add_argument(
+            "--wrong", action="store_true", help="only drawings that the model read wrong"
+        )
 
     def handle(self, *, output: Path | None, after: str | None, **options: Any) -> None:
         if after and options["format"] not in export.ROWS:

@@ -13,7 +13,7 @@ class Command(TellingCommand):
     help = "Write the wrongly read glyphs as a folder of images and an index."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("folder", type=Path, help="made where it is not yet")
+        parser.add_argument("folder", type=Path, help="the folder; created if it does not exist")
 
     def handle(self, *, folder: Path, **options: Any) -> None:
         count = export.export_wrong(folder)

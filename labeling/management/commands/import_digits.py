@@ -27,9 +27,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("paths", nargs="+", type=Path, help="files or folders")
-        parser.add_argument("--by", help="the name of the account that answers for it")
-        parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
-        parser.add_argument("--json", action="store_true", help="print the report as an object")
+        parser.add_argument("--by", help="user name of the account that is responsible")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="report what would be done, and change nothing"
+        )
+        parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
     def handle(self, *, paths: list[Path], dry_run: bool, **options: Any) -> None:
         for path in paths:

@@ -22,9 +22,15 @@ class Command(TellingCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help="CSV or NDJSON with an id and a digit")
-        parser.add_argument("--format", choices=["csv", "ndjson"], help="told by the file's name")
-        parser.add_argument("--by", help="the name of the account that answers for it")
-        parser.add_argument("--yes", action="store_true", help="do it")
+        parser.add_argument(
+            "--format",
+            choices=["csv", "ndjson"],
+            help="format; by default from the name of the file",
+        )
+        parser.add_argument("--by", help="user name of the account that is responsible")
+        parser.add_argument(
+            "--yes", action="store_true", help="carry it out; without it, only report"
+        )
 
     def handle(self, *, file: Path, by: str | None, yes: bool, **options: Any) -> None:
         file_format = options["format"] or ("csv" if file.suffix == ".csv" else "ndjson")

@@ -16,7 +16,7 @@ class Command(TellingCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--limit", type=int, default=50, help="at most so many")
+        parser.add_argument("--limit", type=int, default=50, help="at most this many")
         parser.add_argument("--yes", action="store_true", help="send them to review")
 
     def handle(self, *, limit: int, yes: bool, **options: Any) -> None:

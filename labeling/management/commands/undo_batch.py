@@ -22,8 +22,8 @@ class Command(TellingCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("batch", type=UUID, nargs="?", help="its id")
-        parser.add_argument("--by", help="the name of the account that answers for it")
+        parser.add_argument("batch", type=UUID, nargs="?", help="id of the batch")
+        parser.add_argument("--by", help="user name of the account that is responsible")
 
     def handle(self, *, batch: UUID | None, by: str | None, **options: Any) -> None:
         if batch is None:

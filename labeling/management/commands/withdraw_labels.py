@@ -18,10 +18,12 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("labeler", help="the name of an account")
-        parser.add_argument("--by", help="the name of the account that answers for it")
-        parser.add_argument("--yes", action="store_true", help="do it")
-        parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+        parser.add_argument("labeler", help="user name of the labeler")
+        parser.add_argument("--by", help="user name of the account that is responsible")
+        parser.add_argument(
+            "--yes", action="store_true", help="carry it out; without it, only report"
+        )
+        parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *, labeler: str, yes: bool, **options: Any) -> None:
         person = account(labeler)

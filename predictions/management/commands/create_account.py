@@ -26,11 +26,13 @@ class Command(TellingCommand):
             choices=ROLES,
             default=[],
             dest="roles",
-            help="what it may do; give it several times for several, not at all for none",
+            help="a role it gets; repeat the option for several roles",
         )
-        parser.add_argument("--email", default="", help="where a forgotten password is reset")
         parser.add_argument(
-            "--staff", action="store_true", help="may open /admin/, as the role admin always may"
+            "--email", default="", help="e-mail address for resetting a forgotten password"
+        )
+        parser.add_argument(
+            "--staff", action="store_true", help="may open /admin/; the role admin always may"
         )
 
     @transaction.atomic

@@ -19,23 +19,23 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         scopes = list(settings.TOKEN_SCOPES)
-        parser.add_argument("account", help="whose token it is: a user name")
-        parser.add_argument("--name", required=True, help="what will use it, such as 'lab robot'")
+        parser.add_argument("account", help="the user name of its owner")
+        parser.add_argument("--name", required=True, help="a name for it, such as 'lab robot'")
         parser.add_argument(
             "--scope",
             action="append",
             required=True,
             choices=scopes,
             dest="scopes",
-            help="what it may be used for; give it several times for several",
+            help="a scope it gets; repeat the option for several scopes",
         )
         parser.add_argument(
             "--days",
             type=int,
             default=settings.TOKEN_DAYS,
-            help=f"how long it lives, {settings.TOKEN_DAYS} at most",
+            help=f"days until it expires, at most {settings.TOKEN_DAYS}",
         )
-        parser.add_argument("--json", action="store_true", help="print an object for a program")
+        parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(
         self,

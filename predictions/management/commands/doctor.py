@@ -18,8 +18,10 @@ class Command(BaseCommand):
     requires_system_checks = []  # it reports them itself
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="print what was found as JSON")
-        parser.add_argument("--quick", action="store_true", help="leave out what reads every label")
+        parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+        parser.add_argument(
+            "--quick", action="store_true", help="skip the checks that read every label"
+        )
 
     def handle(self, *args: Any, quick: bool, **options: Any) -> None:
         found = doctor.examine(deep=not quick)

@@ -57,12 +57,14 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("paths", nargs="+", type=Path, help="images, or folders of images")
-        parser.add_argument("--store", action="store_true", help="keep them, as if drawn here")
-        parser.add_argument("--owner", help="with --store: the account they belong to")
+        parser.add_argument("paths", nargs="+", type=Path, help="image files or folders of them")
+        parser.add_argument(
+            "--store", action="store_true", help="store the drawings and their readings"
+        )
+        parser.add_argument("--owner", help="with --store: the account that owns the drawings")
         kinds = parser.add_mutually_exclusive_group()
-        kinds.add_argument("--csv", action="store_true", help="comma separated values")
-        kinds.add_argument("--json", action="store_true", help="one object a line, for programs")
+        kinds.add_argument("--csv", action="store_true", help="print comma-separated values")
+        kinds.add_argument("--json", action="store_true", help="print one JSON object a line")
 
     def handle(self, *, paths: list[Path], **options: Any) -> None:
         owner = self.owner(options["owner"], stores=options["store"])

@@ -17,8 +17,8 @@ class Command(TellingCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
-        which.add_argument("prefix", nargs="?", help="the eight characters after ink_")
-        which.add_argument("--account", help="a user name: end all of its tokens")
+        which.add_argument("prefix", nargs="?", help="the eight characters after ink_ of the token")
+        which.add_argument("--account", help="revoke all tokens of this user")
 
     def handle(self, *, prefix: str | None, account: str | None, **options: Any) -> None:
         live = Token.objects.live()

@@ -19,9 +19,11 @@ class Command(BaseCommand):
     help = "Judge a model version on MNIST's test set, on strokes, and on labeled predictions."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("version", nargs="?", help="its name; the live one if not given")
-        parser.add_argument("--strokes", type=Path, help="a file of drawings kept as strokes")
-        parser.add_argument("--json", action="store_true", help="one line for programs")
+        parser.add_argument(
+            "version", nargs="?", help="name of the version; by default the live one"
+        )
+        parser.add_argument("--strokes", type=Path, help="also evaluate on this file of strokes")
+        parser.add_argument("--json", action="store_true", help="print one line of JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         from training.gate.examination import judgments

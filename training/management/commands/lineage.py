@@ -19,8 +19,8 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("prediction", type=UUID, help="the id in its address")
-        parser.add_argument("--json", action="store_true", help="one line for programs")
+        parser.add_argument("prediction", type=UUID, help="the id in the address of its page")
+        parser.add_argument("--json", action="store_true", help="print one line of JSON")
 
     def handle(self, *args: Any, prediction: UUID, **options: Any) -> None:
         found = (

@@ -19,10 +19,12 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("version", help="its name")
+        parser.add_argument("version", help="name of the version")
         parser.add_argument("--why", default="", help="needed unless the gate speaks for it")
         add_by(parser)
-        parser.add_argument("--json", action="store_true", help="print the ledger's line as JSON")
+        parser.add_argument(
+            "--json", action="store_true", help="print the entry of the ledger as JSON"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         version = ModelVersion.objects.filter(name=options["version"]).first()

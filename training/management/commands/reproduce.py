@@ -19,8 +19,8 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("version", help="its name")
-        parser.add_argument("--json", action="store_true", help="one line for programs")
+        parser.add_argument("version", help="name of the version")
+        parser.add_argument("--json", action="store_true", help="print one line of JSON")
 
     def handle(self, *args: Any, version: str, **options: Any) -> None:
         found = ModelVersion.objects.filter(name=version).first()

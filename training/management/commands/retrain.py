@@ -22,10 +22,17 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="Show the snapshot, and stop.")
-        parser.add_argument("--seed", type=int, default=0, help="Of the run.")
         parser.add_argument(
-            "--least", type=int, default=retrain.LEAST_LABELS, help="Labels needed."
+            "--dry-run",
+            action="store_true",
+            help="Print what a run would learn from, and start none.",
+        )
+        parser.add_argument("--seed", type=int, default=0, help="Seed of the run.")
+        parser.add_argument(
+            "--least",
+            type=int,
+            default=retrain.LEAST_LABELS,
+            help="Start only with at least this many labels.",
         )
         parser.add_argument(
             "--without-labeler",
@@ -33,9 +40,9 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="USER_ID",
-            help="Learn from nothing this person decided.",
+            help="Leave out everything this person decided.",
         )
-        parser.add_argument("--json", action="store_true", help="Answer in JSON.")
+        parser.add_argument("--json", action="store_true", help="Print the result as JSON.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["dry_run"]:

@@ -18,9 +18,11 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--why", default="", help="for the ledger")
+        parser.add_argument("--why", default="", help="reason, stored in the ledger")
         add_by(parser)
-        parser.add_argument("--json", action="store_true", help="print the ledger's line as JSON")
+        parser.add_argument(
+            "--json", action="store_true", help="print the entry of the ledger as JSON"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

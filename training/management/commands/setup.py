@@ -32,10 +32,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         static = parser.add_mutually_exclusive_group()
         static.add_argument(
-            "--no-static", action="store_true", help="the page files are there, as in an image"
+            "--no-static",
+            action="store_true",
+            help="skip collecting the static files, which a container image has",
         )
         static.add_argument(
-            "--only-static", action="store_true", help="no database yet, as while an image is built"
+            "--only-static",
+            action="store_true",
+            help="skip the database, as while a container image is built",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -27,12 +27,22 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--quick", action="store_true", help="three minutes, a little worse")
-        parser.add_argument("--seed", type=int, default=0, help="equal seeds, equal weights")
-        parser.add_argument("--epochs", type=int, help="instead of the recipe's own")
-        parser.add_argument("--name", help="of the version; made from recipe and seed if not given")
-        parser.add_argument("--threads", type=int, help="CPU threads; all cores if not given")
-        parser.add_argument("--into", type=Path, help="write the files here; register nothing")
+        parser.add_argument(
+            "--quick",
+            action="store_true",
+            help="a short course of about three minutes; reads a little worse",
+        )
+        parser.add_argument(
+            "--seed", type=int, default=0, help="seed; equal seeds give equal weights"
+        )
+        parser.add_argument("--epochs", type=int, help="number of epochs, instead of the recipe's")
+        parser.add_argument("--name", help="name of the version; by default from recipe and seed")
+        parser.add_argument(
+            "--threads", type=int, help="number of CPU threads; by default all cores"
+        )
+        parser.add_argument(
+            "--into", type=Path, help="write the files to this folder, and register nothing"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

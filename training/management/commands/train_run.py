@@ -17,7 +17,7 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("run", type=int, help="its number")
+        parser.add_argument("run", type=int, help="number of the run")
 
     def handle(self, *args: Any, run: int, **options: Any) -> None:
         keep_freed_memory()

@@ -24,15 +24,24 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         who = parser.add_mutually_exclusive_group(required=True)
-        who.add_argument("--labeler", metavar="NAME", help="what they decided")
-        who.add_argument("--visitor", type=UUID, help="what they drew and what they said")
-        how = parser.add_mutually_exclusive_group()
-        how.add_argument("--retrain", action="store_true", help="Start the run without them.")
-        how.add_argument("--readmit", action="store_true", help="Start a run with them again.")
-        parser.add_argument(
-            "--least", type=int, default=retrain.LEAST_LABELS, help="labels the run needs"
+        who.add_argument(
+            "--labeler", metavar="NAME", help="user name: leave out what this labeler decided"
         )
-        parser.add_argument("--json", action="store_true", help="one line for programs")
+        who.add_argument(
+            "--visitor", type=UUID, help="visitor id: leave out what this visitor drew and said"
+        )
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--retrain", action="store_true", help="Start a run without them.")
+        how.add_argument(
+            "--readmit", action="store_true", help="Start a run that learns from them again."
+        )
+        parser.add_argument(
+            "--least",
+            type=int,
+            default=retrain.LEAST_LABELS,
+            help="start only with at least this many labels",
+        )
+        parser.add_argument("--json", action="store_true", help="print one line of JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         source = self.source(options["labeler"], options["visitor"])

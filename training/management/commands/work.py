@@ -24,7 +24,7 @@ class Command(BaseCommand):
             nargs="?",
             default="",
             choices=["", *settings.Q_CLUSTER["ALT_CLUSTERS"]],
-            help="training: the long jobs, one at a time.",
+            help="training: for long jobs, one at a time.",
         )
 
     def handle(self, *args: Any, queue: str, **options: Any) -> None:
