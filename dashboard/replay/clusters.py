@@ -127,7 +127,7 @@ def laid_out(version: ModelVersion, labels: list[Label]) -> tuple[list[MapPoint]
     glyphs = np.stack(glyphs_of_predictions([label.pk for label in labels]))
     features = network.features(glyphs)
     if not features.std(axis=0).any():
-        raise NothingToLayOut("The network makes the same of every drawing.")
+        raise NothingToLayOut("The network gives the same features for every drawing.")
     places, method = project(features)
     readings = network.read(glyphs)
     points = [

@@ -69,9 +69,13 @@ class ExportQuery(Query):
         """Refuse parameters that archives do not support, rather than ignore them."""
         if asked["format"] not in export.ROWS:
             if "after" in asked:
-                raise serializers.ValidationError({"after": ["Only rows can be gone on with."]})
+                raise serializers.ValidationError(
+                    {"after": ["Only csv and ndjson can be continued."]}
+                )
             if asked.get("state", Label.State.SETTLED) != Label.State.SETTLED:
-                raise serializers.ValidationError({"state": ["Glyphs come with settled labels."]})
+                raise serializers.ValidationError(
+                    {"state": ["This format has settled labels only."]}
+                )
         return asked
 
 

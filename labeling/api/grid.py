@@ -50,7 +50,7 @@ class ConfirmInput(Input):
 
     def validate(self, said: dict[str, Any]) -> dict[str, Any]:
         if set(said["wrong"]) - set(said["ids"]):
-            raise NotShown("Something among the wrong ones was not shown; nothing was changed.")
+            raise NotShown("An item marked as wrong was not shown; nothing was changed.")
         return said
 
 

@@ -85,11 +85,11 @@ def row_of_json(text: str) -> Any:
 
 def person_in_row(row: Any) -> tuple[UUID, Answer]:
     if not isinstance(row, Mapping):
-        raise BadLine("the line is no object")
+        raise BadLine("the line is not an object")
     try:
         public_id = UUID(str(row.get("id", "")))
     except ValueError:
-        raise BadLine("the id is no id of a prediction") from None
+        raise BadLine("the id is not the id of a prediction") from None
     return public_id, answer_in_row(row.get("digit"), row.get("is_unreadable"))
 
 

@@ -80,7 +80,7 @@ def said_by(event: Mapping[str, Any]) -> tuple[Prediction, Answer]:
     public_id = prediction_in(part(part(event, "task"), "data"), question)
     prediction = public_id and Prediction.objects.filter(public_id=public_id).first()
     if not prediction:
-        raise PassedOver("The task's picture is no prediction here.")
+        raise PassedOver("The task's picture is not a prediction of this installation.")
     if prediction.is_audit:
         raise PassedOver("The drawing is audited, so it is labeled blind, here.")
     return prediction, verdict_in(annotation.get("result"), question)

@@ -98,7 +98,7 @@ class GridForm(forms.Form):
         said = super().clean() or {}
         needs = {CONFIRM: ("token", "request_id", "ids"), UNDO: ("batch",)}
         if not all(said.get(name) for name in needs.get(str(said.get("act")), ())):
-            raise forms.ValidationError("Something of the form is missing.")
+            raise forms.ValidationError("A field of the form is missing.")
         return said
 
 

@@ -98,7 +98,7 @@ class Slots:
             yield
             return
         if not self._free.acquire(blocking=False):
-            raise Busy(f"Too many ask for long work just now. Try again in {Busy.retry_after} s.")
+            raise Busy(f"Too many large requests are running. Try again in {Busy.retry_after} s.")
         self._mine.is_taken = True
         try:
             yield
@@ -360,4 +360,6 @@ def charge_pixels(request: HttpRequest | Request, pixels: int) -> None:
     """Charge for pixels as the throttle does, where their number is known only later."""
     throttle = CaptureThrottle()
     if not throttle.charge(request, lambda: cost_of(pixels)):
-        raise UsedUp("You are faster than this server allows.", wait_seconds=throttle.wait())
+        raise UsedUp(
+            "You send more requests than this server allows.", wait_seconds=throttle.wait()
+        )

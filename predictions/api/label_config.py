@@ -103,7 +103,7 @@ def tags_in(config: str) -> tuple[dict[str, str], list[Choices]]:
     try:
         parser.Parse(config, True)
     except (expat.ExpatError, UnicodeEncodeError) as broken:
-        raise UnusableConfig(f"The labeling config is no XML: {broken}.") from None
+        raise UnusableConfig(f"The labeling config is not XML: {broken}.") from None
     return images, choices
 
 

@@ -52,7 +52,7 @@ class Network:
         except Exception as broken:  # ONNX Runtime's exceptions share no base but Exception
             raise UnsoundWeights(f"The network fails: {type(broken).__name__}.") from broken
         if not (np.isfinite(probabilities).all() and np.isfinite(strangeness).all()):
-            raise UnsoundWeights("The network says what is no number.")
+            raise UnsoundWeights("The network's answer is not a number.")
         return probabilities, strangeness
 
     def features(self, glyphs: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -114,7 +114,9 @@ def check_canary(network: Network, canary: dict[str, Any]) -> None:
     got, _ = network.run(glyphs)
     # "not <=" instead of ">", so that NaN fails too.
     if got.shape != expected.shape or not np.abs(got - expected).max() <= CANARY_TOLERANCE:
-        raise UnsoundWeights("The network does not say what it said when it was registered.")
+        raise UnsoundWeights(
+            "The network no longer gives the answers stored when it was registered."
+        )
 
 
 def glyph_from_base64(text: str) -> NDArray[np.uint8]:

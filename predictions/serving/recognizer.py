@@ -148,9 +148,7 @@ class Recognizer:
             return self._serving
         fallback = self._load_fallback()
         if fallback is None:
-            raise NoModel(
-                "No sound model version is there to answer. Run `manage.py install_base`."
-            )
+            raise NoModel("There is no usable model version. Run `manage.py install_base`.")
         return fallback
 
     def _load_fallback(self) -> Serving | None:
@@ -175,7 +173,7 @@ class Recognizer:
             if another is None:
                 another = self._spare = self._load_fallback()
         if another is None:
-            raise NoModel("The model version fails, and no other is there.") from fault
+            raise NoModel("The model version fails, and there is no other.") from fault
         try:
             answer = Recognition(another.version, another.network.read(glyphs))
         except UnsoundWeights as both:  # both fail, so the version is not the cause

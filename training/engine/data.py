@@ -85,6 +85,6 @@ def idx(path: Path) -> Tensor:
     dimensions = content[3]
     magic, *shape = struct.unpack(f">{1 + dimensions}I", content[: 4 + 4 * dimensions])
     if magic != IDX_MAGIC.get(dimensions):
-        raise ValueError(f"{path.name} is no IDX file of bytes.")
+        raise ValueError(f"{path.name} is not an IDX file of bytes.")
     array = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions)
     return torch.from_numpy(array.reshape(shape).copy())

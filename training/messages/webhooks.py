@@ -87,7 +87,7 @@ def checked(url: str) -> SplitResult:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as broken:
-        raise DeliveryRefused("This is no web address.") from broken
+        raise DeliveryRefused("This is not a web address.") from broken
     schemes = {"https", "http"} if settings.WEBHOOKS_INSIDE else {"https"}
     if parts.scheme not in schemes or not parts.hostname or port == 0:
         raise DeliveryRefused("It has to begin with https:// and a host.")

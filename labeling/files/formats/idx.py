@@ -104,7 +104,7 @@ def read(name: str, images: Readable, labels: Readable | None) -> Items:
 def count_of_images(images: Readable) -> int:
     kind, count, rows, columns = unpack(IMAGES_HEAD, images)
     if kind != OF_IMAGES or (rows, columns) != (SIDE, SIDE):
-        raise BadFile("This is no IDX file of images of 28×28 bytes.")
+        raise BadFile("This is not an IDX file of images of 28×28 bytes.")
     if count > MOST:
         raise BadFile(f"The IDX file claims {count:,} images; {MOST:,} are accepted.")
     return int(count)
@@ -113,7 +113,7 @@ def count_of_images(images: Readable) -> int:
 def digits_in(labels: Readable, count: int) -> NDArray[np.uint8]:
     kind, told = unpack(LABELS_HEAD, labels)
     if kind != OF_LABELS:
-        raise BadFile("This is no IDX file of labels.")
+        raise BadFile("This is not an IDX file of labels.")
     try:
         digits = np.frombuffer(labels.read(count + 1), np.uint8)
     except BROKEN as broken:

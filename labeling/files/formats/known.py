@@ -102,7 +102,7 @@ def read_file(
         with text_of(file) as text:
             yield from label_studio.read(name, text)
     elif b"\0" in start:
-        raise BadFile("This is no file that images are known to come in.")
+        raise BadFile("This file format is not supported.")
     else:
         with text_of(file) as text:
             yield from pixel_lines.read(name, text)

@@ -138,7 +138,7 @@ def from_task(name: str, task: Any) -> Found | Refused:
     try:
         image = task["data"]["image"]
         if not isinstance(image, str):
-            raise BadTask("its image is no text")
+            raise BadTask("its image is not text")
         verdict = verdict_of(task.get("annotations") or [])
         if image.startswith("data:"):
             return Found(name, image_from_data_url(image), verdict)

@@ -133,7 +133,7 @@ def head_of(file: Readable) -> tuple[tuple[int, ...], np.dtype]:
     except (struct.error, *BROKEN) as broken:
         raise BadFile("An array is damaged at its beginning.") from broken
     if magic != b"\x93NUMPY" or version != 1 or said is None:
-        raise BadFile("An array is none, or stored in a way that is not accepted.")
+        raise BadFile("An array is stored in a way that is not accepted.")
     if said[2] == "True":
         raise BadFile("An array is stored by columns; save numpy.ascontiguousarray of it.")
     try:

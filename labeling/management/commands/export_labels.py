@@ -34,7 +34,7 @@ class Command(BaseCommand):
 
     def handle(self, *, output: Path | None, after: str | None, **options: Any) -> None:
         if after and options["format"] not in export.ROWS:
-            raise CommandError("Only rows can be gone on with: --format csv or ndjson.")
+            raise CommandError("Only csv and ndjson can be continued: use --format csv or ndjson.")
         labels = export.wrong() if options["wrong"] else Label.objects.all()
         try:
             pieces = export.in_format(options["format"], labels, after=export.id_of(after))
@@ -44,13 +44,13 @@ class Command(BaseCommand):
             with output.open("wb") as file:
                 file.writelines(pieces)
         except Prediction.DoesNotExist:
-            raise CommandError(f"There is no prediction {after} to go on after.") from None
+            raise CommandError(f"There is no prediction {after} to continue after.") from None
         self.stderr.write(f"Labels written to {output}.")
 
     def to_standard_output(self, kind: str, pieces: Any) -> None:
         if kind in export.ROWS:
             sys.stdout.writelines(piece.decode() for piece in pieces)
         elif sys.stdout.isatty():
-            raise CommandError("An archive is nothing to look at; name a file with --output.")
+            raise CommandError("An archive cannot be printed; name a file with --output.")
         else:
             sys.stdout.buffer.writelines(pieces)

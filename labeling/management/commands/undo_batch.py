@@ -34,7 +34,7 @@ class Command(TellingCommand):
     def undo(self, batch: UUID, by: str | None) -> None:
         person = account(by)
         if person is None:
-            raise CommandError("Say --by: an undo is an act of somebody.")
+            raise CommandError("--by is needed: an undo is stored under somebody's name.")
         found = Batch.objects.filter(pk=batch).first()
         if found is None:
             raise CommandError(f"There is no batch {batch}.")

@@ -231,7 +231,7 @@ def test_every_digit_has_several_ways_to_be_written() -> None:
 def test_a_file_that_is_no_idx_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "train-images-idx3-ubyte"
     path.write_bytes(b"\0\0\x09\x01" + b"\0" * 16)
-    with pytest.raises(ValueError, match="no IDX"):
+    with pytest.raises(ValueError, match="not an IDX"):
         idx(path)
 
 
