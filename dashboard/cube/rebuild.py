@@ -24,8 +24,8 @@ from dashboard.cube.counting import EVENTS_AT_ONCE, marks, renew, take_lease
 from dashboard.cube.log import Marks
 from dashboard.cube.tally import SUM_FIELDS, FlowKey, SumKey, Tally, sums_of
 from dashboard.models import Cell, Check, Mark, MonthFlow, MonthSums
-from labeling.batches.batches import chunks
 from labeling.models import LabelEvent
+from predictions.database.slices import chunks
 from predictions.errors import Declined
 from predictions.models import Prediction
 

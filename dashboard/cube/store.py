@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from django.db.models import Model, QuerySet
 from dashboard.cube.tally import SUM_FIELDS, FlowKey, Key, SumKey, Tally, sums_of
 from dashboard.fields import Counts
 from dashboard.models import Cell, MonthFlow, MonthSums
+from predictions.database.slices import chunks
 
 AT_ONCE = 500  # cells in one statement
 ADD = """
@@ -38,7 +38,7 @@ def add(tally: Tally) -> None:
 
 def add_cells(cells: Mapping[Key, tuple[int, int]]) -> None:
     with connection.cursor() as cursor:
-        for some in helpings(sorted(cells.items())):
+        for some in chunks(sorted(cells.items()), AT_ONCE):
             given = [value for key, counts in some for value in (*adapted(key), *counts)]
             cursor.execute(ADD.format(rows=", ".join([ROW] * len(some))), given)
         cursor.execute(SWEEP)
@@ -46,12 +46,6 @@ def add_cells(cells: Mapping[Key, tuple[int, int]]) -> None:
 
 def adapted(key: Key) -> Iterable[Any]:
     return (connection.ops.adapt_datefield_value(key.day), *key[1:])
-
-
-def helpings(rows: Iterable[Any]) -> Iterator[list[Any]]:
-    left = iter(rows)
-    while some := list(islice(left, AT_ONCE)):
-        yield some
 
 
 def add_packed(

@@ -21,11 +21,12 @@ from dashboard.demo.plan import PREFIX, ROLES, DemoDeclined, drawn_at, events_on
 from dashboard.demo.removal import remove_demo
 from dashboard.models import Demo
 from dashboard.replay import replay
-from labeling.batches.batches import chunks, restate_many
+from labeling.batches.batches import restate_many
 from labeling.decisions.trust import have_been_learned
 from labeling.models import Intake, Label, LabelEvent
 from labeling.queue.intake import enqueue_new
 from predictions.capture.capture import Sketch, prediction_of, sketch_all
+from predictions.database.slices import chunks
 from predictions.models import Drawing, Feedback, ModelVersion, Owner, Prediction
 from predictions.serving.recognizer import load_version
 from predictions.serving.registry import register

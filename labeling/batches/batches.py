@@ -6,7 +6,7 @@ import contextlib
 import gc
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,7 @@ from labeling.turns import among_keys, in_queue, in_turn, lock_items
 from predictions.database import clock
 from predictions.database.clock import Moment
 from predictions.database.fields import adapted_uuid
+from predictions.database.slices import chunks
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 1_000  # items recomputed together
@@ -227,17 +228,6 @@ def write_places(items: list[QueueItem]) -> None:
         QueueItem.objects.filter(pk__in=keys).update(
             is_open=is_open, stream=stream, holder=None, token=None, leased_until=None
         )
-
-
-def chunks(keys: Iterable[int], size: int) -> Iterator[list[int]]:
-    some: list[int] = []
-    for key in keys:
-        some.append(key)
-        if len(some) == size:
-            yield some
-            some = []
-    if some:
-        yield some
 
 
 def execute_sql(sql: str, params: list[Any]) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from labeling.batches import batches
-from labeling.batches.batches import AT_ONCE, adapted_time, chunks, execute_sql
+from labeling.batches.batches import AT_ONCE, adapted_time, execute_sql
 from labeling.batches.selections import Shown
 from labeling.decisions.blindness import unanswered_audits
 from labeling.decisions.decisions import Answer
@@ -20,6 +20,7 @@ from labeling.models import Batch, LabelEvent
 from labeling.turns import among_keys, in_turn, selected
 from predictions.database.clock import Moment
 from predictions.database.fields import adapted_uuid
+from predictions.database.slices import chunks
 from predictions.models import Prediction
 
 logger = logging.getLogger(__name__)

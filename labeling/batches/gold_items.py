@@ -9,13 +9,14 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db.models import Exists, F, OuterRef, QuerySet
 
-from labeling.batches.batches import AT_ONCE, chunks, restate_many
+from labeling.batches.batches import AT_ONCE, restate_many
 from labeling.batches.bulk import left_alone_in_words
 from labeling.batches.selections import Shown
 from labeling.errors import EmptySelection
 from labeling.models import Gold, Label, QueueItem
 from labeling.turns import in_turn, lock_items
 from predictions.database.clock import Moment
+from predictions.database.slices import chunks
 from predictions.models import Prediction
 
 SURE = 2  # opinions that agree

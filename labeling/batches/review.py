@@ -12,7 +12,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 
 from labeling.batches import review_requests
-from labeling.batches.batches import AT_ONCE, chunks
+from labeling.batches.batches import AT_ONCE
 from labeling.batches.bulk import BulkOutcome, left_alone_in_words
 from labeling.batches.selections import Shown
 from labeling.errors import EmptySelection
@@ -20,6 +20,7 @@ from labeling.models import Batch, Gold, Label, LabelEvent, QueueItem, Stream
 from labeling.standing import unreversed
 from labeling.turns import in_turn, lock_items
 from predictions.api.paging import PAGE, Page, page_of
+from predictions.database.slices import chunks
 from predictions.models import Prediction
 
 logger = logging.getLogger(__name__)

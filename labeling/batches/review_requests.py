@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 from labeling.decisions.decisions import place_of
 from labeling.models import Ask, Batch, Label, QueueItem, Stream
 from labeling.standing import Standing
+from predictions.database.slices import chunks
 
 ITEMS_A_SECOND = 1_000  # ranks are 1/1000 s apart, to keep the order within a request
 AT_ONCE = 2_000  # rows read together
@@ -63,8 +64,7 @@ def withdraw_requests(batch: Batch) -> None:
     # Not items that a later request has moved; undoing that request restores them.
     as_left = Ask.objects.filter(batch=batch, rank=F("prediction__queue_item__rank"))
     keys = list(as_left.order_by("prediction").values_list("prediction", flat=True))
-    for at in range(0, len(keys), AT_ONCE):
-        some = keys[at : at + AT_ONCE]
+    for some in chunks(keys, AT_ONCE):
         QueueItem.objects.filter(pk__in=some).update(
             rank=asked_of(batch, "was_rank"), review_after=asked_of(batch, "was_review_after")
         )

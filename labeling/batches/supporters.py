@@ -8,9 +8,10 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from labeling.batches.batches import AT_ONCE, chunks
+from labeling.batches.batches import AT_ONCE
 from labeling.models import Label, LabelEvent
 from labeling.standing import REVERSALS, Past, Said, Standing, standing, supporting_events, vote_of
+from predictions.database.slices import chunks
 
 
 def items_resting_on(labelers: Iterable[int], visitors: Iterable[str | UUID]) -> set[int]:

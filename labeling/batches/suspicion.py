@@ -16,13 +16,14 @@ from django.db.models import Exists, F, OuterRef, Q
 from numpy.typing import NDArray
 
 from labeling.batches import review_requests
-from labeling.batches.batches import AT_ONCE, chunks
+from labeling.batches.batches import AT_ONCE
 from labeling.batches.review import reviewable
 from labeling.decisions.agreement import Rate, rate
 from labeling.errors import EmptySelection
 from labeling.models import Ask, Batch, Gold, Label, LabelEvent
 from labeling.queue.intake import enqueue_new
 from labeling.turns import in_turn
+from predictions.database.slices import chunks
 from predictions.models import Prediction
 
 logger = logging.getLogger(__name__)

@@ -21,6 +21,7 @@ from labeling.errors import EmptySelection
 from labeling.files.formats.rows import BadFile
 from labeling.models import Batch, Label
 from labeling.turns import in_turn
+from predictions.database.slices import chunks
 from predictions.errors import Declined
 from predictions.models import Prediction
 
@@ -56,7 +57,7 @@ def plan(file: TextIO, *, file_format: str) -> Plan:
             lines[public_id] = (number, verdict)
         except BadLine as refused:
             made.refused.append((number, str(refused)))
-    for some in chunks_of(list(lines)):
+    for some in chunks(lines, AT_ONCE):
         place(some, lines, made)
     made.refused.sort()
     return made
@@ -108,11 +109,6 @@ def flag_of(said: Any) -> bool:
     if text not in TRUE | FALSE:
         raise BadLine("is_unreadable must be true or false")
     return text in TRUE
-
-
-def chunks_of(public_ids: list[UUID]) -> Iterator[list[UUID]]:
-    for at in range(0, len(public_ids), AT_ONCE):
-        yield public_ids[at : at + AT_ONCE]
 
 
 def place(public_ids: list[UUID], lines: Mapping[UUID, tuple[int, Answer]], made: Plan) -> None:

@@ -16,6 +16,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from labeling.models import Gold, Intake, QueueItem, Stream
 from labeling.turns import in_turn, lock_items
+from predictions.database.slices import chunks
 from predictions.models import Feedback, Prediction
 
 AT_ONCE = 1_000  # rows per transaction
@@ -65,8 +66,8 @@ def enqueue_new(look_back: int = LOOK_FAR_BACK) -> int:
 
 def take_in_chosen(keys: Sequence[int]) -> None:
     """Enqueue these predictions, however far the queue has read."""
-    for start in range(0, len(keys), AT_ONCE):
-        enqueue(list(outside().filter(pk__in=keys[start : start + AT_ONCE])))
+    for some in chunks(keys, AT_ONCE):
+        enqueue(list(outside().filter(pk__in=some)))
 
 
 def new_predictions(after: int) -> list[Prediction]:

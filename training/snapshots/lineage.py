@@ -17,9 +17,10 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db.models import Count, F, Q
 
-from labeling.batches.batches import AT_ONCE, chunks
+from labeling.batches.batches import AT_ONCE
 from labeling.batches.supporters import items_resting_on
 from labeling.models import Label, LabelEvent
+from predictions.database.slices import chunks
 from predictions.models import ModelVersion, Prediction
 from training.models import Run, SnapshotEvent, SnapshotLabel
 
