@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth import REDIRECT_FIELD_NAME, forms, views
+from django.contrib.auth import REDIRECT_FIELD_NAME, forms, login, views
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import path, reverse
+from django.views.decorators.http import require_GET
 from django.views.generic import RedirectView
 
-from predictions.access import resets
+from predictions.access import resets, sign_in_links
 from predictions.access.limits import Allowance, Busy, network_of
 from predictions.pages.forms import NewPasswordForm, PasswordChangeForm
 from predictions.refusals import problem
@@ -58,6 +59,18 @@ class PasswordResetView(views.PasswordResetView):
 
 
 @public
+@require_GET
+def sign_in_link(request: HttpRequest, account: str, token: str) -> HttpResponse:
+    """Sign in with the link that ./run printed: on this machine, and once."""
+    user = sign_in_links.account_for(request, account, token)
+    if user is None:
+        said = "This link was used before, or is too old. Start ./run again for another one."
+        return problem(request, "not_found", said, status=404, title="This link has ended")
+    login(request, user, backend="predictions.access.accounts.RoleBackend")
+    return HttpResponseRedirect(reverse("predictions:draw"))
+
+
+@public
 def admin_login(request: HttpRequest) -> HttpResponseRedirect:
     """The admin's login: redirect to the one login page, or 403 if signed in without rights."""
     if request.user.is_authenticated:
@@ -68,6 +81,7 @@ def admin_login(request: HttpRequest) -> HttpResponseRedirect:
 urlpatterns = [
     path("login/", LoginView.as_view(), name="login"),
     path("logout/", views.LogoutView.as_view(), name="logout"),
+    path("enter/<str:account>/<str:token>/", sign_in_link, name="sign_in_link"),
     path(
         "password/",
         views.PasswordChangeView.as_view(form_class=PasswordChangeForm),

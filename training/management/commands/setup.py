@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,14 +12,18 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandParser, OutputWrapper
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
+from config import env
+from predictions.access import sign_in_links
 from predictions.models import ModelVersion
+from training.runs.pace import Every
 from training.workers.schedules import make_schedules
 
 ADMIN = "admin"
+NEWS_EVERY = 3.0  # seconds between two lines about the same step
 # Never served: files of a viewer that loads from other hosts, and of DRF's browsable API.
 UNUSED_STATIC = ["redoc", "rest_framework"]
 
@@ -54,6 +59,7 @@ class Command(BaseCommand):
             call_command("install_base", stdout=self.stdout)
         make_schedules()
         self.make_first_account()
+        self.print_sign_in_link()
 
     def migrate(self) -> None:
         executor = MigrationExecutor(connection)
@@ -70,11 +76,12 @@ class Command(BaseCommand):
         now = fingerprint_of_static()
         if stamp.exists() and stamp.read_text() == now and manifest.exists():
             return
-        self.stdout.write("Collecting what the pages load.")
+        self.stdout.write("Collecting and compressing the files that pages load.")
         call_command(
             "collectstatic",
             interactive=False,
-            verbosity=0,
+            verbosity=2,  # a line for each file
+            stdout=Counting(self.stdout),
             clear=manifest.exists(),
             ignore_patterns=UNUSED_STATIC,
         )
@@ -94,6 +101,30 @@ class Command(BaseCommand):
             f"      password  {password}\n\n"
             "  Change it at /accounts/password/.\n"
         )
+
+    def print_sign_in_link(self) -> None:
+        """Print a link for the person at this machine; none where the installation is public."""
+        if path := sign_in_links.path_for_first_admin():
+            port = env.whole("PORT", default=8000, least=1, most=65535)
+            self.stdout.write(
+                "\n  This link signs you in as an admin, on this machine and once:\n\n"
+                f"      http://127.0.0.1:{port}{path}\n"
+            )
+
+
+class Counting(io.StringIO):
+    """Takes a command's lines and prints only how many there were, every few seconds."""
+
+    def __init__(self, out: OutputWrapper) -> None:
+        super().__init__()
+        self.out, self.lines, self.is_time = out, 0, Every(NEWS_EVERY)
+        self.is_time()  # nothing to say yet
+
+    def write(self, text: str) -> int:
+        self.lines += text.count("\n")
+        if self.is_time():
+            self.out.write(f"  {self.lines} files")
+        return len(text)
 
 
 def fingerprint_of_static() -> str:
