@@ -219,7 +219,7 @@ class TestImporting:
         call_command("import_labels", file, yes=True)
         told = capsys.readouterr().err
         for number, why in ((3, "no prediction"), (4, "from 0 to 9"), (5, "on line 2 too"),
-                            (6, "no id"), (7, "not both"), (8, "from 0 to 9")):  # fmt: skip
+                            (6, "not the id"), (7, "not both"), (8, "from 0 to 9")):  # fmt: skip
             assert any(
                 line.startswith(f"line {number}:") and why in line for line in told.splitlines()
             ), told

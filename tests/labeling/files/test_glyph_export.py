@@ -198,7 +198,7 @@ class TestTheCommand:
         assert file.read_bytes() == download(ben, f"?format={kind}")
 
     def test_an_archive_does_not_go_on_after_an_id(self, labels: dict[str, Any], tmp_path: Path):
-        with pytest.raises(CommandError, match="Only rows"):
+        with pytest.raises(CommandError, match="Only csv"):
             call_command(
                 "export_labels", format="zip", output=tmp_path / "x", after=labels["7"].public_id
             )

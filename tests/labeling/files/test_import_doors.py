@@ -162,7 +162,7 @@ class TestTheAdmin:
         answer = ben.post(PAGE, {"file": upload(three), "dry_run": "on"}, follow=True)
         assert "Nothing was changed. It would be: 2 images" in answer.content.decode()
         answer = ben.post(PAGE, {"file": upload(b"\0\1\2", "x")}, follow=True)
-        assert "no file that images are known to come in" in answer.content.decode()
+        assert "This file format is not supported" in answer.content.decode()
         assert not Prediction.objects.exists()
 
     def test_who_may_not_correct_gets_nothing(self, three: bytes):

@@ -160,13 +160,13 @@ class TestPassedOver:
     @pytest.mark.parametrize(
         ("sent", "said"),
         [
-            (event("/data/upload/1/a.png", "3"), "no prediction here"),
-            (event(data_url(), "3"), "no prediction here"),
-            (event("/glyphs/00000000-0000-4000-8000-000000000000.png", "3"), "no prediction"),
-            ({"action": "ANNOTATION_CREATED"}, "no XML"),
+            (event("/data/upload/1/a.png", "3"), "not a prediction"),
+            (event(data_url(), "3"), "not a prediction"),
+            (event("/glyphs/00000000-0000-4000-8000-000000000000.png", "3"), "not a prediction"),
+            ({"action": "ANNOTATION_CREATED"}, "not XML"),
             ({**event("x", "3"), "project": {"label_config": "<View/>"}}, "no <Image"),
             ({"action": "ANNOTATIONS_CREATED", "annotation": [], "task": [{}]}, "by a person"),
-            ({"action": "ANNOTATION_CREATED", "annotation": 7, "task": None}, "no XML"),
+            ({"action": "ANNOTATION_CREATED", "annotation": 7, "task": None}, "not XML"),
             ({"action": "ANNOTATIONS_DELETED"}, "by a person"),
             ({"action": "TASKS_CREATED"}, "by a person"),
         ],

@@ -54,17 +54,17 @@ def test_other_questions_are_passed_over():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "no XML"),
-        ("<View>", "no XML"),
-        ("not xml", "no XML"),
+        ("", "not XML"),
+        ("<View>", "not XML"),
+        ("not xml", "not XML"),
         ("<View/>", "no <Image"),
         (config(image="image"), "no <Image"),
         ('<View><Image name="img" value="$image"/></View>', "no <Choices>"),
         (config(about="other"), "no <Choices>"),
         (config(DIGITS[:7] + DIGITS[9:]), "lack 7, 8"),
         (config() + " " * LONGEST, "longer than"),
-        ("\ud800", "no XML"),
-        (config().replace("img", "\0"), "no XML"),
+        ("\ud800", "not XML"),
+        (config().replace("img", "\0"), "not XML"),
     ],
 )
 def test_what_cannot_be_asked_is_declined_with_the_reason(text: str, said: str):
@@ -90,7 +90,7 @@ def test_a_document_type_is_refused_before_an_entity_is_defined(declared: str):
 
 
 def test_an_entity_nobody_defined_is_no_xml():
-    with pytest.raises(UnusableConfig, match="no XML"):
+    with pytest.raises(UnusableConfig, match="not XML"):
         question_in(config().replace("<View>", "<View>&secret;"))
 
 

@@ -186,7 +186,7 @@ class TestPredicting:
         [
             (config(DIGITS[1:]), "lack 0"),
             ("<View/>", "no <Image"),
-            ("", "no XML"),
+            ("", "not XML"),
             ('<!DOCTYPE x [<!ENTITY a "b">]><View/>', "document type"),
         ],
     )

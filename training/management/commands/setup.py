@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,6 @@ from django.core.management.base import BaseCommand, CommandParser, OutputWrappe
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from config import env
 from predictions.access import sign_in_links
 from predictions.models import ModelVersion
 from training.runs.pace import Every
@@ -105,7 +105,7 @@ class Command(BaseCommand):
     def print_sign_in_link(self) -> None:
         """Print a link for the person at this machine; none where the installation is public."""
         if path := sign_in_links.path_for_first_admin():
-            port = env.whole("PORT", default=8000, least=1, most=65535)
+            port = os.environ.get("PORT") or 8000
             self.stdout.write(
                 "\n  This link signs you in as an admin, on this machine and once:\n\n"
                 f"      http://127.0.0.1:{port}{path}\n"
