@@ -12,10 +12,11 @@ from pytest_django import DjangoAssertNumQueries
 
 from dashboard.cube.counting import catch_up
 from dashboard.figures.catalog import FIGURES, make_figure
-from dashboard.figures.figure import FORMULA_STARTS, Column, Figure
+from dashboard.figures.figure import Column, Figure
 from dashboard.filters import Filters
 from labeling.batches.batches import restate_many
 from labeling.decisions.decisions import Answer, label_by_feedback, settle
+from labeling.files.export import FORMULA_STARTS
 from labeling.models import LabelEvent
 from labeling.queue.intake import enqueue_new
 from predictions.models import ModelVersion, Owner, Prediction
