@@ -22,6 +22,15 @@ from training.pages.system import system
 public = login_not_required
 
 LOGINS = Allowance("failed login", 20, 15, "20 attempts to log in failed from where you are")
+# Where a login leads without `next`: the first page whose permission the account has. An admin has
+# all of them and starts at the drawing page, like everybody else.
+HOMES = [
+    ("labeling.correct_in_bulk", "predictions:draw"),
+    ("training.start_run", "training:training"),
+    ("labeling.review_items", "labeling:review"),
+    ("labeling.label_items", "labeling:label"),
+    ("labeling.view_label", "dashboard:technical"),
+]
 RESETS = Allowance("reset", 10, 60, "10 links were asked for from where you are")
 
 
@@ -29,6 +38,11 @@ class LoginView(views.LoginView):
     """Django's login. It limits failures for each network before it checks a password."""
 
     redirect_authenticated_user = True
+
+    def get_default_redirect_url(self) -> str:
+        may = self.request.user.has_perm
+        home = next((page for permission, page in HOMES if may(permission)), "predictions:draw")
+        return reverse(home)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         LOGINS.take(network_of(request))

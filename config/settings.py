@@ -202,7 +202,6 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = reverse_lazy("login")
-LOGIN_REDIRECT_URL = reverse_lazy("predictions:draw")
 LOGOUT_REDIRECT_URL = reverse_lazy("predictions:draw")
 PASSWORD_RESET_TIMEOUT = 3600  # seconds
 SESSION_COOKIE_AGE = 14 * 24 * 3600  # seconds

@@ -41,9 +41,7 @@ def request_report(*, by: User, query: str = "") -> RReport:
         with transaction.atomic():
             report = RReport.objects.create(asked_by=by, query=query)
     except IntegrityError as taken:  # the constraint one_active_r_report
-        raise AlreadyDrawing(
-            "A report is being made already; only one at a time."
-        ) from taken
+        raise AlreadyDrawing("A report is being made already; only one at a time.") from taken
     async_task("dashboard.reports.r_jobs.work", report.pk, task_name=f"R report {report.pk}")
     return report
 

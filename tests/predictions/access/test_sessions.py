@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as configured
+from django.contrib.auth.models import Group
 from django.contrib.auth.tokens import default_token_generator
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
@@ -42,7 +43,21 @@ class TestWhereALoginLeads:
     )  # fmt: skip
     def test_never_to_another_host(self, client: Client, address: str):
         make_ada()
-        assert log_in(client, next=address)["Location"] == "/"
+        assert log_in(client, next=address)["Location"] == "/label/"  # Ada's own, as a labeler
+
+    @pytest.mark.parametrize(
+        ("roles", "home"),
+        [([], "/"), (["labeler"], "/label/"), (["labeler", "reviewer"], "/review/"),
+         (["reviewer"], "/review/"), (["trainer"], "/training/"),
+         (["labeler", "trainer"], "/training/"),
+         (["analyst"], "/dashboard/technical/"), (["admin"], "/")],
+    )  # fmt: skip
+    def test_to_the_page_of_the_role(self, client: Client, roles: list[str], home: str):
+        ada = make_ada()
+        ada.groups.set(Group.objects.filter(name__in=roles))
+        answer = log_in(client)
+        assert answer["Location"] == home
+        assert client.get(home).status_code == 200
 
     def test_to_the_page_that_was_asked_for(self, client: Client):
         make_ada()
