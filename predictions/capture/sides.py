@@ -48,10 +48,10 @@ class Drawing(NamedTuple):
 
 def side_of(prediction: Drawn) -> Side:
     """Return the side of a drawing; it never changes."""
-    return side_of_drawer(drawer_of(prediction))
+    return side_of_drawer(author_of(prediction))
 
 
-def drawer_of(prediction: Drawn) -> str:
+def author_of(prediction: Drawn) -> str:
     """Return the author: the user, else the visitor, else the glyph."""
     if prediction.user_id is not None:
         return f"user {prediction.user_id}"
@@ -68,7 +68,7 @@ def side_of_drawer(drawer: str) -> Side:
 
 def steers(prediction: Drawn) -> bool:
     """Whether it is in the validation set, which chooses a run's best epoch and never judges."""
-    return side_of(prediction) is Side.HOLDOUT and drawer_steers(drawer_of(prediction))
+    return side_of(prediction) is Side.HOLDOUT and drawer_steers(author_of(prediction))
 
 
 @lru_cache(maxsize=4_096)

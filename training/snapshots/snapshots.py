@@ -21,7 +21,7 @@ from django.db.models import Exists, OuterRef, TextChoices
 from labeling.batches.supporters import items_resting_on, others_behind
 from labeling.decisions.trust import have_been_learned
 from labeling.models import Gold, Label
-from predictions.capture.sides import Side, drawer_of, side_of, steers
+from predictions.capture.sides import Side, author_of, side_of, steers
 from training.models import Snapshot, SnapshotEvent, SnapshotLabel
 
 LEAST_FOR_SHARES = 100  # labels that one person may always give
@@ -148,7 +148,7 @@ def within_shares(labels: list[Label], rule: Rule, left_out: Counter[LeftOut]) -
     most = max(int(rule.source_share * len(labels)), LEAST_FOR_SHARES)
     taken = []
     for label in reversed(labels):
-        glyph, source = label.prediction.glyph_digest, drawer_of(label.prediction)
+        glyph, source = label.prediction.glyph_digest, author_of(label.prediction)
         if glyphs[glyph] >= rule.glyph_copies:
             left_out[LeftOut.REPEATED] += 1
         elif sources[source] >= most:
