@@ -22,7 +22,7 @@ class Snapshot(models.Model):
     counts = models.JSONField(help_text="How many of each digit, and what was left out and why.")
     holdout = models.JSONField(
         default=list,
-        help_text="[event, digit] of the held-out labels as they stood; they choose the epoch.",
+        help_text="Of older releases: [event, digit] of the labels that chose the epoch.",
     )
     last_event = models.ForeignKey(
         LabelEvent, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
@@ -157,7 +157,9 @@ class Epoch(models.Model):
     number = models.PositiveSmallIntegerField()
     loss = models.FloatField()
     accuracy = models.FloatField(help_text="On the epoch's own digits while they were learned.")
-    holdout_accuracy = models.FloatField(null=True)
+    holdout_accuracy = models.FloatField(
+        null=True, help_text="Of older releases, which chose the epoch by it."
+    )
     ended_at = models.DateTimeField(db_default=Moment())
 
     class Meta:

@@ -157,10 +157,10 @@ class Story:
         examined = fine_tune.digits_from(list(audits.values_list("prediction__glyph", "digit")))
         repeated = [labels] * max(1, LABELS_AN_EPOCH // len(labels))
         course = Course(deepcopy(self.reader), joined([*repeated, self.known[::4]]), recipe)
-        epochs, before = [], base.accuracy_of(self.reader, examined)
+        epochs, before = list[Epoch](), base.accuracy_of(self.reader, examined)
         for epoch in course.epochs(lambda: self.tell("Fine-tuning", 0.16 * course.done)):
-            right = base.accuracy_of(course.result, examined)
-            epochs.append(Epoch(run=run, **asdict(epoch), holdout_accuracy=right, ended_at=at))
+            epochs.append(Epoch(run=run, **asdict(epoch), ended_at=at))
+        right = base.accuracy_of(course.result, examined)
         why = f"Of {len(examined):,} audits it reads {right:.1%} right, {run.parent} {before:.1%}."
         self.reader, self.done = course.result, self.done + 0.16
         self.go_live(name, labels, at, why)

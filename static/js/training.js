@@ -21,12 +21,11 @@ function rowOf(epoch) {
   const row = document.createElement("tr");
   row.dataset.loss = epoch.loss;
   row.dataset.accuracy = epoch.accuracy;
-  row.dataset.holdout = epoch.holdout_accuracy ?? "";
   const name = document.createElement("th");
   name.scope = "row";
   name.textContent = epoch.number;
   row.append(name);
-  for (const text of [epoch.loss.toFixed(4), inPercent(epoch.accuracy), inPercent(epoch.holdout_accuracy)]) {
+  for (const text of [epoch.loss.toFixed(4), inPercent(epoch.accuracy)]) {
     row.insertCell().textContent = text;
   }
   return row;
@@ -60,24 +59,24 @@ function colorOf(name) {
 
 function points(name) {
   const rows = [...find("epochs").rows];
-  return rows.map((row) => (row.dataset[name] === "" ? null : Number(row.dataset[name])));
+  return rows.map((row) => Number(row.dataset[name]));
 }
 
-function line(name, label, color, dashed) {
+function line(name, label) {
+  const color = colorOf("pen");
   return {
-    label, data: points(name), borderColor: color, backgroundColor: color, borderWidth: 2,
-    pointRadius: 2.5, borderDash: dashed ? [5, 4] : [], spanGaps: true,
+    label, data: points(name), borderColor: color, backgroundColor: color, borderWidth: 2, pointRadius: 2.5,
   };
 }
 
-function settings(datasets, format) {
+function settings(dataset, format) {
   const ink = colorOf("faint");
   const scale = { grid: { color: colorOf("rule") }, border: { display: false } };
   const ticks = { color: ink, maxTicksLimit: 5, font: { family: "Inter, sans-serif", size: 11 } };
   const planned = Math.max(Number(find("planned").dataset.planned), find("epochs").rows.length);
   return {
     type: "line",
-    data: { labels: Array.from({ length: planned }, (_, at) => at + 1), datasets },
+    data: { labels: Array.from({ length: planned }, (_, at) => at + 1), datasets: [dataset] },
     options: {
       animation: false,
       maintainAspectRatio: false,
@@ -94,10 +93,10 @@ function settings(datasets, format) {
   };
 }
 
-function drawOne(name, datasets, format) {
+function drawOne(name, dataset, format) {
   const canvas = document.querySelector(`[data-chart="${name}"]`);
   const before = charts.get(name);
-  const wanted = settings(datasets, format);
+  const wanted = settings(dataset, format);
   if (before && before.canvas === canvas) {
     before.data = wanted.data;
     before.options = wanted.options;
@@ -110,13 +109,8 @@ function drawOne(name, datasets, format) {
 
 function draw() {
   if (!find("curve") || typeof Chart === "undefined") return;
-  const pen = colorOf("pen");
-  drawOne("loss", [line("loss", "loss", pen)], (value) => Number(value).toPrecision(3));
-  drawOne(
-    "accuracy",
-    [line("holdout", "held-out drawings", pen), line("accuracy", "while learning", colorOf("faint"), true)],
-    (value) => `${+(value * 100).toFixed(2)}%`,
-  );
+  drawOne("loss", line("loss", "loss"), (value) => Number(value).toPrecision(3));
+  drawOne("accuracy", line("accuracy", "accuracy while learning"), (value) => `${+(value * 100).toFixed(2)}%`);
 }
 
 // -- polling ------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ from tests.operation.installation import Installation, gone, title_of, until
 from training.runs.recipe import Tuning
 
 TINY = replace(
-    Tuning(), epochs=8, digits_an_epoch=768, batch_size=64, validation=64, least_holdout=1,
+    Tuning(), epochs=8, digits_an_epoch=768, batch_size=64, validation=64,
     replays="written",
 )  # fmt: skip
 ONE_THREAD = {"TRAINING_THREADS": "1"}  # two take turns to wait for each other on a busy machine

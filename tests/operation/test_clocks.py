@@ -150,7 +150,7 @@ def run_and_tell(live: ModelVersion) -> None:
         run = Run.objects.create(trigger="page", snapshot=snapshot, parent=live, recipe={})
         taken = retrain.take(run.pk)
         assert taken is not None
-        retrain.keep_epoch(taken, 1, 0.5, 0.5, None)
+        retrain.keep_epoch(taken, 1, 0.5, 0.5)
         retrain.end(taken, Run.State.DONE)
     assert Message.objects.exists()
 

@@ -64,7 +64,9 @@ class EpochOutput(serializers.Serializer[Any]):
     number = serializers.IntegerField()
     loss = serializers.FloatField()
     accuracy = serializers.FloatField(help_text="On the digits of the epoch, while learning them.")
-    holdout_accuracy = serializers.FloatField(allow_null=True)
+    holdout_accuracy = serializers.FloatField(
+        allow_null=True, help_text="Of runs of older releases, which held drawings out; else null."
+    )
 
 
 class RunDetailOutput(RunOutput):

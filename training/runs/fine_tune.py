@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,31 +34,19 @@ from training.runs.recipe import Tuning
 DIGEST = hashlib.sha256().digest_size  # bytes
 
 
-@dataclass(frozen=True, slots=True)
-class TunedEpoch:
-    number: int
-    loss: float
-    accuracy: float
-    holdout_accuracy: float | None
-
-
 @dataclass
 class Lesson:
-    """A fine-tune in progress, its validation digits, and its best weights so far."""
+    """A fine-tune in progress, and the replayed digits that set its temperature."""
 
     tuning: Tuning
     course: Course
-    holdout: Digits
     validation: Digits
     first: dict[str, torch.Tensor]  # the parent's weights
-    best: dict[str, Any] | None = None  # weights of the epoch that read the holdout best
-    best_accuracy: float = -1.0
 
     def state(self) -> bytes:
         """A checkpoint to continue from, after its digest."""
         file = io.BytesIO()
-        kept = {"course": self.course.state(), "best": self.best, "accuracy": self.best_accuracy}
-        torch.save(kept, file)
+        torch.save({"course": self.course.state()}, file)
         content = file.getvalue()
         return hashlib.sha256(content).digest() + content
 
@@ -72,22 +61,19 @@ class Lesson:
             raise BrokenCheckpoint(
                 "What an earlier attempt learned fits no lesson of this release. Start a new run."
             ) from other
-        self.best, self.best_accuracy = kept["best"], kept["accuracy"]
 
     def result(self) -> Reader:
-        """The network of the epoch that read the held-out drawings best.
+        """The network after the last epoch.
 
         Older recipes average in a share of the parent's weights (`parent_share`), to forget less.
         """
-        network = self.course.result
-        if self.best is None:
-            self.best = {name: each.clone() for name, each in network.state_dict().items()}
+        network = deepcopy(self.course.result)
         network.load_state_dict(
             {
                 name: weights.lerp(self.first[name], self.tuning.parent_share)
                 if weights.is_floating_point()
                 else weights
-                for name, weights in self.best.items()
+                for name, weights in network.state_dict().items()
             }
         )
         return network.eval()
@@ -112,7 +98,6 @@ def lesson_of(run: Run) -> Lesson:
             recipe_of(tuning),
             anchor,
         ),
-        holdout=holdout_of(run),
         validation=replayed[order[: tuning.validation]],
         first=first,
     )
@@ -127,7 +112,10 @@ def use_threads(count: int) -> None:
 
 
 def tuning_of(run: Run) -> Tuning:
-    """The run's recipe; what an older one does not name is switched off."""
+    """The run's recipe; what an older one does not name is switched off.
+
+    `least_holdout` of older recipes chose the epoch; `reproduce` reads it.
+    """
     without = {
         "parent_share": 0.0,
         "written_share": 0.0,
@@ -135,7 +123,8 @@ def tuning_of(run: Run) -> Tuning:
         "anchor_weight": 0.0,
         "other_replay": False,
     }
-    return Tuning(**{**without, **run.recipe})
+    recipe = {name: value for name, value in run.recipe.items() if name != "least_holdout"}
+    return Tuning(**{**without, **recipe})
 
 
 def replayed_digits() -> Digits:
@@ -214,7 +203,7 @@ def labels_of(run: Run) -> Digits:
 
 
 def holdout_of(run: Run) -> Digits:
-    """The validation split: held-out drawings, with the labels frozen in the snapshot."""
+    """What the snapshot of an older release held out; it helped to set the temperature."""
     frozen = run.snapshot.holdout
     rows = []
     for start in range(0, len(frozen), 500):  # databases limit the keys in a query
@@ -232,28 +221,6 @@ def digits_from(rows: list[Any]) -> Digits:
     return Digits(torch.from_numpy(stacked)[:, None], labels)
 
 
-def tuned(lesson: Lesson, each_step: Callable[[], object] = lambda: None) -> Iterator[TunedEpoch]:
-    """Train to the end, and keep the weights of the epoch that reads the holdout best."""
-    for epoch in lesson.course.epochs(each_step):
-        accuracy = accuracy_on(lesson.course.result, lesson.holdout)
-        # Too few held-out drawings would choose by chance: then the last epoch is kept.
-        chooses = accuracy is not None and len(lesson.holdout) >= lesson.tuning.least_holdout
-        if chooses and accuracy is not None and accuracy >= lesson.best_accuracy:
-            state = lesson.course.result.state_dict()
-            lesson.best = {name: tensor.clone() for name, tensor in state.items()}
-            lesson.best_accuracy = accuracy
-        yield TunedEpoch(epoch.number, epoch.loss, epoch.accuracy, accuracy)
-
-
-def accuracy_on(network: Reader, digits: Digits) -> float | None:
-    if len(digits) == 0:
-        return None
-    network.eval()
-    return float(
-        (export.raw_outputs(network, digits).logits.argmax(1) == digits.labels).float().mean()
-    )
-
-
 def bundle_of(run: Run, lesson: Lesson) -> Bundle:
     """The trained network's files and card, named after the parent and the run."""
     card = {
@@ -265,7 +232,7 @@ def bundle_of(run: Run, lesson: Lesson) -> Bundle:
         "recipe": run.recipe,
     }
     name = f"{run.parent.name.split('+')[0]}+{run.pk}"
-    examined = joined([lesson.validation, lesson.holdout])
+    examined = joined([lesson.validation, holdout_of(run)])
     return bundle(name, lesson.result(), examined, lesson.validation, card)
 
 

@@ -30,7 +30,6 @@ class Tuning:
     other_replay: bool = True  # other images of MNIST in every epoch
     parent_share: float = 0.0  # of the parent's weights averaged in at the end
     validation: int = 4_000  # replayed digits held out to set the temperature
-    least_holdout: int = 50  # fewer held-out labels do not choose the epoch
     replays: str = "mnist"  # or "written": drawn from templates, without MNIST
 
 

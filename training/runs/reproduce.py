@@ -9,6 +9,7 @@ from typing import Any
 
 from predictions.models import Artifact, ModelVersion
 from training.errors import NotReproducible
+from training.models import Run
 from training.snapshots.lineage import run_of
 
 
@@ -37,7 +38,7 @@ def reproduce(
     version: ModelVersion, *, each_epoch: Callable[[str], object] = lambda line: None
 ) -> Reproduction:
     """Repeat the fine-tune of a version. Imports torch into this process."""
-    from training.runs.fine_tune import bundle_of, lesson_of, tuned
+    from training.runs.fine_tune import bundle_of, lesson_of
 
     run = run_of(version)
     if run is None:
@@ -54,10 +55,25 @@ def reproduce(
     run.checkpoint = None  # start from the first epoch
     registered = Artifact.objects.get(version=version, kind=Artifact.Kind.SAFETENSORS).sha256
     lesson = lesson_of(run)
-    for epoch in tuned(lesson):
+    kept = chosen_epoch(run)
+    for epoch in lesson.course.epochs():
         each_epoch(f"epoch {epoch.number} of {lesson.tuning.epochs}: loss {epoch.loss:.4f}")
+        if epoch.number == kept:
+            break
     made = hashlib.sha256(bundle_of(run, lesson).weights).hexdigest()
     return Reproduction(version.name, registered, made)
+
+
+def chosen_epoch(run: Run) -> int | None:
+    """The epoch that a run kept; None for the last.
+
+    Older releases kept the epoch that read the held-out drawings best, if there were enough.
+    """
+    few = len(run.snapshot.holdout) < run.recipe.get("least_holdout", 50)
+    if few or run.epochs.filter(holdout_accuracy=None).exists():  # this release trained it
+        return None
+    best = run.epochs.order_by("-holdout_accuracy", "-number").values_list("number", flat=True)
+    return best.first()
 
 
 def how_else(version: ModelVersion) -> str:

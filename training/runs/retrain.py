@@ -260,7 +260,7 @@ def beating(run: Run) -> Iterator[None]:
 def learn(run: Run, watch: Callable[[float], object] = lambda done: None) -> ModelVersion:
     """Fine-tune a copy of the parent and register it as a candidate."""
     from predictions.serving.registry import register
-    from training.runs.fine_tune import bundle_of, lesson_of, tuned
+    from training.runs.fine_tune import bundle_of, lesson_of
 
     if run.version is not None:  # an earlier attempt registered it
         return run.version
@@ -272,8 +272,8 @@ def learn(run: Run, watch: Callable[[float], object] = lambda done: None) -> Mod
             show(run, LEARNED * lesson.course.done)
             watch(lesson.course.done)
 
-    for epoch in tuned(lesson, each_step):
-        keep_epoch(run, epoch.number, epoch.loss, epoch.accuracy, epoch.holdout_accuracy)
+    for epoch in lesson.course.epochs(each_step):
+        keep_epoch(run, epoch.number, epoch.loss, epoch.accuracy)
         checkpoint(run, lesson.state(), lesson.course.done)
         watch(lesson.course.done)
     with transaction.atomic():
@@ -284,14 +284,11 @@ def learn(run: Run, watch: Callable[[float], object] = lambda done: None) -> Mod
     return version
 
 
-def keep_epoch(run: Run, number: int, loss: float, accuracy: float, holdout: float | None) -> None:
+def keep_epoch(run: Run, number: int, loss: float, accuracy: float) -> None:
     Epoch.objects.update_or_create(
-        run=run,
-        number=number,
-        defaults={"loss": loss, "accuracy": accuracy, "holdout_accuracy": holdout},
+        run=run, number=number, defaults={"loss": loss, "accuracy": accuracy}
     )
-    held_out = "" if holdout is None else f", {holdout:.2%} of the held-out drawings"
-    say(run, f"Epoch {number}: loss {loss:.4f}, {accuracy:.2%} while learning{held_out}.")
+    say(run, f"Epoch {number}: loss {loss:.4f}, {accuracy:.2%} while learning.")
 
 
 def checkpoint(run: Run, state: bytes, done: float) -> None:

@@ -2,8 +2,6 @@
 
 Training labels are settled and name a digit. Audits, gold, held-out people and withdrawn people are
 left out, and so are labels beyond the share of one person or the copies of one glyph.
-The labels of the validation split are frozen too: they choose the best epoch, and `reproduce` must
-choose the same.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ from django.db.models import Exists, OuterRef, TextChoices
 from labeling.batches.supporters import items_resting_on, others_behind
 from labeling.decisions.trust import have_been_learned
 from labeling.models import Gold, Label
-from predictions.capture.sides import Side, author_of, side_of, steers
+from predictions.capture.sides import Side, author_of, side_of
 from training.models import Snapshot, SnapshotEvent, SnapshotLabel
 
 LEAST_FOR_SHARES = 100  # labels that one person may always give
@@ -57,7 +55,6 @@ class Choice:
 
     labels: list[Label]
     left_out: dict[LeftOut, int] = field(default_factory=dict)
-    holdout: list[tuple[int, int]] = field(default_factory=list)  # event and digit
 
     @property
     def counts(self) -> dict[str, int]:
@@ -93,16 +90,12 @@ def default_rule(
 def choose(rule: Rule) -> Choice:
     """Apply the rule to the current labels."""
     left_out: Counter[LeftOut] = Counter()
-    holdout: list[tuple[int, int]] = []
-    rows = list(trainable(rule, left_out, holdout))
-    labels = list(within_shares(rows, rule, left_out))
-    return Choice(labels, dict(left_out), holdout)
+    labels = list(within_shares(list(trainable(rule, left_out)), rule, left_out))
+    return Choice(labels, dict(left_out))
 
 
-def trainable(
-    rule: Rule, left_out: Counter[LeftOut], holdout: list[tuple[int, int]]
-) -> Iterator[Label]:
-    """Yield the labels to train on by event; count the others, and collect the validation split."""
+def trainable(rule: Rule, left_out: Counter[LeftOut]) -> Iterator[Label]:
+    """Yield the labels to train on by event, and count the others."""
     labels = (
         Label.objects.settled()
         .annotate(is_gold=Exists(Gold.objects.filter(prediction=OuterRef("prediction"))))
@@ -118,9 +111,6 @@ def trainable(
             yield label
         else:
             left_out[reason] += 1
-        # Some held-out people are the validation split; the others are the gate's test split.
-        if reason is LeftOut.HELD_OUT and label.digit is not None and steers(label.prediction):
-            holdout.append((label.event_id, label.digit))
 
 
 def refusal(label: Any, rule: Rule, of_labelers: Set[int], of_visitors: Set[int]) -> LeftOut | None:
@@ -168,7 +158,6 @@ def freeze(choice: Choice, rule: Rule) -> Snapshot:
         rule=asdict(rule),
         count=len(choice.labels),
         counts={"digits": choice.counts, "left_out": choice.left_out},
-        holdout=choice.holdout,
         last_event_id=max((label.event_id for label in choice.labels), default=None),
     )
     frozen = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from io import StringIO
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -11,9 +12,8 @@ from django.core.management import CommandError, call_command
 
 from labeling.decisions import decisions
 from labeling.decisions.decisions import Answer
-from predictions.capture.sides import Side
 from predictions.models import Artifact, ModelVersion, Owner, Prediction
-from predictions.serving.registry import install_base
+from predictions.serving.registry import install_base, register
 from tests.training.lessons import labeled, make_tiny
 from training.models import Run
 from training.runs import retrain
@@ -42,11 +42,38 @@ class TestAgain:
         install_base()
         for digit in range(10):
             labeled(digit)
-            labeled(digit, side=Side.HOLDOUT)
         done = retrain.execute(retrain.ask(trigger=Run.Trigger.COMMAND, least=5).pk)
         assert done is not None
         assert done.version is not None
         return done.version
+
+    @pytest.mark.parametrize(
+        ("least", "read", "kept"), [(5, (0.9, 0.8), 1), (5, (0.9, 0.9), 2), (50, (0.9, 0.8), 2)],
+        ids=["the best epoch", "the later of two", "the last where few were held out"],
+    )  # fmt: skip
+    def test_a_version_of_an_older_release_is_made_as_that_release_made_it(
+        self, monkeypatch: pytest.MonkeyPatch, settings: Any, least: int,
+        read: tuple[float, float], kept: int,
+    ) -> None:  # fmt: skip
+        """It held drawings out, and kept the epoch that read them best."""
+        from training.runs.fine_tune import bundle_of, lesson_of
+
+        make_tiny(monkeypatch, settings)
+        install_base()
+        for digit in range(10):
+            labeled(digit)
+        run = retrain.ask(trigger=Run.Trigger.COMMAND, least=5)
+        held = run.snapshot.labels.values_list("event", "digit")
+        run.snapshot.holdout = [[event, (digit + 1) % 10] for event, digit in held]
+        run.snapshot.save()
+        lesson = lesson_of(run)
+        assert len(list(islice(lesson.course.epochs(), kept))) == kept
+        version = register(bundle_of(run, lesson), parent=run.parent)
+        for number, share in enumerate(read, 1):
+            run.epochs.create(number=number, loss=1, accuracy=1, holdout_accuracy=share)
+        recipe = {**run.recipe, "least_holdout": least}
+        Run.objects.filter(pk=run.pk).update(version=version, recipe=recipe)
+        assert self.again(version)["same"]
 
     def again(self, version: ModelVersion) -> dict[str, Any]:
         told = StringIO()
@@ -58,7 +85,6 @@ class TestAgain:
     ) -> None:
         for digit in range(5):
             labeled(digit)
-            labeled(digit, side=Side.HOLDOUT)
         for prediction in Prediction.objects.order_by("pk")[:6]:
             decisions.label_by_feedback(
                 prediction, Answer(9), owner=Owner(visitor=prediction.visitor)

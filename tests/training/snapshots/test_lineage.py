@@ -19,11 +19,11 @@ from labeling.batches.selections import as_shown
 from labeling.decisions import decisions
 from labeling.decisions.decisions import Answer
 from labeling.models import Label, LabelEvent
-from predictions.capture.sides import Side, steers
+from predictions.capture.sides import Side
 from predictions.models import ModelVersion, Owner, Prediction
 from tests.factories import make_prediction, make_user, make_version
 from tests.labeling.door import Door, make_item
-from tests.training.lessons import labeled, visitor_on, visitor_who
+from tests.training.lessons import labeled, visitor_on
 from training.models import Run, SnapshotEvent
 from training.runs import retrain
 from training.snapshots.snapshots import choose, default_rule, freeze
@@ -210,16 +210,6 @@ def test_unknown_people_and_declined_runs_end_in_an_error(
     with pytest.raises(CommandError, match="0 labels to learn from, 20 needed"):
         call_command("withdraw", "--labeler", "ada", "--retrain", stdout=StringIO())
     assert not Run.objects.exists()
-
-
-def test_withdrawn_labels_do_not_choose_the_best_epoch_either(
-    live_version: ModelVersion, ada: User
-) -> None:
-    labeled(3, visitor=visitor_who(steers), by=Owner(user_id=ada.pk))
-    held = labeled(4, visitor=visitor_who(steers))
-    choice = choose(default_rule(without_labelers=[ada.pk]))
-    assert choice.holdout == [(Label.objects.get(prediction=held).event_id, 4)]
-    assert Prediction.objects.count() == 2
 
 
 # -- several opinions on one label ---------------------------------------------------------------
