@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from django.db.models import CharField, IntegerField, OuterRef, QuerySet, Subquery, Value
+from django.db.models import CharField, QuerySet, Subquery, Value
 from django.db.models.expressions import Combinable
-from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast, Concat
 
 from dashboard.figures.figure import Column, Figure, Share, share_cells, share_columns
@@ -15,23 +14,14 @@ from dashboard.figures.replay import FIELDS, Count, counts_by_version, replay_wa
 from dashboard.filters import Filters
 from dashboard.models import Replay
 from predictions.models import ModelVersion
-from training.models import GateReport, Promotion
-
-HOLDOUT = [
-    Column("holdout_n", "Held-out drawings", "count"),
-    Column("holdout_wrong", "Of them read wrong", "count"),
-    Column("holdout_share", "Error on them", "share"),
-    Column("holdout_low", "95 % from", "share"),
-    Column("holdout_high", "95 % to", "share"),
-    Column("holdout_enough", "Enough of them", "yesno"),
-]
+from training.models import Promotion
 
 
 def as_of() -> Combinable:
-    """The state of the replay's counts, the gate's reports, the versions and the promotions."""
+    """The state of the replay's counts, the versions and the promotions."""
     newest = (
         Subquery(model.objects.order_by("-pk").values("pk")[:1])
-        for model in (GateReport, ModelVersion, Promotion)
+        for model in (ModelVersion, Promotion)
     )
     counts = Subquery(Replay.objects.values("counts_made")[:1])
     # PostgreSQL concatenates only text.
@@ -40,19 +30,17 @@ def as_of() -> Combinable:
 
 
 def curve(filters: Filters) -> Figure:
-    """Error on audited and on the gate's held-out drawings, against the number of labels."""
+    """Error on audited drawings, against the number of labels."""
     by_version = over_all_months(filters)
     rows = []
-    for key, name, state, labels, n, right in of_live_family(list(versions_of(filters))):
+    for key, name, state, labels in of_live_family(list(versions_of(filters))):
         found = by_version[key]
-        wrong = (n or 0) - (right or 0)
         rows.append(
             [
                 name,
                 state,
                 labels or 0,  # None: trained without labels from this installation
                 *share_cells(found.n - found.right, found.n, of=found.error),
-                *share_cells(wrong, n or 0),
             ]
         )
     rows.sort(key=lambda row: row[2])
@@ -62,8 +50,7 @@ def curve(filters: Filters) -> Figure:
         sentence=curve_in_words(rows),
         sampled_from=(
             "Error on drawings chosen at random, labeled blind, every version on the same ones"
-            " except those it learned from; beside it, error on the drawings the gate held back"
-            " from learning when it judged the version."
+            " except those it learned from."
         ),
         warning=replay_warning(filters),
         columns=[
@@ -71,7 +58,6 @@ def curve(filters: Filters) -> Figure:
             Column("state", "State", "text"),
             Column("labels", "Labels learned from", "count"),
             *share_columns("Read wrong", "Error"),
-            *HOLDOUT,
         ],
         rows=rows,
     )
@@ -98,25 +84,11 @@ def over_all_months(filters: Filters) -> defaultdict[int, Count]:
 
 
 def versions_of(filters: Filters) -> QuerySet[ModelVersion, tuple[Any, ...]]:
-    """Key, parent, name, state, labels, and n and right of the gate's last comparison."""
-    drawings = KeyTransform("drawings", "figures")
-    last = (
-        GateReport.objects.filter(candidate=OuterRef("pk"))
-        .order_by("-pk")
-        .annotate(
-            judged=Cast(KeyTextTransform("n", drawings), IntegerField()),
-            right=Cast(KeyTextTransform("right_after", drawings), IntegerField()),
-        )
-    )
-    versions = ModelVersion.objects.annotate(
-        judged=Subquery(last.values("judged")[:1]),
-        judged_right=Subquery(last.values("right")[:1]),
-    )
+    """Key, parent, name, state, and number of labels."""
+    versions = ModelVersion.objects.order_by("pk")
     if filters.version:
         versions = versions.filter(name=filters.version)
-    return versions.order_by("pk").values_list(
-        "pk", "parent", "name", "state", "run__snapshot__count", "judged", "judged_right"
-    )
+    return versions.values_list("pk", "parent", "name", "state", "run__snapshot__count")
 
 
 def curve_in_words(rows: list[list[Any]]) -> str:

@@ -6,37 +6,25 @@ import { count, percent } from "./numbers.js";
 const told = (name, n, wrong, share, low, high) =>
   `${name}: ${percent(share, 2)} wrong, ${count(wrong)} of ${count(n)} (95%: ${percent(low, 2)} to ${percent(high, 2)})`;
 
-/** Error by number of training labels, on audited drawings and on held-out drawings. */
+/** Error on audited drawings by number of training labels. */
 function learningCurve(figure) {
-  const found = records(figure);
-  const line = (name, ink, prefix, dash) => {
-    const rows = found.filter((each) => each[`${prefix}share`] !== null);
-    const look = rows.map((each) => color(each[`${prefix}enough`] ? ink : "--few"));
-    return {
-      label: name,
-      data: rows.map((each) => ({ x: each.labels, y: each[`${prefix}share`] })),
-      told: rows.map((each) => told(
-        `${each.version}, ${count(each.labels)} labels, ${name}`,
-        each[prefix ? "holdout_n" : "n"], each[prefix ? "holdout_wrong" : "right"],
-        each[`${prefix}share`], each[`${prefix}low`], each[`${prefix}high`],
-      )),
-      intervals: rows.map((each) => [each[`${prefix}low`], each[`${prefix}high`]]), whiskerColor: look,
-      borderColor: color(ink), borderWidth: 2, borderDash: dash, showLine: true, inLegend: color(ink),
-      pointRadius: 5, pointHoverRadius: 7, pointBorderWidth: 2, pointBorderColor: look,
-      pointBackgroundColor: rows.map((each, at) => (each[`${prefix}enough`] ? look[at] : color("--sheet"))),
-      pointStyle: dash.length ? "rectRot" : "circle",
-    };
-  };
+  const rows = records(figure).filter((each) => each.share !== null);
+  const look = rows.map((each) => color(each.enough ? "--pen" : "--few"));
   return {
     type: "scatter",
     data: {
-      datasets: [
-        line("audited drawings", "--pen", "", []),
-        line("drawings the gate held back", "--line-2", "holdout_", [5, 4]),
-      ],
+      datasets: [{
+        data: rows.map((each) => ({ x: each.labels, y: each.share })),
+        told: rows.map((each) => told(
+          `${each.version}, ${count(each.labels)} labels`, each.n, each.right, each.share, each.low, each.high,
+        )),
+        intervals: rows.map((each) => [each.low, each.high]), whiskerColor: look,
+        borderColor: color("--pen"), borderWidth: 2, showLine: true,
+        pointRadius: 5, pointHoverRadius: 7, pointBorderWidth: 2, pointBorderColor: look,
+        pointBackgroundColor: rows.map((each, at) => (each.enough ? look[at] : color("--sheet"))),
+      }],
     },
     options: options({
-      legend: true,
       interaction: { mode: "nearest", intersect: false },
       tooltip: { callbacks: { title: () => "", label: (item) => item.dataset.told[item.dataIndex] } },
       scales: {

@@ -12,7 +12,6 @@ from dashboard.replay import replay
 from predictions.models import ModelVersion
 from tests.dashboard.audits import NOVEMBER, SEPTEMBER, audited, label, learn
 from tests.factories import make_live, make_prediction, make_version
-from training.models import GateReport
 
 pytestmark = pytest.mark.django_db
 
@@ -151,10 +150,6 @@ def test_the_learning_curve_sets_labels_against_error(client: Client, threes: Mo
     learn(threes, *learned)
     ModelVersion.objects.filter(pk=threes.pk).update(parent=threes.pk - 1)
     make_version("stranger")  # no fine-tune of what the live version was fine-tuned from
-    GateReport.objects.create(
-        candidate=threes, against_id=threes.pk - 1, verdict="promote", reasons=[], look=1,
-        figures={"drawings": {"n": 40, "right_after": 38}},
-    )  # fmt: skip
     replay.replay_for()
     sevens, after = rows(client, "learning-curve")
     assert (sevens["version"], sevens["labels"], sevens["right"], sevens["n"]) == (
@@ -165,8 +160,6 @@ def test_the_learning_curve_sets_labels_against_error(client: Client, threes: Mo
     )
     assert (after["version"], after["labels"], after["right"], after["n"]) == ("threes", 2, 1, 4)
     assert after["share"] == pytest.approx(0.25)
-    assert (after["holdout_wrong"], after["holdout_n"]) == (2, 40)
-    assert sevens["holdout_share"] is None
 
 
 def test_weights_move_the_share_and_leave_n(client: Client, threes: ModelVersion) -> None:
