@@ -66,6 +66,8 @@ QUEUE_MIX = env.weights(
 )
 SHOW_GUESSES = env.flag("SHOW_GUESSES", default=False)  # except in audits, which stay blind
 GOLD_RATE = env.fraction("GOLD_RATE", default=0.05)  # share of items with a known answer
+# Chance that an item on which people agree becomes gold by itself.
+GOLD_FROM_AGREED = env.fraction("GOLD_FROM_AGREED", default=0.5)
 SECOND_OPINION_RATE = env.fraction("SECOND_OPINION_RATE", default=0.05)  # chosen at random
 CONFIDENT = env.fraction("CONFIDENT", default=0.95)  # a label against it needs a second opinion
 # API tokens: the most days one is valid, and the permissions of each scope, within those of the

@@ -351,6 +351,9 @@ class Gold(models.Model):
     digit = models.PositiveSmallIntegerField()
     added_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True)
     added_at = models.DateTimeField(db_default=Moment())
+    is_automatic = models.BooleanField(
+        default=False, db_default=False, help_text="Chosen by lot, until everybody answered it."
+    )
 
     class Meta:
         verbose_name_plural = "gold"
@@ -391,12 +394,15 @@ class Wanted(models.Model):
 
 
 class Intake(models.Model):
-    """How far predictions were enqueued, and up to which event a run used labels. One row."""
+    """How far predictions were enqueued, and labels were used by runs and for gold. One row."""
 
     last_prediction = models.BigIntegerField(default=0)
     last_feedback_at = models.DateTimeField(null=True)
     last_learned = models.BigIntegerField(
         default=0, help_text="Labels up to this event have been handed to a run."
+    )
+    last_gold = models.BigIntegerField(
+        default=0, db_default=0, help_text="Labels up to this event have had their chance of gold."
     )
 
     class Meta:

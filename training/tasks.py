@@ -166,6 +166,13 @@ def nightly_erasure() -> dict[str, Any]:
     return {"declined": "RETENTION_DAYS is not set."} if erased is None else {"erased": erased}
 
 
+def look_at_labelers() -> dict[str, int]:
+    """Renew the gold that measures labelers."""
+    from labeling.batches import gold_items
+
+    return gold_items.renew_gold()
+
+
 def watch_serving() -> str:
     """Roll back a live version that does not serve."""
     from training.versions import promotion

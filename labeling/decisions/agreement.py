@@ -17,6 +17,7 @@ from django.db.models import Count, F, Q
 from numpy.typing import NDArray
 
 from labeling.models import Label, LabelEvent
+from labeling.queue.gold import KNOWN_DIGIT
 from predictions.shares import wilson
 
 ANSWERS = 11
@@ -183,12 +184,13 @@ def answers_of_pairs(
 
 def accuracies(names: dict[int, str]) -> list[LabelerAccuracy]:
     """Return the number of labels and the accuracy on gold of each labeler."""
-    right = Q(is_gold=True, digit=F("prediction__gold__digit"))
-    known = Q(is_gold=True, prediction__gold__isnull=False)
+    known = Q(is_gold=True, known_digit__isnull=False)
+    right = known & Q(digit=F("known_digit"))
     rows = (
         LabelEvent.objects.filter(kind=LabelEvent.Kind.LABEL, labeler__isnull=False)
         .standing()
         .order_by()
+        .annotate(known_digit=KNOWN_DIGIT)
         .values("labeler")
         .annotate(
             labels=Count("pk", filter=Q(is_gold=False)),

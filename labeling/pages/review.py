@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import uuid
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from labeling.batches import gold_items
 from labeling.batches import review as verbs
 from labeling.decisions import agreement as figures
 from labeling.decisions import decisions
+from labeling.models import Gold
 from labeling.pages.forms import UNDO, SettleForm
 from predictions.access.permissions import page_for, signed_in
 from predictions.api.paging import PageQuery
@@ -69,4 +72,10 @@ def settle_dispute(request: HttpRequest, reviewer: User) -> HttpResponse:
 @require_safe
 def agreement_page(request: HttpRequest) -> HttpResponse:
     """How far labelers agree with each other and with gold, with intervals."""
-    return render(request, "labeling/agreement.html", {"figures": figures.between_labelers()})
+    context = {
+        "figures": figures.between_labelers(),
+        "gold": Gold.objects.count(),
+        "gold_share": settings.GOLD_FROM_AGREED,
+        "active": len(gold_items.active_labelers()),
+    }
+    return render(request, "labeling/agreement.html", context)

@@ -8,14 +8,21 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.conf import settings
+from django.db.models import Case, F, When
+from django.db.models.functions import Coalesce
 
 from labeling.errors import LeaseLost
-from labeling.models import Gold
+from labeling.models import Gold, Label
 from labeling.standing import Past, reversed_by
 from predictions.database import clock
 from predictions.database.clock import Moment
 
 HOUR = 3600  # seconds; a token is valid in the hour it was made in and the next
+# Of a label event on an item that is or was gold. Afterwards its settled label is the known answer.
+KNOWN_DIGIT = Coalesce(
+    F("prediction__gold__digit"),
+    Case(When(prediction__label__state=Label.State.SETTLED, then=F("prediction__label__digit"))),
+)
 
 
 def token_for(labeler_id: int, prediction_id: int, *, hour: int) -> uuid.UUID:

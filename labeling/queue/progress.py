@@ -11,6 +11,7 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from labeling.models import LabelEvent, QueueItem
+from labeling.queue.gold import KNOWN_DIGIT
 from predictions.database import clock
 
 HOUR = timedelta(hours=1)
@@ -20,14 +21,15 @@ MOST_LEFT = 10_000  # counting stops here, to keep the query cheap
 
 def of(labeler: User) -> dict[str, Any]:
     own = LabelEvent.objects.of_labeler(labeler.pk).standing().one_by_one()
+    known = Q(is_gold=True, known_digit__isnull=False)
     now = clock.now()
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    counts = own.aggregate(
+    counts = own.annotate(known_digit=KNOWN_DIGIT).aggregate(
         total=Count("pk"),
         today=Count("pk", filter=Q(created_at__gte=midnight)),
         last_hour=Count("pk", filter=Q(created_at__gte=now - HOUR)),
-        gold_answered=Count("pk", filter=Q(is_gold=True)),
-        gold_right=Count("pk", filter=Q(is_gold=True, digit=F("prediction__gold__digit"))),
+        gold_answered=Count("pk", filter=known),
+        gold_right=Count("pk", filter=known & Q(digit=F("known_digit"))),
     )
     return {
         "today": counts["today"],

@@ -38,6 +38,12 @@ SCHEDULES = [
         "schedule_type": Schedule.CRON,
         "cron": "30 1 * * *",
     },
+    {
+        "name": "nightly look at labelers",
+        "func": "training.tasks.look_at_labelers",
+        "schedule_type": Schedule.CRON,
+        "cron": "0 2 * * *",
+    },
 ]
 
 

@@ -14,6 +14,7 @@ INTAKE = "labeling/queue/intake.py"
 BATCHES = "labeling/batches/batches.py"
 GRID = "labeling/batches/grid.py"
 SELECTIONS = "labeling/batches/selections.py"
+GOLD_ITEMS = "labeling/batches/gold_items.py"
 
 OF_STANDING = (
     "tests/labeling/decisions/test_decisions.py",
@@ -54,6 +55,7 @@ OF_BATCHES = (
     "tests/labeling/batches/test_suspicion.py",
     "tests/labeling/batches/test_grid.py",
 )
+OF_GOLD_ITEMS = ("tests/labeling/batches/test_gold_items.py",)
 OF_BULK = ("tests/labeling/admin/test_admin.py", "-k", "TestDecidingInBulk")
 OF_GRID = ("tests/labeling/batches/test_grid.py",)
 OF_IMPORTS = ("tests/labeling/files/test_image_import.py",)
@@ -871,6 +873,62 @@ FAULTS: dict[str, list[Fault]] = {
             "return (label is None) != (stands is None)",
             "return label is not None and stands is None",
             OF_BATCHES,
+        ),
+        Fault(
+            "what a labeler read with the guess in sight becomes gold",
+            GOLD_ITEMS,
+            "if labeler is not None and not guess_shown:",
+            "if labeler is not None:",
+            OF_GOLD_ITEMS,
+        ),
+        Fault(
+            "what somebody read otherwise becomes gold",
+            GOLD_ITEMS,
+            "if len(people) >= SURE and said[key] == {digits[key]}",
+            "if len(people) >= SURE",
+            OF_GOLD_ITEMS,
+        ),
+        Fault(
+            "what everybody answered becomes gold",
+            GOLD_ITEMS,
+            "if active - people]",
+            "if people]",
+            OF_GOLD_ITEMS,
+        ),
+        Fault(
+            "an item that is no longer gold becomes gold again",
+            GOLD_ITEMS,
+            "since = Q(event__gt=intake.last_gold, event__lte=last, prediction__gold=None)",
+            "since = Q(event__lte=last, prediction__gold=None)",
+            OF_GOLD_ITEMS,
+        ),
+        Fault(
+            "gold has no end",
+            GOLD_ITEMS,
+            "remove_gold(sorted(overtaken() | answered_by(active)))",
+            "remove_gold(sorted(overtaken()))",
+            OF_GOLD_ITEMS,
+        ),
+        Fault(
+            "gold outlives its label",
+            GOLD_ITEMS,
+            "remove_gold(sorted(overtaken() | answered_by(active)))",
+            "remove_gold(sorted(answered_by(active)))",
+            OF_GOLD_ITEMS,
+        ),
+        Fault(
+            "the night ends gold that somebody chose",
+            GOLD_ITEMS,
+            "automatic = Gold.objects.filter(is_automatic=True)",
+            "automatic = Gold.objects.all()",
+            OF_GOLD_ITEMS,
+        ),
+        Fault(
+            "a gold answer counts no longer when the gold has ended",
+            GOLD,
+            'then=F("prediction__label__digit")',
+            "then=None",
+            OF_GOLD_ITEMS,
         ),
     ],
 }
