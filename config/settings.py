@@ -79,8 +79,8 @@ TOKEN_SCOPES: dict[str, list[str]] = {
     "train": ["training.*", "predictions.view_modelversion"],
     "read": ["*.view_*"],
 }
-# Training: new labels for a scheduled run, thresholds that override training.gate.checks.Bounds,
-# and whether the gate's verdict promotes by itself.
+# Training: new labels for a scheduled run, and whether a candidate that wins its trial is promoted
+# by itself.
 LABELS_PER_RUN = env.whole("LABELS_PER_RUN", default=500, least=1, most=1_000_000)
 # The largest share of a snapshot's labels on one person's drawings; no limit if all are trusted.
 SNAPSHOT_SOURCE_SHARE = env.fraction(
@@ -89,7 +89,6 @@ SNAPSHOT_SOURCE_SHARE = env.fraction(
 SNAPSHOT_GLYPH_COPIES = 1
 # Threads wait for each other at every layer, which is slow on a busy machine.
 TRAINING_THREADS = env.whole("TRAINING_THREADS", default=1, least=1, most=64)
-GATE_BOUNDS: dict[str, Any] = {}
 AUTO_PROMOTE = env.flag("AUTO_PROMOTE", default=True)
 WEBHOOKS_INSIDE = False  # for tests: allow plain HTTP and private addresses
 MNIST_DIR = DATA_DIR / "mnist"  # its four files, unpacked

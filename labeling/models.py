@@ -384,7 +384,6 @@ class Wanted(models.Model):
         Prediction, on_delete=models.CASCADE, primary_key=True, related_name="wanted"
     )
     rank = models.FloatField(db_index=True, help_text="Smallest first.")
-    why = models.CharField(max_length=100, help_text="Said to the labeler beside the stream.")
 
     class Meta:
         verbose_name_plural = "wanted"

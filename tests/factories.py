@@ -86,9 +86,15 @@ def some_glyph(seed: int = 0) -> NDArray[np.uint8]:
 
 
 @cache
-def toy_onnx(favorite: int = 7, seed: int = 0) -> bytes:
-    """A linear network with the real inputs and outputs that nearly always says `favorite`."""
+def toy_onnx(favorite: int = 7, seed: int = 0, marked: int | None = None) -> bytes:
+    """A linear network with the real inputs and outputs that nearly always says `favorite`.
+
+    With `marked`, it says that to glyphs whose first pixel is white, and `favorite` where it is
+    black.
+    """
     weights = np.random.default_rng(seed).normal(0, 0.01, (784, 10)).astype(np.float32)
+    if marked is not None:
+        weights[0, marked] = 12.0
     bias = np.zeros(10, np.float32)
     bias[favorite] = 5.0
     graph = helper.make_graph(
@@ -118,10 +124,12 @@ def toy_onnx(favorite: int = 7, seed: int = 0) -> bytes:
     return onnx.helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString()
 
 
-def make_bundle(name: str = "toy-1", *, favorite: int = 7, seed: int = 0) -> Bundle:
+def make_bundle(
+    name: str = "toy-1", *, favorite: int = 7, seed: int = 0, marked: int | None = None
+) -> Bundle:
     from predictions.serving.network import Network, open_session
 
-    content = toy_onnx(favorite, seed)
+    content = toy_onnx(favorite, seed, marked)
     glyphs = np.stack([some_glyph(number) for number in range(10)])
     readings = Network(open_session(content)).read(glyphs)
     return Bundle(
@@ -137,9 +145,13 @@ def make_bundle(name: str = "toy-1", *, favorite: int = 7, seed: int = 0) -> Bun
 
 
 def make_version(
-    name: str = "toy-1", *, state: str = ModelVersion.State.CANDIDATE, favorite: int = 7
+    name: str = "toy-1",
+    *,
+    state: str = ModelVersion.State.CANDIDATE,
+    favorite: int = 7,
+    marked: int | None = None,
 ) -> ModelVersion:
-    version = register(make_bundle(name, favorite=favorite))
+    version = register(make_bundle(name, favorite=favorite, marked=marked))
     if state != ModelVersion.State.CANDIDATE:
         since = timezone.now() if state == ModelVersion.State.LIVE else None
         ModelVersion.objects.filter(pk=version.pk).update(state=state, live_since=since)

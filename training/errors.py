@@ -52,7 +52,7 @@ class AlreadyLive(Declined):
 
 
 class NeedsReason(Declined):
-    """A promotion without the gate's verdict *promote* needs a reason."""
+    """The promotion of a version that won no trial needs a reason."""
 
     code = "needs_reason"
 

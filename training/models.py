@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from labeling.models import LabelEvent
 from predictions.database.clock import Moment
-from predictions.models import ModelVersion
+from predictions.models import ModelVersion, Prediction, is_digit
 
 
 class Snapshot(models.Model):
@@ -26,6 +26,9 @@ class Snapshot(models.Model):
     )
     last_event = models.ForeignKey(
         LabelEvent, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    last_prediction = models.BigIntegerField(
+        null=True, help_text="The newest prediction then; later ones may judge what it teaches."
     )
     created_at = models.DateTimeField(db_default=Moment())
 
@@ -173,12 +176,12 @@ class Epoch(models.Model):
 
 
 class GateReport(models.Model):
-    """The paired comparison of a candidate with the live version, and its verdict."""
+    """How a trial was decided, or what the gate said before there were trials."""
 
     class Verdict(models.TextChoices):
         PROMOTE = "promote"
         REJECT = "reject"
-        MORE = "more", "needs more labels"
+        MORE = "more", "not decided"
 
     candidate = models.ForeignKey(
         ModelVersion, on_delete=models.PROTECT, related_name="gate_reports"
@@ -187,8 +190,10 @@ class GateReport(models.Model):
     verdict = models.CharField(max_length=7, choices=Verdict)
     labels_needed = models.PositiveIntegerField(null=True)
     reasons = models.JSONField(help_text="In words, the deciding ones first.")
-    figures = models.JSONField(help_text="Every comparison: counts, intervals, p-values, bounds.")
-    look = models.PositiveIntegerField(help_text="The how-manieth look at this holdout.")
+    figures = models.JSONField(help_text="Everything it rests on.")
+    look = models.PositiveIntegerField(
+        help_text="The how-manieth against that live version; before trials, the look."
+    )
     made_at = models.DateTimeField(db_default=Moment())
 
     class Meta:
@@ -196,6 +201,107 @@ class GateReport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.candidate} against {self.against}: {self.verdict}"
+
+
+class TrialQuerySet(models.QuerySet["Trial"]):
+    def under_way(self) -> Self:
+        return self.filter(state=Trial.State.UNDER_WAY)
+
+    def open(self) -> Self:
+        """Under way, or won and waiting for somebody to promote the candidate."""
+        return self.filter(state__in=[Trial.State.UNDER_WAY, Trial.State.WON])
+
+
+class Trial(models.Model):
+    """A candidate on trial: it and the live version both read every new drawing."""
+
+    class State(models.TextChoices):
+        UNDER_WAY = "under_way", "under way"
+        PROMOTED = "promoted"
+        WON = "won", "won, waits to be promoted"
+        NO_BETTER = "no_better", "no better"
+        HARM = "harm", "reads something worse"
+        OVERTAKEN = "overtaken", "set aside"
+
+    candidate = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="trials")
+    against = models.ForeignKey(
+        ModelVersion, on_delete=models.PROTECT, related_name="+", help_text="The live version."
+    )
+    number = models.PositiveIntegerField(
+        help_text="The how-manieth against this live version; later ones need more evidence."
+    )
+    state = models.CharField(max_length=9, choices=State, default=State.UNDER_WAY)
+    reason = models.TextField(blank=True, help_text="Why it ended, in words.")
+    after_prediction = models.BigIntegerField(help_text="Predictions after this one may judge.")
+    read_up_to = models.BigIntegerField(default=0, help_text="The newest prediction read.")
+    base = models.JSONField(null=True, help_text="How both read MNIST; empty until they have.")
+    report = models.OneToOneField(
+        GateReport, on_delete=models.PROTECT, null=True, related_name="trial"
+    )
+    began_at = models.DateTimeField(db_default=Moment())
+    ended_at = models.DateTimeField(null=True)
+
+    objects = TrialQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["candidate", "against"],
+                condition=Q(state="under_way"),
+                name="one_trial_under_way_per_pair",
+            ),
+            models.UniqueConstraint(
+                fields=["against", "number"], name="one_trial_of_a_number_per_live_version"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.candidate} against {self.against}"
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.state == self.State.UNDER_WAY
+
+    @property
+    def verdict(self) -> str:
+        """How it was decided, as a report says it; *more* while it is not."""
+        if self.state in {self.State.PROMOTED, self.State.WON}:
+            return GateReport.Verdict.PROMOTE
+        if self.state in {self.State.NO_BETTER, self.State.HARM}:
+            return GateReport.Verdict.REJECT
+        return GateReport.Verdict.MORE
+
+
+class TrialReading(models.Model):
+    """What both versions of a trial read in one drawing."""
+
+    trial = models.ForeignKey(
+        Trial, on_delete=models.CASCADE, related_name="readings", db_index=False
+    )
+    prediction = models.ForeignKey(
+        Prediction, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    glyph_digest = models.UUIDField(help_text="Equal glyphs are read once.")
+    live_digit = models.PositiveSmallIntegerField()
+    live_confidence = models.FloatField()
+    candidate_digit = models.PositiveSmallIntegerField()
+    candidate_confidence = models.FloatField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["trial", "prediction"], name="read_once_a_trial"),
+            models.UniqueConstraint(
+                fields=["trial", "glyph_digest"], name="glyph_read_once_a_trial"
+            ),
+            models.CheckConstraint(
+                condition=is_digit("live_digit") & is_digit("candidate_digit"),
+                name="trial_reads_digits",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.prediction_id}: {self.live_digit} and {self.candidate_digit}"
 
 
 def new_secret() -> str:
@@ -232,7 +338,7 @@ class Message(models.Model):
 
     class Kind(models.TextChoices):
         RUN = "run.finished", "a run finished"
-        VERDICT = "gate.verdict", "the gate judged"
+        VERDICT = "gate.verdict", "a trial was decided"
         PROMOTED = "version.promoted", "a version went live"
         ROLLED_BACK = "version.rolled_back", "a version was taken back"
         UNDONE = "labels.undone", "a batch of labels was taken back"

@@ -13,6 +13,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django_q.models import OrmQ
+from django_q.tasks import async_task
 
 from predictions.errors import Declined
 from training.models import Message, Run
@@ -99,7 +101,6 @@ def every_minute() -> dict[str, Any]:
     from predictions.access import resets
     from predictions.access.limits import forget_old_counts
     from predictions.api.idempotency import forget_old_answers
-    from training.gate.priorities import tell_labeling
     from training.messages import outbox
     from training.runs.retrain import reap
 
@@ -109,11 +110,27 @@ def every_minute() -> dict[str, Any]:
         "reaped": reap(),
         "forgotten": forget_old_answers() + forget_old_counts(),
         "resets_due": resets.enqueue_links_if_due(),
-        "wanted": tell_labeling(),
         "threshold": by_threshold(),
         "told": outbox.tell_undone_batches(),
         **outbox.enqueue_delivery_if_due(),
     }
+
+
+def follow_trials() -> dict[str, str]:
+    """Read new drawings with the versions on trial, and act on what is decided."""
+    from training.trials.trial import follow, waits_for_mnist
+
+    told = follow()
+    if waits_for_mnist() and not OrmQ.objects.filter(key="training").exists():
+        async_task("training.tasks.follow_with_mnist", cluster="training")
+    return told
+
+
+def follow_with_mnist() -> dict[str, str]:
+    """The same on the training workers, which may be the only ones with MNIST's files."""
+    from training.trials.trial import follow
+
+    return follow()
 
 
 def by_threshold() -> dict[str, Any]:

@@ -37,8 +37,8 @@ from predictions.glyphs.glyph import decode_glyph
 from predictions.models import DIGITS, ModelVersion, Prediction
 from predictions.serving.network import Network, UnsoundWeights
 from predictions.serving.recognizer import load_version
-from training.gate.judging import probabilities
 from training.models import SnapshotLabel
+from training.trials.shadow import probabilities
 
 logger = logging.getLogger(__name__)
 

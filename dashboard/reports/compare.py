@@ -26,7 +26,7 @@ from dashboard.figures.sample import parts as counted_parts
 from dashboard.filters import Filters
 from dashboard.models import ReplayCell, ReplayPair
 from labeling.models import Stream
-from training.gate.comparison import Pairs
+from training.trials.pairs import Pairs
 
 LEVEL = 0.05  # of the test whether the parts of a span differ
 LEAST_EXPECTED = 1.0  # expected count in a cell of that test's table; with less it is not valid

@@ -20,8 +20,8 @@ from dashboard.reports.compare import Comparison, Side, of_months, of_versions, 
 from labeling.models import Stream
 from labeling.queue.overview import of_queue
 from predictions.models import ModelVersion
-from training.gate.comparison import holm
 from training.models import Promotion
+from training.trials.pairs import holm
 
 LEVEL = 0.05
 Z95 = 1.96

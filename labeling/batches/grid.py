@@ -16,7 +16,7 @@ from labeling.batches import review_requests
 from labeling.batches.batches import restate_many, undo_batch
 from labeling.decisions.decisions import drawn_by_lot, others_label
 from labeling.errors import EmptySelection, Gone, LeaseLost
-from labeling.models import Ask, Batch, LabelEvent, QueueItem, Skip, Stream
+from labeling.models import Ask, Batch, LabelEvent, QueueItem, Skip, Stream, Wanted
 from labeling.queue.queue import Held, lease
 from labeling.turns import in_turn
 from predictions.errors import NotThere
@@ -38,15 +38,16 @@ class Confirmed:
 def claim_grid(labeler: User, *, digit: int, count: int = AT_MOST) -> list[Held]:
     """Lease the surest unlabeled guesses of one digit, including the labeler's own leases.
 
-    Audits, gold and second opinions are answered one at a time, blind.
+    Audits, gold, second opinions and items with priority are answered one at a time, blind.
     """
     skipped = Skip.objects.filter(prediction=OuterRef("pk"), labeler=labeler)
+    wanted = Wanted.objects.filter(prediction=OuterRef("pk"))
     rows = list(
         QueueItem.objects.select_for_update(skip_locked=True, of=("self",))
         .select_related("prediction")
         .filter(is_open=True, stream=Stream.UNSURE, digit=digit)
         .filter(Q(leased_until__isnull=True) | Q(leased_until__lte=Now()) | Q(holder=labeler))
-        .filter(~Exists(skipped))
+        .filter(~Exists(skipped), ~Exists(wanted))
         .only(
             "prediction",
             "stream",

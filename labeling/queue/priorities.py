@@ -1,4 +1,4 @@
-"""Priorities: items that a higher app wants labeled sooner. The caller gives the reason."""
+"""Priorities: items that a higher app wants labeled sooner. A labeler is not told which."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ AT_MOST = 2_000
 
 
 @transaction.atomic
-def want(keys: Sequence[int], *, why: str) -> int:
+def want(keys: Sequence[int]) -> int:
     """Replace all priorities by these predictions, in this order; return how many are open."""
     open_keys = set(
         QueueItem.objects.filter(pk__in=keys[:AT_MOST], is_open=True).values_list("pk", flat=True)
     )
     wanted = [
-        Wanted(prediction_id=key, rank=rank, why=why)
+        Wanted(prediction_id=key, rank=rank)
         for rank, key in enumerate(keys[:AT_MOST])
         if key in open_keys
     ]

@@ -53,19 +53,18 @@ class Held:
     selection_probability: float | None
     is_audit: bool
     token: uuid.UUID
-    wanted: str = ""  # the reason of its priority, if it has one
+    may_show_guess: bool = False
 
     @property
     def why(self) -> str:
-        """Why it is shown, in words for the labeler."""
-        reason = str(Stream(self.stream).label)
-        return f"{reason}; {self.wanted}" if self.wanted else reason
+        """Why it is shown, in words for the labeler; a priority is not mentioned."""
+        return str(Stream(self.stream).label)
 
     @property
     def shown_guess(self) -> int | None:
-        """The guess, if SHOW_GUESSES is set; never for audits and second looks."""
+        """The guess, if guesses are shown now; never for audits and second looks."""
         is_blind = self.is_audit or self.stream in ANOTHER_LOOK
-        return self.guess if settings.SHOW_GUESSES and not is_blind else None
+        return self.guess if self.may_show_guess and not is_blind else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +103,20 @@ def claim(
     tokens = {row.prediction_id: row.token_for(page) for row in chosen}
     if lease(labeler, tokens) != len(tokens):  # locked rows cannot have changed
         raise LeaseLost("Somebody else took one of these items at the same moment.")
-    held = [row.held(tokens[row.prediction_id]) for row in chosen]
+    shows = shows_guesses()
+    held = [row.held(tokens[row.prediction_id], shows) for row in chosen]
     for row in known:
         token = gold.new_gold_token(labeler.pk, row.prediction_id)
-        held.insert(dice.randrange(len(held) + 1), row.held(token))
+        held.insert(dice.randrange(len(held) + 1), row.held(token, shows))
     return held
+
+
+def shows_guesses() -> bool:
+    """Whether labelers see guesses now: SHOW_GUESSES is set, and no item has priority.
+
+    Items with priority are answered blind. If only they hid the guess, they could be told apart.
+    """
+    return settings.SHOW_GUESSES and not Wanted.objects.exists()
 
 
 def new_token(page: uuid.UUID | None = None, rest: bytes = b"") -> uuid.UUID:
@@ -149,8 +157,7 @@ class Candidate:
     confidence: float
     is_audit: bool
     token: uuid.UUID | None = None  # of its current or last lease
-    wanted: str = ""
-    wish_rank: float = 0.0  # order among the priorities; smallest first
+    wish_rank: float | None = None  # order among the priorities, smallest first; None without
 
     def token_for(self, page: uuid.UUID | None) -> uuid.UUID:
         """Keep the token if this page holds the lease; otherwise a new one ends the old lease."""
@@ -158,7 +165,7 @@ class Candidate:
             return self.token
         return new_token(page)
 
-    def held(self, token: uuid.UUID) -> Held:
+    def held(self, token: uuid.UUID, may_show_guess: bool) -> Held:
         return Held(
             self.prediction_id,
             self.public_id,
@@ -170,7 +177,7 @@ class Candidate:
             self.selection_probability,
             self.is_audit,
             token,
-            self.wanted,
+            may_show_guess,
         )
 
 
@@ -222,7 +229,7 @@ CANDIDATES = """
 SELECT q.prediction_id, q.stream, q.score, q.selection_probability, q.owner_key,
   (q.leased_until > {now} AND q.holder_id = %(labeler)s) AS is_own,
   arm.is_gold, p.public_id, p.glyph, p.digit, p.confidence, p.is_audit, q.token,
-  wish.why, wish.rank
+  wish.rank
 FROM ({arms}) AS arm JOIN labeling_queueitem AS q ON q.prediction_id = arm.prediction_id
 JOIN predictions_prediction AS p ON p.id = q.prediction_id
 LEFT JOIN labeling_wanted AS wish ON wish.prediction_id = q.prediction_id
@@ -269,11 +276,11 @@ def candidates(labeler: User, count: int, held: int, *, with_gold: bool = False)
 
 def candidate_from(row: tuple) -> Candidate:
     key, stream, score, probability, owner, own, known, public_id, glyph, *rest = row
-    digit, confidence, audit, token, wanted, wish_rank = rest
+    digit, confidence, audit, token, wish_rank = rest
     return Candidate(
         key, stream, score, probability, owner, bool(own), bool(known), as_uuid(public_id),
         bytes(glyph), digit, confidence, bool(audit), as_uuid(token) if token else None,
-        "" if known else wanted or "", wish_rank or 0.0,
+        None if known else wish_rank,
     )  # fmt: skip
 
 
@@ -293,8 +300,13 @@ def choose_items(
     }
     chosen = own
     while len(chosen) < count and any(waiting.values()):
-        wanted = [row for left in waiting.values() for row in left if row.wanted]
-        wanted.sort(key=lambda row: row.wish_rank)
+        ranked = [
+            (row.wish_rank, row)
+            for left in waiting.values()
+            for row in left
+            if row.wish_rank is not None
+        ]
+        wanted = [row for _, row in sorted(ranked, key=lambda pair: pair[0])]
         if wanted and dice.random() < WANTED_SHARE:
             row = next_of(wanted, chosen[-1:] or last)
             waiting[row.stream].remove(row)
@@ -374,7 +386,7 @@ def as_held(row: QueueItem, token: uuid.UUID) -> Held:
         row.selection_probability,
         row.prediction.is_audit,
         token,
-        Wanted.objects.filter(pk=row.pk).values_list("why", flat=True).first() or "",
+        shows_guesses(),
     )
 
 

@@ -16,7 +16,10 @@ from tests.operation.installation import plain_environment
 APPS = ["predictions", "labeling", "training", "dashboard"]  # lowest first
 PURE = [
     "predictions/shares.py",
-    *(f"training/gate/{name}.py" for name in ("checks", "comparison", "gate")),
+    *(
+        f"training/trials/{name}.py"
+        for name in ("ahead", "evidence", "harm", "likelihood", "outcomes", "pairs", "sentences")
+    ),
     "training/workers/die_with_parent.py",
 ]
 PURE_FOLDERS = ["predictions/glyphs", "training/engine"]
@@ -68,7 +71,7 @@ def test_only_training_reaches_torch(app: str) -> None:
 
 
 # Of these only what does the work asks, within a function.
-HEAVY = {"scipy": {"training/gate/checks.py"}, "sklearn": {"dashboard/replay/clusters.py"}}
+HEAVY: dict[str, set[str]] = {"scipy": set(), "sklearn": {"dashboard/replay/clusters.py"}}
 
 
 @pytest.mark.parametrize("package", HEAVY)

@@ -4,10 +4,10 @@
 
 Half of the writers draw: their strokes are rendered, captured over HTTP by one visitor each, taken
 from the queue and labeled over HTTP, and a run is asked for over HTTP; the training cluster works
-on it, the gate judges, and what it says is obeyed, or a trainer promotes by hand with a reason. The
-other half is never seen by anybody: their drawings, rendered several times, are read before and
-after, and so is MNIST's test set. A seed decides the halves, the rendering, the visitors and the
-run. Everything happens in a database that is thrown away, and no version leaves it.
+on it. Nobody draws on, as a trial needs, so a trainer promotes by hand, with a reason. The other
+half is never seen by anybody: their drawings, rendered several times, are read before and after,
+and so is MNIST's test set. A seed decides the halves, the rendering, the visitors and the run.
+Everything happens in a database that is thrown away, and no version leaves it.
 
 `--start` takes the folder of another version to begin from (as `train_base --into` writes it): the
 fewer errors are left in the first one, the less there is to show. With `--poison` half of the
@@ -160,22 +160,22 @@ class Exam:
     base: tuple[NDArray[np.uint8], NDArray[np.int64]] = field(init=False)
 
     def __post_init__(self) -> None:
-        from training.gate.judging import base_items
+        from training.trials.guards import mnist_test
 
         parts = [rendered(self.drawings, at) for at in range(UNSEEN_RENDERINGS)]
         self.unseen = (
             np.concatenate([glyphs for glyphs, _ in parts]),
             np.concatenate([digits for _, digits in parts]),
         )
-        items = base_items(self.folder)
-        assert items is not None
-        self.base = items.glyphs, items.labels
+        base = mnist_test(self.folder)
+        assert base is not None
+        self.base = base
 
     def errors_of(self, name: str) -> dict[str, int]:
         """How many the served network misreads."""
         from predictions.models import ModelVersion
         from predictions.serving.recognizer import load_version
-        from training.gate.judging import probabilities
+        from training.trials.shadow import probabilities
 
         network = load_version(ModelVersion.objects.get(name=name).pk).network
         return {
@@ -289,8 +289,8 @@ def training_worker(env: dict[str, str]) -> Iterator[None]:
 
 
 def fine_tune(port: int, seed: int) -> dict[str, Any]:
-    """Ask for a run and follow it to its end, the gate's verdict included."""
-    from training.models import GateReport, Run
+    """Ask for a run and follow it to its end; then its version is on trial."""
+    from training.models import Run
 
     person = Person(port, sessionid=trainer_session())
     asked = time.perf_counter()
@@ -304,20 +304,18 @@ def fine_tune(port: int, seed: int) -> dict[str, Any]:
     if run["state"] != "done":
         raise SystemExit(f"The run ended {run['state']}: {run['reason']}")
     row = Run.objects.get(public_id=run["id"])
-    report = GateReport.objects.filter(candidate=row.version_id).latest("pk")
-    drawings = report.figures["drawings"]
+    trial = person.get(f"versions/{run['version']}/trial/")
     assert row.started_at is not None
     return {
         "version": run["version"],
         "taught": run["labels"],
         "seconds": round(seconds, 1),
         "cpu_s": cpu_seconds(row.log),
-        "verdict": report.verdict,
-        "labels_needed": report.labels_needed,
-        "judged_by": drawings["n"],
-        "better": drawings["better"],
-        "worse": drawings["worse"],
-        "reasons": report.reasons[:3],
+        "verdict": trial["verdict"],
+        "judged_by": trial["drawings"],
+        "better": trial["better"],
+        "worse": trial["worse"],
+        "sentences": trial["sentences"],
     }
 
 

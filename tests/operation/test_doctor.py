@@ -40,7 +40,7 @@ from predictions.operation import doctor, health_checks, proxy_mismatches
 from predictions.serving.registry import install_base
 from tests.factories import make_live, make_prediction, make_version
 from tests.operation.installation import ROOT, Installation, plain_environment, until
-from training.models import Backup, Run, Snapshot
+from training.models import Backup, Run, Snapshot, Trial
 from training.versions.promotion import promote
 from training.workers.schedules import make_schedules, schedules
 
@@ -317,6 +317,14 @@ def mnist_gone(patient: Patient) -> None:
     patient.settings.MNIST_DIR = patient.data / "mnist"
 
 
+def mnist_never_read(patient: Patient) -> None:
+    live = ModelVersion.objects.live().get()
+    Trial.objects.create(
+        candidate=make_version("new"), against=live, number=1, after_prediction=0,
+        began_at=timezone.now() - HOUR,
+    )  # fmt: skip
+
+
 def backup_long_ago(patient: Patient) -> None:
     Backup.objects.update(started_at=timezone.now() - 3 * DAY)
 
@@ -372,6 +380,7 @@ FAULTS: dict[str, list[Callable[[Patient], None]]] = {
     "run_stuck": [run_silent],
     "runs_fail": [runs_fail],
     "mnist_missing": [mnist_gone],
+    "trial_without_mnist": [mnist_never_read],
     "backup_old": [backup_long_ago],
     "backup_failed": [backup_failed],
     "backup_gone": [backup_deleted],

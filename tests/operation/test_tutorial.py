@@ -112,6 +112,6 @@ def test_the_tutorial_does_what_it_says(newcomer: Newcomer) -> None:
     assert len(re.findall(r"^docs/tutorial/\d-\d\.png  \d  ", said, re.M)) == 60
     assert "labels would be learned from" in said
     assert "Verdict: " in said
-    assert "the gate does not say promote" in said
+    assert "its trial is not decided" in said
     assert f"{run['version']} is live; before it was base-1." in said
     assert f"base-1 is live again; {run['version']} was taken back." in said

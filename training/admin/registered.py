@@ -13,7 +13,7 @@ from unfold.admin import ModelAdmin
 from predictions.admin.registered import ReadOnlyAdmin
 from training.admin.unopened import LONGEST, words_in
 from training.messages import outbox
-from training.models import Backup, Endpoint, GateReport, Message, Promotion, Run, Snapshot
+from training.models import Backup, Endpoint, GateReport, Message, Promotion, Run, Snapshot, Trial
 from training.pages.forms import EndpointForm
 
 
@@ -50,6 +50,18 @@ class GateReportAdmin(ReadOnlyAdmin):
     list_select_related = ["candidate", "against"]
     fields = [
         "candidate", "against", "verdict", "labels_needed", "reasons", "figures", "look", "made_at",
+    ]  # fmt: skip
+    readonly_fields = fields
+
+
+@admin.register(Trial)
+class TrialAdmin(ReadOnlyAdmin):
+    list_display = ["candidate", "against", "number", "state", "began_at", "ended_at"]
+    list_filter = ["state"]
+    list_select_related = ["candidate", "against"]
+    fields = [
+        "candidate", "against", "number", "state", "reason", "after_prediction", "read_up_to",
+        "base", "report", "began_at", "ended_at",
     ]  # fmt: skip
     readonly_fields = fields
 

@@ -16,13 +16,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from labeling.models import LabelEvent
 from predictions.access.permissions import needs
 from predictions.api.drawings import ErrorOutput
 from predictions.api.endpoints import ApiEndpoint, Input
 from predictions.api.paging import PageQuery, page_of
 from predictions.api.schema import IF_NONE_MATCH
-from training.models import GateReport, Run
+from training.models import GateReport, Run, Trial
 from training.runs import retrain
+from training.trials.summary import shown
 
 LOG_LINES = 100  # the last lines of the log
 MOST_SEED = 2**31 - 1
@@ -75,7 +77,12 @@ class RunDetailOutput(RunOutput):
     log = serializers.ListField(
         child=serializers.CharField(), help_text=f"The last {LOG_LINES} lines."
     )
-    verdict = RunVerdictOutput(allow_null=True, help_text="Null until the gate has judged.")
+    verdict = RunVerdictOutput(allow_null=True, help_text="Null until its trial is decided.")
+    trial = serializers.ListField(
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="How the trial of its version stands, in words.",
+    )
 
 
 class RunPage(serializers.Serializer[Any]):
@@ -134,14 +141,23 @@ def run_detail(run: Run) -> dict[str, Any]:
         "epochs_planned": run.recipe["epochs"],
         "log": run.log.splitlines()[-LOG_LINES:],
         "verdict": verdict_body(report_of(run)),
+        "trial": (found := trial_of(run)) and shown(found).sentences,
     }
 
 
 def report_of(run: Run) -> GateReport | None:
-    """The last gate report on the version that the run made."""
+    """The last report on the version that the run made."""
     if run.version_id is None:
         return None
     return GateReport.objects.filter(candidate=run.version_id).first()
+
+
+def trial_of(run: Run) -> Trial | None:
+    """The last trial of the version that the run made."""
+    if run.version_id is None:
+        return None
+    trials = Trial.objects.filter(candidate=run.version_id)
+    return trials.select_related("candidate", "against", "report").first()
 
 
 def verdict_body(report: GateReport | None) -> dict[str, Any] | None:
@@ -157,12 +173,24 @@ def verdict_body(report: GateReport | None) -> dict[str, Any] | None:
 def tag_of(public_id: UUID) -> str | None:
     """An ETag of what a run's page shows, from one small query; None if there is no such run."""
     reports = GateReport.objects.filter(candidate=OuterRef("version")).values("pk")[:1]
+    trials = Trial.objects.filter(candidate=OuterRef("version"))
+    answers = LabelEvent.objects.order_by("-pk").values("pk")[:1]
     state = (
         Run.objects.filter(public_id=public_id)
-        .annotate(said=Length("log"), points=Count("epochs"), report=Subquery(reports))
-        .values_list("state", "progress", "cancel_asked", "attempts", "said", "points", "report")
+        .annotate(
+            said=Length("log"),
+            points=Count("epochs"),
+            report=Subquery(reports),
+            tried=Subquery(trials.values("state")[:1]),
+            read=Subquery(trials.values("read_up_to")[:1]),
+            answered=Subquery(answers),
+        )
+        .values_list(
+            "state", "progress", "cancel_asked", "attempts", "said", "points", "report", "tried",
+            "read", "answered",
+        )
         .first()
-    )
+    )  # fmt: skip
     return state and f'"{hashlib.sha256(repr(state).encode()).hexdigest()[:24]}"'
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from predictions.api.label_studio import both_spellings
-from training.api import versions
+from training.api import trials, versions
 from training.api.label_studio import TrainingWebhookView
 
 app_name = "training_api"
@@ -14,5 +14,7 @@ urlpatterns = [
     path("versions/rollback/", versions.RollbackView.as_view(), name="rollback"),
     path("versions/<str:name>/", versions.OneVersionView.as_view(), name="version"),
     path("versions/<str:name>/promote/", versions.PromoteView.as_view(), name="promote"),
+    path("versions/<str:name>/trial/", trials.TrialView.as_view(), name="trial"),
+    path("versions/<str:name>/judge/", trials.JudgeView.as_view(), name="judge"),
     *both_spellings("label-studio/webhook", TrainingWebhookView.as_view(), "ls_webhook"),
 ]

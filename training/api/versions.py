@@ -67,19 +67,19 @@ class ReportOutput(serializers.Serializer[Any]):
     against = serializers.CharField(help_text="The version that was live then.")
     labels_needed = serializers.IntegerField(
         allow_null=True,
-        help_text="So many more labeled drawings of those that judge: held out, or audits.",
+        help_text="Only in reports from before there were trials.",
     )
     reasons = serializers.ListField(
         child=serializers.CharField(), help_text="In words, the deciding ones first."
     )
     look = serializers.IntegerField(
-        help_text="The how-manieth comparison with that live version it is."
+        help_text="The how-manieth candidate against that live version it is."
     )
     made_at = serializers.DateTimeField()
 
 
 class FullReportOutput(ReportOutput):
-    figures = serializers.DictField(help_text="Every count, interval and bound behind it.")
+    figures = serializers.DictField(help_text="Every count behind it.")
 
 
 class PromotionOutput(serializers.Serializer[Any]):
@@ -107,7 +107,7 @@ class VersionOutput(serializers.Serializer[Any]):
     live_since = serializers.DateTimeField(
         allow_null=True, help_text="When it last went live; empty if never."
     )
-    report = ReportOutput(allow_null=True, help_text="The gate's latest.")
+    report = ReportOutput(allow_null=True, help_text="How its latest decided trial ended.")
 
 
 class FullVersionOutput(VersionOutput):
@@ -135,7 +135,7 @@ class OverInput(Input):
         allow_blank=True,
         default="",
         max_length=WHY_MOST,
-        help_text="Needed for anything but a version the gate speaks for.",
+        help_text="Needed for anything but a version that won its trial.",
     )
     over = serializers.CharField(
         required=False,
@@ -167,7 +167,7 @@ class VersionsView(VersionView):
         responses={200: VersionPage, "default": ErrorOutput},
     )
     def get(self, request: Request) -> Response:
-        """Model versions, newest first, page by page, each with the gate's latest word."""
+        """Model versions, newest first, page by page, each with how its trial ended."""
         before, limit = self.asked.get("before"), self.asked["limit"]
         rows = with_reports(figures=False).defer("card", "canary", "parent__card", "parent__canary")
         if before is not None:
@@ -182,7 +182,7 @@ class OneVersionView(VersionView):
         responses={200: FullVersionOutput, "default": ErrorOutput},
     )
     def get(self, request: Request, name: str) -> Response:
-        """One version: card, digests of the weights, the gate's report, its comings and goings."""
+        """One version: card, digests of the weights, its report, its comings and goings."""
         found = with_reports(figures=True).defer("canary")
         version = get_object_or_404(found, pk=version_or_404(name).pk)
         report = latest_report_of(version)

@@ -18,11 +18,13 @@ from django.contrib.auth.models import User
 from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 from django_q.tasks import async_task
 
 from labeling.models import Batch
 from predictions.database.clock import Moment
+from predictions.models import ModelVersion
 from training.messages import webhooks
 from training.models import Endpoint, GateReport, Message, Promotion, Run, new_secret
 
@@ -61,15 +63,16 @@ def tell_run(run: Run, state: str, reason: str) -> None:
     )
 
 
-def tell_verdict(report: GateReport) -> None:
+def tell_verdict(report: GateReport, sentence: str) -> None:
     tell(
         Message.Kind.VERDICT,
         f"{report.candidate.name}, report {report.pk}",
         {
+            "sentence": sentence,
+            "link": link_to(report.candidate),
             "version": report.candidate.name,
             "against": report.against.name,
             "verdict": report.verdict,
-            "labels_needed": report.labels_needed,
             "reasons": report.reasons,
         },
     )
@@ -77,10 +80,14 @@ def tell_verdict(report: GateReport) -> None:
 
 def tell_promotion(promotion: Promotion) -> None:
     forward = promotion.kind == Promotion.Kind.PROMOTION
+    before = promotion.before or "nothing"
+    change = f"before it was {before}" if forward else f"{before} was taken back"
     tell(
         Message.Kind.PROMOTED if forward else Message.Kind.ROLLED_BACK,
         f"{promotion.after.name}, ledger {promotion.pk}",
         {
+            "sentence": f"{promotion.after} is live; {change}. {promotion.why}",
+            "link": link_to(promotion.after),
             "kind": promotion.kind,
             "before": promotion.before and promotion.before.name,
             "after": promotion.after.name,
@@ -88,6 +95,12 @@ def tell_promotion(promotion: Promotion) -> None:
             "why": promotion.why,
         },
     )
+
+
+def link_to(version: ModelVersion) -> str:
+    """The page of a version; without a host if the installation knows none of its own."""
+    origin = next(iter(settings.CSRF_TRUSTED_ORIGINS), "")
+    return origin + reverse("training:version", args=[version.name])
 
 
 def tell_undone_batches() -> int:
@@ -203,12 +216,18 @@ def mail_trainers(message: Message) -> str:
     people = trainers()
     if not people:
         return "nobody to tell"
-    lines = [f"{name}: {value_in_words(value)}" for name, value in message.data.items()]
     subject = f"[Inkloop] {message.get_kind_display()}: {message.subject}"
     EmailMessage(
-        " ".join(subject.split()), "\n".join(lines), settings.DEFAULT_FROM_EMAIL, bcc=people
+        " ".join(subject.split()), text_of(message.data), settings.DEFAULT_FROM_EMAIL, bcc=people
     ).send()
     return f"mailed to {len(people)}"
+
+
+def text_of(data: dict[str, Any]) -> str:
+    """The text of a mail: its sentence and its link, or every value with its name."""
+    if "sentence" in data:
+        return f"{data['sentence']}\n\n{data['link']}"
+    return "\n".join(f"{name}: {value_in_words(value)}" for name, value in data.items())
 
 
 def value_in_words(value: Any) -> str:

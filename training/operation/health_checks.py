@@ -18,7 +18,7 @@ from predictions.models import WorkerBeat
 from predictions.operation.doctor import Finding, attention, broken, examines
 from predictions.operation.health import NEVER, WORKERS_SEEN_WITHIN, expected_clusters, fault_of
 from training.engine.mnist import missing
-from training.models import Backup, Run
+from training.models import Backup, Run, Trial
 from training.runs.retrain import LEAST_LABELS
 from training.workers.schedules import schedules
 
@@ -133,6 +133,18 @@ def replay() -> Iterator[Finding]:
             f"Enough labels wait for a run, and MNIST is not in {settings.MNIST_DIR}.",
             why="A run replays MNIST so as not to forget it; without a network it fails.",
             todo="Run `manage.py fetch_mnist` on the host that trains.",
+        )
+
+
+@examines()
+def trials() -> Iterator[Finding]:
+    unread = Trial.objects.under_way().filter(base__isnull=True)
+    for trial in unread.filter(began_at__lt=timezone.now() - OVERDUE).select_related("candidate"):
+        yield attention(
+            "trial_without_mnist",
+            f"{trial.candidate} is on trial, and MNIST is in no MNIST_DIR of our workers.",
+            why="Nobody knows what it forgot, so it cannot go live.",
+            todo="Run `manage.py fetch_mnist` on the host of the workers.",
         )
 
 

@@ -23,10 +23,11 @@ from predictions.errors import Declined
 from predictions.models import ModelVersion
 from predictions.refusals import problem
 from training.api.runs import report_of, run_detail, runs_for_lists
-from training.models import GateReport, Promotion, Run
+from training.models import GateReport, Promotion, Run, Trial
 from training.pages.forms import ReasonForm
 from training.runs import queue_status, retrain
 from training.snapshots.lineage import ancestry, labelers_of, run_of
+from training.trials.summary import Shown, shown
 from training.versions import promotion
 from training.versions.ledger import spans
 from training.workers.schedules import next_fine_tune
@@ -34,6 +35,7 @@ from training.workers.schedules import next_fine_tune
 View = Callable[..., HttpResponse]
 PAST_RUNS = 10
 LEDGER_SHOWN = 50
+OF_TRIAL = ["candidate", "against", "report"]
 
 
 def asking(permission: str) -> Callable[[View], View]:
@@ -53,7 +55,7 @@ def asking(permission: str) -> Callable[[View], View]:
 @asking("training.view_run")
 @require_safe
 def training(request: HttpRequest) -> HttpResponse:
-    """New labels, the current or last run, and earlier runs."""
+    """New labels, the trials, the current or last run, and earlier runs."""
     runs = list(runs_for_lists()[: PAST_RUNS + 1])
     context = {
         **run_context(runs[0] if runs else None),
@@ -63,6 +65,7 @@ def training(request: HttpRequest) -> HttpResponse:
         "next_fine_tune": next_fine_tune(),
         "least": retrain.LEAST_LABELS,
         "past": runs[1:],
+        "trials": [shown(trial) for trial in Trial.objects.open().select_related(*OF_TRIAL)],
         "live": promotion.live_version(),
         "is_home": True,
     }
@@ -102,12 +105,19 @@ def run_context(run: Run | None) -> dict[str, Any]:
     }
 
 
+def trial_of(version: ModelVersion) -> Shown | None:
+    """The latest trial of a version."""
+    trial = version.trials.select_related(*OF_TRIAL).first()
+    return shown(trial) if trial else None
+
+
 def deciding(version: ModelVersion, report: GateReport | None) -> dict[str, Any]:
-    """Whether a version can be promoted, and whether the gate's verdict is *promote*."""
+    """How its trial stands, whether a version can be promoted, and whether it won its trial."""
     live = promotion.live_version()
     spoken_for = promotion.speaks_for(report, version, live)
     return {
         "version": version,
+        "trial": trial_of(version),
         "may_go_live": live is None or live.pk != version.pk,
         "spoken_for": spoken_for,
     }
@@ -158,11 +168,12 @@ def cancel_run(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def versions_page(request: HttpRequest) -> HttpResponse:
     """Every version, newest first, and the ledger of what was live when."""
     reports = GateReport.objects.defer("figures").order_by("-pk")
+    trials = Trial.objects.order_by("-pk")
     rows = (
         ModelVersion.objects.defer("card", "canary")
         .select_related("parent", "run__snapshot")
         .defer("run__checkpoint", "run__log", "run__snapshot__holdout", "parent__canary")
-        .prefetch_related(Prefetch("gate_reports", reports))
+        .prefetch_related(Prefetch("gate_reports", reports), Prefetch("trials", trials))
         .order_by("-pk")
     )
     live_times = spans()
@@ -172,6 +183,7 @@ def versions_page(request: HttpRequest) -> HttpResponse:
                 "version": version,
                 "run": getattr(version, "run", None),
                 "report": next(iter(version.gate_reports.all()), None),
+                "trial": next(iter(version.trials.all()), None),
                 "spans": live_times.get(version.pk, []),
             }
             for version in rows
@@ -187,12 +199,13 @@ def versions_page(request: HttpRequest) -> HttpResponse:
 @asking("training.view_run")
 @require_safe
 def version(request: HttpRequest, name: str) -> HttpResponse:
-    """One version: its card, its curve, what the gate said, and whose labels it learned."""
+    """One version: its trial, its card, its curve, and whose labels it learned."""
     found = version_or_404(name)
     made_by = run_of(found)
     report = promotion.latest_report(found)
+    deciding_now = deciding(found, report)
     context = {
-        **deciding(found, report),
+        **deciding_now,
         "run": made_by,
         "detail": run_detail(Run.objects.get(pk=made_by.pk)) if made_by else None,
         "chart_script": settings.CHARTJS_STATIC,
@@ -200,10 +213,7 @@ def version(request: HttpRequest, name: str) -> HttpResponse:
         "children": found.children.all(),
         "facts": facts_of(found),
         "scores": scores_of(found),
-        "report": report,
-        "sets": sets_of(report),
-        "drawings": report.figures.get("drawings") if report else None,
-        "changed": report.figures.get("changed") if report else None,
+        **evidence_of(deciding_now["trial"], report),
         "labelers": labelers_of(made_by) if made_by else [],
         "spans": spans().get(found.pk, []),
         "entries": Promotion.objects.select_related("before", "after", "by").filter(after=found),
@@ -256,18 +266,26 @@ def scores_of(version: ModelVersion) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def sets_of(report: GateReport | None) -> list[dict[str, Any]]:
-    """The sets of items in a gate report, all drawings together first."""
-    if report is None:
-        return []
-    together = {**report.figures["drawings"], "name": "all drawings"}
-    return [together, *report.figures["sets"]]
+def evidence_of(trial: Shown | None, report: GateReport | None) -> dict[str, Any]:
+    """What a trial rests on; without a trial, the sets of a report from before there were any."""
+    if trial is not None:
+        return {"changed": trial.figures["changed"]}
+    if report is None or "sets" not in report.figures:
+        return {"report": report}
+    figures = report.figures
+    together = {**figures["drawings"], "name": "all drawings"}
+    return {
+        "report": report,
+        "sets": [together, *figures["sets"]],
+        "drawings": figures["drawings"],
+        "changed": figures.get("changed"),
+    }
 
 
 @asking("training.promote_version")
 @require_POST
 def promote_page(request: HttpRequest, name: str) -> HttpResponse:
-    """Make a version live; without the verdict *promote*, a reason is needed."""
+    """Make a version live; one that won no trial needs a reason."""
     found = version_or_404(name)
     form = ReasonForm(request.POST)
     if not form.is_valid():

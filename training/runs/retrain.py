@@ -44,6 +44,8 @@ from training.runs.pace import Every
 from training.runs.recipe import Tuning, tuning_for
 from training.snapshots.lineage import Source, clean_ancestor
 from training.snapshots.snapshots import Choice, LeftOut, Rule, choose, default_rule, freeze
+from training.trials import guards, trial
+from training.trials.shadow import Networks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +55,7 @@ logger = logging.getLogger(__name__)
 MOST_ATTEMPTS = 3
 HEARTBEAT = 5.0  # seconds
 SHOW_EVERY = 1.0  # seconds between two updates of the progress
-LEARNED, REGISTERED = 0.9, 0.95  # progress once the last epoch is done, and before the gate
+LEARNED, REGISTERED = 0.9, 0.95  # progress once the last epoch is done, and before MNIST is read
 SILENT = timedelta(seconds=60)  # without a heartbeat, its process counts as dead
 LEAST_LABELS = 20  # fewer labels would change nothing
 
@@ -178,14 +180,16 @@ def execute(run_id: int, *, watch: Callable[[float], object] = lambda done: None
     if run is None:
         return None
     with trace.within(run.request_id or f"run-{run.pk}"):
-        return carry_out(run, watch)
+        run = carry_out(run, watch)
+        if run.state == Run.State.DONE:
+            trial.follow()  # now, also where no worker does it every minute
+    return run
 
 
 def carry_out(run: Run, watch: Callable[[float], object]) -> Run:
     try:
         with beating(run):
-            version = learn(run, watch)
-            judge_and_promote(run, version)
+            put_on_trial(run, learn(run, watch))
     except Canceled:
         end(run, Run.State.CANCELED, reason="Canceled.")
     except Declined as declined:
@@ -199,7 +203,7 @@ def carry_out(run: Run, watch: Callable[[float], object]) -> Run:
         end(run, Run.State.FAILED, reason=f"{type(failed).__name__}: {failed}")
         raise
     else:
-        say(run, f"{time.process_time():.1f} CPU seconds, the gate included.")
+        say(run, f"{time.process_time():.1f} CPU seconds in all.")
         end(run, Run.State.DONE)
     run.refresh_from_db()
     return run
@@ -280,7 +284,7 @@ def learn(run: Run, watch: Callable[[float], object] = lambda done: None) -> Mod
         version = register(bundle_of(run, lesson), parent=run.parent)
         if not wanted(run).update(version=version, progress=REGISTERED):
             raise Canceled  # also rolls back the version
-    say(run, f"Registered {version}; the gate compares it with the live version.")
+    say(run, f"Registered {version}.")
     return version
 
 
@@ -309,12 +313,10 @@ def show(run: Run, progress: float) -> None:
             raise Canceled
 
 
-def judge_and_promote(run: Run, version: ModelVersion) -> None:
-    """Run the gate and promote if allowed; a canceled run promotes nothing."""
-    from training.gate.judging import judge_version
-    from training.versions.promotion import promote_if_earned
-
-    if version.is_live:  # an earlier attempt promoted it
+def put_on_trial(run: Run, version: ModelVersion) -> None:
+    """Read MNIST with the new version and begin its trial; a canceled run begins none."""
+    live = ModelVersion.objects.live().only("pk").first()
+    if version.is_live or live is None:  # an earlier attempt's version went live
         return
     is_time = Every(SHOW_EVERY)
 
@@ -322,11 +324,12 @@ def judge_and_promote(run: Run, version: ModelVersion) -> None:
         if is_time():
             show(run, REGISTERED)
 
-    report = judge_version(version, each_pass=each_pass)
-    show(run, REGISTERED)
-    say(run, f"The gate: {report.get_verdict_display()}. {' '.join(report.reasons[:1])}")
-    if promote_if_earned(report):
-        say(run, f"{version} is live.")
+    base = guards.measure(Networks(version.pk, live.pk), each_pass)
+    with transaction.atomic():
+        begun = trial.begin(version, base=base)
+        if not wanted(run).update(heartbeat_at=Now()):
+            raise Canceled  # also rolls back the trial
+    say(run, f"{version} is on trial against {begun.against}: both read every new drawing now.")
 
 
 def reap() -> list[int]:

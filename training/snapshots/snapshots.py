@@ -20,6 +20,7 @@ from labeling.batches.supporters import items_resting_on, others_behind
 from labeling.decisions.trust import have_been_learned
 from labeling.models import Gold, Label
 from predictions.capture.sides import Side, author_of, side_of
+from predictions.models import Prediction
 from training.models import Snapshot, SnapshotEvent, SnapshotLabel
 
 LEAST_FOR_SHARES = 100  # labels that one person may always give
@@ -150,6 +151,12 @@ def within_shares(labels: list[Label], rule: Rule, left_out: Counter[LeftOut]) -
     yield from reversed(taken)
 
 
+def newest_prediction() -> int:
+    """The highest key of a prediction now; 0 if there is none."""
+    keys = Prediction.objects.order_by("-pk").values_list("pk", flat=True)
+    return keys.first() or 0
+
+
 @transaction.atomic
 def freeze(choice: Choice, rule: Rule) -> Snapshot:
     """Store the chosen labels; later labels do not change them."""
@@ -159,6 +166,8 @@ def freeze(choice: Choice, rule: Rule) -> Snapshot:
         count=len(choice.labels),
         counts={"digits": choice.counts, "left_out": choice.left_out},
         last_event_id=max((label.event_id for label in choice.labels), default=None),
+        # Read after the labels were chosen, so no label is of a later drawing.
+        last_prediction=newest_prediction(),
     )
     frozen = {
         label.pk: SnapshotLabel(snapshot=snapshot, event_id=label.event_id, digit=label.digit)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import template
 
-from training.models import GateReport, Run
+from training.models import GateReport, Run, Trial
 
 register = template.Library()
 HEATS = 5  # shades of a confusion matrix, besides the empty one
@@ -27,8 +27,20 @@ def run_in_words(run: Run) -> str:
 
 
 @register.filter
+def trial_kind(trial: Trial) -> str:
+    """The class of a trial's notice."""
+    return {"promote": "success", "reject": "error"}.get(trial.verdict, "")
+
+
+@register.filter
+def evidence(value: float) -> str:
+    """An amount of evidence, with commas and three significant digits."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+@register.filter
 def verdict_in_words(report: GateReport) -> str:
-    """The verdict as one sentence."""
+    """The verdict of a report from before there were trials, as one sentence."""
     against = report.against
     if report.verdict == GateReport.Verdict.PROMOTE:
         return f"Promote: it is better than {against} and worse at nothing."

@@ -1,7 +1,8 @@
 """Which version is live: promote, roll back, and what was live when.
 
 A change is one transaction: it retires the live version, if that is still live, makes the other one
-live and writes the ledger. Of two changes that start from the same live version, one succeeds.
+live, ends the trials against the former one and writes the ledger. Of two changes that start from
+the same live version, one succeeds.
 
 The ledger is a stack. A promotion pushes a version; a rollback removes the top one and makes the
 one below live. A removed version is rejected: no rollback returns to it, but a promotion with a
@@ -14,16 +15,17 @@ import logging
 from collections.abc import Iterator
 from datetime import datetime
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Coalesce
 
 from predictions.database import clock
+from predictions.database.clock import Moment
 from predictions.models import ModelVersion, ServingFault
 from predictions.serving.registry import remedy, unsoundness, verify
 from training.errors import AlreadyLive, NeedsReason, NothingBefore, Overtaken
 from training.messages.outbox import tell_promotion
-from training.models import GateReport, Promotion
+from training.models import GateReport, Promotion, Trial
 
 logger = logging.getLogger(__name__)
 NO_REASON = "Rolled back by hand, without a reason."
@@ -48,7 +50,7 @@ def promote(
     """Make a version live and retire the one that was, in one transaction.
 
     `over` is the version the caller saw as live: if another is live by now, nothing changes. `by`
-    is None if the promotion is automatic. Without the verdict *promote*, a reason is needed. With
+    is None if the promotion is automatic. A version that won no trial needs a reason. With
     `at` in the past, as the demo writes its history, no messages are written.
     """
     before = live_version()
@@ -66,25 +68,11 @@ def promote(
         before,
         version,
         by=by,
-        why=why or "The gate speaks for it.",
+        why=why or " ".join(report.reasons[:1] if report else []),
         report=report,
         becomes=ModelVersion.State.RETIRED,
         at=at,
     )
-
-
-def promote_if_earned(report: GateReport) -> Promotion | None:
-    """Promote a candidate after the verdict *promote*, if AUTO_PROMOTE is set.
-
-    Nothing changes if another version is live by now: the verdict compares with the earlier one.
-    """
-    if not settings.AUTO_PROMOTE or report.verdict != GateReport.Verdict.PROMOTE:
-        return None
-    try:
-        return promote(report.candidate, by=None, report=report, over=report.against)
-    except (Overtaken, AlreadyLive) as late:
-        logger.warning("gate report %s is not obeyed: %s", report.pk, late)
-        return None
 
 
 def seen_as_live(name: str) -> ModelVersion | None:
@@ -109,7 +97,7 @@ def latest_report(version: ModelVersion) -> GateReport | None:
 def speaks_for(
     report: GateReport | None, version: ModelVersion, before: ModelVersion | None
 ) -> bool:
-    """Whether the verdict is *promote*, compared with the version that is live now."""
+    """Whether it won a trial against the version that is live now."""
     return (
         report is not None
         and before is not None
@@ -120,10 +108,10 @@ def speaks_for(
 
 def said_of(report: GateReport | None, version: ModelVersion, before: ModelVersion | None) -> str:
     if report is None:
-        return f"The gate has not judged {version}."
+        return f"{version} has won no trial."
     if before is None or report.against_id != before.pk:
-        return f"The gate compared {version} with {report.against}, which is no longer live."
-    return f"The gate's verdict on {version}: {report.get_verdict_display().lower()}."
+        return f"{version} was on trial against {report.against}, which is no longer live."
+    return f"The verdict on {version}: {report.get_verdict_display().lower()}."
 
 
 def move(
@@ -145,6 +133,7 @@ def move(
             # The ledger's times never decrease, even if the clock is set back.
             last = Promotion.objects.values_list("made_at", flat=True).first()
             at = at or max(filter(None, (clock.now(), last)))
+            end_trials(after)
             raised = ModelVersion.objects.filter(pk=after.pk).exclude(state=ModelVersion.State.LIVE)
             if raised.update(state=ModelVersion.State.LIVE, live_since=at) != 1:
                 raise Overtaken(f"{after} went live or away at the same moment.")
@@ -166,6 +155,17 @@ def take_down(before: ModelVersion | None, becomes: str) -> None:
     still_live = ModelVersion.objects.filter(pk=before.pk, state=ModelVersion.State.LIVE)
     if still_live.update(state=becomes) != 1:
         raise Overtaken(f"{before} stopped being live at the same moment.")
+
+
+def end_trials(after: ModelVersion) -> None:
+    """End every open trial, because another version goes live; one that waited for it is won."""
+    won = Trial.objects.filter(state=Trial.State.WON, candidate=after)
+    won.update(state=Trial.State.PROMOTED)
+    Trial.objects.open().update(
+        state=Trial.State.OVERTAKEN,
+        reason=f"{after} went live.",
+        ended_at=Coalesce("ended_at", Moment()),
+    )
 
 
 # -- roll back ----------------------------------------------------------------------------------

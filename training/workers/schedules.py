@@ -20,6 +20,12 @@ SCHEDULES = [
         "minutes": 1,
     },
     {
+        "name": "trials",
+        "func": "training.tasks.follow_trials",
+        "schedule_type": Schedule.MINUTES,
+        "minutes": 1,
+    },
+    {
         "name": "nightly fine-tune",
         "func": FINE_TUNE,
         "schedule_type": Schedule.CRON,

@@ -779,8 +779,8 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "the grid shows what its labeler skipped",
             GRID,
-            "        .filter(~Exists(skipped))\n",
-            "",
+            ".filter(~Exists(skipped), ~Exists(wanted))",
+            ".filter(~Exists(wanted))",
             OF_GRID,
         ),
         Fault(

@@ -56,7 +56,7 @@ def test_unchanged_it_is_not_sent_again(client: Client, counted: None):
 
 @pytest.mark.parametrize(
     "file",
-    ["training/engine/evaluate.py", "training/gate/comparison.py", "labeling/models.py",
+    ["training/engine/evaluate.py", "training/trials/pairs.py", "labeling/models.py",
      "predictions/database/slices.py", "dashboard/figures/accuracy.py"],
 )  # fmt: skip
 def test_a_release_that_says_it_otherwise_sends_it_again(

@@ -1,4 +1,4 @@
-"""What is wanted comes sooner, says so, and bars nothing else."""
+"""What is wanted comes sooner, does not say so, and bars nothing else."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import pytest
 from labeling.models import QueueItem, Wanted
 from labeling.queue import priorities, queue
 from tests.factories import make_user
-from tests.labeling.door import Door, make_item
+from tests.labeling.door import make_item
 
 pytestmark = pytest.mark.django_db
-WHY = "the gate asked for it"
 
 
 class Always(random.Random):
@@ -34,31 +33,24 @@ def deep_in_the_queue() -> int:
     return make_item(confidence=0.99, visitor=uuid.uuid4()).pk
 
 
-def test_a_wanted_item_deep_in_its_stream_is_handed_out_at_once_and_says_why():
+def test_a_wanted_item_deep_in_its_stream_is_handed_out_at_once_and_does_not_say_so():
     key = deep_in_the_queue()
-    assert priorities.want([key], why=WHY) == 1
+    assert priorities.want([key]) == 1
     (held,) = queue.claim(make_user("ada"), dice=Always(0.1))
     assert held.prediction_id == key
-    assert held.why.endswith(f"; {WHY}")
+    assert held.why == "the model was least sure"
 
 
 def test_the_rest_of_the_time_the_mix_goes_on():
     key = deep_in_the_queue()
-    priorities.want([key], why=WHY)
+    priorities.want([key])
     (held,) = queue.claim(make_user("ada"), dice=Always(0.9))
     assert held.prediction_id != key
-    assert WHY not in held.why
-
-
-def test_the_label_page_is_told_why():
-    item = make_item()
-    priorities.want([item.pk], why=WHY)
-    assert Door(make_user("ada", role="labeler")).item()["why"].endswith(WHY)
 
 
 def test_a_wanted_item_is_handed_out_once():
     items = [make_item(visitor=uuid.uuid4()).pk for _ in range(4)]
-    priorities.want(items, why=WHY)
+    priorities.want(items)
     held = queue.claim(make_user("ada"), count=10)
     assert sorted(each.prediction_id for each in held) == items
     assert queue.claim(make_user("bea"), count=10) == []
@@ -67,8 +59,8 @@ def test_a_wanted_item_is_handed_out_once():
 def test_a_new_wish_replaces_the_last_and_what_is_closed_is_not_wanted():
     first, second, closed = make_item(), make_item(), make_item()
     QueueItem.objects.filter(pk=closed.pk).update(is_open=False)
-    priorities.want([first.pk], why=WHY)
-    assert priorities.want([second.pk, closed.pk], why=WHY) == 1
+    priorities.want([first.pk])
+    assert priorities.want([second.pk, closed.pk]) == 1
     assert list(Wanted.objects.values_list("pk", flat=True)) == [second.pk]
-    assert priorities.want([], why=WHY) == 0
+    assert priorities.want([]) == 0
     assert not Wanted.objects.exists()

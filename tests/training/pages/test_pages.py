@@ -224,7 +224,7 @@ def test_versions_show_lineage_labels_verdict_and_when_they_were_live(
     promotion.promote(made, by=None)
     page = visit(trainer, "/versions/")
     assert "<b>toy-2</b> answers now" in page
-    assert "The gate speaks for it." in page
+    assert "3 better, 1 worse of 100 drawings." in page
     page = visit(trainer, "/versions/toy-2/")
     assert "Promote: it is better than toy-live and worse at nothing." in page
     assert "<b>1</b> visitors" in page
@@ -254,14 +254,12 @@ def test_drawings_that_changed_are_shown(trainer: Client, live_version: ModelVer
 def test_the_pages_of_the_shipped_version_and_of_one_nobody_judged_open(
     trainer: Client, live_version: ModelVersion
 ) -> None:
-    assert "The gate has not judged it." in visit(trainer, "/versions/toy-live/")
+    assert "It was never on trial." in visit(trainer, "/versions/toy-live/")
     assert "Nothing was promoted" in visit(trainer, "/versions/")
     assert trainer.get("/versions/nothing/").status_code == 404
 
 
-def test_what_the_gate_did_not_speak_for_asks_for_a_reason(
-    trainer: Client, live_version: ModelVersion
-) -> None:
+def test_what_won_no_trial_asks_for_a_reason(trainer: Client, live_version: ModelVersion) -> None:
     made = make_version("toy-2")
     report_on(made, live_version, "more")
     assert 'name="why" required' in visit(trainer, "/versions/toy-2/")
@@ -273,7 +271,7 @@ def test_what_the_gate_did_not_speak_for_asks_for_a_reason(
     assert (entry.why, entry.by.username) == ("It reads our sevens.", "tia")
 
 
-def test_what_the_gate_speaks_for_is_promoted_at_one_press(
+def test_what_won_its_trial_is_promoted_at_one_press(
     trainer: Client, live_version: ModelVersion
 ) -> None:
     made = make_version("toy-2")

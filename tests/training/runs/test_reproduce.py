@@ -38,7 +38,6 @@ class TestAgain:
     @pytest.fixture
     def made(self, monkeypatch: pytest.MonkeyPatch, settings: Any) -> ModelVersion:
         make_tiny(monkeypatch, settings)
-        monkeypatch.setattr(retrain, "judge_and_promote", lambda run, version: None)
         install_base()
         for digit in range(10):
             labeled(digit)

@@ -5,9 +5,11 @@ import json
 import os
 import re
 import socket
+import uuid
 from dataclasses import asdict, replace
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +17,7 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import InterfaceError, OperationalError
+from django.db.models import F
 from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
@@ -26,18 +29,20 @@ from labeling.decisions.decisions import Answer
 from labeling.decisions.trust import labels_to_learn_from
 from labeling.models import Gold, Label
 from labeling.queue import intake
-from predictions.capture.sides import Side, judges
+from predictions.capture.sides import Side
 from predictions.models import Artifact, ModelVersion, Owner, Prediction
+from predictions.serving.recognizer import load_version
 from predictions.serving.registry import install_base
 from tests.factories import make_live, make_prediction, make_user, make_version
-from tests.training.lessons import labeled, make_tiny, visitor_on, visitor_who
+from tests.training.lessons import labeled, make_tiny, visitor_on
+from tests.training.trials.stage import answer, write_mnist
 from training import tasks
 from training.errors import AlreadyRunning, NotActive, NotEnoughLabels, NothingLive
-from training.gate import judging
-from training.models import GateReport, Run, Snapshot
+from training.models import Run, Snapshot, Trial, TrialReading
 from training.runs import retrain
 from training.runs.recipe import Tuning, tuning_for
 from training.snapshots.snapshots import Rule, choose, default_rule, freeze
+from training.trials import guards, trial
 from training.versions.promotion import promote
 from training.workers.schedules import make_schedules, schedules
 
@@ -289,7 +294,7 @@ class TestReaping:
     ):
         run = self.running(attempts=1, silent=False)
         made = make_version("made")
-        promote(made, by=None, why="The gate speaks for it.")
+        promote(made, by=None, why="It won its trial.")
         Run.objects.update(state=Run.State.QUEUED, version=made)
         monkeypatch.setattr(retrain, "HEARTBEAT", 3600.0)
         done = retrain.execute(run.pk)
@@ -350,7 +355,6 @@ class TestLearning:
     def test_a_run_ends_in_a_candidate_with_its_lineage(
         self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr(retrain, "judge_and_promote", lambda run, version: None)
         run = self.ask()
         done = retrain.execute(run.pk)
         assert done is not None
@@ -358,11 +362,39 @@ class TestLearning:
         assert done.version is not None
         assert done.version.parent == run.parent
         assert done.version.state == ModelVersion.State.CANDIDATE
+        begun = Trial.objects.get()
+        assert (begun.candidate, begun.against) == (done.version, run.parent)
         assert [epoch.number for epoch in done.epochs.all()] == [1, 2]
         assert done.checkpoint is None
 
+    def test_a_candidate_goes_from_its_birth_to_live_on_the_drawings_it_mended(
+        self, tiny: Tuning, tmp_path: Path, settings: Any
+    ):
+        """With the shipped network, a real fine-tune, and drawings between two digits."""
+        from training.engine.strokes import written_digits
+
+        written = written_digits(400, seed=21)
+        settings.MNIST_DIR = tmp_path
+        images = written.glyphs[:, 0].numpy()
+        write_mnist(tmp_path, written.labels.tolist(), images=images)
+        run = self.ask()
+        done = retrain.execute(run.pk)
+        assert done is not None
+        mixed = np.maximum(images, images[::-1] // 2)
+        for glyph, said in zip(mixed, load_version(run.parent.pk).network.read(mixed), strict=True):
+            make_prediction(
+                visitor=uuid.uuid4(), glyph=glyph, digit=said.digit, confidence=said.confidence
+            )
+        trial.follow()
+        assert TrialReading.objects.count() == len(mixed)
+        differ = TrialReading.objects.exclude(live_digit=F("candidate_digit")).order_by("pk")
+        for reading in differ.select_related("prediction")[:12]:
+            answer([reading.prediction], reading.candidate_digit)
+        trial.follow()
+        assert Trial.objects.get().state == Trial.State.PROMOTED
+        assert ModelVersion.objects.live().get() == done.version
+
     def test_a_run_is_worked_on_once(self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(retrain, "judge_and_promote", lambda run, version: None)
         run = self.ask()
         assert retrain.execute(run.pk) is not None
         assert retrain.execute(run.pk) is None
@@ -423,7 +455,6 @@ class TestLearning:
     def test_progress_is_seen_batch_by_batch(
         self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch, client: Client
     ):
-        monkeypatch.setattr(retrain, "judge_and_promote", lambda run, version: None)
         monkeypatch.setattr(retrain, "SHOW_EVERY", 0.0)
         run = self.ask()
         client.force_login(make_user("ben", role="trainer"))
@@ -444,7 +475,6 @@ class TestLearning:
     def test_an_unhurried_row_is_written_once_a_second_at_most(
         self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr(retrain, "judge_and_promote", lambda run, version: None)
         monkeypatch.setattr(retrain, "SHOW_EVERY", 3_600.0)
         shown: list[float] = []
         monkeypatch.setattr(retrain, "show", lambda run, progress: shown.append(progress))
@@ -468,31 +498,29 @@ class TestLearning:
         assert (done.state, done.epochs.count(), done.version) == (Run.State.CANCELED, 0, None)
         assert len(steps) == 1
 
-    def test_a_run_that_is_canceled_while_the_gate_reads_promotes_nothing(
-        self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch
+    def test_a_run_that_is_canceled_while_mnist_is_read_begins_no_trial(
+        self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any
     ):
         monkeypatch.setattr(retrain, "SHOW_EVERY", 0.0)
+        settings.MNIST_DIR = tmp_path
+        write_mnist(tmp_path, [7] * 20)
         run = self.ask()
-        live = ModelVersion.objects.live().get()
-        read = judging.probabilities
+        read = guards.probabilities
 
         def slow(network: Any, glyphs: Any, each_pass: Any) -> Any:
             retrain.cancel(run)
             return read(network, glyphs, each_pass)
 
-        monkeypatch.setattr(judging, "probabilities", slow)
-        monkeypatch.setattr("training.versions.promotion.promote_if_earned", lambda report: 1 / 0)
-        labeled(3, visitor=visitor_who(judges))
+        monkeypatch.setattr(guards, "probabilities", slow)
         done = retrain.execute(run.pk)
         assert done is not None
         assert done.state == Run.State.CANCELED
-        assert not GateReport.objects.exists()
-        assert ModelVersion.objects.live().get() == live
+        trial.follow()
+        assert not Trial.objects.exists()
 
     def test_a_database_that_is_away_for_a_moment_does_not_end_the_epoch(
         self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr(retrain, "judge_and_promote", lambda run, version: None)
         monkeypatch.setattr(retrain, "SHOW_EVERY", 0.0)
         run = self.ask()
         wanted, away = retrain.wanted, [OperationalError("away"), InterfaceError("closed")]
@@ -528,7 +556,6 @@ class TestLearning:
     def test_what_an_earlier_attempt_learned_is_taken_up(
         self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr(retrain, "judge_and_promote", lambda run, version: None)
         run = self.broken_off()
         assert self.end_of(run) == ("done", "")
         assert [line.split()[1] for line in said_of(run, "Epoch")] == ["Epoch"] * tiny.epochs

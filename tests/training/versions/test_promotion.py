@@ -30,7 +30,6 @@ from training.versions import promotion
 from training.versions.promotion import (
     live_at,
     promote,
-    promote_if_earned,
     rollback,
     versions_below,
     watch_serving,
@@ -122,23 +121,23 @@ class TestPromoting:
 
 
 class TestReasons:
-    def test_what_the_gate_speaks_for_needs_no_reason(self):
+    def test_what_won_its_trial_needs_no_reason(self):
         old, new = make_live("old"), make_version("new")
         report = make_report(new, old)
         assert promote(new, by=None).report == report
 
     @pytest.mark.parametrize("verdict", ["reject", "more"])
-    def test_what_it_does_not_speak_for_does(self, verdict: str):
+    def test_what_did_not_win_does(self, verdict: str):
         old, new = make_live("old"), make_version("new")
         report = make_report(new, old, verdict)
-        with pytest.raises(NeedsReason, match="verdict on new"):
+        with pytest.raises(NeedsReason, match="The verdict on new"):
             promote(new, by=make_user(), why="  ")
         assert live_names() == ["old"]
         assert promote(new, by=None, why="I looked at the drawings.").report == report
 
-    def test_what_it_never_saw_does(self):
+    def test_what_was_never_on_trial_does(self):
         make_live("old")
-        with pytest.raises(NeedsReason, match="not judged"):
+        with pytest.raises(NeedsReason, match="has won no trial"):
             promote(make_version("new"), by=None)
 
     def test_an_older_verdict_does_not_outweigh_the_latest(self):
@@ -148,31 +147,12 @@ class TestReasons:
         with pytest.raises(NeedsReason):
             promote(new, by=None)
 
-    def test_a_comparison_with_what_is_no_longer_live_does_not_speak(self):
+    def test_a_trial_against_what_is_no_longer_live_does_not_count(self):
         old, new, newer = make_live("old"), make_version("new"), make_version("newer")
         make_report(newer, old)
         promote(new, by=None, why="better")
         with pytest.raises(NeedsReason, match="no longer live"):
             promote(newer, by=None)
-
-    def test_a_verdict_is_obeyed_by_itself_where_the_setting_allows(self, settings: Any):
-        old, new = make_live("old"), make_version("new")
-        settings.AUTO_PROMOTE = False
-        assert promote_if_earned(make_report(new, old)) is None
-        settings.AUTO_PROMOTE = True
-        assert promote_if_earned(make_report(new, old, "more")) is None
-        assert live_names() == ["old"]
-        done = promote_if_earned(make_report(new, old))
-        assert done is not None
-        assert done.by is None
-        assert live_names() == ["new"]
-
-    def test_a_verdict_about_what_is_no_longer_live_is_not_obeyed(self):
-        old, new, other = make_live("old"), make_version("new"), make_version("other")
-        report = make_report(new, old)
-        promote(other, by=None, why="x")
-        assert promote_if_earned(report) is None
-        assert live_names() == ["other"]
 
 
 class TestRollingBack:

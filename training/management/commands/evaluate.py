@@ -26,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one line of JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from training.gate.examination import judgments
+        from training.versions.examination import judgments
 
         version = self.version(options["version"])
         strokes: Path | None = options["strokes"]

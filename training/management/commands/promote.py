@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("version", help="name of the version")
-        parser.add_argument("--why", default="", help="needed unless the gate speaks for it")
+        parser.add_argument("--why", default="", help="needed unless it won its trial")
         add_by(parser)
         parser.add_argument(
             "--json", action="store_true", help="print the entry of the ledger as JSON"

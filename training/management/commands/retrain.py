@@ -10,15 +10,17 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from predictions.errors import Declined
-from training.models import GateReport, Run
+from training.api.runs import trial_of
+from training.models import Run
 from training.runs import retrain
 from training.snapshots.snapshots import choose, default_rule
+from training.trials.summary import shown
 
 
 class Command(BaseCommand):
     help = (
-        "Fine-tune the live model on what people settled, judge the result and, if the gate "
-        "agrees, promote it. Ends with 0 when a run was done, 1 when it failed or was declined."
+        "Fine-tune the live model on what people settled, and put the result on trial against it. "
+        "Ends with 0 when a run was done, 1 when it failed or was declined."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -100,13 +102,14 @@ class Command(BaseCommand):
 
     def tell(self, run: Run, *, as_json: bool) -> None:
         run.refresh_from_db()
-        report = GateReport.objects.filter(candidate=run.version).first()
+        found = trial_of(run)
+        sentences = shown(found).sentences if found else []
         told = {
             "run": run.pk,
             "state": run.state,
             "version": run.version.name if run.version else None,
-            "verdict": report.verdict if report else None,
-            "reasons": report.reasons if report else [],
+            "verdict": found.verdict if found else None,
+            "reasons": sentences,
             "reason": run.reason,
         }
         if as_json:
@@ -115,5 +118,5 @@ class Command(BaseCommand):
             raise CommandError(run.reason or f"The run ended {run.state}.")
         if not as_json:
             self.stdout.write(self.style.SUCCESS(f"{told['version']}: {told['verdict']}"))
-            for reason in told["reasons"]:
-                self.stdout.write(f"  {reason}")
+            for sentence in sentences:
+                self.stdout.write(f"  {sentence}")

@@ -1,1 +1,0 @@
-"""The gate: statistics that compare a candidate with the live version."""

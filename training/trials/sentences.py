@@ -1,0 +1,104 @@
+"""What pages, mail, webhooks, commands and the API say about a trial: pure functions of its counts.
+
+Each sentence is true for any counts, also for none. The first sentence says what the new version
+mended and broke; the next says what happens now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The counts of a trial, and where it stands, as reports keep them."""
+
+    candidate: str
+    against: str
+    state: str  # a Trial.State
+    drawings: int = 0  # read by both
+    differ: int = 0
+    better: int = 0
+    worse: int = 0
+    neither: int = 0  # answered, and both were wrong
+    waiting: int = 0  # for an answer
+    behind: int = 0  # answered, while an earlier one waits
+    left_out: int = 0  # unreadable, disputed, erased and so on
+    people: int = 0  # it is judged for so few people, who draw nearly everything; 0: for everybody
+    by_few: int = 0  # drawings by these few
+    drawings_to_go: int | None = None
+    answers_to_go: int | None = None
+    obstacles: Sequence[str] = field(default_factory=list)  # what holds it, though it is ahead
+    reason: str = ""  # why it ended
+    live_since: str = ""  # if it is live now
+
+    @property
+    def answered(self) -> int:
+        return self.better + self.worse + self.neither
+
+
+def sentences(told: Told) -> list[str]:
+    """Everything there is to say, the most important first."""
+    said = [counted(told), next_step(told), about_few(told), *told.obstacles]
+    return [sentence for sentence in said if sentence]
+
+
+def counted(told: Told) -> str:
+    """What both versions read, and what the new one mended and broke."""
+    if not told.drawings:
+        return "No new drawing has been read by both versions yet."
+    drawings = number_of(told.drawings, "new drawing")
+    if not told.differ:
+        return f"The two versions read {drawings} alike."
+    if not told.answered:
+        return f"The two versions read {drawings} alike but for {told.differ:,}."
+    said = f"On {drawings} {told.candidate} mended {told.better:,} and broke {told.worse:,}"
+    if told.neither:
+        said += f"; both were wrong about {told.neither:,} more"
+    is_open = told.state == "under_way" and (told.waiting or told.behind)
+    return f"{said} so far." if is_open else f"{said}."
+
+
+def next_step(told: Told) -> str:
+    """What happens now, or how the trial ended."""
+    ended = {
+        "promoted": f"It is live since {told.live_since}." if told.live_since else "It went live.",
+        "won": "It won its trial and waits to be promoted.",
+        "no_better": f"It stays out: {told.reason}",
+        "harm": f"It stays out: {told.reason}",
+        "overtaken": f"The trial was set aside: {told.reason}",
+    }
+    if told.state != "under_way":
+        return ended[told.state]
+    if told.waiting:
+        return waiting_in_words(told)
+    if not told.drawings_to_go:
+        return "The next drawings will tell; nobody needs to label anything now."
+    more = number_of(told.drawings_to_go, "more drawing")
+    return f"About {more} will tell; nobody needs to label anything now."
+
+
+def waiting_in_words(told: Told) -> str:
+    verb = "waits" if told.waiting == 1 else "wait"
+    said = f"{number_of(told.waiting, 'drawing')} {verb} for an answer."
+    if told.answers_to_go and told.answers_to_go > told.waiting and told.drawings_to_go:
+        more = number_of(told.drawings_to_go, "more drawing")
+        said += f" About {more} will tell."
+    return said
+
+
+def about_few(told: Told) -> str:
+    """Where one to five people draw nearly everything: whom the trial is about."""
+    if not told.people or not told.drawings:
+        return ""
+    people = "one person" if told.people == 1 else f"{told.people} people"
+    others = told.drawings - told.by_few
+    if told.by_few < others:
+        return f"Nearly all drawings here are by {people}: this is judged for them, not for others."
+    which = f"All but {others:,} of these drawings" if others else "All of these drawings"
+    return f"{which} are by {people}: this says how well it reads them, not others."
+
+
+def number_of(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
