@@ -36,6 +36,7 @@ REFUSED = 0.01  # chance that a candidate with a worthwhile gain ends as no bett
 WORTHWHILE = 0.2  # smallest gain worth having, a share of the live version's errors
 FEW = 5  # people; more stand for others
 NEARLY_ALL = 0.8  # of what a site draws
+AGREED = 3.0  # e-value by which others must agree with whoever speaks most for a candidate
 
 
 class Verdict(StrEnum):
@@ -56,7 +57,7 @@ class Weighed:
     needed: float
     verdict: Verdict
     holds: tuple[Harm, ...]
-    nobody_else: bool  # enough answers, but without one author's drawings they speak for nothing
+    nobody_else: bool  # enough answers, but too few of them without one author's drawings
     people: int  # 0: many draw here; else it is judged for so few people
     futility: float  # e-value against a worthwhile gain
     worthwhile: float  # the smallest gain worth having, a share of the drawings
@@ -107,7 +108,7 @@ def weigh(
     gain = WORTHWHILE * max(error_rate, (total.better + neither) / max(drawings, 1))
     log_futility = log_against(total.better + pending, total.worse, drawings, gain)
     holds = tuple(harms(outcomes, agreed_by_digit, few, by_author))
-    joint = len(few) == 1 or rest_leans(by_author)
+    joint = len(few) == 1 or rest_agrees(by_author)
     if any(each.ends_the_trial for each in holds):
         verdict = Verdict.HARM
     elif log_e >= promoting and joint and not holds:
@@ -159,7 +160,10 @@ def log_pooled(balance: Balance) -> float:
     return float(log_evidence(balance.better, balance.worse))
 
 
-def rest_leans(by_author: Mapping[str, Balance]) -> bool:
-    """Whether the candidate is still ahead without the author who speaks most for it."""
-    leads = [-each.lost for each in by_author.values()]
-    return sum(leads) - max(leads, default=0) > 0
+def rest_agrees(by_author: Mapping[str, Balance]) -> bool:
+    """Whether the others, without the author who speaks most for the candidate, speak for it."""
+    if not by_author:
+        return False
+    loudest = min(by_author, key=lambda author: by_author[author].lost)
+    others = (balance for author, balance in by_author.items() if author != loudest)
+    return log_pooled(Balance.total(others)) >= math.log(AGREED)

@@ -48,8 +48,9 @@ def log_evidence(better: ArrayLike, worse: ArrayLike) -> Logs:
 def log_evidence_by_author(better: Counts, worse: Counts, is_better: NDArray[np.bool_]) -> Logs:
     """The log e-value, after each outcome, that the candidate is better for people like these.
 
-    The last axis is the sequence of outcomes; `better` and `worse` count those of
-    its author before.
+    It is never more than the outcomes give whoever drew: where many people gain a little and a few
+    lose much, most authors speak for the candidate, and the outcomes do not.
+    The last axis is the sequence of outcomes; `better` and `worse` count its author's earlier ones.
     """
 
     def log_chance(a: float, b: float) -> Logs:
@@ -68,8 +69,9 @@ def log_evidence_by_author(better: Counts, worse: Counts, is_better: NDArray[np.
     ]
     won = np.cumsum(is_better, axis=-1)
     lost = np.cumsum(~is_better, axis=-1)
-    claimed_alike = alike + log_evidence(won, lost)
-    return np.asarray(log_mean([log_mean(claims), claimed_alike]) - null)
+    whoever_drew = log_evidence(won, lost)
+    by_author = log_mean([log_mean(claims), alike + whoever_drew]) - null
+    return np.asarray(np.minimum(by_author, whoever_drew))
 
 
 def log_against(better: int, worse: int, drawings: int, gain: float) -> float:

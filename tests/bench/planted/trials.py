@@ -37,6 +37,13 @@ FAULTS: dict[str, list[Fault]] = {
             OF_LIKELIHOOD,
         ),
         Fault(
+            "many who gain a little outweigh a few who lose as much",
+            LIKELIHOOD,
+            "return np.asarray(np.minimum(by_author, whoever_drew))",
+            "return np.asarray(by_author)",
+            OF_LIKELIHOOD,
+        ),
+        Fault(
             "claims with too much weight",
             LIKELIHOOD,
             "- math.log(len(np.asarray(logs)))",

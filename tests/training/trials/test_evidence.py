@@ -84,7 +84,9 @@ def test_a_person_who_is_not_alone_does_not_decide_alone() -> None:
     drawn = outcomes("+" * 20, authors=["ada"])
     alone = weighed(drawn, shares=THREE)
     assert (alone.verdict, alone.nobody_else) == (Verdict.MORE, True)
-    joined = weighed([*drawn, *outcomes("+", authors=["ben"])], shares=THREE)
+    hardly = weighed([*drawn, *outcomes("++", authors=["ben", "cy"])], shares=THREE)
+    assert (hardly.verdict, hardly.nobody_else) == (Verdict.MORE, True)
+    joined = weighed([*drawn, *outcomes("+++", authors=["ben", "cy"])], shares=THREE)
     assert (joined.verdict, joined.nobody_else) == (Verdict.PROMOTE, False)
 
 

@@ -115,7 +115,8 @@ def closed_form(better: int, worse: int) -> float:
     nulls = [chance(spread, spread) for spread in SPREADS]
     nulls.append((better + worse) * math.log(0.5))
     weighted = [np.logaddexp.reduce(each) - math.log(2 * len(each)) for each in (claims, alike)]
-    return float(np.logaddexp(*weighted)) - max(nulls)
+    pooled = weighted[1] + math.log(2) + (better + worse) * math.log(2)
+    return min(float(np.logaddexp(*weighted)) - max(nulls), pooled)
 
 
 @pytest.mark.parametrize(
@@ -146,6 +147,13 @@ def test_the_evidence_after_each_outcome_is_that_of_the_outcomes_until_then(
 def test_outcomes_of_many_authors_convince_where_those_of_one_do_not() -> None:
     assert log_ratio([(author, True) for author in range(12)]) > math.log(300)
     assert log_ratio([(0, True)] * 500) < math.log(4)
+
+
+def test_many_who_gain_a_little_do_not_outweigh_a_few_who_lose_as_much() -> None:
+    gaining = [(author, True) for author in range(24) for _ in range(3)]
+    losing = [(author, False) for author in range(24, 30) for _ in range(12)]
+    assert log_ratio(gaining) > math.log(33)
+    assert log_ratio(gaining + losing) < 0
 
 
 def test_authors_who_differ_still_convince_when_most_of_them_gain() -> None:
