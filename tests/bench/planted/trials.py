@@ -74,7 +74,7 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "one of several decides alone",
             EVIDENCE,
-            "joint = len(few) == 1 or rest_leans(by_author)",
+            "joint = len(few) == 1 or rest_agrees(by_author)",
             "joint = True",
             OF_EVIDENCE,
         ),
