@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BINARY = {".png", ".onnx", ".safetensors", ".ico", ".woff2", ".npz", ".jpg", ".webp"}
+BINARY = {".backup", ".png", ".onnx", ".safetensors", ".ico", ".woff2", ".npz", ".jpg", ".webp"}
 
 
 def committed() -> list[Path]:

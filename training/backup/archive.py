@@ -15,18 +15,21 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from io import BufferedWriter
 from pathlib import Path
-from typing import IO, Any, Final, Protocol
+from typing import IO, Any, Final
 
 from django.utils.crypto import salted_hmac
 
 from training.errors import BackupFailed, BackupRefused
 
-FORMAT: Final = 2
-READ: Final = {1, FORMAT}  # 1 has no HMAC in its seal, and may hold django-q2's tables
+# Format 1 has no HMAC in its seal, and may hold django-q2's tables. Formats 1 and 2 hold SQLite's
+# file or PostgreSQL's own text; format 3 holds lines that either database reads.
+FORMAT: Final = 3
 MANIFEST = "manifest.json"
+TABLE_PART = "tables/{}.jsonl"
 # The last line of the file. Format 1 has only the first digest.
 SEAL = "\ninkloop backup, sha256 {}, hmac-sha256 {}\n"
 SEALED: Final = re.compile(
@@ -40,15 +43,10 @@ AT_ONCE = 1 << 20  # bytes
 # Exceptions of zipfile for a file that is no zip, or is damaged.
 BROKEN = (
     zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, ValueError, NotImplementedError,
-    RuntimeError,
+    RuntimeError, TypeError,
 )  # fmt: skip
 
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    name: str
-    size: int  # bytes, unpacked
-    sha256: str
+Tables = Iterable[tuple[str, Iterable[bytes]]]  # names and lines
 
 
 @dataclass(slots=True)
@@ -61,51 +59,20 @@ class Manifest:
     migrations: list[list[str]]  # [app, name] of all applied migrations
     rows: dict[str, int] = field(default_factory=dict)  # by table
     columns: dict[str, list[str]] = field(default_factory=dict)  # by table
-    parts: list[Part] = field(default_factory=list)
+    last_keys: dict[str, int] = field(default_factory=dict)  # the last key given out, by table
+    parts: dict[str, str] = field(default_factory=dict)  # the SHA-256, by name
     schedules: dict[str, dict[str, Any]] = field(default_factory=dict)  # times, by name
     format: int = FORMAT
 
     @classmethod
     def from_json(cls, text: bytes) -> Manifest:
         body = json.loads(text)
-        body["parts"] = [Part(**part) for part in body["parts"]]
+        if isinstance(body["parts"], list):  # as formats 1 and 2 have them
+            body["parts"] = {part["name"]: part["sha256"] for part in body["parts"]}
         return cls(**body)
 
 
-class Sink(Protocol):
-    def write(self, content: bytes, /) -> int: ...
-
-
-class Digesting:
-    """A file wrapper that counts and digests what is written."""
-
-    def __init__(self, file: Sink) -> None:
-        self.file = file
-        self.size = 0
-        self.digest = hashlib.sha256()
-
-    def write(self, content: bytes) -> int:
-        self.size += len(content)
-        self.digest.update(content)
-        return self.file.write(content)
-
-
-class Writer:
-    """Writes parts into the archive, one after another."""
-
-    def __init__(self, archive: zipfile.ZipFile, manifest: Manifest) -> None:
-        self.archive = archive
-        self.manifest = manifest
-
-    @contextlib.contextmanager
-    def part(self, name: str) -> Iterator[Digesting]:
-        with self.archive.open(name, "w", force_zip64=True) as file:
-            written = Digesting(file)
-            yield written
-        self.manifest.parts.append(Part(name, written.size, written.digest.hexdigest()))
-
-
-def write(path: Path, manifest: Manifest, fill: Callable[[Writer], object]) -> Archive:
+def write(path: Path, manifest: Manifest, tables: Tables) -> Archive:
     """Write the archive and verify it; on failure, no file with this name is left."""
     if path.exists():
         raise BackupFailed(f"{path} is there already; a backup never replaces a file.")
@@ -116,7 +83,7 @@ def write(path: Path, manifest: Manifest, fill: Callable[[Writer], object]) -> A
         raise BackupFailed(f"{partial} cannot be written: {refused.strerror}.") from refused
     try:
         with os.fdopen(handle, "w+b") as file:
-            pack(file, manifest, fill)
+            pack(file, manifest, tables)
             seal(file)
             os.fsync(file.fileno())
         found = verified(partial)
@@ -129,32 +96,35 @@ def write(path: Path, manifest: Manifest, fill: Callable[[Writer], object]) -> A
     return replace(found, path=path)
 
 
-def pack(file: IO[bytes], manifest: Manifest, fill: Callable[[Writer], object]) -> None:
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        fill(Writer(archive, manifest))
+def pack(packed: IO[bytes], manifest: Manifest, tables: Tables) -> None:
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for table, lines in tables:
+            name, digest, rows = TABLE_PART.format(table), hashlib.sha256(), 0
+            part = archive.open(name, "w", force_zip64=True)
+            with BufferedWriter(part, AT_ONCE) as file:
+                for line in lines:
+                    file.write(line)
+                    digest.update(line)
+                    rows += 1
+            manifest.rows[table], manifest.parts[name] = rows, digest.hexdigest()
         archive.writestr(MANIFEST, json.dumps(asdict(manifest), indent=1))
 
 
 def seal(file: IO[bytes]) -> None:
-    digest, keyed = hashlib.sha256(), seal_key()
-    file.seek(0)
-    while block := file.read(AT_ONCE):
-        digest.update(block)
-        keyed.update(block)
+    digest, keyed = digests_of(file, file.seek(0, os.SEEK_END))
     file.write(SEAL.format(digest.hexdigest(), keyed.hexdigest()).encode())
     file.flush()
 
 
-def seal_key() -> hmac.HMAC:
-    """An HMAC with a key derived from SECRET_KEY for seals only."""
-    return salted_hmac(SALT, b"", algorithm="sha256")
-
-
-def digest_of(file: IO[bytes]) -> str:
-    digest = hashlib.sha256()
-    while block := file.read(AT_ONCE):
+def digests_of(file: IO[bytes], length: int) -> tuple[Any, hmac.HMAC]:
+    """The SHA-256 of so many bytes, and their HMAC with a key from SECRET_KEY for seals only."""
+    digest, keyed = hashlib.sha256(), salted_hmac(SALT, b"", algorithm="sha256")
+    file.seek(0)
+    while length > 0 and (block := file.read(min(AT_ONCE, length))):
         digest.update(block)
-    return digest.hexdigest()
+        keyed.update(block)
+        length -= len(block)
+    return digest, keyed
 
 
 def keep_name(folder: Path) -> None:
@@ -203,51 +173,41 @@ def verified(path: Path, *, trusted: bool = False) -> Archive:
 
 def check_seal(path: Path) -> tuple[str, str]:
     """The digest of the whole file, and why it may be forged, or an empty text."""
-    whole, before_seal, keyed = hashlib.sha256(), hashlib.sha256(), seal_key()
     size = path.stat().st_size
     with path.open("rb") as file:
         file.seek(max(0, size - LONGEST_SEAL))
         found = SEALED.search(file.read())
         if found is None:
             raise BackupRefused(f"{path.name} is no backup of Inkloop, or its end is missing.")
-        file.seek(0)
-        left = size - len(found[0])
-        while left > 0 and (block := file.read(min(AT_ONCE, left))):
-            for digest in (whole, before_seal, keyed):
-                digest.update(block)
-            left -= len(block)
-    whole.update(found[0])
-    if found[1] != before_seal.hexdigest().encode():
+        digest, keyed = digests_of(file, size - len(found[0]))
+    if found[1] != digest.hexdigest().encode():
         raise BackupRefused(f"{path.name} was changed since it was made: its digest differs.")
+    digest.update(found[0])
     if found[2] is None:
-        return whole.hexdigest(), UNKEYED.format(path.name)
+        return digest.hexdigest(), UNKEYED.format(path.name)
     if not hmac.compare_digest(found[2], keyed.hexdigest().encode()):
-        return whole.hexdigest(), FOREIGN.format(path.name)
-    return whole.hexdigest(), ""
+        return digest.hexdigest(), FOREIGN.format(path.name)
+    return digest.hexdigest(), ""
 
 
 def read_manifest(archive: zipfile.ZipFile, path: Path) -> Manifest:
     text = archive.read(MANIFEST)
     made_as = json.loads(text).get("format")
-    if made_as not in READ:
+    if made_as not in range(1, FORMAT + 1):
         raise BackupRefused(
-            f"{path.name} has format {made_as}; this release reads formats 1 and {FORMAT}."
+            f"{path.name} has format {made_as}; this release reads formats 1 to {FORMAT}."
         )
-    try:
-        return Manifest.from_json(text)
-    except TypeError as other:
-        raise BackupRefused(f"The manifest of {path.name} is not one of this release.") from other
+    return Manifest.from_json(text)
 
 
 def check_parts(archive: zipfile.ZipFile, manifest: Manifest, path: Path) -> None:
-    expected = {part.name for part in manifest.parts} | {MANIFEST}
-    if set(archive.namelist()) != expected or len(archive.namelist()) != len(expected):
+    if sorted(archive.namelist()) != sorted([*manifest.parts, MANIFEST]):
         raise BackupRefused(f"{path.name} does not hold what its manifest says.")
-    for part in manifest.parts:
-        with archive.open(part.name) as file:
-            digest = digest_of(file)
-        if digest != part.sha256:
-            raise BackupRefused(f"{part.name} in {path.name} was changed: its digest differs.")
+    for name, sha256 in manifest.parts.items():
+        with archive.open(name) as file:
+            found = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]
+            if found.hexdigest() != sha256:
+                raise BackupRefused(f"{name} in {path.name} was changed: its digest differs.")
 
 
 def summary(archive: Archive) -> dict[str, Any]:

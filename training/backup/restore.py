@@ -1,9 +1,9 @@
 """Restore a backup, by default only into an empty database, and check the result.
 
-The file is verified before anything changes. Tables that backups leave out now are not restored
-from an older file either: no session and no job of django-q2. Afterwards the tables are digested or
-counted again, the weights of every version are compared with their digests, and the labels with
-their events. Stop web servers and workers first: what they write meanwhile is lost.
+The file is verified before anything changes. One transaction replaces the whole database: others
+see the old or the new one. The tables are made as they were, filled, digested again, and brought up
+to date; then weights are compared with their digests and labels with their events. Stop web servers
+and workers first: what they write meanwhile is lost.
 """
 
 from __future__ import annotations
@@ -11,33 +11,30 @@ from __future__ import annotations
 import logging
 import sqlite3
 import tempfile
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from shutil import copyfileobj
 
+import psycopg2
 from django.apps import apps
-from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import Model
+from django.db.utils import ConnectionHandler
 
 from labeling.batches.rebuild import rebuild_labels
+from predictions.models import ModelVersion, Prediction
 from predictions.serving.registry import altered
-from training.backup.archive import AT_ONCE, Archive, Digesting, Part, verified
-from training.backup.backup import (
-    DATABASE_FAILS,
-    LEFT_OUT,
-    PLAIN,
-    SQLITE_PART,
-    TABLE_PART,
-    copy_out,
-    counted,
-    leave_out,
-    quote,
-    tables,
-)
+from training.backup import rows
+from training.backup.archive import FORMAT, TABLE_PART, Archive, Manifest, verified
+from training.backup.backup import Progress
 from training.errors import BackupRefused
 from training.models import Run
 from training.runs.retrain import ring
@@ -45,21 +42,20 @@ from training.workers.schedules import make_schedules
 
 logger = logging.getLogger(__name__)
 
-# A database with a row in one of these counts as in use.
-OF_VALUE = ["auth_user", "predictions_prediction", "predictions_modelversion"]
-WAIT_FOR_OTHERS = 10  # seconds
-Progress = Callable[[str], object]
+# Rows are written without Django, so these are the drivers' own errors.
+DATABASE_FAILS = (DatabaseError, psycopg2.Error, sqlite3.Error)
+OLD_SQLITE_PART = "database.sqlite3"  # all of formats 1 and 2
+OLD_POSTGRESQL_PART = "tables/{}.copy"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Restored:
     """The restored database, and how it differs from the backup."""
 
     archive: Archive
-    rows: dict[str, int]
-    differing: list[str] = field(default_factory=list)  # tables that differ from the backup
-    weights: list[str] = field(default_factory=list)  # versions with other weights
-    labels: int = 0  # labels and queue items unlike their events
+    differing: list[str]  # tables that differ from the backup
+    weights: list[str]  # versions with other weights
+    labels: int  # labels and queue items unlike their events
 
     @property
     def is_equal(self) -> bool:
@@ -86,23 +82,16 @@ def restore(
         raise BackupRefused(
             f"The database is not empty: {found}. --force replaces all that is in it."
         )
-    bring_back = into_postgresql if connection.vendor == "postgresql" else into_sqlite
     try:
-        differing = bring_back(archive, progress)
+        differing = replace_database(archive, progress)
     except DATABASE_FAILS as refused:
         raise BackupRefused(
-            f"The database did not take it: {refused} Is the web server or a worker running? "
-            "Stop them and restore again with --force."
+            f"The database did not take it, and is as it was: {refused} Is the web server or a "
+            "worker running? Stop them and restore again."
         ) from refused
-    progress("bringing the tables up to date")
-    call_command("migrate", interactive=False, verbosity=0)
-    make_jobs(archive)
-    restored = Restored(archive, dict(archive.manifest.rows), differing)
-    progress("comparing weights with their digests and labels with their events")
-    restored.weights = altered()
-    restored.labels = len(rebuild_labels(mend=False))
     logger.warning("the database was restored from %s", path.name)
-    return restored
+    progress("comparing weights with their digests and labels with their events")
+    return Restored(archive, differing, altered(), len(rebuild_labels(mend=False)))
 
 
 def verified_or_refused(path: Path, sha256: str, *, trusted: bool) -> Archive:
@@ -111,18 +100,17 @@ def verified_or_refused(path: Path, sha256: str, *, trusted: bool) -> Archive:
     archive = verified(path.resolve(), trusted=trusted)
     if sha256 and archive.sha256 != sha256.lower():
         raise BackupRefused(f"{path.name} is whole, but not the one that was meant: {sha256[:12]}…")
-    for table in LEFT_OUT:  # an older backup has them
+    for table in rows.LEFT_OUT:  # an older backup has them
         archive.manifest.rows.pop(table, None)
-        archive.manifest.columns.pop(table, None)
     return archive
 
 
 def check_fits(archive: Archive) -> None:
     manifest = archive.manifest
-    if manifest.database != connection.vendor:
+    if manifest.format < FORMAT and manifest.database == "postgresql" != connection.vendor:
         raise BackupRefused(
-            f"{archive.path.name} was taken from {manifest.database}, and DATABASE_URL names "
-            f"{connection.vendor}."
+            f"{archive.path.name} was made by an older release on PostgreSQL, and DATABASE_URL "
+            "names SQLite. Restore it on PostgreSQL: a backup made there now restores into either."
         )
     known = set(MigrationExecutor(connection).loader.graph.nodes)
     ours = {config.label for config in apps.get_app_configs()}
@@ -140,120 +128,111 @@ def check_fits(archive: Archive) -> None:
 
 def rows_of_value() -> str:
     """Why the database counts as in use, or an empty text."""
-    there = set(connection.introspection.table_names())
-    with connection.cursor() as cursor:
-        for table in OF_VALUE:
-            if table in there:
-                cursor.execute(f"SELECT COUNT(*) FROM {quote(table)}")  # noqa: S608
-                if count := cursor.fetchone()[0]:
-                    return f"{table} has {count:,} rows"
-    return ""
+    there = connection.introspection.table_names()
+    counts = {
+        each._meta.db_table: each._default_manager.count()
+        for each in (User, Prediction, ModelVersion)
+        if each._meta.db_table in there
+    }
+    return next((f"{table} has {count:,} rows" for table, count in counts.items() if count), "")
 
 
-# -- PostgreSQL ----------------------------------------------------------------------------------
-
-
-def into_postgresql(archive: Archive, progress: Progress) -> list[str]:
-    """Migrate to the backup's state, then fill and compare the tables in one transaction."""
-    progress("making the tables")
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET lock_timeout TO '{WAIT_FOR_OTHERS}s'")
-        gone = [table for table in (*tables(), *LEFT_OUT) if exists(cursor, table)]
-        if gone:
-            cursor.execute(f"DROP TABLE {', '.join(map(quote, gone))} CASCADE")
-    executor = MigrationExecutor(connection)
-    executor.migrate([(app, name) for app, name in archive.manifest.migrations])
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(PLAIN)
-        cursor.execute(f"TRUNCATE {', '.join(map(quote, tables()))}")
-        parts = {part.name: part for part in archive.manifest.parts}
-        differing = []
-        for table, columns in archive.manifest.columns.items():
-            progress(table)
-            name = TABLE_PART.format(table)
-            copy_in(cursor, table, columns, archive, name)
-            if not is_same(cursor, table, columns, parts[name]):
-                differing.append(table)
-        set_sequences(cursor)
-    connection.close()  # and its session settings
+def replace_database(archive: Archive, progress: Progress) -> list[str]:
+    """Replace all tables in one transaction; which of them differ from the backup."""
+    with connection.constraint_checks_disabled(), transaction.atomic():
+        progress("making the tables")
+        drop_tables({*rows.tables(), *rows.LEFT_OUT, *archive.manifest.rows})
+        make_tables([(app, name) for app, name in archive.manifest.migrations])
+        differing = fill_tables(archive, progress)
+        connection.check_constraints()
+        progress("bringing the tables up to date")
+        migrate(MigrationExecutor(connection).loader.graph.leaf_nodes())
+        call_command("migrate", interactive=False, verbosity=0)  # permissions and content types
+        make_jobs(archive.manifest)
     return differing
 
 
-def exists(cursor: Any, table: str) -> bool:
-    cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [quote(table)])
-    return bool(cursor.fetchone()[0])
+def drop_tables(names: set[str]) -> None:
+    with connection.schema_editor() as editor:
+        if connection.vendor == "postgresql":  # SQLite's timeout is in the settings
+            editor.execute("SET LOCAL lock_timeout TO '10s'")
+        for name in names & {*connection.introspection.table_names()}:
+            editor.execute(editor.sql_delete_table % {"table": rows.quote(name)})
 
 
-def copy_in(cursor: Any, table: str, columns: list[str], archive: Archive, name: str) -> None:
-    quoted = ", ".join(map(quote, columns))
-    with archive.part(name) as file:
-        cursor.copy_expert(f"COPY {quote(table)} ({quoted}) FROM STDIN", file)
+def make_tables(migrations: list[tuple[str, str]]) -> None:
+    """Make the tables as these migrations do."""
+    known = MigrationExecutor(connection).loader.graph.nodes.keys()
+    if known - set(migrations):
+        migrate([each for each in migrations if each in known])
+        return
+    models: list[type[Model]] = [MigrationRecorder(connection).Migration, *apps.get_models()]
+    with connection.schema_editor() as editor:  # a tenth of the time
+        for model in models:
+            if model._meta.can_migrate(connection):
+                editor.create_model(model)
 
 
-def is_same(cursor: Any, table: str, columns: list[str], part: Part) -> bool:
-    read_back = Digesting(Nowhere())
-    copy_out(cursor, table, columns, read_back)
-    return read_back.digest.hexdigest() == part.sha256
+def migrate(to: list[tuple[str, str]]) -> None:
+    def settle(action: str, *rest: object) -> None:
+        if action == "apply_success":  # with checks that wait, no table can be changed
+            connection.check_constraints()
+
+    MigrationExecutor(connection, settle).migrate(to)
 
 
-class Nowhere:
-    """A file that discards what is written."""
-
-    def write(self, content: bytes) -> int:
-        return len(content)
-
-
-def set_sequences(cursor: Any) -> None:
-    """Set the sequences behind the restored keys."""
-    cursor.execute(
-        "SELECT table_name, column_name FROM information_schema.columns"
-        " WHERE table_schema = ANY (current_schemas(false)) AND is_identity = 'YES'"
-    )
-    for table, column in cursor.fetchall():
-        cursor.execute(
-            f"SELECT setval(pg_get_serial_sequence(%s, %s), MAX({quote(column)}))"  # noqa: S608
-            f" FROM {quote(table)} HAVING MAX({quote(column)}) IS NOT NULL",
-            [quote(table), column],
-        )
-
-
-# -- SQLite --------------------------------------------------------------------------------------
-
-
-def into_sqlite(archive: Archive, progress: Progress) -> list[str]:
-    """Copy with SQLite's backup in one transaction: readers see the old or the new database."""
-    progress("the database")
-    target = Path(settings.DATABASES["default"]["NAME"])
-    connection.close()
-    with tempfile.TemporaryDirectory(prefix=".inkloop-restore-", dir=target.parent) as scratch:
-        copy = Path(scratch) / SQLITE_PART
-        with archive.part(SQLITE_PART) as content, copy.open("wb") as file:
-            while block := content.read(AT_ONCE):
-                file.write(block)
-        with (
-            closing(sqlite3.connect(copy)) as source,
-            closing(sqlite3.connect(target, timeout=WAIT_FOR_OTHERS)) as live,
-        ):
-            check_schema(source)
-            leave_out(source)
-            source.backup(live)
-    with closing(sqlite3.connect(target)) as live:
-        now = counted(live)
-    return [table for table, rows in archive.manifest.rows.items() if now.get(table) != rows]
+def fill_tables(archive: Archive, progress: Progress) -> list[str]:
+    """Replace the rows that migrations wrote; which tables differ from the backup."""
+    manifest = archive.manifest
+    differing = []
+    with connection.cursor() as cursor, old_sqlite(archive) as old:
+        for table in rows.tables():
+            cursor.execute(f"DELETE FROM {rows.quote(table)}")  # noqa: S608
+        for table in manifest.rows:
+            progress(table)
+            there, expected = rows.column_types(connection, table), None
+            types = {name: there.get(name, "") for name in manifest.columns[table]}
+            if old:
+                rows.write_lines(table, types, rows.read_lines(old, table, types))
+                expected = rows.digest_of_table(old, table, types)
+            elif manifest.format < FORMAT:
+                with archive.part(OLD_POSTGRESQL_PART.format(table)) as file:
+                    rows.copy_in(table, types, file)
+                if types.get("id", "").endswith("AutoField"):
+                    cursor.execute(f"SELECT MAX(id) FROM {rows.quote(table)}")  # noqa: S608
+                    manifest.last_keys[table] = cursor.fetchone()[0]
+            else:
+                expected = manifest.parts[TABLE_PART.format(table)]
+                with archive.part(TABLE_PART.format(table)) as file:
+                    rows.write_lines(table, types, TextIOWrapper(file, newline="\n"))
+            if expected and rows.digest_of_table(connection, table, types) != expected:
+                differing.append(table)
+        rows.set_last_keys(manifest.last_keys)
+    return differing
 
 
-def check_schema(copy: sqlite3.Connection) -> None:
-    """Refuse triggers and views, which could run statements later: our databases have none."""
-    found = copy.execute("SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')")
-    if row := found.fetchone():
-        raise BackupRefused(f"The database in the file has a {row[0]}, {row[1]}; ours has none.")
+@contextmanager
+def old_sqlite(archive: Archive) -> Iterator[BaseDatabaseWrapper | None]:
+    """SQLite's file from a backup of an older release, opened; None if there is none."""
+    manifest = archive.manifest
+    if OLD_SQLITE_PART not in manifest.parts:
+        yield None
+        return
+    with tempfile.NamedTemporaryFile() as copy, archive.part(OLD_SQLITE_PART) as content:
+        copyfileobj(content, copy)
+        copy.flush()
+        backend = {"ENGINE": "django.db.backends.sqlite3", "NAME": copy.name}
+        database = ConnectionHandler({"default": backend})["default"]
+        with closing(database):
+            manifest.columns = {
+                each: list(rows.column_types(database, each)) for each in manifest.rows
+            }
+            manifest.last_keys = rows.last_keys(database)
+            yield database
 
 
-# -- both ----------------------------------------------------------------------------------------
-
-
-def make_jobs(archive: Archive) -> None:
+def make_jobs(manifest: Manifest) -> None:
     """Create schedules with the backup's times, and a job for each queued run."""
-    make_schedules(archive.manifest.schedules)
+    make_schedules(manifest.schedules)
     for run in Run.objects.filter(state=Run.State.QUEUED).only("pk"):
         ring(run)

@@ -63,7 +63,7 @@ class Command(BaseCommand):
                 f"weights {done.weights}, {done.labels} labels or places differ."
             )
         if not options["json"]:
-            rows = sum(done.rows.values())
+            rows = sum(done.archive.manifest.rows.values())
             self.stdout.write(
                 self.style.SUCCESS(
                     f"{rows:,} rows restored as of {done.archive.manifest.made_at}. All tables, "
