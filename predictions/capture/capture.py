@@ -24,6 +24,7 @@ from PIL import Image
 from predictions import metrics
 from predictions.access.limits import slots
 from predictions.database.clock import Moment, Today
+from predictions.database.insert import insert
 from predictions.errors import Declined, ImageRefused, NoInk
 from predictions.glyphs.glyph import encode_glyph, glyph_digest, glyph_of, ready_glyph
 from predictions.glyphs.grayscale import upright_gray
@@ -253,10 +254,10 @@ def is_drawn_for_audit(public_id: uuid.UUID) -> bool:
 
 def store(predictions: Sequence[Prediction], sketches: Sequence[Sketch]) -> None:
     with transaction.atomic():
-        Prediction.objects.bulk_create(predictions)
+        insert(predictions)
         for prediction in predictions:
             prediction.day = timezone.localdate(prediction.created_at)  # the day that was stored
-        Drawing.objects.bulk_create(
+        insert(
             [
                 Drawing(prediction_id=prediction.pk, png=made.drawing_png)
                 for prediction, made in zip(predictions, sketches, strict=True)

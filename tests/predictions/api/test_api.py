@@ -157,6 +157,21 @@ class TestBatches:
         with django_assert_num_queries(4):
             self.batch(client, *[png()] * 20)
 
+    def test_a_drawing_in_a_batch_is_stored_like_one_alone(
+        self, client: Client, live_version: ModelVersion, settings: Any
+    ):
+        settings.AUDIT_RATE = 0.0
+        post_file(client)
+        self.batch(client, png(), png())
+        rounded = {"confidence", "probabilities", "strangeness"}  # as many glyphs at once do
+        own = {"id", "public_id", "source", "created_at"} | rounded
+        alone, *batch = (
+            {name: value for name, value in row.items() if name not in own}
+            for row in Prediction.objects.order_by("pk").values()
+        )
+        assert batch == [alone, alone]
+        assert len(set(Drawing.objects.values_list("png", flat=True))) == 1
+
     def test_an_empty_batch_and_one_too_long_are_refused(
         self, client: Client, live_version: ModelVersion
     ):
