@@ -7,6 +7,7 @@ import functools
 import hmac
 import logging
 import os
+import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -41,6 +42,7 @@ from predictions.serving.recognizer import recognizer
 
 logger = logging.getLogger(__name__)
 MOST_SKETCHERS = 4
+short_work = threading.Lock()
 Picture = bytes | NDArray[np.uint8]  # an image file, or gray pixels (height, width)
 Made = TypeVar("Made")
 
@@ -74,7 +76,7 @@ def sketch(data: bytes) -> Sketch:
 
 def preview(data: bytes) -> Preview:
     """Read a drawing and store nothing."""
-    with slot_for([data]):
+    with slot_for(data):
         glyph = glyph_of(open_image(data))
     answer = recognizer.read(glyph[np.newaxis])
     return Preview(encode_glyph(glyph), answer.readings[0], answer.version.name)
@@ -82,7 +84,7 @@ def preview(data: bytes) -> Preview:
 
 def capture(data: bytes, *, owner: Owner, source: str) -> Prediction:
     """Read a drawing; store the drawing and the prediction in one transaction."""
-    with slot_for([data]):
+    with slot_for(data):
         made = sketch(data)
     answer = recognizer.read(made.glyph[np.newaxis])
     prediction = prediction_of(made, answer.readings[0], answer.version, owner=owner, source=source)
@@ -120,9 +122,13 @@ def is_long_work(pictures: Iterable[Picture]) -> bool:
     return pixels_in(pictures) > BIG_PIXELS
 
 
-def slot_for(pictures: Sequence[Picture]) -> contextlib.AbstractContextManager[None]:
-    """Take a slot for long work if these pictures need one; a drawing of our page never does."""
-    return slots().take() if is_long_work(pictures) else contextlib.nullcontext()
+def slot_for(picture: bytes) -> contextlib.AbstractContextManager[Any]:
+    """Long work takes one of a few slots; short work, such as a drawing of our page, takes turns.
+
+    Threads that sketch at once hand the GIL to each other at some 25 calls of numpy and Pillow,
+    which takes 4 to 10 % more CPU time (docs/decisions/2026-11-30-cost-of-a-drawing.md).
+    """
+    return slots().take() if is_long_work([picture]) else short_work
 
 
 def side_by_side(sketch: Callable[[Any], Made], pictures: Sequence[Picture]) -> list[Made]:
