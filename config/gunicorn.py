@@ -7,7 +7,6 @@ and while a single process restarts, clients wait.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from typing import Any
@@ -84,7 +83,6 @@ def post_fork(server: Any, worker: Any) -> None:
     give_memory_back()
     for package in UNUSED:
         sys.modules[package] = None  # type: ignore[assignment]  # as if it were not installed
-    gc.disable()  # while modules load; post_worker_init turns it on again
 
 
 def give_memory_back() -> None:
@@ -113,8 +111,3 @@ def post_worker_init(worker: Any) -> None:
     finally:
         connection.close()  # this thread serves no requests
     get_resolver().url_patterns  # noqa: B018  (imports every page and endpoint)
-    # Loaded modules stay, so the garbage collector need not scan them: this saves a fifth of the
-    # CPU time of a label (docs/decisions/2026-11-21-memory-of-web-processes.md).
-    gc.collect()
-    gc.freeze()
-    gc.enable()
