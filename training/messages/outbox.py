@@ -86,7 +86,7 @@ def tell_promotion(promotion: Promotion) -> None:
         Message.Kind.PROMOTED if forward else Message.Kind.ROLLED_BACK,
         f"{promotion.after.name}, ledger {promotion.pk}",
         {
-            "sentence": f"{promotion.after} is live; {change}. {promotion.why}",
+            "sentence": f"{promotion.after} is live; {change}. Why: {promotion.why}",
             "link": link_to(promotion.after),
             "kind": promotion.kind,
             "before": promotion.before and promotion.before.name,

@@ -184,7 +184,7 @@ class TestTheOutbox:
         events = [json.loads(body)["event"] for _, body in receiver.got]
         assert sorted(events) == ["version.promoted", "version.rolled_back"]
         assert [sent.bcc for sent in mail.outbox] == [["tess@example.org"]] * 2
-        assert "why: it is better" in mail.outbox[0].body
+        assert "Why: it is better" in mail.outbox[0].body
 
     def test_a_batch_that_was_taken_back_is_told_once(self, endpoint: Endpoint):
         batch = Batch.objects.create(kind="grid", made_by=make_user("ada"), count=12)
