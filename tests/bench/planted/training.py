@@ -21,7 +21,6 @@ OF_SNAPSHOTS = (
     "tests/training/snapshots/test_lineage.py",
 )
 OF_TRIALS = ("tests/training/trials/test_trials.py",)
-OF_RUNS = ("tests/training/runs/test_retrain.py::TestLearning", "-k", "canceled_while_mnist")
 OF_PAIRS = ("tests/training/trials/test_pairs.py",)
 OF_PROMOTION = (
     "tests/training/versions/test_promotion.py",
@@ -228,7 +227,7 @@ FAULTS: dict[str, list[Fault]] = {
             TRIAL,
             "made.filter(run__state=Run.State.DONE)",
             "made.filter(run__isnull=False)",
-            OF_RUNS,
+            OF_TRIALS,
         ),
         Fault(
             "a fourth candidate sets aside the one with the most evidence",

@@ -35,6 +35,7 @@ from training.models import (
     GateReport,
     Message,
     Promotion,
+    Run,
     Snapshot,
     SnapshotLabel,
     Trial,
@@ -590,6 +591,19 @@ class TestSeveral:
         assert third.readings.count() == ENOUGH
         follow()
         assert Trial.objects.count() == 3
+
+    def test_a_candidate_of_an_older_release_is_tried_and_one_of_a_canceled_run_is_not(self):
+        live, undecided = make_pair()
+        GateReport.objects.create(
+            candidate=undecided, against=live, verdict="more", labels_needed=900, reasons=["…"],
+            figures={}, look=1,
+        )  # fmt: skip
+        Snapshot.objects.update(last_prediction=None)
+        canceled = make_candidate("canceled")
+        canceled.run.state = Run.State.CANCELED
+        canceled.run.save()
+        follow()
+        assert list(Trial.objects.values_list("candidate__name", flat=True)) == ["new"]
 
     def test_without_a_live_version_or_against_itself_nothing_is_tried(self):
         version = make_version("only")
