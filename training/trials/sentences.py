@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+FEW_ANSWERS, FEW_DRAWINGS = 3, 500  # with fewer of both, nobody can say how many more are needed
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -73,19 +75,25 @@ def next_step(told: Told) -> str:
         return ended[told.state]
     if told.waiting:
         return waiting_in_words(told)
-    if not told.drawings_to_go:
-        return "The next drawings will tell; nobody needs to label anything now."
-    more = number_of(told.drawings_to_go, "more drawing")
-    return f"About {more} will tell; nobody needs to label anything now."
+    more = forecast(told) or "The next drawings will tell"
+    return f"{more}; nobody needs to label anything now."
 
 
 def waiting_in_words(told: Told) -> str:
     verb = "waits" if told.waiting == 1 else "wait"
     said = f"{number_of(told.waiting, 'drawing')} {verb} for an answer."
-    if told.answers_to_go and told.answers_to_go > told.waiting and told.drawings_to_go:
-        more = number_of(told.drawings_to_go, "more drawing")
-        said += f" About {more} will tell."
-    return said
+    is_enough = not told.answers_to_go or told.answers_to_go <= told.waiting
+    more = "" if is_enough else forecast(told)
+    return f"{said} {more}." if more else said
+
+
+def forecast(told: Told) -> str:
+    """About how many more drawings are needed; empty while that is a guess."""
+    is_guess = told.answered < FEW_ANSWERS and told.drawings < FEW_DRAWINGS
+    if is_guess or not told.drawings_to_go:
+        return ""
+    digits = len(str(told.drawings_to_go))
+    return f"About {number_of(round(told.drawings_to_go, 2 - digits), 'more drawing')} will tell"
 
 
 def about_few(told: Told) -> str:

@@ -53,6 +53,15 @@ def test_as_the_product_promises_it():
     )
 
 
+def test_a_guess_is_not_told_as_a_number():
+    assert "drawings will tell" in said(drawings=32, differ=0, drawings_to_go=6_560)
+    assert "6,5" not in said(drawings=32, differ=2, better=2, drawings_to_go=6_560)
+    assert "About 2,500 more drawings" in said(
+        drawings=96, differ=3, better=3, drawings_to_go=2_531
+    )
+    assert "About 7 more drawings" in said(drawings=96, differ=3, better=3, drawings_to_go=7)
+
+
 def test_it_is_live_only_while_it_is():
     live = Told("b", "a", "promoted", drawings=40, differ=9, better=9, live_since="Nov 30, 2:02 PM")
     assert sentences(live)[1] == "It is live since Nov 30, 2:02 PM."
