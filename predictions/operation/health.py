@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -70,19 +70,32 @@ def model_part() -> ReadinessPart:
 
 def workers_part() -> ReadinessPart:
     """Drawing needs no workers, so without them we are degraded, not down."""
+    found = workers_by_cluster().values()
+    faults = [each.said for each in found if each.fault]
+    said = " ".join(faults or [each.said for each in found])
+    return ReadinessPart("degraded" if faults else "ok", said)
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The workers of one cluster and what is wrong with them, for all who tell it."""
+
+    seen_at: datetime | None  # the last sign of life
+    fault: Literal["", "no_worker", "workers_new", "workers_idle"]
+    said: str
+
+
+def workers_by_cluster() -> dict[str, Workers]:
+    """Whether the workers of each expected cluster are alive and finish jobs."""
     now = timezone.now()
-    seen = WorkerBeat.objects.filter(seen_at__gte=now - WORKERS_SEEN_WITHIN)
-    worked: dict[str, datetime] = {}
-    for cluster, worked_at in seen.values_list("cluster", "worked_at"):
-        worked[cluster] = max(worked.get(cluster, NEVER), worked_at or NEVER)
-    faults = [
-        fault
-        for cluster, longest_job in expected_clusters().items()
-        if (fault := fault_of(cluster, worked.get(cluster), now - longest_job))
-    ]
-    if faults:
-        return ReadinessPart("degraded", " ".join(faults))
-    return ReadinessPart("ok", f"Jobs pass through {' and '.join(sorted(worked))}.")
+    found = {}
+    for cluster, longest_job in expected_clusters().items():
+        beats = list(WorkerBeat.objects.filter(cluster=cluster).values_list("seen_at", "worked_at"))
+        seen_at = max((seen for seen, _ in beats), default=None)
+        alive = [worked or NEVER for seen, worked in beats if seen >= now - WORKERS_SEEN_WITHIN]
+        worked_at = max(alive, default=None)
+        found[cluster] = Workers(seen_at, *fault_of(cluster, worked_at, now - longest_job))
+    return found
 
 
 def expected_clusters() -> dict[str, timedelta]:
@@ -94,14 +107,15 @@ def expected_clusters() -> dict[str, timedelta]:
     }
 
 
-def fault_of(cluster: str, worked_at: datetime | None, since: datetime) -> str:
+def fault_of(cluster: str, worked_at: datetime | None, since: datetime) -> tuple[Any, str]:
     if worked_at is None:
-        return f"No worker of {cluster} was seen in the last minute: its jobs wait."
+        return "no_worker", f"No worker of {cluster} was seen in the last minute: its jobs wait."
     if worked_at == NEVER:
-        return f"Workers of {cluster} have started; no job has passed through them yet."
+        said = f"Workers of {cluster} have started; no job has passed through them yet."
+        return "workers_new", said
     if worked_at < since:
-        return f"Workers of {cluster} are alive, but no job passes through them."
-    return ""
+        return "workers_idle", f"Workers of {cluster} are alive, but no job passes through them."
+    return "", f"Jobs pass through {cluster}."
 
 
 def readiness_state(found: dict[str, ReadinessPart]) -> State:

@@ -14,9 +14,8 @@ from django_q.models import Failure, OrmQ, Schedule
 
 from labeling.decisions.trust import labels_to_learn_from
 from labeling.models import LabelEvent
-from predictions.models import WorkerBeat
+from predictions.operation import health
 from predictions.operation.doctor import Finding, attention, broken, examines
-from predictions.operation.health import NEVER, WORKERS_SEEN_WITHIN, expected_clusters, fault_of
 from training.engine.mnist import missing
 from training.models import Backup, Run, Trial
 from training.runs.retrain import LEAST_LABELS
@@ -31,29 +30,23 @@ BACKUP_EVERY = timedelta(hours=26)  # one is made every night and takes some tim
 
 @examines()
 def workers() -> Iterator[Finding]:
-    now = timezone.now()
-    for cluster, longest_job in expected_clusters().items():
-        beats = WorkerBeat.objects.filter(
-            cluster=cluster, seen_at__gte=now - WORKERS_SEEN_WITHIN
-        ).values_list("worked_at", flat=True)
-        worked_at = max((at or NEVER for at in beats), default=None)
-        if worked_at == NEVER:  # it has just started
-            continue
-        if fault := fault_of(cluster, worked_at, now - longest_job):
-            command = "manage.py work" + (" training" if cluster == "training" else "")
+    for cluster, found in health.workers_by_cluster().items():
+        if found.fault not in {"", "workers_new"}:
+            is_training = cluster == "training"
             yield broken(
-                "no_worker" if worked_at is None else "workers_idle",
-                fault,
+                found.fault,
+                found.said,
                 why="No fine-tuning and no nightly backup."
-                if cluster == "training"
+                if is_training
                 else "The queue does not take in, and a version that fails is not rolled back.",
-                todo=f"Run `{command}` under a supervisor that starts it again.",
+                todo=f"Run `manage.py work{' training' * is_training}` under a supervisor that "
+                "starts it again.",
             )
 
 
 @examines()
 def jobs() -> Iterator[Finding]:
-    for cluster in expected_clusters():
+    for cluster in health.expected_clusters():
         waiting = OrmQ.objects.filter(key=cluster, lock__lt=timezone.now() - WEDGED)
         if count := waiting.count():
             oldest = waiting.aggregate(oldest=Min("lock"))["oldest"]

@@ -21,6 +21,7 @@ from predictions.access.permissions import signed_in
 from predictions.api.paging import PageQuery, page_of
 from predictions.errors import Declined
 from predictions.models import ModelVersion
+from predictions.operation import health
 from predictions.refusals import problem
 from training.api.runs import report_of, run_detail, runs_for_lists
 from training.models import GateReport, Promotion, Run, Trial
@@ -61,7 +62,7 @@ def training(request: HttpRequest) -> HttpResponse:
         **run_context(runs[0] if runs else None),
         "toward": queue_status.toward(),
         "preview": queue_status.run_preview(),
-        "workers": queue_status.workers(),
+        "workers": health.workers_by_cluster()["training"],
         "next_fine_tune": next_fine_tune(),
         "least": retrain.LEAST_LABELS,
         "past": runs[1:],

@@ -1,23 +1,18 @@
-"""For the training page: the labels a new run would learn from, and the state of the workers."""
+"""For the training page: the labels that a new run would learn from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.conf import settings
 from django.core.cache import cache
-from django.utils import timezone
 
 from labeling.decisions.trust import labels_to_learn_from
 from labeling.models import LabelEvent
-from predictions.models import WorkerBeat
-from predictions.operation.health import WORKERS_SEEN_WITHIN, expected_clusters
 from training.models import Snapshot
 from training.snapshots.snapshots import choose, default_rule
 
 REMEMBERED = 300  # seconds; choosing reads every settled label
-CLUSTER = "training"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +40,6 @@ class Toward:
         return min(self.new / self.needed, 1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Workers:
-    """The state of the training workers, in words."""
-
-    is_well: bool
-    said: str
-    seen_at: datetime | None
-
-
 def run_preview() -> RunPreview:
     """What a run would learn from; cached until the next label event, or for REMEMBERED seconds."""
     last_event = LabelEvent.objects.order_by("-pk").values_list("pk", flat=True).first()
@@ -74,19 +60,3 @@ def run_preview() -> RunPreview:
 
 def toward() -> Toward:
     return Toward(labels_to_learn_from(), settings.LABELS_PER_RUN)
-
-
-def workers() -> Workers:
-    """Whether the training cluster is alive and finishes jobs."""
-    beat = WorkerBeat.objects.filter(cluster=CLUSTER).order_by("-seen_at").first()
-    if beat is None:
-        return Workers(False, "No training worker was ever seen here: a run would wait.", None)
-    now = timezone.now()
-    longest_job = expected_clusters()[CLUSTER]
-    if beat.seen_at < now - WORKERS_SEEN_WITHIN:
-        fault = f"No training worker shows life ({beat.host}): a run would wait."
-    elif beat.worked_at is None or beat.worked_at < now - longest_job:
-        fault = f"The worker on {beat.host} is alive, but no job passes through it."
-    else:
-        return Workers(True, f"The training worker on {beat.host} is well.", beat.seen_at)
-    return Workers(False, fault, beat.seen_at)
