@@ -196,26 +196,29 @@ class ReplayMonth(models.Model):
 
 
 class ReplayCell(models.Model):
-    """One version's results on one month's audited drawings of one digit."""
+    """One version's results on a month's audited drawings of one digit and one chance."""
 
     version = models.ForeignKey(
         ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False
     )
     month = models.DateField()
     digit = models.PositiveSmallIntegerField()
+    chance = models.PositiveIntegerField(
+        db_default=0, help_text="Of being audited, in millionths; 0 until it is counted again."
+    )
     n = models.PositiveIntegerField(help_text="Read, and never learned from.")
     right = models.PositiveIntegerField()
-    # Chances of being audited differ where the setting changed within the month.
+    # The release before reads these three; the next one removes them.
     weight = models.FloatField(help_text="Sum of 1 / chance over the n.")
     weight_right = models.FloatField(help_text="The same over those that were read right.")
-    weight_squares = models.FloatField(help_text="Sum of the squares; tells what n is worth.")
+    weight_squares = models.FloatField(help_text="Sum of the squares.")
     learned = models.PositiveIntegerField(help_text="Left out: the version learned from them.")
     unread = models.PositiveIntegerField(help_text="Still to be read.")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["month", "version", "digit"], name="one_replay_cell_a_place"
+                fields=["month", "version", "digit", "chance"], name="one_replay_cell_a_stratum"
             ),
             models.CheckConstraint(condition=is_digit("digit"), name="replay_cell_is_a_digit"),
             models.CheckConstraint(
@@ -228,7 +231,7 @@ class ReplayCell(models.Model):
 
 
 class ReplayPair(models.Model):
-    """Two versions' results on the same audited drawings of one month and one digit."""
+    """Two versions' results on a month's same audited drawings of one digit and one chance."""
 
     month = models.DateField()
     first = models.ForeignKey(
@@ -238,6 +241,9 @@ class ReplayPair(models.Model):
         ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False
     )
     digit = models.PositiveSmallIntegerField()
+    chance = models.PositiveIntegerField(
+        db_default=0, help_text="Of being audited, in millionths; 0 until it is counted again."
+    )
     n = models.PositiveIntegerField(help_text="Read by both, learned from by neither.")
     better = models.PositiveIntegerField(help_text="The second right, the first wrong.")
     worse = models.PositiveIntegerField(help_text="The first right, the second wrong.")
@@ -245,7 +251,8 @@ class ReplayPair(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["first", "second", "month", "digit"], name="one_replay_pair_a_place"
+                fields=["first", "second", "month", "digit", "chance"],
+                name="one_replay_pair_a_stratum",
             ),
             models.CheckConstraint(
                 condition=Q(first__lt=F("second")), name="replay_pair_older_first"

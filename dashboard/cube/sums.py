@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from dashboard.axes import after
+from dashboard.axes import UNLABELED, after
 from dashboard.fields import Counts
 from dashboard.filters import ALL, Filters
 from dashboard.models import MonthFlow, MonthSums
@@ -71,12 +71,24 @@ def unlimited(filters: Filters) -> Filters:
 
 
 def totals(rows: Iterable[Sum], name: str) -> dict[tuple[date, int], Counts]:
-    """Sums by month and chance of being audited, over all versions, sources and streams."""
+    """Sums by month and chance of being audited, over all versions, sources and streams.
+
+    Drawings of other streams were not chosen by that chance, so theirs is 0: unknown.
+    """
     found: dict[tuple[date, int], Counts] = {}
     for each in rows:
-        key = each.month, each.chance
+        key = each.month, each.chance if each.stream == Stream.AUDIT else 0
         found[key] = found[key] + each[name] if key in found else each[name]
     return found
+
+
+def audit_counts(filters: Filters) -> dict[tuple[date, int], tuple[int, int]]:
+    """By month and chance: drawings chosen for the audit in the period, and those labeled."""
+    period = Filters(first=filters.first, last=filters.last)
+    found = totals(months(period, "readings", stream=Stream.AUDIT), "readings")
+    return {
+        key: (int(counts.sum()), int(counts[:, :UNLABELED].sum())) for key, counts in found.items()
+    }
 
 
 def days_of(month: date) -> list[date]:

@@ -9,13 +9,22 @@ from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dashboard.axes import DIGITS, UNREADABLE
 from dashboard.cube.sums import Sum, days_of, every_month, is_random, months, promotions, totals
 from dashboard.fields import Counts
 from dashboard.figures.difference import difference
 from dashboard.figures.figure import ENOUGH, Column, Figure, Share, share_cells, share_columns
-from dashboard.figures.sample import Part, Sample, by_label, parts, sampled_from, together
+from dashboard.figures.sample import (
+    Part,
+    Sample,
+    accuracy_cells,
+    by_label,
+    parts,
+    sampled_from,
+    together,
+)
 from dashboard.filters import ALL, Filters
 from labeling.models import Stream
 
@@ -148,21 +157,26 @@ def headline(filters: Filters) -> Figure:
 
 def true_by_predicted(filters: Filters) -> Figure:
     """The confusion matrix: a row for each label, a column for each digit the model read."""
-    samples = monthly_of(found := months(filters, "readings", stream=Stream.AUDIT), filters)
-    counts = sum((each["readings"].sum(axis=2) for each in found), np.zeros((10, 12), np.int64))
+    found = months(filters, "readings", stream=Stream.AUDIT)
+    samples = monthly_of(found, filters)
+    whole = together(samples.values())
+    counts, drawings = np.zeros((10, 12), np.int64), np.zeros((10, 12))
+    for (_, chance), readings in totals(found, "readings").items():
+        counts += readings.sum(axis=2)
+        drawings += readings.sum(axis=2) * whole.weight_of(chance)
     labels = range(DIGITS) if filters.digit is None else [filters.digit]
     rows = []
     for label in labels:
-        total = int(counts[:, label].sum())
+        total, of_label = int(counts[:, label].sum()), float(drawings[:, label].sum())
         for predicted in range(DIGITS):
+            share = float(drawings[predicted, label]) / of_label if of_label else None
             count = int(counts[predicted, label])
-            share = count / total if total else None
             rows.append([label, predicted, count, total, share, total >= ENOUGH])
     return Figure(
         name="true-by-predicted",
         title="What each digit was read as",
-        sentence=confused(counts),
-        sampled_from=rests_on(filters, samples),
+        sentence=confused(counts, drawings),
+        sampled_from=sampled_from(whole, is_random=is_random(filters)),
         warning=warning(filters),
         columns=[
             Column("label", "It was", "digit"),
@@ -203,10 +217,6 @@ def monthly_of(rows: Sequence[Sum], filters: Filters) -> defaultdict[date, Sampl
 
 def parts_of(found: Mapping[tuple[date, int], Counts], digit: int | None) -> list[Part]:
     return parts(by_label(np.stack(list(found.values()))), digit) if found else []
-
-
-def accuracy_cells(sample: Sample) -> list[object]:
-    return share_cells(sample.right, sample.n, of=sample.share)
 
 
 def every_day(labeled: Mapping[date, Sample]) -> list[date]:
@@ -288,18 +298,21 @@ def extremes(samples: Mapping[str, Sample]) -> str:
     )
 
 
-def confused(counts: Counts) -> str:
-    """The most frequent mistake, as a sentence; `counts` is (predicted, label)."""
-    readable = counts[:, :UNREADABLE]
-    n = int(readable.sum())
-    if not n:
+def confused(counts: Counts, drawings: NDArray[np.float64]) -> str:
+    """The most frequent mistake, as a sentence; both are (predicted, label).
+
+    `counts` are labels, `drawings` what they stand for.
+    """
+    readable = drawings[:, :UNREADABLE]
+    if not readable.any():
         return NOTHING
     wrong = readable - np.diag(readable.diagonal())
     predicted, label = np.unravel_index(int(wrong.argmax()), wrong.shape)
-    said = f"{n - int(wrong.sum()):,} of {n:,} drawings lie on the diagonal, where they are right."
+    right = hundredths(1 - float(wrong.sum() / readable.sum()))
+    said = f"Of 100 drawings {right} lie on the diagonal, where they are right."
     if not wrong.any():
         return said
     return (
         f"{said} The most frequent mistake: a {label} read as {predicted},"
-        f" {int(wrong[predicted, label]):,} times."
+        f" {int(counts[predicted, label]):,} times."
     )

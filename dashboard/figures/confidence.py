@@ -8,12 +8,14 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dashboard.axes import BINS, DIGITS, EDGES, MILLION
-from dashboard.cube.sums import every_month, is_random, months
+from dashboard.cube.sums import every_month, is_random, months, totals
 from dashboard.fields import Counts
 from dashboard.figures.accuracy import BIASED
-from dashboard.figures.figure import Column, Figure, share_cells, share_columns
+from dashboard.figures.figure import Column, Figure, share_columns
+from dashboard.figures.sample import Part, Sample, accuracy_cells, by_label, parts
 from dashboard.filters import Filters
 from labeling.models import Stream
 
@@ -119,23 +121,36 @@ def over_digits(filters: Filters) -> Figure:
 
 def reliability(filters: Filters) -> Figure:
     """Calibration: the accuracy of drawings in each bin of confidence."""
-    rows = months(filters, "judged", "judged_confidence", stream=Stream.AUDIT)
-    counts = sum((each["judged"] for each in rows), np.zeros((DIGITS, BINS, 2), np.int64))
-    totals = sum((each["judged_confidence"] for each in rows), np.zeros((DIGITS, BINS), np.int64))
-    wanted = slice(None) if filters.digit is None else slice(filters.digit, filters.digit + 1)
-    counts, totals = counts[wanted].sum(axis=0), totals[wanted].sum(axis=0)
+    rows = months(filters, "readings", "judged", "judged_confidence", stream=Stream.AUDIT)
+    readings, judged, confidence = (
+        totals(rows, name) for name in ("readings", "judged", "judged_confidence")
+    )
+    whole, samples = Sample(), [Sample() for _ in range(BINS)]
+    for key, counts in readings.items():
+        (part,) = parts(by_label(counts[np.newaxis]))
+        whole.add(key[1], part)
+        for sample, (n, right) in zip(samples, of_digit(judged[key], filters), strict=True):
+            sample.add(key[1], Part(part.drawings, part.labeled, int(n), int(right)))
+    drawings, sums = np.zeros(BINS), np.zeros(BINS)
+    for key, counts in confidence.items():
+        weight = whole.weight_of(key[1])
+        drawings += weight * of_digit(judged[key], filters)[:, 0]
+        sums += weight * of_digit(counts, filters)
     told = []
-    for at in range(BINS):
-        n, right = (int(count) for count in counts[at])
-        mean = int(totals[at]) / MILLION / n if n else None
-        told.append([EDGES[at], EDGES[at + 1], mean, *share_cells(right, n)])
-    n = int(counts[:, 0].sum())
+    for at, sample in enumerate(samples):
+        mean = float(sums[at] / MILLION / drawings[at]) if sample.n else None
+        told.append([EDGES[at], EDGES[at + 1], mean, *accuracy_cells(sample)])
+    n = sum(sample.n for sample in samples)
     chosen = "drawings chosen at random, labeled blind" if is_random(filters) else "labeled ones"
+    weighted = "; weighted, because they had different chances of being chosen"
     return Figure(
         name="reliability",
         title="May one believe its confidence?",
-        sentence=calibration_in_words(told, n),
-        sampled_from=f"From {n:,} {chosen}; by the digit the model read.",
+        sentence=calibration_in_words(told, drawings),
+        sampled_from=(
+            f"From {n:,} {chosen}; by the digit the model read"
+            f"{weighted if whole.is_weighted else ''}."
+        ),
         warning="" if is_random(filters) else BIASED,
         columns=[
             Column("from", "Confidence from", "number"),
@@ -219,12 +234,13 @@ def mean_in_words(means: dict[str, tuple[Any, Any]]) -> str:
     )
 
 
-def calibration_in_words(rows: Sequence[Sequence[Any]], n: int) -> str:
-    """The mean distance of confidence from accuracy, over the bins."""
-    if not n:
+def calibration_in_words(rows: Sequence[Sequence[Any]], drawings: NDArray[np.float64]) -> str:
+    """The mean distance of confidence from accuracy; `drawings` are in each bin."""
+    if not drawings.any():
         return "No drawing of this kind is labeled yet."
-    error = sum(abs(row[2] - row[5]) * row[3] for row in rows if row[3]) / n
-    gap = sum((row[2] - row[5]) * row[3] for row in rows if row[3]) / n
+    gaps = [(row[2] - row[5]) * float(n) for row, n in zip(rows, drawings, strict=True) if n]
+    total = float(drawings.sum())
+    error, gap = sum(map(abs, gaps)) / total, sum(gaps) / total
     way = "surer than it may be" if gap > 0 else "less sure than it may be"
     return (
         f"On average confidence is {100 * error:.1f} of 100 away from the share that was right;"

@@ -1,16 +1,21 @@
 """The difference of two shares with its interval. Pure.
 
-This is Newcombe's interval, made of two Wilson intervals. Unlike the usual one it has the stated
-coverage for shares near 1 and for few labels. Two shares may differ by more than chance although
-their intervals overlap.
+These are Newcombe's intervals (1998), made of those of the shares. Unlike the usual ones they have
+the stated coverage for shares near 1 and for few labels. Two shares may differ by more than chance
+although their intervals overlap.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from dashboard.figures.figure import Share
+from dashboard.figures.sample import Audits, sample_of_audits
+from predictions.shares import Z95, jeffreys
+from training.trials.pairs import Pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +43,42 @@ def difference(before: Share, after: Share) -> Difference:
     down = math.hypot(after.value - after.low, before.high - before.value)
     up = math.hypot(after.high - after.value, before.value - before.low)
     return Difference(value, value - down, value + up)
+
+
+def difference_of_pairs(better: int, worse: int, n: int) -> Difference:
+    """The difference of two shares of the same drawings, of which so many were only in one."""
+    more, less = better / n, worse / n
+    (more_low, more_high), (less_low, less_high) = jeffreys(better, n), jeffreys(worse, n)
+    # The two exclude each other, so they are correlated.
+    free = (1 - more) * (1 - less)
+    twice = 2 * math.sqrt(more * less / free) if free else 2.0
+    down, down_too = more - more_low, less_high - less
+    up, up_too = more_high - more, less - less_low
+    return Difference(
+        more - less,
+        more - less - math.sqrt(down**2 + down_too**2 + twice * down * down_too),
+        more - less + math.sqrt(up**2 + up_too**2 + twice * up * up_too),
+    )
+
+
+def between_pairs(pairs: Mapping[tuple[date, int], Pairs], told: Audits) -> Difference:
+    """The difference; weighted if the drawings had different chances of being audited."""
+    sample = sample_of_audits(((*place, each.n, 0) for place, each in pairs.items()), told)
+    if not sample.is_weighted:
+        whole = sum_of_pairs(pairs.values())
+        return Difference(whole.difference, whole.lower(0.975), whole.upper(0.975))
+    found = {}
+    for chance in {chance for _, chance in pairs}:
+        some = sum_of_pairs(each for (_, other), each in pairs.items() if other == chance)
+        each = difference_of_pairs(some.better, some.worse, some.n)
+        found[chance] = (each.value, each.low, each.high)
+    return Difference(*sample.mean(found, Z95, -1.0, 1.0))
+
+
+def sum_of_pairs(pairs: Iterable[Pairs]) -> Pairs:
+    some = list(pairs)
+    return Pairs(
+        sum(each.better for each in some),
+        sum(each.worse for each in some),
+        sum(each.n for each in some),
+    )

@@ -55,6 +55,11 @@ class Share:
     def of(cls, right: float, n: float, z: float = Z95) -> Share:
         return cls(right / n, *wilson(right, n, z))
 
+    @property
+    def rest(self) -> Share:
+        """The share of those that are not."""
+        return Share(1 - self.value, 1 - self.high, 1 - self.low)
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:

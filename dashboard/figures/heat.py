@@ -119,7 +119,10 @@ def reading_cell(found: Mapping[str, Any], query: Mapping[str, str]) -> HeatCell
     is_right = label == predicted
     if not count:
         return HeatCell("", "", f"no {label} was read as {predicted}", SAME if is_right else GAP)
-    said = f"{count:,} of {n:,} drawings of {label} were read as {predicted} ({found['share']:.1%})"
+    said = (
+        f"{found['share']:.1%} of drawings of {label} were read as {predicted}:"
+        f" {count:,} of {n:,} labeled"
+    )
     look = SAME if is_right else look_of(found["share"]) if found["enough"] else FEW
     there = {**query, "label": label, "predicted": predicted}
     return HeatCell(f"{count:,}", "", said, look, urlencode(there))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Any
 
 from django.db.models import CharField, QuerySet, Subquery, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Concat
 
+from dashboard.cube.sums import audit_counts
 from dashboard.figures.figure import Column, Figure, Share, share_cells, share_columns
-from dashboard.figures.replay import FIELDS, Count, counts_by_version, replay_warning
+from dashboard.figures.replay import NOTHING_READ, counts_by, replay_warning, replayed
 from dashboard.filters import Filters
 from dashboard.models import Replay
 from predictions.models import ModelVersion
@@ -31,16 +31,17 @@ def as_of() -> Combinable:
 
 def curve(filters: Filters) -> Figure:
     """Error on audited drawings, against the number of labels."""
-    by_version = over_all_months(filters)
+    by_version = counts_by(lambda cell: cell.version, replayed(filters), audit_counts(filters))
     rows = []
     for key, name, state, labels in of_live_family(list(versions_of(filters))):
-        found = by_version[key]
+        sample = by_version.get(key, NOTHING_READ).sample
+        share = sample.share
         rows.append(
             [
                 name,
                 state,
                 labels or 0,  # None: trained without labels from this installation
-                *share_cells(found.n - found.right, found.n, of=found.error),
+                *share_cells(sample.n - sample.right, sample.n, of=share and share.rest),
             ]
         )
     rows.sort(key=lambda row: row[2])
@@ -73,14 +74,6 @@ def of_live_family(versions: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         first[key] = first.get(parent, key)
     live = {first[key] for key, _, _, state, *_ in versions if state == ModelVersion.State.LIVE}
     return [(key, *rest) for key, _, *rest in versions if not live or first[key] in live]
-
-
-def over_all_months(filters: Filters) -> defaultdict[int, Count]:
-    counts, _ = counts_by_version(filters)
-    by_version: defaultdict[int, Count] = defaultdict(Count)
-    for (version, _), found in counts.items():
-        by_version[version].add(getattr(found, name) for name in FIELDS)
-    return by_version
 
 
 def versions_of(filters: Filters) -> QuerySet[ModelVersion, tuple[Any, ...]]:

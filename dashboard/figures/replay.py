@@ -3,57 +3,69 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db.models import Subquery
+from django.db.models import QuerySet, Subquery
 from django.db.models.expressions import Combinable
 
-from dashboard.cube.sums import every_month
-from dashboard.figures.figure import Column, Figure, Share, share_cells, share_columns
+from dashboard.cube.sums import audit_counts, every_month
+from dashboard.figures.figure import Column, Figure, share_columns
+from dashboard.figures.sample import Audits, Sample, accuracy_cells, sample_of_audits
 from dashboard.filters import Filters
 from dashboard.models import Replay, ReplayCell
 from labeling.models import Stream
 
-FIELDS = ("n", "right", "weight", "weight_right", "weight_squares", "learned", "unread")
+FIELDS = (
+    "version", "version__name", "month", "digit", "chance", "n", "right", "learned", "unread"
+)  # fmt: skip
 
 
-@dataclass(slots=True)
+class ReplayCount(NamedTuple):
+    """The values of FIELDS of a replay cell."""
+
+    version: int
+    name: str
+    month: date
+    digit: int
+    chance: int
+    n: int
+    right: int
+    learned: int
+    unread: int
+
+
+@dataclass(frozen=True, slots=True)
 class Count:
     """A sum of replay cells."""
 
-    n: int = 0
-    right: int = 0
-    weight: float = 0.0
-    weight_right: float = 0.0
-    weight_squares: float = 0.0
-    learned: int = 0
-    unread: int = 0
+    sample: Sample
+    learned: int
+    unread: int
 
-    def add(self, values: Iterable[Any]) -> None:
-        for name, value in zip(FIELDS, values, strict=True):
-            setattr(self, name, getattr(self, name) + value)
 
-    @property
-    def share(self) -> Share | None:
-        """Accuracy weighted by 1 / chance of being audited, with Kish's effective n."""
-        return self.share_of(self.weight_right)
+NOTHING_READ = Count(Sample(), 0, 0)
 
-    @property
-    def error(self) -> Share | None:
-        return self.share_of(self.weight - self.weight_right)
 
-    def share_of(self, weight: float) -> Share | None:
-        if not self.n:
-            return None
-        effective = self.weight**2 / self.weight_squares
-        return Share.of(min(max(weight / self.weight, 0.0), 1.0) * effective, effective)
-
-    @property
-    def cells(self) -> list[Any]:
-        return share_cells(self.right, self.n, of=self.share)
+def counts_by(
+    key: Callable[[ReplayCount], Any], cells: Iterable[ReplayCount], audits: Audits
+) -> dict[Any, Count]:
+    """The sums of the cells by key, in the cells' order."""
+    found: defaultdict[Any, list[ReplayCount]] = defaultdict(list)
+    for cell in cells:
+        found[key(cell)].append(cell)
+    return {
+        each: Count(
+            sample_of_audits(
+                ((cell.month, cell.chance, cell.n, cell.right) for cell in some), audits
+            ),
+            sum(cell.learned for cell in some),
+            sum(cell.unread for cell in some),
+        )
+        for each, some in found.items()
+    }
 
 
 def as_of() -> Combinable:
@@ -63,13 +75,15 @@ def as_of() -> Combinable:
 
 def matrix(filters: Filters) -> Figure:
     """Accuracy of every version on every month's audited drawings."""
-    counts, names = counts_by_version(filters)
+    cells = replayed(filters)
+    counts = counts_by(lambda cell: (cell.version, cell.month), cells, audit_counts(filters))
+    names = {cell.version: cell.name for cell in cells}
     months = list(every_month([month for _, month in counts]))
     rows = [
-        [name, f"{month:%Y-%m}", *found.cells, found.learned, found.unread]
+        [name, f"{month:%Y-%m}", *accuracy_cells(found.sample), found.learned, found.unread]
         for version, name in names.items()
         for month in months
-        if (found := counts.get((version, month), Count()))
+        if (found := counts.get((version, month), NOTHING_READ))
     ]
     return Figure(
         name="replay",
@@ -88,29 +102,25 @@ def matrix(filters: Filters) -> Figure:
     )
 
 
-Counts = dict[tuple[int, date], Count]
+Counts = Mapping[tuple[int, date], Count]
 
 
-def counts_by_version(filters: Filters) -> tuple[Counts, dict[int, str]]:
-    """Counts by version and month, and the versions' names, oldest first. One query."""
-    rows = ReplayCell.objects.all()
+def replayed(filters: Filters, names: Sequence[str] = ()) -> list[ReplayCount]:
+    """The cells of the period, the digit and these versions or all, by version and month."""
+    rows = ReplayCell.objects.filter(version__name__in=names) if names else ReplayCell.objects.all()
+    if filters.version:
+        rows = rows.filter(version__name=filters.version)
+    rows = filtered_rows(rows, filters).order_by("version", "month", "digit")
+    return [ReplayCount._make(row) for row in rows.values_list(*FIELDS)]
+
+
+def filtered_rows(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:
+    """The rows of the filters' period and digit."""
     if filters.first:
         rows = rows.filter(month__gte=filters.first)
     if filters.last:
         rows = rows.filter(month__lte=filters.last)
-    if filters.digit is not None:
-        rows = rows.filter(digit=filters.digit)
-    if filters.version:
-        rows = rows.filter(version__name=filters.version)
-    counts: defaultdict[tuple[int, date], Count] = defaultdict(Count)
-    names = {}
-    rows = rows.order_by("version", "month")
-    for version, name, month, *values in rows.values_list(
-        "version", "version__name", "month", *FIELDS
-    ):
-        names[version] = name
-        counts[version, month].add(values)
-    return dict(counts), names
+    return rows if filters.digit is None else rows.filter(digit=filters.digit)
 
 
 def replay_warning(filters: Filters) -> str:
@@ -127,11 +137,13 @@ def replay_sample(counts: Counts, names: dict[int, str]) -> str:
         return "No audited drawing is labeled yet."
     drawings: defaultdict[date, int] = defaultdict(int)
     for (_, month), found in counts.items():
-        seen = found.n + found.learned + found.unread
+        seen = found.sample.n + found.learned + found.unread
         drawings[month] = max(drawings[month], seen)
     readers = counted_words(len(names), "version")
     read = f"From {sum(drawings.values()):,} drawings chosen at random, labeled blind"
     said = [f"{read}, and read again by {readers}"]
+    if any(found.sample.is_weighted for found in counts.values()):
+        said.append("weighted, because they had different chances of being chosen")
     if learned := sum(found.learned for found in counts.values()):
         said.append(
             f"{learned:,} readings are left out because the version had learned from that glyph"
@@ -147,7 +159,7 @@ def counted_words(number: int, noun: str) -> str:
 
 def replay_in_words(counts: Counts, names: dict[int, str]) -> str:
     """Oldest and newest version on the newest month, then the newest version on its first month."""
-    told = {place: found for place, found in counts.items() if found.n}
+    told = {place: found for place, found in counts.items() if found.sample.n}
     if not told:
         return "No version has read an audited drawing yet."
     month = max(month for _, month in told)
@@ -172,9 +184,9 @@ def ends(versions: list[int]) -> list[int]:
 
 
 def hundreds(found: Count) -> str:
-    share = found.share
+    share = found.sample.share
     assert share is not None
     return (
         f"{100 * share.value:.1f} (between {100 * share.low:.1f} and {100 * share.high:.1f},"
-        f" n = {found.n:,})"
+        f" n = {found.sample.n:,})"
     )

@@ -1,24 +1,30 @@
 """A share of drawings estimated from labeled ones, and a description of the sample. Pure.
 
-Drawings of one sample may have had different chances of being audited. Each chance is a stratum,
-weighted by the number of drawings it represents: its audited drawings divided by the chance. The
-interval is Wilson's for Kish's effective number of labels: the square of the sum of the weights
-divided by the sum of their squares.
+Drawings of one sample may have had different chances of being audited. Each chance is a stratum. A
+label stands for as many drawings as the stratum has for each label: its audited drawings divided by
+the chance and by those that are labeled. This assumes that the labeled audits of a stratum are a
+random part of them. Where all had one chance, the interval is Wilson's.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from datetime import date
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from dashboard.axes import DIGITS, LABELS, UNLABELED, UNREADABLE
+from dashboard.axes import DIGITS, LABELS, MILLION, UNLABELED, UNREADABLE
 from dashboard.fields import Counts
-from dashboard.figures.figure import Share
-from predictions.shares import Z95
+from dashboard.figures.figure import Share, share_cells
+from dashboard.figures.strata import Term, mean
+from predictions.shares import Z95, jeffreys, wilson
+
+Interval = tuple[float, float, float]  # a value and its interval
+# By month and chance: drawings chosen for the audit, and those labeled.
+Audits = Mapping[tuple[date, int], tuple[int, int]]
 
 
 class Part(NamedTuple):
@@ -28,8 +34,8 @@ class Part(NamedTuple):
     labeled: int  # includes unreadable ones
     n: int  # labeled with a digit that the filters allow
     right: int
-    unreadable: int
-    unsettled: int
+    unreadable: int = 0
+    unsettled: int = 0
 
 
 def parts(counts: Counts, digit: int | None = None) -> list[Part]:
@@ -51,22 +57,51 @@ def parts(counts: Counts, digit: int | None = None) -> list[Part]:
 class Stratum:
     """Drawings with the same chance of being audited."""
 
-    drawings: int = 0
+    chance: int  # in millionths; 0 is unknown
+    drawings: int = 0  # audited
     labeled: int = 0  # includes unreadable ones
     n: int = 0  # labeled with a digit that the filters allow
     right: int = 0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it says anything, or is known to be missing."""
+        return bool(self.n or (self.chance and self.drawings))
+
+    @property
+    def size(self) -> float:
+        """The drawings it stands for, audited or not: an estimate."""
+        return self.drawings * MILLION / self.chance if self.chance else 0.0
+
+    @property
+    def weight(self) -> float:
+        """The drawings that each of its labels stands for."""
+        return self.size / self.labeled if self.labeled else 0.0
+
+    @property
+    def doubt(self) -> float:
+        """Variance of the number of drawings that the filters allow, divided by its square."""
+        of_size = (1 - self.chance / MILLION) / self.drawings
+        return of_size + max(0.0, 1 / self.n - 1 / self.labeled)
 
 
 class Sample:
     """The counts behind one point or bar of a figure."""
 
     def __init__(self) -> None:
-        self.strata: defaultdict[int, Stratum] = defaultdict(Stratum)
+        self.strata: dict[int, Stratum] = {}
         self.unreadable = self.unsettled = 0
+
+    @classmethod
+    def of(cls, right: int, n: int) -> Self:
+        """A simple random sample."""
+        made = cls()
+        made.add(0, Part(n, n, n, right))
+        return made
 
     def add(self, chance: int, part: Part) -> None:
         """Add drawings with the same chance of being audited."""
-        stratum = self.strata[chance]
+        stratum = self.strata.setdefault(chance, Stratum(chance))
         stratum.drawings += part.drawings
         stratum.labeled += part.labeled
         stratum.n += part.n
@@ -87,29 +122,72 @@ class Sample:
         return sum(stratum.drawings - stratum.labeled for stratum in self.strata.values())
 
     @property
+    def is_weighted(self) -> bool:
+        """Whether its drawings had different chances, all of them known."""
+        known = [chance for chance, stratum in self.strata.items() if stratum.is_known]
+        return len(known) > 1 and 0 not in known
+
+    def weight_of(self, chance: int) -> float:
+        """The drawings that a label of this stratum stands for; 1 if all count alike."""
+        return self.strata[chance].weight if self.is_weighted else 1.0
+
+    @property
     def share(self) -> Share | None:
         return self.share_within(Z95)
 
     def share_within(self, z: float) -> Share | None:
-        """The share with an interval of z deviations; weighted if chances differ; None if n = 0."""
-        told = {chance: stratum for chance, stratum in self.strata.items() if stratum.n}
-        if not told:
+        """The share with an interval of z deviations; None if n = 0."""
+        if not self.n:
             return None
-        if len(told) == 1 or 0 in told:  # no weights needed, or a chance is unknown
+        if not self.is_weighted:
             return Share.of(self.right, self.n, z)
-        weights = {
-            chance: stratum.drawings / chance / stratum.labeled for chance, stratum in told.items()
+        found = {
+            stratum.chance: (stratum.right / stratum.n, *jeffreys(stratum.right, stratum.n, z))
+            for stratum in self.strata.values()
+            if stratum.n
         }
-        total = sum(weights[chance] * stratum.n for chance, stratum in told.items())
-        right = sum(weights[chance] * stratum.right for chance, stratum in told.items())
-        squares = sum(weights[chance] ** 2 * stratum.n for chance, stratum in told.items())
-        effective = total**2 / squares
-        return Share.of(min(right / total, 1.0) * effective, effective, z)
+        return Share(*self.mean(found, z, 0.0, 1.0))
+
+    def mean(self, found: Mapping[int, Interval], z: float, least: float, most: float) -> Interval:
+        """The weighted mean of what was found by chance.
+
+        Drawings of which nothing was found may all have the least or the most value.
+        """
+        terms = [
+            Term(stratum.weight * stratum.n, stratum.doubt, *found[chance])
+            for chance, stratum in self.strata.items()
+            if chance in found
+        ]
+        value, low, high = mean(terms, z)
+        told = sum(term.drawings for term in terms)
+        allowed = told / sum(each.size for each in self.strata.values() if each.labeled)
+        # A stratum without labels is taken for like the others; where other digits are labeled
+        # alone, half a label might be of this one.
+        missing = sum(
+            stratum.weight / 2 if stratum.labeled else allowed * stratum.size
+            for chance, stratum in self.strata.items()
+            if stratum.is_known and chance not in found
+        )
+        known = told / (told + missing)
+        return (
+            min(max(value, least), most),
+            known * max(low, least) + (1 - known) * least,
+            known * min(high, most) + (1 - known) * most,
+        )
 
     @property
-    def is_weighted(self) -> bool:
-        told = [chance for chance, stratum in self.strata.items() if stratum.n]
-        return len(told) > 1 and 0 not in told
+    def worth(self) -> float:
+        """The labels of a simple random sample that would give an interval as narrow."""
+        share = self.share
+        if share is None or not self.is_weighted:
+            return float(self.n)
+        low, high = wilson(share.value * self.n, self.n)
+        return self.n * ((high - low) / (share.high - share.low)) ** 2
+
+
+def accuracy_cells(sample: Sample) -> list[Any]:
+    """The cells for `share_columns`."""
+    return share_cells(sample.right, sample.n, of=sample.share)
 
 
 def by_label(readings: Counts) -> Counts:
@@ -128,12 +206,23 @@ def together(samples: Iterable[Sample]) -> Sample:
         joined.unreadable += sample.unreadable
         joined.unsettled += sample.unsettled
         for chance, stratum in sample.strata.items():
-            into = joined.strata[chance]
-            into.drawings += stratum.drawings
-            into.labeled += stratum.labeled
-            into.n += stratum.n
-            into.right += stratum.right
+            joined.add(chance, Part(stratum.drawings, stratum.labeled, stratum.n, stratum.right))
     return joined
+
+
+def sample_of_audits(counts: Iterable[tuple[date, int, int, int]], audits: Audits) -> Sample:
+    """The sample of (month, chance, n, right); the audits say what a label stands for."""
+    found: defaultdict[tuple[date, int], list[int]] = defaultdict(lambda: [0, 0])
+    for month, chance, n, right in counts:
+        found[month, chance][0] += n
+        found[month, chance][1] += right
+    sample, months = Sample(), {month for month, _ in found}
+    for (month, chance), (drawings, labeled) in audits.items():
+        if month in months:
+            sample.add(chance, Part(drawings, labeled, *found.pop((month, chance), (0, 0))))
+    for (_, chance), (n, right) in found.items():  # the cube has not counted them yet
+        sample.add(chance, Part(n, n, n, right))
+    return sample
 
 
 def sampled_from(sample: Sample, *, is_random: bool) -> str:
@@ -147,5 +236,5 @@ def sampled_from(sample: Sample, *, is_random: bool) -> str:
     if is_random and sample.unlabeled:
         said.append(f"{sample.unlabeled:,} are not labeled yet")
     if is_random and sample.is_weighted:
-        said.append("weighted, because the share of drawings audited was changed meanwhile")
+        said.append("weighted, because they had different chances of being chosen")
     return "; ".join(said) + "."

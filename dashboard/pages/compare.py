@@ -17,7 +17,8 @@ from django.views.decorators.http import require_safe
 
 from dashboard.api.data import answered, refused, single
 from dashboard.figures import catalog
-from dashboard.figures.figure import Column, Figure, share_cells, share_columns
+from dashboard.figures.figure import Column, Figure, share_columns
+from dashboard.figures.sample import accuracy_cells
 from dashboard.filters import Filters, UnknownFilter, choice_field, read_month, read_version
 from dashboard.models import ReplayCell, ReplayItem, ReplayReading
 from dashboard.pages.choices import Select, digits, known_months, select
@@ -142,7 +143,7 @@ def figure_of(which: WhichTwo, found: Comparison | None) -> Figure:
         sampled_from=" ".join(f"{side.title}: {side.sampled_from}" for side in sides),
         columns=columns,
         rows=[
-            [side.title, part.name, *share_cells(part.right, part.n)]
+            [side.title, part.name, *accuracy_cells(part.sample)]
             for side in sides
             for part in side.parts
         ],

@@ -23,6 +23,7 @@ from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Sum
 from django_q.tasks import async_task
 from numpy.typing import NDArray
 
+from dashboard.axes import MILLION, millionths
 from dashboard.models import (
     Replay,
     ReplayCell,
@@ -34,7 +35,7 @@ from dashboard.models import (
 from labeling.models import Label, LabelEvent
 from predictions.database.clock import Moment
 from predictions.glyphs.glyph import decode_glyph
-from predictions.models import DIGITS, ModelVersion, Prediction
+from predictions.models import ModelVersion, Prediction
 from predictions.serving.network import Network, UnsoundWeights
 from predictions.serving.recognizer import load_version
 from training.models import SnapshotLabel
@@ -337,7 +338,7 @@ class ItemReadings:
     """The readings of one month's items by all versions."""
 
     digits: NDArray[np.int64]  # (items,)
-    weights: NDArray[np.float64]  # (items,) 1 / chance
+    chances: NDArray[np.int64]  # (items,) of being audited, in millionths
     right: NDArray[np.bool_]  # (versions, items), also False where there is no reading
     read: NDArray[np.bool_]  # (versions, items)
     learned: NDArray[np.bool_]  # (versions, items)
@@ -345,6 +346,13 @@ class ItemReadings:
     @property
     def counts(self) -> NDArray[np.bool_]:
         return self.read & ~self.learned
+
+    def strata(self) -> Iterator[tuple[int, int, NDArray[np.bool_]]]:
+        """Each digit and chance, and which items have them."""
+        for digit, chance in sorted(
+            set(zip(self.digits.tolist(), self.chances.tolist(), strict=True))
+        ):
+            yield digit, chance, (self.digits == digit) & (self.chances == chance)
 
 
 def table_of(
@@ -370,13 +378,8 @@ def table_of(
     for version, digests in learned.items():
         for digest in digests & places.keys():
             known[row_of[version], places[digest]] = True
-    chances = np.array([chance for _, _, chance in items], np.float64)
-    return ItemReadings(digits, weights_of(chances), right, read, known)
-
-
-def weights_of(chances: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 / chance each; 1 for all if any chance is unknown."""
-    return 1 / chances if (chances > 0).all() else np.ones_like(chances)
+    chances = np.array([millionths(chance) for _, _, chance in items], np.int64)
+    return ItemReadings(digits, chances, right, read, known)
 
 
 @transaction.atomic
@@ -393,22 +396,21 @@ def count_month(month: date, versions: Sequence[int], learned: dict[int, set[uui
 
 
 def replay_cells(month: date, versions: Sequence[int], table: ItemReadings) -> Iterator[ReplayCell]:
-    for digit in DIGITS:
-        shows = table.digits == digit
-        if not shows.any():
-            continue
+    for digit, chance, shows in table.strata():
+        drawings = MILLION / chance if chance else 1.0  # that one stands for
         for at, version in enumerate(versions):
             counts = table.counts[at] & shows
-            weights, right = table.weights[counts], table.right[at, counts]
+            n, right = int(counts.sum()), int((table.right[at] & counts).sum())
             yield ReplayCell(
                 version_id=version,
                 month=month,
                 digit=digit,
-                n=len(weights),
-                right=int(right.sum()),
-                weight=float(weights.sum()),
-                weight_right=float(weights[right].sum()),
-                weight_squares=float((weights**2).sum()),
+                chance=chance,
+                n=n,
+                right=right,
+                weight=drawings * n,
+                weight_right=drawings * right,
+                weight_squares=drawings**2 * n,
                 learned=int((table.learned[at] & shows).sum()),
                 unread=int((~table.read[at] & ~table.learned[at] & shows).sum()),
             )
@@ -416,8 +418,7 @@ def replay_cells(month: date, versions: Sequence[int], table: ItemReadings) -> I
 
 def pairs_of(month: date, versions: Sequence[int], table: ItemReadings) -> Iterator[ReplayPair]:
     places = range(max(0, len(versions) - MOST_PAIRED), len(versions))
-    for digit in DIGITS:
-        shows = table.digits == digit
+    for digit, chance, shows in table.strata():
         for one, other in combinations(places, 2):
             both = table.counts[one] & table.counts[other] & shows
             if not both.any():
@@ -428,6 +429,7 @@ def pairs_of(month: date, versions: Sequence[int], table: ItemReadings) -> Itera
                 first_id=versions[one],
                 second_id=versions[other],
                 digit=digit,
+                chance=chance,
                 n=len(first),
                 better=int((second & ~first).sum()),
                 worse=int((first & ~second).sum()),

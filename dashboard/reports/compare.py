@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -17,19 +17,26 @@ from typing import Any
 from django.db.models import Sum
 
 from dashboard.axes import DIGITS, after
-from dashboard.cube.sums import months
-from dashboard.figures.difference import Difference, difference
+from dashboard.cube.sums import audit_counts, months
+from dashboard.figures.difference import Difference, between_pairs, difference, sum_of_pairs
 from dashboard.figures.figure import ENOUGH, Share
-from dashboard.figures.replay import FIELDS, Count
-from dashboard.figures.sample import Sample, sampled_from
+from dashboard.figures.replay import (
+    NOTHING_READ,
+    ReplayCount,
+    counts_by,
+    filtered_rows,
+    replayed,
+)
+from dashboard.figures.sample import Audits, Sample, sampled_from, together
 from dashboard.figures.sample import parts as counted_parts
 from dashboard.filters import Filters
-from dashboard.models import ReplayCell, ReplayPair
+from dashboard.models import ReplayPair
 from labeling.models import Stream
 from training.trials.pairs import Pairs
 
 LEVEL = 0.05  # of the test whether the parts of a span differ
 LEAST_EXPECTED = 1.0  # expected count in a cell of that test's table; with less it is not valid
+SLACK = 1e-9  # for rounding
 POWER, SURE = 0.84, 1.96  # standard deviations for 80 % power at 95 %
 MOST_NEEDED = 1_000_000
 WEEKS = ((1, 7), (8, 14), (15, 21), (22, 28), (29, 31))
@@ -40,8 +47,11 @@ class Bar:
     """One bar of a span: a digit, a week or a month."""
 
     name: str
-    right: int
-    n: int
+    sample: Sample
+
+    @property
+    def n(self) -> int:
+        return self.sample.n
 
     @property
     def is_enough(self) -> bool:
@@ -49,7 +59,14 @@ class Bar:
 
     @property
     def share(self) -> Share | None:
-        return Share.of(self.right, self.n) if self.n else None
+        return self.sample.share
+
+    @property
+    def accuracy(self) -> float:
+        """Of a part with labels."""
+        share = self.share
+        assert share is not None
+        return share.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +79,15 @@ class Extremes:
 
     @property
     def width(self) -> float:
-        return self.highest.right / self.highest.n - self.lowest.right / self.lowest.n
+        return self.highest.accuracy - self.lowest.accuracy
 
     @property
     def in_words(self) -> str:
         """The span in words, and whether it is more than chance."""
         low, high = self.lowest, self.highest
         said = (
-            f"from {low.right / low.n:.1%} ({low.name}, n = {low.n:,})"
-            f" to {high.right / high.n:.1%} ({high.name}, n = {high.n:,}):"
+            f"from {low.accuracy:.1%} ({low.name}, n = {low.n:,})"
+            f" to {high.accuracy:.1%} ({high.name}, n = {high.n:,}):"
             f" {100 * self.width:.1f} points"
         )
         if self.p is None:
@@ -86,11 +103,17 @@ class Side:
 
     name: str
     title: str
-    right: int
-    n: int
-    share: Share | None
+    sample: Sample
     parts: list[Bar]
     sampled_from: str
+
+    @property
+    def n(self) -> int:
+        return self.sample.n
+
+    @property
+    def share(self) -> Share | None:
+        return self.sample.share
 
     @property
     def span(self) -> Extremes | None:
@@ -98,7 +121,7 @@ class Side:
         told = [part for part in self.parts if part.is_enough]
         if len(told) < 2:
             return None
-        by_share = sorted(told, key=lambda part: part.right / part.n)
+        by_share = sorted(told, key=lambda part: part.accuracy)
         return Extremes(by_share[0], by_share[-1], p_equal(told))
 
     @property
@@ -157,7 +180,10 @@ class Comparison:
         one, other = self.first.share, self.second.share
         if self.pairs is not None or not (one and other) or one.value == other.value:
             return None
-        spread = one.value * (1 - one.value) + other.value * (1 - other.value)
+        spread = sum(
+            share.value * (1 - share.value) * side.n / side.sample.worth
+            for share, side in ((one, self.first), (other, self.second))
+        )
         needed = math.ceil((POWER + SURE) ** 2 * spread / (one.value - other.value) ** 2)
         return needed if needed <= MOST_NEEDED else None
 
@@ -173,13 +199,21 @@ def in_points(share: float) -> str:
 
 
 def p_equal(parts: Sequence[Bar]) -> float | None:
-    """The p-value that all parts have the same share (chi-square); None if not valid."""
-    right, n = sum(part.right for part in parts), sum(part.n for part in parts)
-    if min(part.n for part in parts) * min(right, n - right) < LEAST_EXPECTED * n:
+    """The p-value that all parts have the same share; None if not valid.
+
+    This is the chi-square test, with what the labels are worth in place of their number.
+    """
+    whole = together(part.sample for part in parts)
+    worth = [part.n * whole.worth / whole.n for part in parts]
+    n = sum(worth)
+    share = sum(part.accuracy * each for part, each in zip(parts, worth, strict=True)) / n
+    if min(worth) * min(share, 1 - share) < LEAST_EXPECTED * (1 - SLACK):
         return None
-    share = right / n
     spread = share * (1 - share)
-    found = sum((part.right - part.n * share) ** 2 / (part.n * spread) for part in parts)
+    found = sum(
+        each * (part.accuracy - share) ** 2 / spread
+        for part, each in zip(parts, worth, strict=True)
+    )
     return chi_square_tail(found, len(parts) - 1)
 
 
@@ -221,115 +255,90 @@ def between_samples(first: Side, second: Side) -> Difference | None:
 
 def side_of_month(month: date, counts: list[tuple[int, Any]], digit: int | None) -> Side:
     """`counts` are (chance, array of (day, label, [drawings, right, settled]))."""
-    sample = Sample()
-    for chance, days in counts:
-        (added,) = counted_parts(days.sum(axis=0, keepdims=True), digit)
-        sample.add(chance, added)
-    total = sum(days for _, days in counts)
-    parts: list[Bar] = []
     if counts and digit is None:
-        by_label = total.sum(axis=0)
-        parts = [Bar(str(each), *right_and_n(by_label[each])) for each in range(DIGITS)]
+        parts = [
+            Bar(str(each), sample_of_days(counts, slice(None), each)) for each in range(DIGITS)
+        ]
     elif counts:
         last = (after(month) - month).days
         parts = [
-            Bar(f"{start}–{min(end, last)}", *right_and_n(total[start - 1 : end, digit].sum(0)))
+            Bar(f"{start}–{min(end, last)}", sample_of_days(counts, slice(start - 1, end), digit))
             for start, end in WEEKS
             if start <= last
         ]
+    else:
+        parts = []
+    sample = sample_of_days(counts, slice(None), digit)
     return Side(
         name=f"{month:%Y-%m}",
         title=f"{month:%B %Y}",
-        right=sample.right,
-        n=sample.n,
-        share=sample.share,
+        sample=sample,
         parts=parts,
         sampled_from=sampled_from(sample, is_random=True),
     )
 
 
-def right_and_n(counts: Any) -> tuple[int, int]:
-    drawings, right, _ = (int(number) for number in counts)
-    return right, drawings
+def sample_of_days(counts: list[tuple[int, Any]], days: slice, digit: int | None) -> Sample:
+    sample = Sample()
+    for chance, by_day in counts:
+        (added,) = counted_parts(by_day[days].sum(axis=0, keepdims=True), digit)
+        sample.add(chance, added)
+    return sample
 
 
 # -- versions -----------------------------------------------------------------------------------
 
 
 def of_versions(first: str, second: str, filters: Filters) -> Comparison:
-    """Two versions on the same audited drawings of the period. Two queries."""
-    one, other = sides_of_versions([first, second], filters)
+    """Two versions on the same audited drawings of the period. Three queries."""
+    told = audit_counts(filters)
+    one, other = sides_of_versions([first, second], filters, told)
     pairs = paired_counts(first, second, filters)
-    found = (
-        Difference(pairs.difference, pairs.lower(0.975), pairs.upper(0.975)) if pairs.n else None
-    )
     parts_are = "by digit" if filters.digit is None else f"by month, for the digit {filters.digit}"
-    return Comparison(one, other, found if one.n and other.n else None, parts_are, pairs)
+    found = between_pairs(pairs, told) if pairs and one.n and other.n else None
+    return Comparison(one, other, found, parts_are, sum_of_pairs(pairs.values()))
 
 
-def sides_of_versions(names: Sequence[str], filters: Filters) -> list[Side]:
-    """The sides in the order of the names. One query."""
-    cells = filtered_rows(ReplayCell.objects.filter(version__name__in=names), filters)
-    values = cells.values_list("version__name", "month", "digit", *FIELDS)
-    rows = [(name, month, digit, counts) for name, month, digit, *counts in values]
+def sides_of_versions(names: Sequence[str], filters: Filters, told: Audits) -> list[Side]:
+    """The sides in the order of the names. One query; `told` are the audits of the period."""
+    cells = replayed(filters, names)
     return [
-        side_of_version(name, [row[1:] for row in rows if row[0] == name], filters.digit)
+        side_of_version(name, [cell for cell in cells if cell.name == name], told, filters.digit)
         for name in names
     ]
 
 
-def filtered_rows(rows: Any, filters: Filters) -> Any:
-    if filters.first:
-        rows = rows.filter(month__gte=filters.first)
-    if filters.last:
-        rows = rows.filter(month__lte=filters.last)
-    return rows if filters.digit is None else rows.filter(digit=filters.digit)
-
-
-def side_of_version(
-    name: str, rows: Iterable[tuple[date, int, list[Any]]], digit: int | None
-) -> Side:
-    over_all = Count()
-    parts: defaultdict[str, Count] = defaultdict(Count)
-    for month, label, values in sorted(rows, key=lambda row: row[:2]):
-        over_all.add(values)
-        parts[str(label) if digit is None else f"{month:%B %Y}"].add(values)
-    left_out = f"; {over_all.learned:,} that it learned from are left out"
+def side_of_version(name: str, cells: list[ReplayCount], told: Audits, digit: int | None) -> Side:
+    whole = counts_by(lambda _: name, cells, told).get(name, NOTHING_READ)
+    parts = counts_by(
+        lambda cell: f"{cell.month:%B %Y}" if digit is not None else str(cell.digit), cells, told
+    )
+    left_out = f"; {whole.learned:,} that it learned from are left out" if whole.learned else ""
+    weighted = "; weighted, because they had different chances of being chosen"
     return Side(
         name=name,
         title=name,
-        right=over_all.right,
-        n=over_all.n,
-        share=over_all.share,
+        sample=whole.sample,
         parts=[
-            Bar(part, found.right, found.n) for part, found in sorted_parts(parts, digit is None)
+            Bar(part, found.sample)
+            for part, found in (sorted(parts.items()) if digit is None else parts.items())
         ],
         sampled_from=(
-            f"From {over_all.n:,} drawings chosen at random, labeled blind, and read again"
-            f"{left_out if over_all.learned else ''}."
+            f"From {whole.sample.n:,} drawings chosen at random, labeled blind, and read again"
+            f"{left_out}{weighted if whole.sample.is_weighted else ''}."
         ),
     )
 
 
-def sorted_parts(parts: dict[str, Count], are_digits: bool) -> list[tuple[str, Count]]:
-    """The parts in order: months are sorted already, digits are not."""
-    return sorted(parts.items()) if are_digits else list(parts.items())
-
-
-def paired_counts(first: str, second: str, filters: Filters) -> Pairs:
-    """How often the second was right and the first wrong, and the reverse."""
+def paired_counts(first: str, second: str, filters: Filters) -> dict[tuple[date, int], Pairs]:
+    """By month and chance, how often the second was right and the first wrong, and the reverse."""
     rows = ReplayPair.objects.filter(
         first__name__in=[first, second], second__name__in=[first, second]
     )
-    found = (
-        filtered_rows(rows, filters)
-        .values("first__name")
-        .annotate(all=Sum("n"), up=Sum("better"), down=Sum("worse"))
-        .order_by("first__name")
-        .first()
-    )
-    if found is None:
-        return Pairs(0, 0, 0)
-    if found["first__name"] == first:
-        return Pairs(found["up"], found["down"], found["all"])
-    return Pairs(found["down"], found["up"], found["all"])
+    found = filtered_rows(rows, filters).values_list("first__name", "month", "chance")
+    counts = found.annotate(Sum("better"), Sum("worse"), Sum("n")).order_by("month", "chance")
+    return {
+        (month, chance): Pairs(up, down, n) if older == first else Pairs(down, up, n)
+        for older, month, chance, up, down, n in counts
+        if n
+    }

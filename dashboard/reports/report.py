@@ -10,7 +10,7 @@ from datetime import date, datetime, time
 from django.utils import timezone
 
 from dashboard.axes import DIGITS, UNLABELED, after
-from dashboard.cube.sums import flows, months
+from dashboard.cube.sums import audit_counts, flows, months
 from dashboard.figures.difference import Difference, difference
 from dashboard.figures.figure import Share
 from dashboard.filters import Filters
@@ -37,6 +37,7 @@ class DigitChange:
     before: Share | None
     after: Share | None
     n: int
+    worth: float  # labels of a simple random sample that would tell as much
     is_enough: bool
     difference: Difference | None
     is_real: bool  # more than chance, corrected for testing ten digits
@@ -172,7 +173,8 @@ def same_version(version: str, before: date, month: date) -> Difference | None:
     """One version's accuracy on this month's drawings minus that on the previous month's."""
     shares = []
     for each in (before, month):
-        (side,) = sides_of_versions([version], Filters(first=each, last=each))
+        alone = Filters(first=each, last=each)
+        (side,) = sides_of_versions([version], alone, audit_counts(alone))
         if side.share is None:
             return None
         shares.append(side.share)
@@ -212,6 +214,7 @@ def digit_changes(comparison: Comparison | None, here: Side) -> list[DigitChange
             before=before.share if before else None,
             after=now.share,
             n=now.n,
+            worth=now.sample.worth,
             is_enough=now.is_enough,
             difference=each,
             is_real=each is not None and next(adjusted) < LEVEL,
@@ -260,7 +263,7 @@ def wishes(digits: Sequence[DigitChange], here: Side, unlabeled: int) -> list[Wi
     told = [each for each in digits if each.is_enough and each.after is not None]
     for each in sorted(told, key=lambda each: each.after.value if each.after else 1.0):
         assert each.after is not None
-        more = labels_for(each.after, each.n)
+        more = labels_for(each.after, each.n, each.worth)
         if each.after.value < 1:
             found.append(
                 Wish(
@@ -277,7 +280,8 @@ def wishes(digits: Sequence[DigitChange], here: Side, unlabeled: int) -> list[Wi
     return found[:NEXT]
 
 
-def labels_for(share: Share, n: int) -> int:
+def labels_for(share: Share, n: int, worth: float) -> int:
     """The number of further labels that would bring the interval's half width to WORTH."""
     middle = (share.low + share.high) / 2
-    return max(0, math.ceil(Z95**2 * middle * (1 - middle) / WORTH**2) - n)
+    needed = Z95**2 * middle * (1 - middle) / WORTH**2
+    return max(0, math.ceil(needed * n / worth) - n)

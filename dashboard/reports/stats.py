@@ -195,7 +195,10 @@ PREDICTIONS = Table(
         plain("strangeness", "0 to 1", "0 is surely a digit, 1 surely none."),
         plain("source", "word", "How it came in: draw, upload, api, batch or demo."),
         plain("is_audit", "true or false", "Chosen at random, labeled blind, never learned from."),
-        plain("audit_probability", "probability, 0 to 1", "The chance it had of being chosen."),
+        plain(
+            "audit_probability", "probability, 0 to 1",
+            "The chance it had of being chosen: an audit stands for 1 / this many drawings.",
+        ),
         pseudonym("drawer", "Who drew it.", "user_id", "visitor"),
         Field(
             "feedback", "digit or word", "What its drawer said it is; a claim, no label.",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from django.db.models import Count, F, Max, Min, Q
+from django.db.models import Count, Max, Min
 from django.utils import timezone
 from prometheus_client.core import Metric
 
-from labeling.decisions.agreement import rate
 from labeling.models import Label, LabelEvent, QueueItem, Stream
 from predictions.metrics import gauge, reads
-from predictions.models import ModelVersion, Prediction
+from predictions.models import Prediction
 
 
 @reads
@@ -48,30 +47,3 @@ def labels() -> Iterator[Metric]:
     events = gauge("label_event_last_key", "Rises with every label event.")
     events.add_metric([], last)
     yield events
-
-
-@reads
-def live_accuracy() -> Iterator[Metric]:
-    """Accuracy of the live version on the audits it read itself, the only unbiased sample.
-
-    Labels that wait for a second opinion count too, as on the dashboard: they often contradict the
-    model, so without them its accuracy would be too high.
-    """
-    right = gauge("live_accuracy", "Of the live version over its own audits.", ["version"])
-    low = gauge("live_accuracy_low", "Lower end of the 95 % Wilson interval.", ["version"])
-    high = gauge("live_accuracy_high", "Upper end of the 95 % Wilson interval.", ["version"])
-    count = gauge("live_accuracy_n", "Audited drawings it is taken over.", ["version"])
-    live = ModelVersion.objects.live().only("name", "created_at").first()
-    if live is not None:
-        audited = Label.objects.readable().audited().filter(prediction__version=live)
-        # The day is indexed, the version is not; a version reads nothing before it is created.
-        audited = audited.filter(prediction__day__gte=timezone.localdate(live.created_at))
-        found = audited.aggregate(
-            n=Count("pk"), hits=Count("pk", filter=Q(digit=F("prediction__digit")))
-        )
-        figures = rate(found["hits"], found["n"])
-        count.add_metric([live.name], found["n"])
-        for metric, value in ((right, figures.value), (low, figures.low), (high, figures.high)):
-            if value is not None:  # without audits there is no accuracy, rather than 0
-                metric.add_metric([live.name], value)
-    yield from (right, low, high, count)

@@ -31,7 +31,7 @@ ROOMS = {
         "pages",
         "admin",
     ],
-    "dashboard": ["cube", "operation", "figures", "replay", "reports", "demo", "api", "pages"],
+    "dashboard": ["cube", "figures", "replay", "reports", "operation", "demo", "api", "pages"],
 }
 GROUND = {"predictions.database"}  # what even the nouns rest on
 DOORS = {"urls", "tasks", "apps"}  # at the root, and above all rooms: the framework looks there

@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from prometheus_client.parser import text_string_to_metric_families
 
 from config import counts
+from dashboard.cube.counting import catch_up
 from labeling.models import Label, LabelEvent
 from predictions import metrics
 from predictions.models import ModelVersion, WorkerBeat
@@ -123,6 +124,7 @@ def test_figures_from_rows_are_those_of_the_rows(client: Client) -> None:
     make_prediction()
     enqueue_new()
     WorkerBeat.objects.create(cluster="inkloop", host="here", seen_at=timezone.now())
+    catch_up()
     found = read(client)
     assert of(found, "labels", state=Label.State.SETTLED) == 3
     assert of(found, "queue_items", stream="unsure") == 1
@@ -153,6 +155,7 @@ def test_the_live_versions_accuracy_counts_labels_that_wait_for_another_opinion(
         )
         restate_many([made.pk])
     assert Label.objects.filter(state=Label.State.AWAITING).count() == 1
+    catch_up()
     found = read(client)
     assert of(found, "live_accuracy_n", version=live.name) == 2
     assert of(found, "live_accuracy", version=live.name) == 0.5

@@ -10,6 +10,7 @@ FLOW = "dashboard/flow.py"
 AXES = "dashboard/axes.py"
 SHARES = "predictions/shares.py"
 SAMPLE = "dashboard/figures/sample.py"
+STRATA = "dashboard/figures/strata.py"
 DIFFERENCE = "dashboard/figures/difference.py"
 
 OF_CUBE = (
@@ -19,6 +20,7 @@ OF_CUBE = (
 )
 OF_INTERVALS = (
     "tests/dashboard/figures/test_intervals.py",
+    "tests/dashboard/figures/test_strata.py",
     "tests/dashboard/figures/test_figures.py",
     "tests/dashboard/reports/test_alarm.py",
     "tests/dashboard/reports/test_compare.py",
@@ -184,31 +186,66 @@ FAULTS: dict[str, list[Fault]] = {
             OF_INTERVALS,
         ),
         Fault(
+            "Jeffreys' interval is that of a flat prior",
+            SHARES,
+            "beta_quantile(right + 0.5, n - right + 0.5, z)",
+            "beta_quantile(right + 1.0, n - right + 1.0, z)",
+            OF_INTERVALS,
+        ),
+        Fault(
             "drawings with different chances weigh the same",
             SAMPLE,
-            "stratum.drawings / chance / stratum.labeled",
-            "stratum.drawings / stratum.labeled",
+            "self.drawings * MILLION / self.chance if",
+            "self.drawings if",
             OF_INTERVALS,
         ),
         Fault(
-            "unequal weights do not widen the interval",
+            "audits that wait for a label stand for nothing",
             SAMPLE,
-            "effective = total**2 / squares",
-            "effective = float(self.n)",
+            "self.size / self.labeled if self.labeled",
+            "MILLION / self.chance if self.labeled",
             OF_INTERVALS,
         ),
         Fault(
-            "squares of the weights are not squared",
+            "audits that nobody labeled are as right as the others",
             SAMPLE,
-            "weights[chance] ** 2 * stratum.n",
-            "weights[chance] * stratum.n",
+            "known = told / (told + missing)",
+            "known = 1.0",
             OF_INTERVALS,
         ),
         Fault(
-            "an unknown chance divides by zero",
+            "the size of a stratum is known for sure",
             SAMPLE,
-            "if len(told) == 1 or 0 in told:",
-            "if len(told) == 1:",
+            "return of_size + max(0.0, 1 / self.n - 1 / self.labeled)",
+            "return 0.0",
+            OF_INTERVALS,
+        ),
+        Fault(
+            "an unknown chance is weighted",
+            SAMPLE,
+            "return len(known) > 1 and 0 not in known",
+            "return len(known) > 1",
+            OF_INTERVALS,
+        ),
+        Fault(
+            "a stratum widens the interval whatever its weight",
+            STRATA,
+            "share = (term.drawings / total) ** 2",
+            "share = term.drawings / total",
+            OF_INTERVALS,
+        ),
+        Fault(
+            "strata widen the interval together, not independently",
+            STRATA,
+            "value - math.sqrt(down), value + math.sqrt(up)",
+            "value - down, value + up",
+            OF_INTERVALS,
+        ),
+        Fault(
+            "pairs that exclude each other are taken as independent",
+            DIFFERENCE,
+            "twice = 2 * math.sqrt(more * less / free) if free else 2.0",
+            "twice = 0.0",
             OF_INTERVALS,
         ),
         Fault(

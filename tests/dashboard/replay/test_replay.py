@@ -202,13 +202,30 @@ def test_the_last_minute_of_october_counts_in_october(sevens: ModelVersion) -> N
     assert list(cells()) == [("sevens", "2026-10", 7)]
 
 
-def test_a_share_of_audits_that_changed_is_weighted(sevens: ModelVersion) -> None:
+def test_each_chance_of_being_audited_is_counted_by_itself(
+    sevens: ModelVersion, threes: ModelVersion
+) -> None:
     audited(7, audit_probability=0.1)
     audited(3, audit_probability=0.5)
     audited(7, audit_probability=0.5)
     replay.replay_for()
-    seven = ReplayCell.objects.get(digit=7)
-    assert (seven.weight, seven.weight_right, seven.weight_squares) == (12, 12, 104)
+    cells = ReplayCell.objects.filter(version=sevens).order_by("digit", "chance")
+    counted = [(3, 500_000, 1, 0), (7, 100_000, 1, 1), (7, 500_000, 1, 1)]
+    assert list(cells.values_list("digit", "chance", "n", "right")) == counted
+    pairs = ReplayPair.objects.order_by("digit", "chance")
+    counted = [(3, 500_000, 1, 0), (7, 100_000, 0, 1), (7, 500_000, 0, 1)]
+    assert list(pairs.values_list("digit", "chance", "better", "worse")) == counted
+
+
+def test_the_release_before_reads_the_same_cells(sevens: ModelVersion) -> None:
+    """It adds up the weights of a digit's cells."""
+    audited(7, audit_probability=0.1)
+    audited(7, audit_probability=0.5)
+    audited(7, audit_probability=0.5, read=3)
+    replay.replay_for()
+    fields = ("weight", "weight_right", "weight_squares")
+    rows = ReplayCell.objects.values_list(*fields)
+    assert [sum(column) for column in zip(*rows, strict=True)] == [14, 14, 108]
 
 
 def test_the_work_stops_at_its_time_and_goes_on(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
 
 from dashboard.cube.counting import catch_up
-from dashboard.figures.figure import Share
+from dashboard.figures.sample import Part, Sample, together
 from dashboard.filters import Filters
 from dashboard.replay import replay
 from dashboard.reports.compare import Bar, Side, of_months, of_versions, p_equal
@@ -24,30 +24,33 @@ SEPT, NOV = date(2026, 9, 1), date(2026, 11, 1)
 
 
 def side(parts: list[Bar]) -> Side:
-    right, n = sum(part.right for part in parts), sum(part.n for part in parts)
-    return Side("a", "a", right, n, Share.of(right, n), parts, "")
+    return Side("a", "a", together(part.sample for part in parts), parts, "")
+
+
+def part(name: str, right: int, n: int) -> Bar:
+    return Bar(name, Sample.of(right, n))
 
 
 class TestSpans:
     def test_it_goes_from_the_worst_to_the_best_with_enough_labels(self) -> None:
-        span = side([Bar("0", 90, 100), Bar("1", 99, 100), Bar("2", 1, 29)]).span
+        span = side([part("0", 90, 100), part("1", 99, 100), part("2", 1, 29)]).span
         assert span is not None
         assert (span.lowest.name, span.highest.name) == ("0", "1")
         assert span.width == pytest.approx(0.09)
         assert "more than chance" in span.in_words
 
     def test_equal_parts_have_a_span_that_chance_makes(self) -> None:
-        span = side([Bar(str(digit), 95 - digit % 3, 100) for digit in range(10)]).span
+        span = side([part(str(digit), 95 - digit % 3, 100) for digit in range(10)]).span
         assert span is not None
         assert span.p is not None
         assert span.p > 0.5
         assert "no more than chance" in span.in_words
 
     def test_without_two_parts_there_is_none(self) -> None:
-        assert side([Bar("0", 30, 30), Bar("1", 29, 29)]).span is None
+        assert side([part("0", 30, 30), part("1", 29, 29)]).span is None
 
     def test_without_mistakes_nothing_can_be_told(self) -> None:
-        span = side([Bar("0", 30, 30), Bar("1", 40, 40)]).span
+        span = side([part("0", 30, 30), part("1", 40, 40)]).span
         assert span is not None
         assert "too few mistakes" in span.in_words
 
@@ -55,16 +58,31 @@ class TestSpans:
         st.lists(st.tuples(st.integers(30, 3_000), st.integers(0, 100)), min_size=2, max_size=60)
     )
     def test_its_p_is_that_of_the_chi_square_test(self, drawn: list[tuple[int, int]]) -> None:
-        parts = [Bar("", n - min(n, wrong), n) for n, wrong in drawn]
-        right, wrong = [part.right for part in parts], [part.n - part.right for part in parts]
+        parts = [part("", n - min(n, wrong), n) for n, wrong in drawn]
+        right = [each.sample.right for each in parts]
+        wrong = [each.n - each.sample.right for each in parts]
         least_expected = Fraction(
-            min(part.n for part in parts) * min(sum(right), sum(wrong)), sum(right) + sum(wrong)
+            min(each.n for each in parts) * min(sum(right), sum(wrong)), sum(right) + sum(wrong)
         )
         if least_expected < 1:
             assert p_equal(parts) is None
         else:
             found = chi2_contingency([right, wrong], correction=False)
             assert p_equal(parts) == pytest.approx(found.pvalue, rel=1e-9, abs=1e-200)
+
+    def test_weighted_labels_count_for_what_they_are_worth(self) -> None:
+        """Errors among drawings that are audited often say little of the digit as a whole."""
+        parts = []
+        for wrong in (2, 12):
+            sample = Sample()
+            sample.add(225_000, Part(60, 60, 60, 60 - wrong))
+            sample.add(35_000, Part(60, 60, 60, 59))
+            parts.append(Bar(str(wrong), sample))
+        weighted, plain = p_equal(parts), p_equal([part("2", 117, 120), part("12", 107, 120)])
+        assert plain is not None
+        assert plain < 0.01
+        assert weighted is not None
+        assert weighted > 0.3
 
 
 @pytest.mark.django_db
@@ -217,5 +235,5 @@ def test_the_endpoint_costs_as_many_queries_for_much_as_for_little(
     for _ in range(5):
         audited(3, at=NOVEMBER)
     replay.replay_for()
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(6):
         client.get("/dashboard/compare/data.json?by=versions&one=sevens&other=threes")

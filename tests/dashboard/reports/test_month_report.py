@@ -7,6 +7,7 @@ from django.test import Client
 
 from dashboard.cube.counting import catch_up
 from dashboard.figures.figure import Share
+from dashboard.figures.sample import Sample
 from dashboard.replay import replay
 from dashboard.reports.compare import Side
 from dashboard.reports.report import DigitChange, Report, labels_for, monthly_report, wishes
@@ -83,17 +84,19 @@ def test_disputes_and_unlabeled_audits_are_wished_for_first(client: Client) -> N
 
 
 def a_digit(digit: int, right: int, n: int) -> DigitChange:
-    return DigitChange(digit, None, Share.of(right, n), n, n >= 30, None, False)
+    return DigitChange(digit, None, Share.of(right, n), n, n, n >= 30, None, False)
 
 
 def test_the_digit_read_worst_is_wished_for_with_how_many_labels_it_takes() -> None:
-    here = Side("", "", 0, 0, None, [], "")
+    here = Side("", "", Sample(), [], "")
     found = wishes([a_digit(1, 99, 100), a_digit(8, 80, 100), a_digit(9, 3, 3)], here, 12)
     assert [wish.what for wish in found] == [
         "12 audited drawings of this month", "Audits that show 9", "Drawings of 8",
     ]  # fmt: skip
     assert "more audits of it would tell that to 2 points" in found[2].why
-    assert labels_for(Share.of(80, 100), 100) > labels_for(Share.of(990, 1000), 1000) == 0
+    few, many = Share.of(80, 100), Share.of(990, 1000)
+    assert labels_for(few, 100, 100) > labels_for(many, 1000, 1000) == 0
+    assert labels_for(few, 100, 200) < labels_for(few, 100, 100)  # each tells as much as two
 
 
 @pytest.mark.parametrize("name", ["2026-10", "2026-13", "1999-01"])
