@@ -46,7 +46,9 @@ BACKUP_KEEP = env.whole("BACKUP_KEEP", default=7, least=1, most=1_000)
 RETENTION_DAYS = env.whole("RETENTION_DAYS", default=0, least=0, most=36_500)
 
 # -- the product's own choices ---------------------------------------------------------------
-AUDIT_RATE = env.fraction("AUDIT_RATE", default=0.05)  # probability that a drawing is audited
+AUDIT_RATE = env.fraction("AUDIT_RATE", default=0.05)  # share of drawings that are audited
+# Whether drawings that the version was less sure of are audited more often than others.
+AUDIT_BY_CONFIDENCE = env.flag("AUDIT_BY_CONFIDENCE", default=True)
 # Requests a minute for each address (or account); 0 means no limit.
 CAPTURES_PER_MINUTE = env.whole(
     "CAPTURES_PER_MINUTE", default=300 if PUBLIC else 0, least=0, most=1_000_000

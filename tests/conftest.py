@@ -14,6 +14,7 @@ from dashboard.demo import presence
 from labeling.queue.intake import watch
 from predictions import metrics
 from predictions.access.limits import quota, slots
+from predictions.capture.capture import ranks
 from predictions.capture.visitors import beginning
 from predictions.models import ModelVersion
 from predictions.operation import proxy_mismatches
@@ -62,6 +63,7 @@ def _nothing_remembered() -> Iterator[None]:
     quota.forget()
     slots.cache_clear()
     beginning.forget()
+    ranks.forget()
     watch.forget()
     proxy_mismatches.forget()
     metrics.rows.forget()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hmac
 import logging
 import os
 import threading
@@ -24,6 +23,7 @@ from PIL import Image
 
 from predictions import metrics
 from predictions.access.limits import slots
+from predictions.capture import audits
 from predictions.database.clock import Moment, Today
 from predictions.database.insert import insert
 from predictions.errors import Declined, ImageRefused, NoInk
@@ -43,6 +43,7 @@ from predictions.serving.recognizer import recognizer
 logger = logging.getLogger(__name__)
 MOST_SKETCHERS = 4
 short_work = threading.Lock()
+NOT_MADE_HERE = {Prediction.Source.IMPORT, Prediction.Source.DEMO}
 Picture = bytes | NDArray[np.uint8]  # an image file, or gray pixels (height, width)
 Made = TypeVar("Made")
 
@@ -232,12 +233,13 @@ def prediction_of(
 
     The audit samples what people draw here, so other pictures need `in_audit=False`.
     """
-    public_id = uuid.uuid4()
+    public_id, confidence = uuid.uuid4(), min(reading.confidence, 1.0)
+    probability = audit_probability(confidence) if in_audit else 0.0
     return Prediction(
         public_id=public_id,
         version=version,
         digit=reading.digit,
-        confidence=min(reading.confidence, 1.0),
+        confidence=confidence,
         probabilities=reading.probabilities.tolist(),
         strangeness=min(max(reading.strangeness, 0.0), 1.0),
         glyph=encode_glyph(made.glyph),
@@ -245,17 +247,27 @@ def prediction_of(
         source=source,
         user_id=owner.user_id,
         visitor=owner.visitor,
-        is_audit=in_audit and is_drawn_for_audit(public_id),
-        audit_probability=settings.AUDIT_RATE if in_audit else 0.0,
+        is_audit=audits.is_drawn(public_id, probability),
+        audit_probability=probability,
         created_at=at or Moment(),
         day=timezone.localdate(at) if at else Today(),
     )
 
 
-def is_drawn_for_audit(public_id: uuid.UUID) -> bool:
-    """Decide by the secret key and the random id, so that nobody can predict or influence it."""
-    digest = hmac.digest(settings.SECRET_KEY.encode(), b"audit" + public_id.bytes, "sha256")
-    return int.from_bytes(digest[:8], "big") < settings.AUDIT_RATE * 2**64
+def audit_probability(confidence: float) -> float:
+    """The probability with which a drawing that was just read with this confidence is audited."""
+    if not settings.AUDIT_BY_CONFIDENCE:
+        return float(settings.AUDIT_RATE)
+    return audits.band_probabilities(settings.AUDIT_RATE)[ranks.band_of(confidence)]
+
+
+def confidences_before(most: int) -> list[float]:
+    """The confidences of the last drawings made here, oldest first."""
+    rows = Prediction.objects.order_by("-pk").values_list("confidence", "source")[:most]
+    return [sure for sure, source in [*rows][::-1] if source not in NOT_MADE_HERE]
+
+
+ranks = audits.Ranks(confidences_before)
 
 
 def store(predictions: Sequence[Prediction], sketches: Sequence[Sketch]) -> None:
