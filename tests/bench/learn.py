@@ -28,8 +28,6 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,7 +39,7 @@ from tests.bench.labeler import CSRF
 from tests.bench.predict import BOUNDARY, multipart
 from tests.bench.report import finish, table
 from tests.bench.seed import installation, make_labelers, sign_in
-from tests.bench.servers import ROOT, gunicorn, serving
+from tests.bench.servers import ROOT, gunicorn, serving, working
 from training.engine import mnist
 from training.engine.stylus import StylusDigit, canvases, read_strokes, rendered
 
@@ -108,7 +106,7 @@ def once(options: argparse.Namespace) -> dict[str, Any]:
             if options.poison:
                 meant = poisoned(meant, seed)
             labels = label(server.port, meant)
-            with training_worker(env):
+            with working("training", env):
                 run = fine_tune(server.port, seed)
             live = obey(server.port, run, may_insist=not options.poison)
         return {
@@ -127,11 +125,13 @@ def once(options: argparse.Namespace) -> dict[str, Any]:
         }
 
 
-def halves(drawings: list[StylusDigit], seed: int) -> tuple[list[StylusDigit], list[StylusDigit]]:
-    """By writer: nobody's drawings are in both."""
+def halves(
+    drawings: list[StylusDigit], seed: int, share: float = CAPTURED
+) -> tuple[list[StylusDigit], list[StylusDigit]]:
+    """By writer: nobody's drawings are in both. `share` of the writers are in the first."""
     writers = sorted({drawing.writer for drawing in drawings})
     random.Random(seed).shuffle(writers)
-    seen = set(writers[: round(CAPTURED * len(writers))])
+    seen = set(writers[: round(share * len(writers))])
     return (
         [drawing for drawing in drawings if drawing.writer in seen],
         [drawing for drawing in drawings if drawing.writer not in seen],
@@ -156,13 +156,14 @@ class Exam:
 
     folder: Path
     drawings: list[StylusDigit]
+    renderings: int = UNSEEN_RENDERINGS
     unseen: tuple[NDArray[np.uint8], NDArray[np.int64]] = field(init=False)
     base: tuple[NDArray[np.uint8], NDArray[np.int64]] = field(init=False)
 
     def __post_init__(self) -> None:
         from training.trials.guards import mnist_test
 
-        parts = [rendered(self.drawings, at) for at in range(UNSEEN_RENDERINGS)]
+        parts = [rendered(self.drawings, at) for at in range(self.renderings)]
         self.unseen = (
             np.concatenate([glyphs for glyphs, _ in parts]),
             np.concatenate([digits for _, digits in parts]),
@@ -267,25 +268,6 @@ def label(port: int, meant: dict[str, int]) -> int:
                 person.post("labels/", said | {"request_id": str(uuid.uuid4()), "seconds": 1.0})
                 answers += 1
     return answers
-
-
-@contextmanager
-def training_worker(env: dict[str, str]) -> Iterator[None]:
-    """The training cluster as ./run starts it, gone with its children when the block ends."""
-    command = [sys.executable, "manage.py", "work", "training"]
-    environment = {**os.environ, **env, "Q_CLUSTER_NAME": "training"}
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=environment, start_new_session=True, stdout=subprocess.DEVNULL
-    )
-    try:
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def fine_tune(port: int, seed: int) -> dict[str, Any]:

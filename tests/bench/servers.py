@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -65,6 +66,28 @@ def serving(
             process.wait(10)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def working(cluster: str, env: Mapping[str, str]) -> Iterator[None]:
+    """A worker as ./run starts it, gone with its children when the block ends.
+
+    `cluster` is "training", or empty for the short jobs.
+    """
+    command = [sys.executable, "manage.py", "work", *([cluster] if cluster else [])]
+    environment = {**os.environ, **env, "Q_CLUSTER_NAME": cluster}
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, start_new_session=True, stdout=subprocess.DEVNULL
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
