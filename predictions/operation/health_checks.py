@@ -17,7 +17,6 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core import checks
 from django.db import DatabaseError, connection
-from django.db.migrations.loader import MigrationLoader
 from django.db.models import Q
 from django.utils import timezone
 
@@ -25,6 +24,7 @@ from predictions.access import resets
 from predictions.models import ModelVersion, ServingFault, Sighting, WorkerBeat
 from predictions.operation import proxy_mismatches
 from predictions.operation.doctor import Finding, Needs, attention, broken, examines
+from predictions.operation.health import migrations
 from predictions.serving.network import UnsoundWeights, WeightsAltered, WeightsMissing
 from predictions.serving.registry import remedy, verify
 
@@ -199,9 +199,7 @@ def database_answers() -> Iterator[Finding]:
             todo="Start the server, or mend DATABASE_URL; then run `manage.py doctor` again.",
         )
         return
-    loader = MigrationLoader(connection)
-    # Not a migration plan: it takes every migration before the last applied one as applied.
-    missing = sorted(loader.graph.nodes.keys() - loader.applied_migrations.keys())
+    missing, unknown = migrations()
     if missing:
         names = ", ".join(f"{app} {name}" for app, name in missing[:5])
         yield broken(
@@ -210,9 +208,8 @@ def database_answers() -> Iterator[Finding]:
             why="This release asks for tables or columns that are not there.",
             todo="Run `manage.py setup` once, on one host, before it serves.",
         )
-    unknown = loader.applied_migrations.keys() - loader.graph.nodes.keys()
     if unknown and not missing:
-        app, name = sorted(unknown)[0]
+        app, name = unknown[0]
         yield attention(
             "release_too_old",
             f"The database has migrations this release does not know, such as {app} {name}.",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils import timezone
 
@@ -58,6 +60,16 @@ def test_without_workers_drawing_goes_on(client: Client, live_version: ModelVers
     assert answer.status_code == 200
     assert answer.json()["state"] == "degraded"
     assert answer.json()["parts"]["model"]["state"] == "ok"
+
+
+def test_a_missing_migration_among_applied_ones_makes_it_not_ready(
+    client: Client, live_version: ModelVersion
+) -> None:
+    assert client.get("/readyz").status_code == 200
+    MigrationRecorder(connection).record_unapplied("labeling", "0003_places")
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["parts"]["migrations"]["message"] == "1 migrations are not applied."
 
 
 def test_without_a_model_it_is_not_ready_and_still_alive(client: Client) -> None:
