@@ -363,6 +363,37 @@ class Gold(models.Model):
         return f"{self.prediction_id} is {self.digit}"
 
 
+class LabelerAlert(models.Model):
+    """A labeler is clearly below the others; at most one alert of a labeler is open."""
+
+    labeler = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="labeler_alerts"
+    )
+    figures = models.JSONField(help_text="Wrong answers and answers, the labeler's and others'.")
+    raised_at = models.DateTimeField(db_default=Moment())
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="The reviewer who dealt with it; empty if the evidence is gone.",
+    )
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["labeler"],
+                condition=Q(ended_at__isnull=True),
+                name="one_open_alert_a_labeler",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.labeler} is clearly below the others"
+
+
 class Selection(models.Model):
     """Items shown for a bulk action, and the state of each when it was shown."""
 

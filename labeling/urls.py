@@ -12,6 +12,7 @@ urlpatterns = [
     path("label/grid/", grid.grid, name="grid"),
     path("review/", review.review, name="review"),
     path("review/agreement/", review.agreement_page, name="agreement"),
+    path("review/labelers/<str:username>/", review.labeler_page, name="labeler"),
     path("review/withdrawals/", withdrawals.withdrawals, name="withdrawals"),
     # Overrides the page of `predictions` at this URL: here, feedback can become a label.
     path("predictions/<uuid:public_id>/", label.prediction_with_label, name="prediction"),

@@ -344,13 +344,17 @@ class Message(models.Model):
         UNDONE = "labels.undone", "a batch of labels was taken back"
         THRESHOLD = "labels.threshold", "enough new labels for a run"
         FELL = "accuracy.fell", "accuracy fell"
+        BELOW = "labeler.below", "a labeler is clearly below the others"
 
     public_id = models.UUIDField(default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=20, choices=Kind)
     subject = models.CharField(max_length=100, help_text="What it is about, once a receiver.")
     data = models.JSONField()
     endpoint = models.ForeignKey(
-        Endpoint, on_delete=models.CASCADE, null=True, help_text="None: e-mail to trainers."
+        Endpoint,
+        on_delete=models.CASCADE,
+        null=True,
+        help_text="None: e-mail to trainers or reviewers.",
     )
     state = models.CharField(max_length=9, choices=State, default=State.WAITING)
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Counted before each.")

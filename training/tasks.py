@@ -184,10 +184,11 @@ def nightly_erasure() -> dict[str, Any]:
 
 
 def look_at_labelers() -> dict[str, int]:
-    """Renew the gold that measures labelers."""
-    from labeling.batches import gold_items
+    """Renew the gold, and tell reviewers of labelers who are clearly below the others."""
+    from labeling.batches import alerts, gold_items
+    from training.messages import outbox
 
-    return gold_items.renew_gold()
+    return {**gold_items.renew_gold(), **alerts.watch_labelers(), "told": outbox.tell_alerts()}
 
 
 def watch_serving() -> str:

@@ -16,9 +16,9 @@ from rest_framework.response import Response
 
 from labeling.api.labels import MayLabelOrLook
 from labeling.api.queue import LabelView, MayReview
-from labeling.batches import grid, review
+from labeling.batches import alerts, grid, review
 from labeling.decisions import agreement
-from labeling.models import Batch, LabelEvent
+from labeling.models import Batch, LabelerAlert, LabelEvent
 from predictions.api.drawings import ErrorOutput
 from predictions.api.paging import PageQuery, cut
 
@@ -121,10 +121,31 @@ class LabelerOutput(serializers.Serializer[Any]):
     gold = ShareOutput(help_text="Accuracy on gold, items with a known answer.")
 
 
+class TallyOutput(serializers.Serializer[Any]):
+    """Answers that two or more other people contradict, and all answers of the kind."""
+
+    wrong = serializers.IntegerField()
+    n = serializers.IntegerField()
+    others_wrong = serializers.IntegerField()
+    others_n = serializers.IntegerField()
+
+
+class LabelerAlertOutput(serializers.Serializer[Any]):
+    """A labeler who is clearly below the others."""
+
+    labeler = serializers.CharField()
+    raised_at = serializers.DateTimeField()
+    since = serializers.DateField(help_text="The month from which it is clearest.")
+    gold = TallyOutput(help_text="Answers to items whose answer is known.")
+    first = TallyOutput(help_text="Answers given before anybody else's.")
+    sentence = serializers.CharField(help_text="The same in words.")
+
+
 class AgreementOutput(serializers.Serializer[Any]):
     alpha = EstimateOutput(help_text="Krippendorff's alpha (nominal) over all labelers.")
     pairs = PairOutput(many=True)
     labelers = LabelerOutput(many=True)
+    alerts = LabelerAlertOutput(many=True, help_text="Without those about yourself.")
 
 
 class AgreementView(LabelView):
@@ -135,7 +156,18 @@ class AgreementView(LabelView):
     )
     def get(self, request: Request) -> Response:
         """How far labelers agree with each other and with what is known."""
-        return Response(asdict(agreement.between_labelers()))
+        found = alerts.open_alerts(for_reviewer=self.person)
+        told = [alert_body(alert) for alert in found]
+        return Response({**asdict(agreement.between_labelers()), "alerts": told})
+
+
+def alert_body(alert: LabelerAlert) -> dict[str, Any]:
+    return {
+        "labeler": alert.labeler.get_username(),
+        "raised_at": alert.raised_at,
+        **alert.figures,
+        "sentence": alerts.alert_in_words(alert),
+    }
 
 
 class LabelBatchOutput(serializers.Serializer[Any]):

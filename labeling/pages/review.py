@@ -1,17 +1,18 @@
-"""The pages where a reviewer settles disputes and sees how far labelers agree."""
+"""Pages of reviewers: settle disputes, see how far labelers agree, and who is below the others."""
 
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from labeling.batches import gold_items
+from labeling.batches import alerts, gold_items
 from labeling.batches import review as verbs
 from labeling.decisions import agreement as figures
 from labeling.decisions import decisions
@@ -44,8 +45,15 @@ def review(request: HttpRequest) -> HttpResponse:
         "is_first": "before" not in query.validated_data,
         "disputes": [(dispute, uuid.uuid4()) for dispute in page.disputes],
         "request_id": uuid.uuid4(),
+        "alerts": alerts_for(request),
     }
     return render(request, "labeling/review.html", context)
+
+
+def alerts_for(request: HttpRequest) -> list[tuple[User, str]]:
+    """Labelers who are clearly below the others, each with a sentence that says so."""
+    found = alerts.open_alerts(for_reviewer=signed_in(request))
+    return [(alert.labeler, alerts.alert_in_words(alert)) for alert in found]
 
 
 def settle_dispute(request: HttpRequest, reviewer: User) -> HttpResponse:
@@ -74,8 +82,38 @@ def agreement_page(request: HttpRequest) -> HttpResponse:
     """How far labelers agree with each other and with gold, with intervals."""
     context = {
         "figures": figures.between_labelers(),
+        "alerts": alerts_for(request),
         "gold": Gold.objects.count(),
         "gold_share": settings.GOLD_FROM_AGREED,
         "active": len(gold_items.active_labelers()),
     }
     return render(request, "labeling/agreement.html", context)
+
+
+@may_review
+@require_http_methods(["GET", "HEAD", "POST"])
+def labeler_page(request: HttpRequest, username: str) -> HttpResponse:
+    """The answers of one labeler that others contradict; not shown to that labeler."""
+    about, reviewer = get_object_or_404(User, username=username), signed_in(request)
+    if about == reviewer:
+        message = "Your own answers are shown on this page to other reviewers only."
+        return problem(request, "not_found", message, status=404, title="Not for you")
+    if request.method == "POST":
+        return dealt_with(request, about, reviewer)
+    alert = alerts.open_alerts().filter(labeler=about).first()
+    context: dict[str, Any] = {
+        "about": about,
+        "sentence": alert and alerts.alert_in_words(alert),
+        "answers": alerts.wrong_answers(about),
+        "most": alerts.SHOWN,
+    }
+    return render(request, "labeling/labeler.html", context)
+
+
+def dealt_with(request: HttpRequest, about: User, reviewer: User) -> HttpResponse:
+    try:
+        alerts.deal_with_labeler(about, by=reviewer)
+        messages.success(request, f"Dealt with. Only later answers of {about} count from now on.")
+    except Declined as declined:
+        messages.warning(request, str(declined))
+    return redirect("labeling:agreement")

@@ -80,7 +80,8 @@ class House:
     def things(self, caller: str, whose: str) -> dict[str, Any]:
         if whose == "none":
             return {"prediction": NOWHERE, "item": NOWHERE, "lease": NOWHERE, "batch": NOWHERE,
-                    "run": NOWHERE, "version": "nothing", "token": "00000000"}  # fmt: skip
+                    "run": NOWHERE, "version": "nothing", "token": "00000000",
+                    "account": "nobody"}  # fmt: skip
         owner = "olga" if whose == "other" else "admin" if caller in SCOPES else caller
         return {**self.that, **self.own.get(owner, {})}
 
@@ -106,12 +107,13 @@ PARAMETERS: list[tuple[str, str, str]] = [
     ("", "batch_id", "batch"),
     ("", "name", "version"),
     ("", "prefix", "token"),
+    ("", "username", "account"),
 ]
 PLAIN = {
     "uidb64": "MQ", "token": "set-password", "content_type_id": "999999", "app_label": "auth",
     "form": "json", "kind": "png", "report_id": "1",
 }  # fmt: skip
-OWNED = {"prediction", "batch", "token", "item", "lease"}
+OWNED = {"prediction", "batch", "token", "item", "lease", "account"}
 ADMIN_OBJECT = re.compile(r"^admin/(\w+)/(\w+)/.*<(?:path:object_id|id)>")
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 GROUP = re.compile(r"\(\?P<(\w+)>[^()]*\)")  # a parameter where a route is a regular expression

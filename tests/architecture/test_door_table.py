@@ -70,6 +70,7 @@ def things_of(user: User) -> dict[str, Any]:
         "lease": str(held.token),
         "batch": batch.pk,
         "token": make_token(user, name="own", scopes=["read"])[0].prefix,
+        "account": user.get_username(),
     }
 
 

@@ -12,6 +12,8 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from selenium.webdriver.common.keys import Keys
 
+from labeling.batches.alerts import watch_labelers
+from labeling.batches.batches import restate_many
 from labeling.decisions.decisions import Answer, decide
 from labeling.models import Batch, Label, LabelEvent, QueueItem
 from labeling.queue.intake import enqueue_new
@@ -248,3 +250,44 @@ def test_axe_finds_nothing_serious_on_the_review_pages(
     browser.window(1280, 860)
     assert browser.violations() == []
     browser.screenshot(SHOTS / f"agreement-{theme}.png")
+
+
+def contradicted(by: list[User], labeler: User, count: int) -> None:
+    """Answers of a labeler that all the others contradict, and as many of each of theirs."""
+    for at in range(count * (1 + len(by))):
+        item = written(3, at, digit=3, confidence=0.6)
+        first = [labeler, *by][at % (1 + len(by))]
+        for user in (first, *(each for each in by if each != first)):
+            LabelEvent.objects.create(
+                prediction=item, kind="label", labeler=user, digit=8 if user == labeler else 3,
+                stream="unsure" if user == first else "second", request_id=uuid.uuid4(),
+            )  # fmt: skip
+    enqueue_new()
+    restate_many(list(Prediction.objects.values_list("pk", flat=True)))
+
+
+def test_a_reviewer_goes_from_the_alert_to_the_answers_and_ends_it(
+    browser: Browser, ron: User
+) -> None:
+    people = [User.objects.create(username=name) for name in ("ada", "bea", "long-named-labeler")]
+    contradicted(people[:2], people[2], 10)
+    watch_labelers()
+    browser.open(REVIEW)
+    assert "10 of 10 first answers were contradicted by two people" in browser.text(".notice")
+    browser.follow(".notice a")
+    assert browser.path() == "/review/labelers/long-named-labeler/"
+    assert len(browser.all(".answers tbody tr")) == 10
+    assert browser.text(".answers tbody tr td:nth-of-type(2)") == "ada: 3, bea: 3"
+    for theme in ("light", "dark"):
+        browser.theme(theme)
+        assert browser.violations() == []
+    browser.screenshot(SHOTS / "labeler.png", whole=True)
+    browser.phone()
+    assert browser.overflow() == 0
+    browser.screenshot(SHOTS / "labeler-phone.png", whole=True)
+    browser.find("form.notice button").click()
+    browser.wait_for_text("h1", "Agreement")
+    assert "Dealt with." in browser.text("main")
+    assert "clearly below the others. Since" not in browser.text("main")
+    assert browser.overflow() == 0
+    browser.screenshot(SHOTS / "agreement-phone.png", whole=True)

@@ -123,7 +123,7 @@ class MessageAdmin(ReadOnlyAdmin):
 
     @admin.display(description="to", ordering="endpoint__name")
     def receiver(self, message: Message) -> str:
-        return message.endpoint.name if message.endpoint else "trainers, by mail"
+        return message.endpoint.name if message.endpoint else "by mail"
 
     def has_try_again_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("training.change_endpoint")

@@ -1,4 +1,4 @@
-"""The outbox: messages to webhook receivers and trainers, delivered by a job with retries.
+"""The outbox: messages to webhook receivers and by mail, delivered by a job with retries.
 
 A message is written in the transaction of its event. A receiver may get it twice, because a
 response can be lost; `id` is the same both times.
@@ -22,9 +22,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.tasks import async_task
 
+from labeling.batches.alerts import alert_in_words, open_alerts
 from labeling.models import Batch
 from predictions.database.clock import Moment
-from predictions.models import ModelVersion
 from training.messages import webhooks
 from training.models import Endpoint, GateReport, Message, Promotion, Run, new_secret
 
@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 WAITS = [timedelta(minutes=each) for each in (1, 5, 30, 120, 360, 1_440)]
 AT_ONCE = 5  # messages in one job, so that other jobs do not wait long
 FORMER_SIGNS = timedelta(days=1)
+BACKEND = "predictions.access.accounts.RoleBackend"  # knows who has a permission
 LOOK_BACK = timedelta(days=7)  # batches undone earlier are not reported
 
 
@@ -44,7 +45,7 @@ LOOK_BACK = timedelta(days=7)  # batches undone earlier are not reported
 def tell(kind: Message.Kind, subject: str, data: dict[str, Any]) -> int:
     """Write a message for each receiver. Call it in the transaction of the event."""
     receivers: list[Endpoint | None] = list(Endpoint.objects.filter(is_active=True))
-    if trainers():
+    if addresses(kind, data):
         receivers.append(None)
     messages = [
         Message(kind=kind, subject=subject, data=data, endpoint=endpoint) for endpoint in receivers
@@ -69,7 +70,7 @@ def tell_verdict(report: GateReport, sentence: str) -> None:
         f"{report.candidate.name}, report {report.pk}",
         {
             "sentence": sentence,
-            "link": link_to(report.candidate),
+            "link": link_to("training:version", report.candidate.name),
             "version": report.candidate.name,
             "against": report.against.name,
             "verdict": report.verdict,
@@ -87,7 +88,7 @@ def tell_promotion(promotion: Promotion) -> None:
         f"{promotion.after.name}, ledger {promotion.pk}",
         {
             "sentence": f"{promotion.after} is live; {change}. Why: {promotion.why}",
-            "link": link_to(promotion.after),
+            "link": link_to("training:version", promotion.after.name),
             "kind": promotion.kind,
             "before": promotion.before and promotion.before.name,
             "after": promotion.after.name,
@@ -97,10 +98,10 @@ def tell_promotion(promotion: Promotion) -> None:
     )
 
 
-def link_to(version: ModelVersion) -> str:
-    """The page of a version; without a host if the installation knows none of its own."""
+def link_to(page: str, name: str) -> str:
+    """The page of what has this name; without a host if the installation knows none of its own."""
     origin = next(iter(settings.CSRF_TRUSTED_ORIGINS), "")
-    return origin + reverse("training:version", args=[version.name])
+    return origin + reverse(page, args=[name])
 
 
 def tell_undone_batches() -> int:
@@ -120,10 +121,28 @@ def tell_undone_batches() -> int:
     return told
 
 
-def trainers() -> list[str]:
-    """The addresses of active trainers."""
-    people = User.objects.filter(is_active=True, groups__name="trainer").exclude(email="")
-    return sorted(set(people.values_list("email", flat=True)))
+def tell_alerts() -> int:
+    """Write a message about each open alert, once; it is found by its row."""
+    told = 0
+    for alert in open_alerts():
+        subject = f"labeler alert {alert.pk}"
+        if Message.objects.filter(kind=Message.Kind.BELOW, subject=subject).exists():
+            continue
+        name = alert.labeler.get_username()
+        link = link_to("labeling:labeler", name)
+        data = {"sentence": alert_in_words(alert), "link": link, "labeler": name}
+        told += tell(Message.Kind.BELOW, subject, data)
+    return told
+
+
+def addresses(kind: str, data: dict[str, Any]) -> list[str]:
+    """The addresses to mail to: of trainers, or of the reviewers whom an alert is not about."""
+    people = User.objects.filter(groups__name="trainer")
+    if kind == Message.Kind.BELOW:
+        people = User.objects.with_perm("labeling.review_items", backend=BACKEND)
+        people = people.exclude(username=data["labeler"])
+    active = people.filter(is_active=True).exclude(email="")
+    return sorted(set(active.values_list("email", flat=True)))
 
 
 # -- deliver -----------------------------------------------------------------------------------
@@ -182,7 +201,7 @@ def deliver(message: Message) -> bool:
 
 def send(message: Message) -> str:
     if message.endpoint is None:
-        return mail_trainers(message)
+        return mail_people(message)
     endpoint = message.endpoint
     answer = webhooks.post(
         endpoint.url,
@@ -211,9 +230,9 @@ def secrets_of(endpoint: Endpoint) -> list[str]:
     return [endpoint.secret, *([endpoint.former_secret] if is_fresh else [])]
 
 
-def mail_trainers(message: Message) -> str:
-    """Send one mail to all trainers, with their addresses in Bcc."""
-    people = trainers()
+def mail_people(message: Message) -> str:
+    """Send one mail to all whom it concerns, with their addresses in Bcc."""
+    people = addresses(message.kind, message.data)
     if not people:
         return "nobody to tell"
     subject = f"[Inkloop] {message.get_kind_display()}: {message.subject}"

@@ -15,6 +15,8 @@ BATCHES = "labeling/batches/batches.py"
 GRID = "labeling/batches/grid.py"
 SELECTIONS = "labeling/batches/selections.py"
 GOLD_ITEMS = "labeling/batches/gold_items.py"
+ALERTS = "labeling/batches/alerts.py"
+BELOW = "labeling/decisions/below.py"
 
 OF_STANDING = (
     "tests/labeling/decisions/test_decisions.py",
@@ -56,6 +58,8 @@ OF_BATCHES = (
     "tests/labeling/batches/test_grid.py",
 )
 OF_GOLD_ITEMS = ("tests/labeling/batches/test_gold_items.py",)
+OF_ALERTS = ("tests/labeling/batches/test_alerts.py",)
+OF_BELOW = ("tests/labeling/decisions/test_below.py",)
 OF_BULK = ("tests/labeling/admin/test_admin.py", "-k", "TestDecidingInBulk")
 OF_GRID = ("tests/labeling/batches/test_grid.py",)
 OF_IMPORTS = ("tests/labeling/files/test_image_import.py",)
@@ -929,6 +933,97 @@ FAULTS: dict[str, list[Fault]] = {
             'then=F("prediction__label__digit")',
             "then=None",
             OF_GOLD_ITEMS,
+        ),
+        Fault(
+            "one person's word makes an answer wrong",
+            ALERTS,
+            "AGAINST = 2 ",
+            "AGAINST = 1 ",
+            OF_ALERTS,
+        ),
+        Fault(
+            "second opinions count as first answers",
+            ALERTS,
+            "Q(is_gold=False, stream__in=FIRST)",
+            "Q(is_gold=False)",
+            OF_ALERTS,
+        ),
+        Fault(
+            "who is named is a measure for the others",
+            ALERTS,
+            "labelers - {who} - set(alerts))",
+            "labelers - {who})",
+            OF_ALERTS,
+        ),
+        Fault(
+            "what a reviewer dealt with counts again",
+            ALERTS,
+            "        .filter(~Exists(dealt_with))\n",
+            "",
+            OF_ALERTS,
+        ),
+        Fault(
+            "a reviewer sees what is said about them",
+            ALERTS,
+            "alerts.exclude(labeler=for_reviewer) if for_reviewer else alerts",
+            "alerts",
+            OF_ALERTS,
+        ),
+        Fault(
+            "an alert has no end",
+            ALERTS,
+            "if made is None or made.evidence.is_void:",
+            "if False:",
+            OF_ALERTS,
+        ),
+        Fault(
+            "a labeler is mailed what is said about them",
+            "training/messages/outbox.py",
+            '        people = people.exclude(username=data["labeler"])\n',
+            "",
+            OF_ALERTS,
+        ),
+        Fault(
+            "an alert is mailed every night",
+            "training/messages/outbox.py",
+            "if Message.objects.filter(kind=Message.Kind.BELOW, subject=subject).exists():",
+            "if False:",
+            OF_ALERTS,
+        ),
+        Fault(
+            "looking often names honest people",
+            BELOW,
+            "products.min(axis=1)",
+            "products.max(axis=1)",
+            OF_BELOW,
+        ),
+        Fault(
+            "twice the others' share is not tolerated",
+            BELOW,
+            "np.maximum(FACTOR * share, share + POINTS)",
+            "share + POINTS",
+            OF_BELOW,
+        ),
+        Fault(
+            "the others' share counts as known",
+            BELOW,
+            "log_above(own, most) + log_below(others, EDGES[:-1])",
+            "log_above(own, most)",
+            OF_BELOW,
+        ),
+        Fault(
+            "somebody who was good for long is never found",
+            BELOW,
+            "counts[::-1].cumsum(axis=0)[::-1]",
+            "np.broadcast_to(counts.sum(axis=0), counts.shape)",
+            OF_BELOW,
+        ),
+        Fault(
+            "each of many labelers may be named at the whole level",
+            BELOW,
+            "log(labelers / LEVEL)",
+            "log(1 / LEVEL)",
+            OF_BELOW,
         ),
     ],
 }
