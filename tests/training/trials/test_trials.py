@@ -18,6 +18,7 @@ from labeling.batches import grid
 from labeling.models import Gold, Label, QueueItem, Wanted
 from labeling.queue import priorities
 from predictions.models import Artifact, ModelVersion, Prediction
+from predictions.shares import wilson
 from tests.factories import make_user, make_version
 from tests.labeling.door import Door, make_item
 from tests.training.trials.stage import (
@@ -41,7 +42,8 @@ from training.models import (
     Trial,
     TrialReading,
 )
-from training.trials import shadow
+from training.trials import guards, shadow
+from training.trials.evidence import WORTHWHILE
 from training.trials.summary import shown, summary_of
 from training.trials.tally import Fate, tally_of
 from training.trials.trial import begin, conclude, follow
@@ -414,6 +416,21 @@ class TestWhatCounts:
             "known": {"mended": 2, "broken": 0}, "unknown": {"mended": 0, "broken": 1},
         }  # fmt: skip
         assert later
+
+    def test_the_live_versions_errors_are_what_its_audits_show_at_least(
+        self, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(guards, "LEAST_AUDITS", 5)
+        trial = make_trial()
+        draw(5, differ=False, is_audit=True, audit_probability=0.05, version=trial.against)
+        follow()
+        ada = Door(make_user("ada", role="labeler"))
+        items = ada.items(10)
+        for item, digit in zip(items[:4], [3, 7, 7, 7], strict=True):
+            assert ada.label(item, digit).status_code == 200
+        assert summary_of(trial).weighed.worthwhile == 0  # MNIST was read without an error
+        assert ada.label(items[4], 7).status_code == 200
+        assert summary_of(trial).weighed.worthwhile == pytest.approx(WORTHWHILE * wilson(1, 5)[0])
 
 
 class TestWhatIsDone:
