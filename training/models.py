@@ -282,7 +282,6 @@ class TrialReading(models.Model):
     prediction = models.ForeignKey(
         Prediction, on_delete=models.CASCADE, related_name="+", db_index=False
     )
-    glyph_digest = models.UUIDField(help_text="Equal glyphs are read once.")
     live_digit = models.PositiveSmallIntegerField()
     live_confidence = models.FloatField()
     candidate_digit = models.PositiveSmallIntegerField()
@@ -291,9 +290,6 @@ class TrialReading(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["trial", "prediction"], name="read_once_a_trial"),
-            models.UniqueConstraint(
-                fields=["trial", "glyph_digest"], name="glyph_read_once_a_trial"
-            ),
             models.CheckConstraint(
                 condition=is_digit("live_digit") & is_digit("candidate_digit"),
                 name="trial_reads_digits",

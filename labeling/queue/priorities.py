@@ -14,15 +14,14 @@ AT_MOST = 2_000
 @transaction.atomic
 def want(keys: Sequence[int]) -> int:
     """Replace all priorities by these predictions, in this order; return how many are open."""
-    open_keys = set(
-        QueueItem.objects.filter(pk__in=keys[:AT_MOST], is_open=True).values_list("pk", flat=True)
-    )
-    wanted = [
-        Wanted(prediction_id=key, rank=rank)
-        for rank, key in enumerate(keys[:AT_MOST])
-        if key in open_keys
-    ]
+    asked = keys[:AT_MOST]
+    rows = QueueItem.objects.filter(pk__in=asked, is_open=True)
+    open_keys = set(rows.values_list("pk", flat=True))
+    wanted = [key for key in asked if key in open_keys]
+    if wanted == list(Wanted.objects.order_by("rank").values_list("pk", flat=True)):
+        return len(wanted)
     Wanted.objects.all().delete()
-    wanted.sort(key=lambda wish: wish.prediction_id)  # by key, since no item is locked: see `turns`
-    Wanted.objects.bulk_create(wanted, batch_size=500, ignore_conflicts=True)
+    wishes = [Wanted(prediction_id=key, rank=rank) for rank, key in enumerate(wanted)]
+    wishes.sort(key=lambda wish: wish.prediction_id)  # by key, since no item is locked: see `turns`
+    Wanted.objects.bulk_create(wishes, batch_size=500, ignore_conflicts=True)
     return len(wanted)

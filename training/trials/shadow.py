@@ -62,7 +62,8 @@ def unread(trial: Trial, after: int) -> list[Prediction]:
     """
     own = TrialReading.objects.filter(trial=trial)
     is_read = Exists(own.filter(prediction=OuterRef("pk")))
-    is_copy = Exists(own.filter(glyph_digest=OuterRef("glyph_digest")))
+    # By the queue's digests: a trial keeps none, so that erasure removes them all.
+    is_copy = Exists(own.filter(prediction__queue_item__glyph_digest=OuterRef("glyph_digest")))
     place = QueueItem.objects.filter(prediction=OuterRef("pk"))
     earlier = QueueItem.objects.filter(glyph_digest=OuterRef("glyph_digest"), pk__lt=OuterRef("pk"))
     is_gold = Exists(Gold.objects.filter(prediction=OuterRef("pk")))
@@ -93,7 +94,6 @@ def read_by_both(trial: Trial, networks: Networks, rows: list[Prediction]) -> li
         TrialReading(
             trial=trial,
             prediction=row,
-            glyph_digest=row.glyph_digest,
             live_digit=before[at][0],
             live_confidence=before[at][1],
             candidate_digit=after[at][0],

@@ -43,7 +43,7 @@ from training.versions.promotion import live_version
 
 logger = logging.getLogger(__name__)
 
-LONGEST = 40.0  # seconds one pass reads; the next pass goes on
+LONGEST = 20.0  # seconds one pass reads, so that other jobs do not wait long; the next goes on
 MOST_UNDER_WAY = 3
 MOST_ASKED = 500  # drawings with priority at a time
 PROMOTIONS_MEANWHILE = 3  # that the begin of a trial survives

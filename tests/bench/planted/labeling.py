@@ -591,8 +591,8 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "closed items get priority",
             "labeling/queue/priorities.py",
-            "        if key in open_keys\n",
-            "",
+            "[key for key in asked if key in open_keys]",
+            "list(asked)",
             OF_QUEUE,
         ),
         Fault(

@@ -130,7 +130,7 @@ FAULTS: dict[str, list[Fault]] = {
             OF_SNAPSHOTS,
         ),
     ],
-    "trials": [
+    "following": [
         Fault(
             "drawings from before the labels were frozen judge",
             SHADOW,

@@ -143,6 +143,17 @@ class TestWhatIsRead:
         follow()
         assert read() == [first.pk, last.pk, *keys(late)]
 
+    def test_an_audit_that_becomes_visible_after_its_copy_is_no_second_drawing(self):
+        make_trial()
+        (first,) = draw(1, id=draw(1)[0].pk + 5)
+        follow()
+        late = draw(1, id=first.pk - 2, is_audit=True)
+        Prediction.objects.filter(pk=late[0].pk).update(
+            glyph=first.glyph, glyph_digest=first.glyph_digest
+        )
+        follow()
+        assert late[0].pk not in read()
+
     def test_what_another_version_answered_is_read_by_the_live_one_too(self):
         make_trial()
         draw(1, version=make_version("before"), digit=1)
@@ -184,7 +195,7 @@ class TestWhatIsRead:
         (drawn,) = draw(1)
         Trial.objects.update(state=State.OVERTAKEN)
         reading = TrialReading(
-            trial=trial, prediction=drawn, glyph_digest=drawn.glyph_digest, live_digit=7,
+            trial=trial, prediction=drawn, live_digit=7,
             candidate_digit=3, live_confidence=1, candidate_confidence=1,
         )  # fmt: skip
         assert not shadow.keep(trial, [reading], up_to=drawn.pk)
