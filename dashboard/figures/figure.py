@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, Literal
 
-from labeling.files.export import cell
+from labeling.files.csv_cells import cell
 from predictions.shares import Z95, wilson
 
 Kind = Literal["text", "month", "day", "digit", "version", "count", "share", "number", "yesno"]

@@ -23,7 +23,7 @@ from dashboard.figures import catalog
 from dashboard.figures.figure import Figure
 from dashboard.filters import Filters
 from dashboard.models import Cell
-from labeling.files.export import cell
+from labeling.files.csv_cells import cell
 from labeling.models import Label
 from predictions.database.slices import slices
 from predictions.models import DIGITS, ModelVersion, Prediction

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from django.db.models import F
 
+from labeling.files.csv_cells import cell, plain
 from labeling.files.formats.known import WRITERS as GLYPH_WRITERS
 from labeling.files.formats.known import Labeled
 from labeling.models import Label, LabelQuerySet
@@ -46,7 +47,6 @@ COLUMNS = {
     "kind": "event__kind",
     "stream": "event__stream",
 }
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet may run such text
 
 
 def rows(
@@ -148,19 +148,6 @@ def line(cells: list[Any]) -> str:
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerow(cells)
     return buffer.getvalue()
-
-
-def cell(value: Any) -> Any:
-    """Format a value for CSV; text is escaped so that no spreadsheet takes it for a formula."""
-    if isinstance(value, str):
-        return "'" + value if value.startswith(FORMULA_STARTS) else value
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "" if value is None else plain(value) if hasattr(value, "isoformat") else value
-
-
-def plain(value: Any) -> str:
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 # -- a folder of wrong predictions ---------------------------------------------------------------

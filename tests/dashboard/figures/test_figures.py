@@ -16,7 +16,7 @@ from dashboard.figures.figure import Column, Figure
 from dashboard.filters import Filters
 from labeling.batches.batches import restate_many
 from labeling.decisions.decisions import Answer, label_by_feedback, settle
-from labeling.files.export import FORMULA_STARTS
+from labeling.files.csv_cells import FORMULA_STARTS
 from labeling.models import LabelEvent
 from labeling.queue.intake import enqueue_new
 from predictions.models import ModelVersion, Owner, Prediction

@@ -18,6 +18,7 @@ from labeling.batches.batches import undo_batch
 from labeling.batches.bulk import correct_each
 from labeling.decisions.decisions import Answer
 from labeling.files import export, label_lines
+from labeling.files.csv_cells import cell
 from labeling.models import Batch, Label, LabelEvent
 from predictions.models import Prediction
 from tests.factories import make_ada, make_ben, make_cy, make_user, some_glyph
@@ -107,8 +108,8 @@ class TestDownloading:
 
     @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])
     def test_no_cell_of_text_begins_a_formula(self, text: str):
-        assert export.cell(text) == "'" + text
-        assert export.cell(-1.5) == -1.5
+        assert cell(text) == "'" + text
+        assert cell(-1.5) == -1.5
 
     def test_pages_follow_each_other_without_gap_or_repeat(self, ben: Door, monkeypatch: Any):
         monkeypatch.setattr(export, "AT_ONCE", 2)
