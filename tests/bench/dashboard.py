@@ -47,7 +47,8 @@ INSERT INTO predictions_prediction (id, public_id, version_id, digit, confidence
   0.1, s.glyph, {uuid_of_i},
   CASE WHEN i * 31 % 10 < 6 THEN 'draw' WHEN i * 31 % 10 < 8 THEN 'upload'
     WHEN i * 31 % 10 < 9 THEN 'api' ELSE 'batch' END,
-  {uuid_of_writer}, i % 20 = 0, 0.05, d.created_at, d.day
+  {uuid_of_writer}, i % 20 = 0, CASE WHEN i / 20 % 100 < 22 THEN 0.225
+    WHEN i / 20 % 100 < 40 THEN 0.09 ELSE 0.035 END, d.created_at, d.day
 FROM n JOIN bench_sample AS s ON s.k = i % 365
 JOIN bench_sample AS d ON d.k = CAST(i AS BIGINT) * 365 / {after_last}"""
 # What is labeled is the event's number times ten; three in a hundred contradict the guess.
