@@ -234,6 +234,9 @@ class Trial(models.Model):
     reason = models.TextField(blank=True, help_text="Why it ended, in words.")
     after_prediction = models.BigIntegerField(help_text="Predictions after this one may judge.")
     read_up_to = models.BigIntegerField(default=0, help_text="The newest prediction read.")
+    said = models.TextField(
+        blank=True, default="", db_default="", help_text="Its first sentence when last weighed."
+    )
     base = models.JSONField(null=True, help_text="How both read MNIST; empty until they have.")
     report = models.OneToOneField(
         GateReport, on_delete=models.PROTECT, null=True, related_name="trial"

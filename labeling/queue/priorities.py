@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
 
-from labeling.models import QueueItem, Wanted
+from labeling.models import LabelEvent, QueueItem, Skip, Wanted
 
 AT_MOST = 2_000
 
@@ -25,3 +28,17 @@ def want(keys: Sequence[int]) -> int:
     wishes.sort(key=lambda wish: wish.prediction_id)  # by key, since no item is locked: see `turns`
     Wanted.objects.bulk_create(wishes, batch_size=500, ignore_conflicts=True)
     return len(wanted)
+
+
+def open_to(labeler: User) -> QuerySet[QueueItem]:
+    """The items with priority that this labeler holds, or may get."""
+    said = LabelEvent.objects.of_labeler(labeler.pk).standing().filter(kind=LabelEvent.Kind.LABEL)
+    skipped = Skip.objects.filter(labeler=labeler, prediction=OuterRef("pk"))
+    is_free = Q(holder=None) | Q(holder=labeler) | Q(leased_until__lte=Now())
+    return QueueItem.objects.filter(
+        is_free,
+        ~Exists(said.filter(prediction=OuterRef("pk"))),
+        ~Exists(skipped),
+        is_open=True,
+        prediction__wanted__isnull=False,
+    )

@@ -28,7 +28,7 @@ from training.models import GateReport, Run, Snapshot, Trial
 from training.snapshots.lineage import ancestry
 from training.trials import guards, shadow
 from training.trials.evidence import Verdict
-from training.trials.sentences import sentences
+from training.trials.sentences import counted, sentences
 from training.trials.summary import (
     Summary,
     evidence_in_words,
@@ -192,6 +192,7 @@ def read_new(trial: Trial, until: float) -> None:
 def act_on(trial: Trial) -> None:
     """End the trial if its drawings, or MNIST, decide it."""
     summary = summary_of(trial)
+    note(summary)
     weighed, refusals = summary.weighed, guards.refusals(trial.base) if trial.base else []
     if refusals:
         conclude(summary, State.HARM, " ".join(refusals))
@@ -203,6 +204,13 @@ def act_on(trial: Trial) -> None:
         is_new = trial.candidate.state == ModelVersion.State.CANDIDATE
         by_itself = settings.AUTO_PROMOTE and is_new  # what was taken back needs a person
         conclude(summary, State.PROMOTED if by_itself else State.WON)
+
+
+def note(summary: Summary) -> None:
+    """Store what the draw page says of a trial, which counts nothing itself."""
+    trial, said = summary.trial, counted(summary.told)
+    if trial.said != said:
+        Trial.objects.filter(pk=trial.pk).update(said=said)
 
 
 @transaction.atomic
