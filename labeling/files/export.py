@@ -22,7 +22,6 @@ from labeling.files.csv_cells import cell, plain
 from labeling.files.formats.known import WRITERS as GLYPH_WRITERS
 from labeling.files.formats.known import Labeled
 from labeling.models import Label, LabelQuerySet
-from predictions.capture.sides import Drawing, Side, side_of
 from predictions.database.slices import slices
 from predictions.models import Prediction
 
@@ -115,19 +114,15 @@ GLYPH_COLUMNS = {
     "model": "prediction__version__name",
     "drawn_at": "prediction__created_at",
     "labeled_at": "event__created_at",
+    "is_audit": "prediction__is_audit",
 }
-DECIDES_SIDE = [f"prediction__{name}" for name in ("is_audit", *Drawing._fields)]
 
 
 def with_glyphs(labels: LabelQuerySet | None = None) -> Iterator[Labeled]:
     """Yield settled labels with their glyphs, ordered by prediction."""
     chosen = (Label.objects.all() if labels is None else labels).settled().pictured()
     for page in slices(chosen, GLYPHS_AT_ONCE):
-        for *values, is_audit, user, visitor, digest in page.values_list(
-            *GLYPH_COLUMNS.values(), *DECIDES_SIDE
-        ):
-            is_held_out = is_audit or side_of(Drawing(user, visitor, digest)) is Side.HOLDOUT
-            label = Labeled._make([*values, is_held_out])
+        for label in map(Labeled._make, page.values_list(*GLYPH_COLUMNS.values())):
             yield label._replace(glyph=bytes(label.glyph))  # PostgreSQL gives a memoryview
 
 

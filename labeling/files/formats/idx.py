@@ -39,7 +39,7 @@ MOST: Final = 10_000_000  # images per file
 
 
 def write(labels: Iterable[Labeled]) -> Iterator[bytes]:
-    """Yield a zip of MNIST's four files: `t10k` has the held-out drawings, `train` the rest."""
+    """Yield a zip of MNIST's four files: `t10k` has the audits, `train` the rest."""
     yield from zipped(labels, packed=False)
 
 
@@ -50,7 +50,7 @@ def write_gzipped(labels: Iterable[Labeled]) -> Iterator[bytes]:
 
 def zipped(labels: Iterable[Labeled], *, packed: bool) -> Iterator[bytes]:
     with spool() as train, spool() as test:
-        spread(labels, lambda label: test if label.is_held_out else train)
+        spread(labels, lambda label: test if label.is_audit else train)
         files = contents("train", train) | contents("t10k", test)
         if packed:
             files = {f"{name}.gz": gzipped(content) for name, content in files.items()}

@@ -34,7 +34,7 @@ class Labeled(NamedTuple):
     model: str
     drawn_at: datetime
     labeled_at: datetime
-    is_held_out: bool  # never trained on: an audit, or its author is held out
+    is_audit: bool  # drawn at random, never trained on
 
     @property
     def value(self) -> str:

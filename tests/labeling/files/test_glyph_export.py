@@ -19,12 +19,10 @@ from PIL import Image
 from labeling.files import export
 from labeling.files.formats.known import WRITERS, Labeled
 from labeling.models import Label
-from predictions.capture.sides import Side
 from predictions.glyphs.images import image_from_data_url
 from tests.factories import make_ada, make_ben
 from tests.labeling.collection import a_glyph, labeled_item, png_of, read_idx
 from tests.labeling.door import Door, make_item
-from tests.training.lessons import visitor_on
 
 pytestmark = pytest.mark.django_db
 EXPORT = "/api/v1/labels/export/"
@@ -111,10 +109,9 @@ class TestFiles:
 
     def test_torchvision_reads_all_four_files_as_they_lie(self, ben: Door, tmp_path: Path):
         """In the folder, under the names and by the rule of its class MNIST (0.29)."""
-        learned = visitor_on(Side.TRAIN)
-        labeled_item(7, 0, visitor=learned)
-        labeled_item(4, 1, visitor=visitor_on(Side.HOLDOUT))
-        labeled_item(9, 2, visitor=learned, is_audit=True)
+        labeled_item(7, 0)
+        labeled_item(4, 1, is_audit=True)
+        labeled_item(9, 2, is_audit=True)
         with zipfile.ZipFile(io.BytesIO(download(ben, "?format=idx"))) as archive:
             archive.extractall(tmp_path)
         assert mnist_as_torchvision_reads_it(tmp_path, train=True)[1] == [7]
@@ -210,7 +207,7 @@ def test_memory_is_flat(kind: str, monkeypatch: Any):
     label = Labeled(
         id=labeled_item(7).public_id, digit=7, glyph=png_of(0), predicted=7, confidence=0.9,
         model="toy", drawn_at=Label.objects.get().event.created_at,
-        labeled_at=Label.objects.get().event.created_at, is_held_out=False,
+        labeled_at=Label.objects.get().event.created_at, is_audit=False,
     )  # fmt: skip
 
     def peak(count: int) -> int:

@@ -116,8 +116,8 @@ class TestRoundTrip:
         content = b"".join(WRITERS[kind].write(labels))
         found = list(read_file("x", io.BytesIO(content)))
         assert all(isinstance(each, Found) for each in found)
-        if kind.startswith("idx"):  # two files of images: what is held out, and what is not
-            labels.sort(key=lambda label: not label.is_held_out)
+        if kind.startswith("idx"):  # two files of images: the audits, and the rest
+            labels.sort(key=lambda label: not label.is_audit)
         assert [(glyph_in(each), each.verdict.digit) for each in found] == [
             (label.glyph, label.digit) for label in labels
         ]
