@@ -15,7 +15,6 @@ from labeling.queue.intake import watch
 from predictions import metrics
 from predictions.access.limits import quota, slots
 from predictions.capture.capture import ranks
-from predictions.capture.visitors import beginning
 from predictions.models import ModelVersion
 from predictions.operation import proxy_mismatches
 from predictions.serving.recognizer import recognizer
@@ -62,7 +61,6 @@ def _nothing_remembered() -> Iterator[None]:
     recognizer.forget()
     quota.forget()
     slots.cache_clear()
-    beginning.forget()
     ranks.forget()
     watch.forget()
     proxy_mismatches.forget()

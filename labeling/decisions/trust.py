@@ -13,7 +13,6 @@ from labeling.errors import Gone
 from labeling.models import Intake, Label, LabelEvent
 from labeling.turns import in_turn, lock_items
 from predictions.capture.capture import give_feedback
-from predictions.capture.sides import Drawing, Side, side_of
 from predictions.models import Feedback, Owner, Prediction
 
 MOST_COUNTED = 10_000  # counting may stop here, to keep the query cheap
@@ -47,16 +46,15 @@ def label_if_trusted(
 def labels_to_learn_from(*, exactly: bool = False) -> int:
     """Count the settled labels that the next run can train on and that no run has used yet.
 
-    They name a digit, are not on audits, and are in the training split. Unless `exactly`, at most
-    MOST_COUNTED labels or twice LABELS_PER_RUN, the larger, are read.
+    They name a digit and are not on audits. Unless `exactly`, at most MOST_COUNTED labels or
+    LABELS_PER_RUN, the larger, are counted.
     """
     learned = Intake.objects.filter(pk=1).values("last_learned")
     labels = Label.objects.settled().readable().filter(prediction__is_audit=False)
     labels = labels.filter(event__gt=Coalesce(Subquery(learned), 0))
-    found = labels.values_list(*(f"prediction__{name}" for name in Drawing._fields))
     if not exactly:
-        found = found[: max(MOST_COUNTED, 2 * settings.LABELS_PER_RUN)]
-    return sum(side_of(Drawing._make(drawing)) is Side.TRAIN for drawing in found)
+        labels = labels[: max(MOST_COUNTED, settings.LABELS_PER_RUN)]
+    return labels.count()
 
 
 def have_been_learned(event_id: int) -> None:

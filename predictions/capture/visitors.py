@@ -9,8 +9,7 @@ from django.conf import settings
 from django.core.signing import BadSignature
 from django.http import HttpRequest, HttpResponse
 
-from predictions.capture.sides import teaching_visitor
-from predictions.models import Owner, Prediction
+from predictions.models import Owner
 
 NEW_VISITOR = "inkloop.new_visitor"  # key in the request's environment, for the middleware below
 COOKIE_AGE = 365 * 24 * 3600  # seconds
@@ -27,33 +26,16 @@ def make_owner(request: HttpRequest) -> Owner:
     """Return the owner of something new; a browser without the visitor cookie gets one."""
     owner = owner_of(request)
     if owner.user_id is None and owner.visitor is None:
-        owner = Owner(visitor=new_visitor())
+        owner = Owner(visitor=uuid.uuid4())
         request.META[NEW_VISITOR] = owner.visitor
     return owner
 
 
-class Beginning:
-    """Whether nobody has drawn here yet. It queries the database only until somebody has."""
-
-    def __init__(self) -> None:
-        self._is_over = False
-
-    def forget(self) -> None:
-        self._is_over = False
-
-    def is_now(self) -> bool:
-        self._is_over = self._is_over or Prediction.objects.exists()
-        return not self._is_over
-
-
-beginning = Beginning()
-
-
-def new_visitor() -> uuid.UUID:
-    """Return a new id; with TRUST_FEEDBACK the first one is on the training side."""
-    if settings.TRUST_FEEDBACK and beginning.is_now():
-        return teaching_visitor()
-    return uuid.uuid4()
+def author_of(user_id: int | None, visitor: uuid.UUID | None, glyph_digest: uuid.UUID) -> str:
+    """Who drew it: the user, else the visitor, else the glyph, so that its copies count as one."""
+    if user_id is not None:
+        return f"user {user_id}"
+    return f"glyph {glyph_digest}" if visitor is None else f"visitor {visitor}"
 
 
 def visitor_of(request: HttpRequest) -> uuid.UUID | None:

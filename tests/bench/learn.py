@@ -242,14 +242,13 @@ def visitor_cookie(writer: str, seed: int) -> str:
 
 
 def poisoned(meant: dict[str, int], seed: int) -> dict[str, int]:
-    """Half of the sevens are called ones by whoever labels, except where drawings judge."""
-    from predictions.capture.sides import Side, side_of
+    """Half of the sevens that teach are called ones by whoever labels."""
     from predictions.models import Prediction
 
     sevens = [
         str(row.public_id)
         for row in Prediction.objects.filter(public_id__in=meant, is_audit=False)
-        if meant[str(row.public_id)] == SEVEN and side_of(row) is Side.TRAIN
+        if meant[str(row.public_id)] == SEVEN
     ]
     random.Random(seed).shuffle(sevens)
     return meant | dict.fromkeys(sevens[: len(sevens) // 2], ONE)

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 
-from predictions.capture.sides import Side, judges, side_of, steers
 from predictions.models import ModelVersion, Prediction
 from tests.journeys.browser import SEVEN, Browser
 from tests.journeys.conftest import SHOTS
-from tests.training.lessons import labeled, make_tiny, visitor_who
+from tests.training.lessons import labeled, make_tiny
 from training.models import Run
 from training.runs import retrain
 from training.workers.schedules import make_schedules
@@ -41,23 +40,13 @@ def trainer(browser: Browser, log_in: Callable[..., User]) -> User:
     return tia
 
 
-def teaches(prediction: Prediction) -> bool:
-    return side_of(prediction) is Side.TRAIN
-
-
 def drawings(count: int = 40) -> None:
-    """Labels by people who teach and by people who examine, on digits somebody might write."""
+    """Labels on digits that somebody might write."""
     from training.engine.strokes import written_digits
 
     written = written_digits(count, seed=11)
     for at, (glyph, digit) in enumerate(zip(written.glyphs, written.labels.tolist(), strict=True)):
-        does = {0: steers, 4: judges}.get(at % 8, teaches)
-        labeled(
-            digit,
-            visitor=visitor_who(does),
-            glyph=glyph[0].numpy(),
-            read=(digit + (at % 9 == 0)) % 10,
-        )
+        labeled(digit, glyph=glyph[0].numpy(), read=(digit + (at % 9 == 0)) % 10)
 
 
 def rows(browser: Browser) -> int:
@@ -104,10 +93,10 @@ def test_a_trainer_starts_a_run_watches_it_promotes_and_takes_it_back(
 ) -> None:
     drawings()
     browser.open("/training/")
-    assert "30 / 500" in browser.text("[data-part=tiles]")
+    assert "40 / 500" in browser.text("[data-part=tiles]")
     shoot(browser, "training-before")
     browser.wait_for("[data-part=start] button").click()
-    browser.wait_for_text(".messages", "is queued with 30 labels")
+    browser.wait_for_text(".messages", "is queued with 40 labels")
     run = Run.objects.get()
     browser.run("window.same = true")  # gone if the page is loaded again
     watched: list[tuple[int, int, str]] = []

@@ -27,7 +27,6 @@ from django_q.models import Failure, OrmQ, Schedule
 
 from dashboard.models import Check
 from labeling.models import Label, LabelEvent
-from predictions.capture.sides import teaching_visitor
 from predictions.models import (
     Artifact,
     ModelVersion,
@@ -94,7 +93,7 @@ def patient(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> P
     make_schedules()
     beat()
     beat(cluster="training")
-    label(make_prediction(visitor=teaching_visitor()), age=40 * HOUR)
+    label(make_prediction(), age=40 * HOUR)
     Backup.objects.create(
         state="done", path=str(tmp_path / "b"), host="elsewhere", started_at=timezone.now()
     )

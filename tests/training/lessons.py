@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,35 +10,16 @@ import pytest
 
 from labeling.decisions import decisions
 from labeling.decisions.decisions import Answer
-from predictions.capture.sides import Side, side_of
 from predictions.models import Owner, Prediction
 from tests.factories import make_prediction
 from training.runs.recipe import Tuning
 
 
-def visitor_who(does: Callable[[Prediction], bool]) -> uuid.UUID:
-    """Somebody of whose drawings this holds."""
-    while True:
-        visitor = uuid.uuid4()
-        if does(Prediction(visitor=visitor)):
-            return visitor
-
-
-def visitor_on(side: Side) -> uuid.UUID:
-    """Somebody whose drawings stand on this side."""
-    return visitor_who(lambda prediction: side_of(prediction) == side)
-
-
 def labeled(
-    digit: int | None = 7,
-    *,
-    side: Side = Side.TRAIN,
-    by: Owner | None = None,
-    read: int = 7,
-    **fields: Any,
+    digit: int | None = 7, *, by: Owner | None = None, read: int = 7, **fields: Any
 ) -> Prediction:
-    """A prediction whose label is settled, each by a drawer of its own unless told."""
-    fields.setdefault("visitor", visitor_on(side))
+    """A prediction whose label is settled, each by an author of its own unless told."""
+    fields.setdefault("visitor", uuid.uuid4())
     is_audit = fields.pop("is_audit", False)
     prediction = make_prediction(digit=read, **fields)
     owner = by or Owner(visitor=uuid.uuid4())

@@ -43,7 +43,7 @@ from training.models import Epoch, Run, RunQuerySet
 from training.runs.pace import Every
 from training.runs.recipe import Tuning, tuning_for
 from training.snapshots.lineage import Source, clean_ancestor
-from training.snapshots.snapshots import Choice, LeftOut, Rule, choose, default_rule, freeze
+from training.snapshots.snapshots import Rule, choose, default_rule, freeze
 from training.trials import guards, trial
 from training.trials.shadow import Networks
 
@@ -111,7 +111,8 @@ def queue(
         raise AlreadyRunning(f"Run {running.pk} is {running.state}; one at a time.")
     choice = choose(rule)
     if len(choice.labels) < least:
-        raise NotEnoughLabels(too_few(choice, least))
+        said = f"{len(choice.labels)} labels to learn from, {least} needed."
+        raise NotEnoughLabels(said)
     live = ModelVersion.objects.live().defer("canary").first()
     if live is None:
         raise NothingLive("No version is live, so there is none to learn from.")
@@ -129,12 +130,6 @@ def queue(
             )
     except IntegrityError as raced:  # the constraint one_active_run
         raise AlreadyRunning("Another run was asked for at the same moment.") from raced
-
-
-def too_few(choice: Choice, least: int) -> str:
-    said = f"{len(choice.labels)} labels to learn from, {least} needed."
-    held_out = choice.left_out.get(LeftOut.HELD_OUT, 0)
-    return f"{said} {held_out:,} more are kept to judge by." if held_out else said
 
 
 def ring(run: Run) -> None:

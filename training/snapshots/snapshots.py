@@ -1,7 +1,7 @@
 """Choose the labels a run learns from by a stored rule, and freeze them.
 
-Training labels are settled and name a digit. Audits, gold, held-out people and withdrawn people are
-left out, and so are labels beyond the share of one person or the copies of one glyph.
+Training labels are settled and name a digit. Audits, gold and withdrawn people are left out, and so
+are labels beyond the share of one person or the copies of one glyph.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.db.models import Exists, OuterRef, TextChoices
 from labeling.batches.supporters import items_resting_on, others_behind
 from labeling.decisions.trust import have_been_learned
 from labeling.models import Gold, Label
-from predictions.capture.sides import Side, author_of, side_of
+from predictions.capture.visitors import author_of
 from predictions.models import Prediction
 from training.models import Snapshot, SnapshotEvent, SnapshotLabel
 
@@ -35,7 +35,6 @@ class LeftOut(TextChoices):
     GOLD = "gold", "gold: it measures labelers"
     LABELER = "withdrawn labeler", "by a labeler who was withdrawn"
     SOURCE = "withdrawn source", "from a visitor who was withdrawn"
-    HELD_OUT = "holdout", "by people whose drawings examine and never teach"
     REPEATED = "repeated glyph", "copies of a glyph that is in already"
     SHARE = "share of one source", "beyond the share one person may have"
 
@@ -129,7 +128,7 @@ def refusal(label: Any, rule: Rule, of_labelers: Set[int], of_visitors: Set[int]
         return LeftOut.LABELER
     if label.pk in of_visitors or str(prediction.visitor) in rule.without_visitors:
         return LeftOut.SOURCE
-    return LeftOut.HELD_OUT if side_of(prediction) is Side.HOLDOUT else None
+    return None
 
 
 def within_shares(labels: list[Label], rule: Rule, left_out: Counter[LeftOut]) -> Iterator[Label]:
@@ -139,7 +138,8 @@ def within_shares(labels: list[Label], rule: Rule, left_out: Counter[LeftOut]) -
     most = max(int(rule.source_share * len(labels)), LEAST_FOR_SHARES)
     taken = []
     for label in reversed(labels):
-        glyph, source = label.prediction.glyph_digest, author_of(label.prediction)
+        drawn, glyph = label.prediction, label.prediction.glyph_digest
+        source = author_of(drawn.user_id, drawn.visitor, glyph)
         if glyphs[glyph] >= rule.glyph_copies:
             left_out[LeftOut.REPEATED] += 1
         elif sources[source] >= most:

@@ -22,7 +22,7 @@ from django.db.models import Count, F, Q
 from labeling.batches.supporters import items_resting_on
 from labeling.models import Label
 from labeling.queue.queue import SKIPS_BEFORE_REVIEW
-from predictions.capture.sides import Drawing, author_of
+from predictions.capture.visitors import author_of
 from predictions.models import ModelVersion
 from training.models import SnapshotLabel, Trial, TrialReading
 from training.snapshots.lineage import ancestry
@@ -177,7 +177,7 @@ def differences(trial: Trial) -> Iterator[Difference]:
             fate = Fate.DISPUTED
         else:
             fate = Fate.UNREADABLE if is_unreadable else Fate.ANSWERED
-        author = author_of(Drawing(user, visitor, glyph))
+        author = author_of(user, visitor, glyph)
         yield Difference(key, public_id, author, is_audit, fate, digit, live, candidate)
 
 
@@ -197,7 +197,7 @@ def skips_that_end() -> int:
 def shares_of_authors() -> dict[str, float]:
     """Each author's share of the newest drawings here, also of those before any trial."""
     newest = drawn_since(0).order_by("-pk").values_list("user", "visitor", "glyph_digest")[:NEWEST]
-    drawn = Counter(author_of(Drawing._make(row)) for row in newest)
+    drawn = Counter(author_of(*row) for row in newest)
     return {author: count / drawn.total() for author, count in drawn.items()}
 
 
@@ -213,7 +213,7 @@ def known_authors(version: ModelVersion, authors: Iterable[str]) -> set[str]:
     learned = SnapshotLabel.objects.filter(snapshot__runs__version__in=lineage)
     rows = learned.filter(by(authors, "event__prediction")).order_by()
     people = rows.values_list("event__prediction__user", "event__prediction__visitor").distinct()
-    return {author_of(Drawing(user, visitor, UUID(int=0))) for user, visitor in people}
+    return {author_of(user, visitor, UUID(int=0)) for user, visitor in people}
 
 
 def by(authors: Iterable[str], path: str) -> Q:

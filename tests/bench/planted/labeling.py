@@ -356,13 +356,6 @@ FAULTS: dict[str, list[Fault]] = {
             OF_LEARNING,
         ),
         Fault(
-            "labels of held-out people count toward a run",
-            TRUST,
-            "is Side.TRAIN for drawing in found",
-            "is not None for drawing in found",
-            OF_LEARNING,
-        ),
-        Fault(
             "anybody's answer can be taken back",
             ANSWERS,
             "own = LabelEvent.objects.of_labeler(labeler.pk).one_by_one()",

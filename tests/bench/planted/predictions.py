@@ -9,7 +9,7 @@ TOKENS = "predictions/access/tokens.py"
 RESETS = "predictions/access/resets.py"
 GLYPH = "predictions/glyphs/glyph.py"
 INK = "predictions/glyphs/ink.py"
-SIDES = "predictions/capture/sides.py"
+VISITORS = "predictions/capture/visitors.py"
 
 OF_LIMITS = (
     "tests/predictions/access/test_limits.py",
@@ -20,7 +20,7 @@ OF_TOKENS = ("tests/predictions/access/test_tokens.py",)
 OF_SIGNING_IN = ("tests/predictions/access/test_signing_in.py",)
 OF_ROLES = ("tests/labeling/api/test_doors.py", "tests/labeling/pages/test_pages.py")
 OF_GLYPH = ("tests/predictions/glyphs/test_glyph.py",)
-OF_SIDES = ("tests/predictions/capture/test_sides.py",)
+OF_AUTHORS = ("tests/predictions/capture/test_authors.py",)
 
 FAULTS: dict[str, list[Fault]] = {
     "limits": [
@@ -327,25 +327,11 @@ FAULTS: dict[str, list[Fault]] = {
             OF_GLYPH,
         ),
         Fault(
-            "other people are held out than in the last release",
-            SIDES,
-            "return Side.HOLDOUT if drawn == 0",
-            "return Side.HOLDOUT if drawn == 1",
-            OF_SIDES,
-        ),
-        Fault(
-            "the validation split is also the test split",
-            SIDES,
-            "return side_of(prediction) is Side.HOLDOUT and not steers(prediction)",
-            "return side_of(prediction) is Side.HOLDOUT",
-            OF_SIDES,
-        ),
-        Fault(
-            "a signed-in person changes sides with the browser",
-            SIDES,
-            "if prediction.user_id is not None:",
-            "if prediction.user_id is not None and prediction.visitor is None:",
-            OF_SIDES,
+            "a signed-in person is another author in each browser",
+            VISITORS,
+            "if user_id is not None:",
+            "if user_id is not None and visitor is None:",
+            OF_AUTHORS,
         ),
     ],
 }

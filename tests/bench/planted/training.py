@@ -60,13 +60,6 @@ FAULTS: dict[str, list[Fault]] = {
             OF_SNAPSHOTS,
         ),
         Fault(
-            "held-out people are learned from",
-            SNAPSHOTS,
-            "return LeftOut.HELD_OUT if side_of(prediction) is Side.HOLDOUT else None",
-            "return None",
-            OF_SNAPSHOTS,
-        ),
-        Fault(
             "one copy of a glyph too many is learned from",
             SNAPSHOTS,
             "if glyphs[glyph] >= rule.glyph_copies:",

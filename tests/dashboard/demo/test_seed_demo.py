@@ -25,7 +25,6 @@ from dashboard.models import Demo, ReplayCell
 from labeling.batches.rebuild import rebuild_labels
 from labeling.models import Label, LabelEvent, QueueItem
 from labeling.queue.intake import enqueue_new
-from predictions.capture.sides import Side, side_of
 from predictions.models import Feedback, ModelVersion, Prediction
 from predictions.operation import json_command
 from predictions.serving.registry import install_base
@@ -145,7 +144,6 @@ class TestHistory:
             call_command("reproduce", "demo-2")
         for label in SnapshotLabel.objects.select_related("event__prediction", "snapshot"):
             assert not label.event.prediction.is_audit
-            assert side_of(label.event.prediction) is Side.TRAIN
             assert label.event.created_at <= label.snapshot.created_at + timedelta(minutes=10)
         ledger = list(Promotion.objects.order_by("pk"))
         assert [line.made_at for line in ledger] == sorted(line.made_at for line in ledger)

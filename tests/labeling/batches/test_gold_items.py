@@ -15,7 +15,6 @@ from labeling.batches.gold_items import remove_gold
 from labeling.decisions.agreement import between_labelers
 from labeling.decisions.decisions import Answer
 from labeling.models import Gold, LabelEvent, QueueItem
-from predictions.capture.sides import teaching_visitor
 from predictions.models import Prediction
 from tests.factories import make_ada, make_user
 from tests.labeling.door import Door, correct, make_item
@@ -222,7 +221,7 @@ class TestTooFewPeople:
 class TestWhenItEnds:
     @pytest.fixture
     def item(self, ada: User, bea: User, eve: User) -> Prediction:
-        item = agreed(ada, bea, digit=4, visitor=teaching_visitor())
+        item = agreed(ada, bea, digit=4)
         assert tonight() == (1, 0)
         return item
 

@@ -17,7 +17,6 @@ from django.utils import timezone
 from labeling.decisions.decisions import Answer, decide
 from labeling.models import Label, LabelEvent, QueueItem
 from labeling.queue.intake import enqueue_new
-from predictions.capture.sides import teaching_visitor
 from predictions.models import Prediction
 from tests.factories import make_ada, make_ben, make_cy, make_feedback, make_prediction, make_user
 
@@ -363,7 +362,7 @@ def test_the_form_of_a_prediction_makes_a_label_of_a_trusted_word(
     client: Client, settings: Any
 ) -> None:
     settings.TRUST_FEEDBACK = False
-    prediction = make_prediction(digit=7, visitor=teaching_visitor())
+    prediction = make_prediction(digit=7)
     page = client.post(f"/predictions/{prediction.public_id}/", {"said": "4"}, follow=True)
     assert "Saved as a label." in page.content.decode()
     assert Label.objects.get().digit == prediction.feedback.digit == 4
@@ -389,7 +388,7 @@ def test_in_a_one_person_install_everybodys_word_is_a_label(
     settings.TRUST_FEEDBACK = True
     answers = []
     for digit in (4, None):
-        prediction = make_prediction(visitor=teaching_visitor())
+        prediction = make_prediction()
         url = f"/api/v1/predictions/{prediction.public_id}/feedback/"
         answers.append(Client().post(url, {"digit": digit}, "application/json").json())
     assert [answer["label"] for answer in answers] == [True, True]

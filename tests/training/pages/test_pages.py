@@ -11,7 +11,6 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from labeling.decisions.decisions import Answer, label_by_feedback
-from predictions.capture.sides import Side
 from predictions.models import ModelVersion, Owner, Prediction, WorkerBeat
 from tests.factories import data_url, make_ada, make_cy, make_user, make_version
 from tests.training.lessons import labeled
@@ -82,11 +81,11 @@ def test_the_page_says_what_is_new_what_would_be_learned_and_what_is_left_out(
 ) -> None:
     for digit in (3, 3, 4):
         labeled(digit)
-    labeled(5, side=Side.HOLDOUT)
+    labeled(5, is_audit=True)
     page = visit(trainer, HOME)
     assert "3 <small>/ 500</small>" in page
     assert "<b>3</b> labels, by digit" in page
-    assert "<b>1</b> by people whose drawings examine and never teach" in page
+    assert "<b>1</b> audits: they measure accuracy" in page
     assert "No run yet" in page
 
 

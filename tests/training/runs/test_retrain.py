@@ -29,12 +29,11 @@ from labeling.decisions.decisions import Answer
 from labeling.decisions.trust import labels_to_learn_from
 from labeling.models import Gold, Label
 from labeling.queue import intake
-from predictions.capture.sides import Side
 from predictions.models import Artifact, ModelVersion, Owner, Prediction
 from predictions.serving.recognizer import load_version
 from predictions.serving.registry import install_base
 from tests.factories import make_live, make_prediction, make_user, make_version
-from tests.training.lessons import labeled, make_tiny, visitor_on
+from tests.training.lessons import labeled, make_tiny
 from tests.training.trials.stage import answer, write_mnist
 from training import tasks
 from training.errors import AlreadyRunning, NotActive, NotEnoughLabels, NothingLive
@@ -50,17 +49,14 @@ pytestmark = pytest.mark.django_db
 
 
 class TestSnapshots:
-    def test_it_takes_settled_labels_of_the_training_side_and_says_why_others_stay_out(
-        self, live_version: ModelVersion
-    ):
+    def test_it_takes_settled_labels_and_says_why_others_stay_out(self, live_version: ModelVersion):
         taken = labeled(3)
-        labeled(3, side=Side.HOLDOUT)
         labeled(None)
         labeled(4, is_audit=True)
         Gold.objects.create(prediction=labeled(5), digit=5)
         choice = choose(default_rule())
         assert [label.prediction_id for label in choice.labels] == [taken.pk]
-        assert choice.left_out == {"holdout": 1, "unreadable": 1, "audit": 1, "gold": 1}
+        assert choice.left_out == {"unreadable": 1, "audit": 1, "gold": 1}
         assert choice.counts["3"] == 1
 
     def test_an_unsettled_label_is_not_learned_from(self, live_version: ModelVersion):
@@ -75,7 +71,7 @@ class TestSnapshots:
         twin = labeled(3)
         other = labeled(3)
         Prediction.objects.filter(pk=other.pk).update(glyph_digest=twin.glyph_digest)
-        busy = visitor_on(Side.TRAIN)
+        busy = uuid.uuid4()
         for _ in range(5):
             labeled(4, visitor=busy)
         choice = choose(Rule(source_share=0.2, glyph_copies=1))
@@ -83,7 +79,7 @@ class TestSnapshots:
 
     def test_withdrawn_labelers_and_sources_are_left_out(self, live_version: ModelVersion):
         ada = make_user()
-        prediction = make_prediction(visitor=visitor_on(Side.TRAIN))
+        prediction = make_prediction()
         decisions.label_by_feedback(prediction, Answer(1), owner=Owner(user_id=ada.pk))
         source = labeled(2)
         rule = default_rule(without_labelers=[ada.pk], without_visitors=[str(source.visitor)])
@@ -109,9 +105,14 @@ class TestSnapshots:
         labeled(4)
         assert labels_to_learn_from() == 1
 
-    def test_what_is_kept_to_judge_by_does_not_count_toward_a_run(self, live_version: ModelVersion):
-        labeled(3, visitor=visitor_on(Side.HOLDOUT))
+    def test_audits_do_not_count_toward_a_run_and_every_author_does(
+        self, live_version: ModelVersion
+    ):
+        labeled(3, is_audit=True)
         assert labels_to_learn_from() == len(choose(default_rule()).labels) == 0
+        for author in range(1, 31):  # a release that held authors out would lose some of these
+            labeled(3, visitor=uuid.UUID(int=author))
+        assert labels_to_learn_from() == len(choose(default_rule()).labels) == 30
 
 
 class TestAsking:
@@ -135,11 +136,6 @@ class TestAsking:
         with pytest.raises(NotEnoughLabels, match="1 labels to learn from, 20 needed"):
             retrain.ask(trigger=Run.Trigger.PAGE)
         assert not Snapshot.objects.exists()
-
-    def test_labels_that_judge_are_named_where_too_few_teach(self, live_version: ModelVersion):
-        labeled(3, visitor=visitor_on(Side.HOLDOUT))
-        with pytest.raises(NotEnoughLabels, match=r"20 needed\. 1 more are kept to judge by"):
-            retrain.ask(trigger=Run.Trigger.PAGE)
 
     def test_where_nothing_is_live_a_run_is_declined(self):
         make_live()
@@ -181,11 +177,11 @@ class TestAsking:
     ):
         monkeypatch.setattr("labeling.decisions.trust.MOST_COUNTED", 1)
         settings.LABELS_PER_RUN = 20
-        for _ in range(45):
-            labeled(4, visitor=visitor_on(Side.HOLDOUT))
-        for _ in range(20):
+        for _ in range(25):
             labeled(3)
-        assert "run" in tasks.by_threshold()
+        assert labels_to_learn_from() == 20
+        assert tasks.by_threshold()["labels"] == 25
+        assert Run.objects.exists()
 
     def test_the_schedule_learns_nothing_twice(self, live_version: ModelVersion):
         for _ in range(20):

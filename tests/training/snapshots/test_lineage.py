@@ -19,11 +19,10 @@ from labeling.batches.selections import as_shown
 from labeling.decisions import decisions
 from labeling.decisions.decisions import Answer
 from labeling.models import Label, LabelEvent
-from predictions.capture.sides import Side
 from predictions.models import ModelVersion, Owner, Prediction
 from tests.factories import make_prediction, make_user, make_version
 from tests.labeling.door import Door, make_item
-from tests.training.lessons import labeled, visitor_on
+from tests.training.lessons import labeled
 from training.models import Run, SnapshotEvent
 from training.runs import retrain
 from training.snapshots.snapshots import choose, default_rule, freeze
@@ -189,7 +188,7 @@ def test_whoever_was_withdrawn_is_let_in_again_on_request_alone(
 def test_a_visitor_is_withdrawn_with_what_they_drew_and_what_they_said(
     live_version: ModelVersion,
 ) -> None:
-    visitor = visitor_on(Side.TRAIN)
+    visitor = uuid.uuid4()
     labeled(3, visitor=visitor)
     labeled(4, by=Owner(visitor=visitor))
     labeled(5)
@@ -219,7 +218,7 @@ class Said:
     """One drawing that several people speak about, through the label page."""
 
     def __init__(self, digit: int = 3) -> None:
-        visitor = visitor_on(Side.TRAIN)
+        visitor = uuid.uuid4()
         # Confidently read as something else: the first opinion asks for a second.
         self.drawing = make_item(digit=digit + 1, confidence=0.99, visitor=visitor)
 
