@@ -44,7 +44,12 @@ class TrialOutput(serializers.Serializer[Any]):
     better = serializers.IntegerField(help_text="Mended, by people's answers.")
     worse = serializers.IntegerField(help_text="Broken.")
     neither = serializers.IntegerField(help_text="Answered, and both were wrong.")
-    waiting = serializers.IntegerField(help_text="Without an answer.")
+    waiting = serializers.IntegerField(
+        help_text="Without an answer; the queue gives them priority."
+    )
+    audits_waiting = serializers.IntegerField(
+        help_text="Audits without an answer; they are asked about in their own order."
+    )
     left_out = serializers.IntegerField(help_text="Unreadable, disputed, erased and so on.")
     drawings_to_go = serializers.IntegerField(
         allow_null=True, help_text="About so many more drawings will tell."
@@ -104,6 +109,7 @@ def trial_body(found: Shown) -> dict[str, Any]:
         "worse": told.worse,
         "neither": told.neither,
         "waiting": told.waiting,
+        "audits_waiting": told.audits_waiting,
         "left_out": told.left_out,
         "drawings_to_go": told.drawings_to_go,
         "answers_to_go": told.answers_to_go,

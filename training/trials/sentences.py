@@ -24,7 +24,8 @@ class Told:
     better: int = 0
     worse: int = 0
     neither: int = 0  # answered, and both were wrong
-    waiting: int = 0  # for an answer
+    waiting: int = 0  # for an answer, with priority
+    audits_waiting: int = 0  # for an answer, in the order of audits
     behind: int = 0  # answered, while an earlier one waits
     left_out: int = 0  # unreadable, disputed, erased and so on
     people: int = 0  # it is judged for so few people, who draw nearly everything; 0: for everybody
@@ -58,7 +59,7 @@ def counted(told: Told) -> str:
     said = f"On {drawings} {told.candidate} mended {told.better:,} and broke {told.worse:,}"
     if told.neither:
         said += f"; both were wrong about {told.neither:,} more"
-    is_open = told.state == "under_way" and (told.waiting or told.behind)
+    is_open = told.state == "under_way" and (told.waiting or told.audits_waiting or told.behind)
     return f"{said} so far." if is_open else f"{said}."
 
 
@@ -75,6 +76,8 @@ def next_step(told: Told) -> str:
         return ended[told.state]
     if told.waiting:
         return waiting_in_words(told)
+    if told.audits_waiting:
+        return audits_in_words(told)
     more = forecast(told) or "The next drawings will tell"
     return f"{more}; nobody needs to label anything now."
 
@@ -84,6 +87,13 @@ def waiting_in_words(told: Told) -> str:
     said = f"{number_of(told.waiting, 'drawing')} {verb} for an answer."
     is_enough = not told.answers_to_go or told.answers_to_go <= told.waiting
     more = "" if is_enough else forecast(told)
+    return f"{said} {more}." if more else said
+
+
+def audits_in_words(told: Told) -> str:
+    audits = "is an audit that waits" if told.audits_waiting == 1 else "are audits that wait"
+    said = f"{told.audits_waiting:,} of these {audits} for an answer, in the order of audits."
+    more = forecast(told)
     return f"{said} {more}." if more else said
 
 

@@ -17,7 +17,7 @@ told = st.builds(
     against=st.just("base-1"),
     state=st.sampled_from(["under_way", "promoted", "won", "no_better", "harm", "overtaken"]),
     drawings=counts, differ=counts, better=counts, worse=counts, neither=counts, waiting=counts,
-    behind=counts, left_out=counts, people=st.integers(0, 5), by_few=counts,
+    audits_waiting=counts, behind=counts, left_out=counts, people=st.integers(0, 5), by_few=counts,
     drawings_to_go=st.none() | counts, answers_to_go=st.none() | counts,
     reason=st.just("a gain worth having is ruled out."),
 )  # fmt: skip
@@ -50,6 +50,16 @@ def test_as_the_product_promises_it():
     assert said(drawings=1_240, differ=21, better=11, worse=1, waiting=9, answers_to_go=5) == (
         "On 1,240 new drawings base-1+2 mended 11 and broke 1 so far. "
         "9 drawings wait for an answer."
+    )
+
+
+def test_audits_that_wait_are_told_apart_from_what_the_queue_asks_first():
+    assert said(drawings=40, differ=3, better=1, audits_waiting=2) == (
+        "On 40 new drawings base-1+2 mended 1 and broke 0 so far. "
+        "2 of these are audits that wait for an answer, in the order of audits."
+    )
+    assert said(drawings=40, differ=3, waiting=1, audits_waiting=2).endswith(
+        "1 drawing waits for an answer."
     )
 
 

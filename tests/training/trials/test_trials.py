@@ -755,8 +755,10 @@ class TestThePages:
         client.force_login(make_user("ben", role="admin"))
         make_trial()
         draw(2)
+        draw(1, is_audit=True)
         follow()
         assert "Decide now: 2 drawings" in self.visit(client, "/versions/new/")
+        assert "2, and 1 audit<" in self.visit(client, "/versions/new/")
 
     def test_the_page_says_that_it_is_live_until_it_is_not(self, client: Client):
         client.force_login(make_user("tia", role="trainer"))
