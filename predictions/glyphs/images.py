@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import re
 import struct
 import threading
@@ -23,6 +24,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
+from zlib_ng import zlib_ng
 
 from predictions.errors import ImageRefused
 from predictions.glyphs.grayscale import exif_orientation, turned, upright_gray
@@ -69,7 +71,7 @@ _DECODER_RAISES: Final = (
 
 # Pictures with more pixels are decoded one at a time in a process, so that many big uploads take
 # the memory of one. A pixel takes up to 12 ns (RGBA in a PNG), so this many take 6 ms, and the
-# 280×280 of our own canvas take 1 ms.
+# 280×280 of our own canvas take 0.3 ms.
 BIG_PIXELS: Final = 500_000
 _one_big_decode = threading.Lock()
 
@@ -100,6 +102,8 @@ def open_image(data: bytes) -> Image.Image:
         raise ImageTooLarge(f"The image is larger than {MAX_BYTES // 1024 // 1024} MB.")
     if data.startswith(PNG_SIGNATURE):
         width, height, data, exif = _screen_png(data)
+        if width * height <= BIG_PIXELS:
+            data = _uncompressed(data)
         decoder: type[PngImageFile | JpegImageFile | WebPImageFile] = PngImageFile
     elif data.startswith(b"\xff\xd8\xff"):
         width, height, data, exif = _screen_jpeg(data)
@@ -257,7 +261,8 @@ def _guard_size(width: int, height: int) -> None:
 
 
 def _chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+    check = zlib_ng.crc32(body, zlib_ng.crc32(name))
+    return b"".join((struct.pack(">I", len(body)), name, body, struct.pack(">I", check)))
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -305,6 +310,34 @@ def _screen_png(data: bytes) -> tuple[int, int, bytes, bytes | None]:
         elif name[:1].isupper():
             raise ImageBroken("The PNG image has an unknown critical part.")
     return width, height, b"".join(kept) if dropped else data, exif
+
+
+def _uncompressed(data: bytes) -> bytes:
+    """Return the same PNG with its pixels stored, not compressed; an irregular one as it is.
+
+    Pillow inflates with the zlib of the system, which takes 20 times as long as zlib-ng for a
+    drawing (docs/decisions/2026-11-30-cost-of-a-drawing.md).
+    """
+    parts = [(start, end) for name, start, end in _png_chunks(data) if name == b"IDAT"]
+    if not parts or any(end != start for (_, end), (start, _) in itertools.pairwise(parts)):
+        return data
+    inflate = zlib_ng.decompressobj()
+    stream = b"".join(data[start + 8 : end - 4] for start, end in parts)
+    try:
+        rows = inflate.decompress(stream, _png_row_bytes(data) + 1)
+    except zlib_ng.error:  # type: ignore[misc]  # its stub calls it an instance
+        return data
+    if not inflate.eof:
+        return data
+    stored = _chunk(b"IDAT", zlib_ng.compress(rows, 0))
+    return data[: parts[0][0]] + stored + data[parts[-1][1] :]
+
+
+def _png_row_bytes(data: bytes) -> int:
+    """How many bytes the rows of a PNG have, each with one that names its filter."""
+    width, height, depth, color = struct.unpack_from(">IIBB", data, 16)
+    samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(color, 0)
+    return height * (1 + (width * depth * samples + 7) // 8)
 
 
 # JPEG -----------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ NEEDED = {
     # jobs are queued and shown
     "django_q", "picklefield", "croniter", "dateutil",
     # pictures and the network
-    "numpy", "PIL", "onnxruntime", "safetensors",
+    "numpy", "PIL", "zlib_ng", "onnxruntime", "safetensors",
 }  # fmt: skip
 # Python runs this first. It asks nothing of whoever imports, and takes no part in importing.
 WATCH = """

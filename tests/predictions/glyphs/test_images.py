@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import random
 import struct
 import subprocess
 import sys
@@ -49,6 +50,58 @@ def test_a_sound_picture_looks_the_same_in_every_guise(name: str) -> None:
 def test_sixteen_bits_keep_their_shades() -> None:
     data = hostile.encoded(hostile._sixteen_bit())
     assert np.array_equal(gray_of(data), np.asarray(hostile.seven()))
+
+
+def read_by_pillow(data: bytes) -> bytes | None:
+    """The pixels, or None if Pillow cannot read them."""
+    try:
+        return Image.open(BytesIO(data)).tobytes()
+    except (OSError, SyntaxError):
+        return None
+
+
+def read_by_us(data: bytes) -> bytes | None:
+    try:
+        return open_image(data).tobytes()
+    except ImageBroken:
+        return None
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (64, 33)])
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_a_png_has_the_pixels_that_pillow_reads(mode: str, size: tuple[int, int]) -> None:
+    noise = random.Random(1).randbytes(size[0] * size[1] * len(mode))
+    data = hostile.encoded(Image.frombytes(mode, size, noise))
+    assert read_by_us(data) == read_by_pillow(data) is not None
+
+
+NOISE = random.Random(1)
+ROW = 1 + 64 * 4  # bytes of a row of 64 RGBA pixels
+ROWS = b"".join(bytes([y % 3]) + NOISE.randbytes(ROW - 1) for y in range(64))
+STREAM = zlib.compress(ROWS)
+BEGUN = zlib.compressobj()
+UNFINISHED = BEGUN.compress(ROWS[: ROW * 30]) + BEGUN.flush(zlib.Z_FULL_FLUSH)
+IRREGULAR = {
+    "in two parts": [(b"IDAT", STREAM[:500]), (b"IDAT", STREAM[500:])],
+    "parts apart": [(b"IDAT", STREAM[:500]), (b"PLTE", bytes(768)), (b"IDAT", STREAM[500:])],
+    "rows are missing": [(b"IDAT", zlib.compress(ROWS[: ROW * 30]))],
+    "a byte is missing": [(b"IDAT", zlib.compress(ROWS[:-1]))],
+    "more than the rows": [(b"IDAT", zlib.compress(ROWS + bytes(5000)))],
+    "two streams": [(b"IDAT", zlib.compress(ROWS[: ROW * 30]) + zlib.compress(ROWS[ROW * 30 :]))],
+    "more than the stream": [(b"IDAT", STREAM + b"junk")],
+    "rows are missing, and the end": [(b"IDAT", UNFINISHED)],
+    "no checksum": [(b"IDAT", STREAM[:-4])],
+    "another checksum": [(b"IDAT", STREAM[:-4] + b"none")],
+    "no such filter": [(b"IDAT", zlib.compress(b"\x09" + ROWS[1:]))],
+    "no pixels": [],
+}
+
+
+@pytest.mark.parametrize("name", IRREGULAR)
+def test_an_irregular_png_is_read_or_refused_as_by_pillow(name: str) -> None:
+    parts = [hostile.png_chunk(*part) for part in IRREGULAR[name]]
+    data = hostile._png(64, 64, *parts, color=6)
+    assert read_by_us(data) == read_by_pillow(data)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
