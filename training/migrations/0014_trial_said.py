@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("training", "0012_labeler_below"),
+        ("training", "0013_no_digests_in_trials"),
     ]
 
     operations = [
