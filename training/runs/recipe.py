@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 LEAST_DIGITS = 2_500  # of an epoch, however few labels there are
-DIGITS_A_LABEL = 28  # of an epoch: each label is repeated ten times, so over a third are new
+DIGITS_A_LABEL = 42  # of an epoch: each label is repeated ten times, so a quarter are new
 
 
 @dataclass(frozen=True, slots=True)
