@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -123,8 +124,8 @@ class TestWhatIsRead:
         kept = draw(1)
         draw(1, source=Prediction.Source.IMPORT)
         draw(1, source=Prediction.Source.DEMO)
-        for earlier in (before[0], kept[0]):
-            copy = draw(1)
+        for earlier, is_audit in product((before[0], kept[0]), (False, True)):
+            copy = draw(1, is_audit=is_audit)
             Prediction.objects.filter(pk__in=keys(copy)).update(
                 glyph=earlier.glyph, glyph_digest=earlier.glyph_digest
             )
