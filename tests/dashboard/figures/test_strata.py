@@ -185,6 +185,24 @@ def test_a_drawing_of_unknown_chance_makes_all_count_alike(november: ModelVersio
     assert interval(of_months(NOV, NOV, None).second.share) == interval(Share.of(40, 46))
 
 
+def in_two_bands(often: int, seldom: int, others: int = 0) -> Share:
+    """Half and all of 100 labels are right; `others` are labels of other digits, in each band."""
+    sample, drawings = Sample(), 100 + others
+    sample.add(often, Part(drawings, drawings, 100, 50))
+    sample.add(seldom, Part(drawings, drawings, 100, 100))
+    share = sample.share
+    assert share is not None
+    return share
+
+
+def test_an_interval_is_wider_where_it_is_unsure_how_many_drawings_a_band_has() -> None:
+    all_audited, few_audited = in_two_bands(1_000_000, 500_000), in_two_bands(100_000, 50_000)
+    of_a_digit = in_two_bands(1_000_000, 500_000, others=900)
+    for wider in (few_audited, of_a_digit):
+        assert wider.value == pytest.approx(all_audited.value)
+        assert wider.high - wider.low > 1.2 * (all_audited.high - all_audited.low)
+
+
 def test_many_weighted_labels_are_worth_more_than_as_many_simple_ones() -> None:
     sample = Sample()
     sample.add(250_000, Part(100, 100, 100, 70))
