@@ -62,6 +62,12 @@ def test_the_same_counts_name_nobody_where_the_others_are_as_often_wrong() -> No
     assert not against(own, months((80, 800))).names(5)
 
 
+def test_twice_the_others_share_is_tolerated_where_drawings_are_hard() -> None:
+    others = months((2_000, 40_000))
+    assert against(months((950, 10_000)), others).is_void
+    assert against(months((1_500, 10_000)), others).names(5)
+
+
 def test_few_answers_of_the_others_prove_little() -> None:
     own = months((30, 200))
     assert not against(own, months((0, 5))).names(5)
