@@ -87,6 +87,10 @@ class NextInput(Input):
         help_text="Ids that the page still shows; your other held items are handed out again.",
     )
     page = page_field()
+    priority_first = serializers.BooleanField(
+        default=False,
+        help_text="At most one of four items has no priority, while any have; none says which.",
+    )
 
 
 class NextOutput(serializers.Serializer[Any]):
@@ -147,7 +151,11 @@ class NextView(LabelView):
         watch.take_in_if_due()
         asked = self.read(NextInput, request)
         held = queue.claim(
-            self.labeler, count=asked["count"], holding=asked["holding"], page=asked.get("page")
+            self.labeler,
+            count=asked["count"],
+            holding=asked["holding"],
+            page=asked.get("page"),
+            priority_first=asked["priority_first"],
         )
         outlook = None if held or asked["holding"] else queue.outlook(self.labeler)
         return Response(
@@ -253,6 +261,9 @@ class ProgressOutput(serializers.Serializer[Any]):
     gold_right = serializers.IntegerField()
     left = serializers.IntegerField(
         help_text=f"Open items in the queue; {progress.MOST_LEFT} stands for that many or more."
+    )
+    priority_left = serializers.BooleanField(
+        help_text="Whether an item with priority is left for you."
     )
 
 

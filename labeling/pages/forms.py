@@ -34,6 +34,7 @@ class AnswerForm(forms.Form):
     token = forms.UUIDField(required=False)
     request_id = forms.UUIDField(required=False)
     guess_shown = forms.BooleanField(required=False)
+    priority_first = forms.BooleanField(required=False)
 
     def clean(self) -> dict[str, object]:
         said = super().clean() or {}

@@ -50,6 +50,7 @@ def label(request: HttpRequest) -> HttpResponse:
         "request_id": uuid.uuid4(),
         "progress": progress.of(labeler),
         "digits": DIGITS,
+        "priority_first": request.GET.get("priority_first") == "1",
     }
     return render(request, "labeling/label.html", context)
 
@@ -73,7 +74,9 @@ def answer(request: HttpRequest, labeler: User) -> HttpResponse:
     except Declined as declined:
         messages.warning(request, str(declined))
         again = None
-    return show_item(again or claim_one(labeler), labeler, request)
+    priority_first = form.cleaned_data["priority_first"]
+    held = again or claim_one(labeler, priority_first=priority_first)
+    return show_item(held, labeler, request, priority_first=priority_first)
 
 
 def answer_item(form: AnswerForm, labeler: User, request: HttpRequest) -> queue.Held | None:
@@ -105,19 +108,22 @@ def answer_in_words(decided: decisions.Decided) -> str:
     return f"{said} The model said {decided.prediction.digit}."
 
 
-def claim_one(labeler: User) -> queue.Held | None:
+def claim_one(labeler: User, *, priority_first: bool) -> queue.Held | None:
     watch.take_in_if_due()
-    held = queue.claim(labeler)
+    held = queue.claim(labeler, priority_first=priority_first)
     return held[0] if held else None
 
 
-def show_item(held: queue.Held | None, labeler: User, request: HttpRequest) -> HttpResponse:
-    address = reverse("labeling:label")
+def show_item(
+    held: queue.Held | None, labeler: User, request: HttpRequest, *, priority_first: bool
+) -> HttpResponse:
+    query: dict[str, object] = {"priority_first": 1} if priority_first else {}
     if held is None:
         messages.info(request, outlook_in_words(queue.outlook(labeler)))
-        return redirect(address)
-    query = urlencode({"item": held.public_id, "token": held.token})
-    return HttpResponseRedirect(f"{address}?{query}")
+    else:
+        query |= {"item": held.public_id, "token": held.token}
+    address = reverse("labeling:label")
+    return HttpResponseRedirect(f"{address}?{urlencode(query)}" if query else address)
 
 
 def outlook_in_words(outlook: queue.Outlook) -> str:

@@ -39,6 +39,6 @@ def open_to(labeler: User) -> QuerySet[QueueItem]:
         is_free,
         ~Exists(said.filter(prediction=OuterRef("pk"))),
         ~Exists(skipped),
+        pk__in=Wanted.objects.values("pk"),  # a join would scan all open items on SQLite
         is_open=True,
-        prediction__wanted__isnull=False,
     )

@@ -11,6 +11,7 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from labeling.models import LabelEvent, QueueItem
+from labeling.queue import priorities
 from labeling.queue.gold import KNOWN_DIGIT
 from predictions.database import clock
 
@@ -42,6 +43,7 @@ def of(labeler: User) -> dict[str, Any]:
         "gold_answered": counts["gold_answered"],
         "gold_right": counts["gold_right"],
         "left": QueueItem.objects.filter(is_open=True)[:MOST_LEFT].count(),
+        "priority_left": priorities.open_to(labeler).exists(),
     }
 
 

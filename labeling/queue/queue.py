@@ -12,7 +12,7 @@ import hmac
 import os
 import random
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -37,6 +37,7 @@ SKIPS_BEFORE_REVIEW = 2
 ANOTHER_LOOK = {Stream.SECOND, Stream.REVIEW}
 MARK = 6  # first bytes of a token, which name the page; the rest cannot be guessed
 WANTED_SHARE = 0.5  # share chosen by priority, if items have any; QUEUE_MIX decides the rest
+OTHERS_ARE_ONE_OF = 4  # items, where those with priority come first
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,12 @@ def claim(
     count: int = 1,
     holding: Sequence[uuid.UUID] = (),
     page: uuid.UUID | None = None,
+    priority_first: bool = False,
     dice: random.Random | None = None,
 ) -> list[Held]:
     """Lease the next items: first own leases that the page no longer shows, then free items.
+
+    With `priority_first`, at most one of four new items has no priority, while any have.
 
     `holding` lists the items the page shows, in order; their leases do not change. Leases of the
     same `page` keep their tokens: a request that arrives after its own retry invalidates none.
@@ -97,8 +101,11 @@ def claim(
     shown = [row for row in rows if row.public_id in set(holding)]
     fresh = [row for row in rows if row.public_id not in set(holding)]
     last = [row for row in shown if row.public_id == holding[-1]]
-    chosen = choose_items([row for row in fresh if not row.is_gold], count, dice, last)
-    known = [row for row in fresh if row.is_gold and chosen]
+    known = [row for row in fresh if row.is_gold]
+    unknown = [row for row in fresh if not row.is_gold]
+    others = places_of_others(count, len(known), dice) if priority_first else None
+    chosen = choose_items(unknown, count, dice, last, others)
+    known = known if chosen else []
     chosen = chosen[: count - len(known)]
     tokens = {row.prediction_id: row.token_for(page) for row in chosen}
     if lease(labeler, tokens) != len(tokens):  # locked rows cannot have changed
@@ -284,13 +291,24 @@ def candidate_from(row: tuple) -> Candidate:
     )  # fmt: skip
 
 
+def places_of_others(count: int, known: int, dice: random.Random) -> set[int]:
+    """The places for items without priority, one of four; the `known` items count among them."""
+    others = count // OTHERS_ARE_ONE_OF or int(dice.random() < count / OTHERS_ARE_ONE_OF)
+    return set(dice.sample(range(count - known), max(0, others - known)))
+
+
 def choose_items(
-    rows: list[Candidate], count: int, dice: random.Random, last: Sequence[Candidate] = ()
+    rows: list[Candidate],
+    count: int,
+    dice: random.Random,
+    last: Sequence[Candidate] = (),
+    others: Collection[int] | None = None,
 ) -> list[Candidate]:
     """Choose own leases first; then draw streams by QUEUE_MIX, in order within each stream.
 
-    Half of the draws take the first item with priority instead, if there is any. Two items of one
-    writer in a row are avoided. `last` is the item shown just before these, if any.
+    Half of the draws take the first item with priority instead, if there is any; all of them but
+    at the places of `others`, if these are given. Two items of one writer in a row are avoided.
+    `last` is the item shown just before these, if any.
     """
     own = [row for row in rows if row.is_own][:count]
     waiting = {
@@ -307,7 +325,9 @@ def choose_items(
             if row.wish_rank is not None
         ]
         wanted = [row for _, row in sorted(ranked, key=lambda pair: pair[0])]
-        if wanted and dice.random() < WANTED_SHARE:
+        if wanted and (
+            dice.random() < WANTED_SHARE if others is None else len(chosen) not in others
+        ):
             row = next_of(wanted, chosen[-1:] or last)
             waiting[row.stream].remove(row)
             chosen.append(row)

@@ -6,7 +6,9 @@ import { digitOf, isControl, isPlain, isTyping } from "./keys.js";
 import { drop, fill, keep, leave, prepare, sinceKept } from "./label/items.js";
 import { adopt, drain, forget, say, store, whenSent } from "./label/outbox.js";
 import { forgetFailures, renew } from "./label/session.js";
-import { COUNTED, find, isQuiet, keepQuiet, page, state, urls, user } from "./label/state.js";
+import {
+  COUNTED, find, isPriorityFirst, isQuiet, keepQuiet, page, state, urls, user,
+} from "./label/state.js";
 import {
   afterPaint, announce, mark, measure, showGuess, showLost, showProgress, showStage, showTally,
   showWait, tellLast, unmark, wordFor,
@@ -101,7 +103,8 @@ whenSent({
     showLost(entry, reason);
   },
   emptied() {
-    if (!state.waiting.size && performance.now() - progressAt > PROGRESS_EVERY / 3) askProgress();
+    const isDue = isPriorityFirst || performance.now() - progressAt > PROGRESS_EVERY / 3;
+    if (!state.waiting.size && isDue) askProgress();
     if (!state.items.length) fill();
   },
 });

@@ -15,6 +15,7 @@ from django.utils import timezone
 from selenium.webdriver.common.keys import Keys
 
 from labeling.models import LabelEvent, QueueItem
+from labeling.queue import priorities
 from labeling.queue.intake import enqueue_new
 from predictions.models import Prediction
 from tests.factories import make_prediction
@@ -99,6 +100,21 @@ def events() -> dict[str, str]:
     kept = {str(item): str(digit) for item, digit in rows}
     assert len(kept) == len(rows)
     return kept
+
+
+def test_what_has_priority_comes_first_until_the_page_says_that_none_is_left(
+    browser: Browser, ada: User
+) -> None:
+    made = queue(40)
+    assert priorities.want([each.pk for each in made[-6:]]) == 6
+    browser.open(LABEL + "?priority_first=1")
+    wait_for_item(browser)
+    assert not browser.find("[data-priority-done]").is_displayed()
+    answer_all(browser, 8, digit_of)  # six of them, and two others
+    browser.wait(browser.find("[data-priority-done]").is_displayed, "that none is left")
+    assert {str(each.public_id) for each in made[-6:]} <= set(events())
+    answer_all(browser, 1, digit_of)
+    assert browser.violations() == []
 
 
 def test_a_hundred_items_are_labeled_by_keyboard_alone(browser: Browser, ada: User) -> None:

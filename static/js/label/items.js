@@ -5,7 +5,7 @@ import { NOT_ALLOWED, uuid } from "../api.js";
 import { alone, heldElsewhere, leaveTabs, listHeld, whenHeldElsewhere } from "../tabs.js";
 import { bodyOf } from "./outbox.js";
 import { ask, askLast, failed, reached, renew } from "./session.js";
-import { keepQuiet, ownIds, state, urls } from "./state.js";
+import { isPriorityFirst, keepQuiet, ownIds, state, urls } from "./state.js";
 import { picture, showLeft, showStage } from "./view.js";
 
 const AHEAD = 15; // items the page holds
@@ -46,7 +46,9 @@ export async function fill() {
 
 async function claim() {
   const holding = [...new Set([...ownIds(), ...(await heldElsewhere())])].slice(0, MOST_NAMED);
-  const asked = { count: AHEAD - state.items.length, holding, page: state.holds };
+  const asked = {
+    count: AHEAD - state.items.length, holding, page: state.holds, priority_first: isPriorityFirst,
+  };
   const answer = await ask(urls.nextUrl, asked);
   if (answer.ok) await take(answer.body.items);
   return answer;

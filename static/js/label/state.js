@@ -6,6 +6,7 @@ export const page = document.querySelector("[data-label]");
 export const find = (name) => page.querySelector(`[data-${name}]`);
 export const urls = page.dataset;
 export const user = Number(page.dataset.user);
+export const isPriorityFirst = "priorityFirst" in page.dataset; // "Decide now" led here
 export const COUNTED = 10_000; // the server counts what is left up to this
 
 const numberIn = (name) => parseInt(find(name).textContent.replaceAll(",", ""), 10);

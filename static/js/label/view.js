@@ -108,7 +108,8 @@ export function showTally() {
 export const showLeft = () =>
   (find("left").textContent = number(state.left) + (state.left < COUNTED ? "" : "+"));
 
-export function showProgress({ per_hour, streak, gold_answered, gold_right }) {
+export function showProgress({ per_hour, streak, gold_answered, gold_right, priority_left }) {
+  find("priority-done")?.toggleAttribute("hidden", priority_left);
   find("per-hour").textContent = number(Math.round(per_hour));
   find("streak").textContent = streak;
   find("gold").textContent = gold_answered ? `${gold_right} of ${gold_answered}` : "–";
@@ -187,7 +188,7 @@ export function showTrouble(isOther) {
   const { size } = state.waiting;
   const waits = size ? ` ${counted(size, "answer waits", "answers wait")} here and will be sent then.` : "";
   const link = document.createElement("a");
-  link.href = `/accounts/login/?next=${encodeURIComponent(location.pathname)}`;
+  link.href = `/accounts/login/?next=${encodeURIComponent(location.pathname + location.search)}`;
   link.textContent = "Log in again";
   const why = isOther ? "This account may not label, or another one is logged in. " : "You are logged out. ";
   box.append(why, link, `.${waits}`);

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from labeling.decisions.decisions import Answer, decide
 from labeling.models import Label, LabelEvent, QueueItem
+from labeling.queue import priorities
 from labeling.queue.intake import enqueue_new
 from predictions.models import Prediction
 from tests.factories import make_ada, make_ben, make_cy, make_feedback, make_prediction, make_user
@@ -99,6 +100,36 @@ def test_without_javascript_items_are_answered_one_after_the_other(client: Clien
     assert Label.objects.count() == 2
 
 
+def test_priority_first_goes_from_item_to_item_and_ends_with_a_way_back(client: Client) -> None:
+    first, second = queue(2)
+    priorities.want([second.pk])
+    done = "Nothing is left for you to decide first"
+
+    def opened(held: dict[str, str]) -> str:
+        return client.get(LABEL, held).content.decode()
+
+    held = held_of(press(client, "next", {"priority_first": "1"}))
+    assert held["priority_first"] == "1"
+    assert "data-priority-done hidden" in opened(held)
+    asked = {held["item"]}
+    held = held_of(press(client, "4", held))
+    assert held["priority_first"] == "1"
+    asked.add(held["item"])
+    press(client, "4", held)
+    assert asked == {str(first.public_id), str(second.public_id)}
+    ended = opened({"priority_first": "1"})
+    assert done in ended
+    assert "data-priority-done>" in ended
+    assert "/training/" not in ended  # a labeler may not open it
+    tia = make_user("tia", role="trainer")
+    tia.groups.add(*User.objects.get(username="ada").groups.all())
+    client.force_login(tia)
+    assert 'href="/training/">Back to training' in opened({"priority_first": "1"})
+    for query in ({}, {"priority_first": "perhaps"}):
+        assert done not in opened(query)
+        assert "priority_first" not in opened(query)
+
+
 def test_an_answer_without_a_hold_changes_nothing_and_says_so(client: Client) -> None:
     (item,) = queue()
     stale = {"item": str(item.public_id), "token": str(uuid.uuid4())}
@@ -179,7 +210,7 @@ def test_the_page_costs_the_same_for_a_long_queue(
     monkeypatch.setattr("predictions.serving.recognizer.LOOK_EVERY", 3600)  # which version is live
     queue(30)
     client.get(LABEL)
-    with django_assert_max_num_queries(7):  # session, account, five for the figures
+    with django_assert_max_num_queries(8):  # session, account, six for the figures
         client.get(LABEL)
 
 

@@ -128,7 +128,7 @@ def test_labelers_are_told_of_the_trial_under_way_and_how_many_drawings_wait_for
     follow()
     said = page(as_user(ada))
     assert "On 5 new drawings new mended 2 and broke 0 so far." in said
-    assert "Decide now: 3 drawings" in said
+    assert 'href="/label/?priority_first=1">Decide now: 3 drawings' in said
     for other in (Client(), as_user(make_cy())):
         assert UNDER_WAY not in page(other)
     door, bea = Door(ada), as_user(make_user("bea", role="labeler"))
