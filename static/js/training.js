@@ -38,7 +38,9 @@ function show(run) {
     find("percent").textContent = inPercent(run.progress);
   }
   find("epochs").replaceChildren(...run.epochs.map(rowOf));
-  find("no-epochs").hidden = run.epochs.length > 0;
+  const isEmpty = run.epochs.length === 0;
+  find("no-epochs").hidden = !isEmpty;
+  for (const part of document.querySelectorAll("[data-has-epochs]")) part.hidden = isEmpty;
   const log = find("log");
   const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 8;
   log.textContent = run.log.join("\n");
@@ -108,7 +110,7 @@ function drawOne(name, dataset, format) {
 }
 
 function draw() {
-  if (!find("curve") || typeof Chart === "undefined") return;
+  if (!find("curve") || find("has-epochs").hidden || typeof Chart === "undefined") return;
   drawOne("loss", line("loss", "loss"), (value) => Number(value).toPrecision(3));
   drawOne("accuracy", line("accuracy", "accuracy while learning"), (value) => `${+(value * 100).toFixed(2)}%`);
 }

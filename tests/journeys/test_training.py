@@ -108,6 +108,7 @@ def test_a_trainer_starts_a_run_watches_it_promotes_and_takes_it_back(
         done = run.epochs.count()
         browser.wait(lambda: rows(browser) == done, f"epoch {done} in the table")
         browser.wait(lambda: drawn(browser) == done, f"epoch {done} on the curve")
+        assert browser.find("[data-chart=loss]").is_displayed()
         browser.wait_for_text("[data-percent]", f"{90 * progress:.1f}%")
         watched.append((rows(browser), drawn(browser)))
         if done == 2:
@@ -122,6 +123,7 @@ def test_a_trainer_starts_a_run_watches_it_promotes_and_takes_it_back(
         show(run, progress)
         if not run.epochs.exists() and progress > 0:
             browser.wait_for_text("[data-percent]", f"{100 * progress:.1f}%")
+            assert not browser.find("[data-chart=loss]").is_displayed()  # axes without a curve
             within.append(browser.find("[data-progress]").get_attribute("value"))
 
     monkeypatch.setattr(retrain, "show", glance)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.cache import cache
+from django.db.models import Max
 
 from labeling.decisions.trust import labels_to_learn_from
 from labeling.models import LabelEvent
-from training.models import Snapshot
+from training.models import Run, Snapshot, SnapshotLabel
 from training.snapshots.snapshots import choose, default_rule
 
 REMEMBERED = 300  # seconds; choosing reads every settled label
@@ -30,10 +31,11 @@ class RunPreview:
 
 @dataclass(frozen=True, slots=True)
 class Toward:
-    """How many labels are new, and how many start the next run."""
+    """How many labels no run has learned yet, and how many start the next run."""
 
     new: int
     needed: int
+    learning: int  # of the new ones, those that the active run learns from
 
     @property
     def share(self) -> float:
@@ -59,4 +61,14 @@ def run_preview() -> RunPreview:
 
 
 def toward() -> Toward:
-    return Toward(labels_to_learn_from(), settings.LABELS_PER_RUN)
+    learning = being_learned()
+    return Toward(labels_to_learn_from() + learning, settings.LABELS_PER_RUN, learning)
+
+
+def being_learned() -> int:
+    """The new labels of the active run: they count as new until it has ended."""
+    snapshot = Run.objects.active().values_list("snapshot", flat=True).first()
+    if snapshot is None:
+        return 0
+    former = Snapshot.objects.filter(pk__lt=snapshot).aggregate(last=Max("last_event"))["last"]
+    return SnapshotLabel.objects.filter(snapshot=snapshot, event__gt=former or 0).count()

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import template
 
+from predictions.operation.health import Workers
 from training.models import GateReport, Run, Trial
 
 register = template.Library()
@@ -18,12 +19,22 @@ STATES = {
     Run.State.CANCELED: "was canceled",
 }
 
+WORKERS = {"no_worker": "not running", "workers_new": "starting", "workers_idle": "stuck"}
+
 
 @register.filter
 def run_in_words(run: Run) -> str:
     if run.is_active and run.cancel_asked:
         return "is stopping"
     return STATES[Run.State(run.state)]
+
+
+@register.filter
+def worker_in_words(workers: Workers, run: Run | None) -> str:
+    """The state of the training workers in a word or two."""
+    if workers.fault:
+        return WORKERS[workers.fault]
+    return "at work" if run is not None and run.state == Run.State.RUNNING else "ready"
 
 
 @register.filter

@@ -89,6 +89,53 @@ def test_the_page_says_what_is_new_what_would_be_learned_and_what_is_left_out(
     assert "No run yet" in page
 
 
+def test_before_the_first_run_the_page_says_how_many_labels_are_ready(
+    trainer: Client, live_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrain, "LEAST_LABELS", 2)
+    assert "0 labels ready; a run needs at least 2." in visit(trainer, HOME)
+    labeled(3)
+    assert "1 label ready; a run needs at least 2." in visit(trainer, HOME)
+    labeled(4)
+    page = visit(trainer, HOME)
+    assert "2 labels ready: fine-tune now." in page
+    assert "needs at least" not in page
+
+
+def test_labels_count_as_new_until_the_run_that_learns_them_has_ended(
+    trainer: Client, live_version: ModelVersion
+) -> None:
+    labeled(3)
+    labeled(4)
+    press(trainer, "/training/start/")
+    labeled(5)
+    page = visit(trainer, HOME)
+    assert "3 <small>/ 500</small>" in page
+    assert "2 of them are being learned" in page
+    Run.objects.update(state=Run.State.DONE)
+    page = visit(trainer, HOME)
+    assert "1 <small>/ 500</small>" in page
+    assert "being learned" not in page
+    press(trainer, "/training/start/")
+    page = visit(trainer, HOME)
+    assert "1 <small>/ 500</small>" in page  # the second run learns all three; one is new
+    assert "1 of them is being learned" in page
+
+
+def test_a_curve_has_no_axes_and_no_table_before_its_first_epoch(
+    trainer: Client, live_version: ModelVersion
+) -> None:
+    labeled(3)
+    run = retrain.ask(trigger=Run.Trigger.COMMAND, least=1)
+    page = visit(trainer, HOME)
+    assert page.count("data-has-epochs hidden") == page.count("data-has-epochs") == 2
+    assert "The curve begins with the first of" in page
+    retrain.keep_epoch(run, 1, 0.5, 0.9)
+    page = visit(trainer, HOME)
+    assert "data-has-epochs hidden" not in page
+    assert page.count("data-has-epochs") == 2
+
+
 def test_the_page_opens_for_good_after_a_visitor_erased_a_labeled_drawing(
     trainer: Client, live_version: ModelVersion, settings: Any
 ) -> None:
@@ -155,7 +202,8 @@ def test_workers_and_the_schedule_are_told_in_words(
     trainer: Client, live_version: ModelVersion
 ) -> None:
     page = visit(trainer, HOME)
-    assert "never seen" in page
+    assert 'wrong">not running<' in page
+    assert "Never seen." in page
     assert "No worker of training was seen in the last minute: its jobs wait." in page
     assert "the schedule is switched off" in page
     make_schedules()
@@ -164,14 +212,26 @@ def test_workers_and_the_schedule_are_told_in_words(
         cluster="training", host="mill", seen_at=now - timedelta(seconds=4), worked_at=now
     )
     page = visit(trainer, HOME)
+    assert 'figure ">ready<' in page
     assert "Jobs pass through training." in page
+    assert "seen." not in page
     assert "3:00 AM" in page
     WorkerBeat.objects.filter(pk=beat.pk).update(seen_at=now - timedelta(hours=2))
     page = visit(trainer, HOME)
-    assert "2 hours ago" in page
+    assert "Last seen 2 hours ago." in page
     assert "No worker of training was seen" in page
     WorkerBeat.objects.filter(pk=beat.pk).update(seen_at=now, worked_at=now - timedelta(days=2))
-    assert "are alive, but no job passes through them" in visit(trainer, HOME)
+    page = visit(trainer, HOME)
+    assert 'wrong">stuck<' in page
+    assert "are alive, but no job passes through them" in page
+    WorkerBeat.objects.filter(pk=beat.pk).update(seen_at=now, worked_at=None)
+    assert 'figure ">starting<' in visit(trainer, HOME)
+    WorkerBeat.objects.filter(pk=beat.pk).update(seen_at=now, worked_at=now)
+    labeled(3)
+    run = retrain.ask(trigger=Run.Trigger.COMMAND, least=1)
+    assert 'figure ">ready<' in visit(trainer, HOME)
+    Run.objects.filter(pk=run.pk).update(state=Run.State.RUNNING)
+    assert 'figure ">at work<' in visit(trainer, HOME)
 
 
 def test_a_failed_run_says_why_and_shows_its_log(
