@@ -21,6 +21,7 @@ OF_SNAPSHOTS = (
     "tests/training/snapshots/test_lineage.py",
 )
 OF_TRIALS = ("tests/training/trials/test_trials.py",)
+OF_GUARDS = ("tests/training/trials/test_guards.py",)
 OF_PAIRS = ("tests/training/trials/test_pairs.py",)
 OF_PROMOTION = (
     "tests/training/versions/test_promotion.py",
@@ -262,14 +263,14 @@ FAULTS: dict[str, list[Fault]] = {
             GUARDS,
             "if count > MOST_LOST_OF_A_DIGIT:",
             "if count > MOST_LOST:",
-            OF_TRIALS,
+            OF_GUARDS,
         ),
         Fault(
             "what is mended does not make up for what is broken of MNIST",
             GUARDS,
             'lost = base["broken"] - base["mended"]',
             'lost = base["broken"]',
-            OF_TRIALS,
+            OF_GUARDS,
         ),
     ],
     "pairs": [
