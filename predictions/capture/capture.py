@@ -6,7 +6,6 @@ import contextlib
 import functools
 import logging
 import os
-import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -42,7 +41,6 @@ from predictions.serving.recognizer import recognizer
 
 logger = logging.getLogger(__name__)
 MOST_SKETCHERS = 4
-short_work = threading.Lock()
 NOT_MADE_HERE = {Prediction.Source.IMPORT, Prediction.Source.DEMO}
 Picture = bytes | NDArray[np.uint8]  # an image file, or gray pixels (height, width)
 Made = TypeVar("Made")
@@ -123,13 +121,9 @@ def is_long_work(pictures: Iterable[Picture]) -> bool:
     return pixels_in(pictures) > BIG_PIXELS
 
 
-def slot_for(picture: bytes) -> contextlib.AbstractContextManager[Any]:
-    """Long work takes one of a few slots; short work, such as a drawing of our page, takes turns.
-
-    Threads that sketch at once hand the GIL to each other at some 25 calls of numpy and Pillow,
-    which takes 4 to 10 % more CPU time (docs/decisions/2026-11-30-cost-of-a-drawing.md).
-    """
-    return slots().take() if is_long_work([picture]) else short_work
+def slot_for(picture: bytes) -> contextlib.AbstractContextManager[None]:
+    """Take a slot for long work if the picture needs one; a drawing of our page never does."""
+    return slots().take() if is_long_work([picture]) else contextlib.nullcontext()
 
 
 def side_by_side(sketch: Callable[[Any], Made], pictures: Sequence[Picture]) -> list[Made]:
