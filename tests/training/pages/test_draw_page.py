@@ -158,3 +158,15 @@ def test_strangers_cost_no_query_and_those_concerned_two_at_most() -> None:
     assert queries(as_user(cy)) == signed_in + 1  # her drawings
     assert queries(Client()) == stranger == 2
     assert own.user_id == cy.pk
+
+
+def test_what_a_person_erased_is_not_counted() -> None:
+    cy = make_cy()
+    make_trial()
+    answer(draw(2, user=cy, visitor=None), 3)
+    answer(draw(ENOUGH), 3)
+    follow()
+    reader = as_user(cy)
+    assert GAIN in page(reader)
+    reader.post("/predictions/erase/", {"sure": "yes"})
+    assert GAIN not in page(reader)
