@@ -444,8 +444,8 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "an empty queue hands out gold",
             QUEUE,
-            "if row.is_gold and chosen]",
-            "if row.is_gold]",
+            "known = known if chosen else []",
+            "known = list(known)",
             OF_QUEUE,
         ),
         Fault(
@@ -479,8 +479,8 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "priorities push everything else out",
             QUEUE,
-            "if wanted and dice.random() < WANTED_SHARE:",
-            "if wanted:",
+            "dice.random() < WANTED_SHARE if others is None",
+            "True if others is None",
             OF_QUEUE,
         ),
         Fault(
