@@ -484,6 +484,20 @@ FAULTS: dict[str, list[Fault]] = {
             OF_QUEUE,
         ),
         Fault(
+            "who asks for priorities first gets half",
+            QUEUE,
+            "if priority_first else None",
+            "if False else None",
+            OF_QUEUE,
+        ),
+        Fault(
+            "gold takes the place of an item with priority",
+            QUEUE,
+            "max(0, others - known)",
+            "max(0, others)",
+            OF_QUEUE,
+        ),
+        Fault(
             "one writer's drawings follow each other",
             QUEUE,
             "row.owner_key != last[0].owner_key",
