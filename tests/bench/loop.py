@@ -49,6 +49,7 @@ from training.engine import mnist
 from training.engine.stylus import StylusDigit, canvas, read_strokes, rendered
 
 POLL = 0.2  # seconds
+QUICK_PORTIONS = 3
 BETTER = 2 / 3  # errors after, of those before: at most
 
 CAPTURED = 2 / 3  # of the writers draw for the team's site; the others are never seen
@@ -87,7 +88,7 @@ def main() -> int:
     parser.add_argument("--slant", type=float, default=SLANT, help="of the lone person's hand")
     parser.add_argument("--threads", type=int, default=1, help="more only on a quiet machine")
     parser.add_argument("--database-url", help="a PostgreSQL server; without it SQLite")
-    parser.add_argument("--quick", action="store_true", help="does it work: few labels, one seed")
+    parser.add_argument("--quick", action="store_true", help="few labels and portions, one seed")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)  # in its own process
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with us
@@ -180,7 +181,8 @@ class Story:
         began, so_far = time.perf_counter(), self.counts()
         steps: list[dict[str, Any]] = []
         runs_took = self.wait_for_run()
-        while self.live() == first and self.draw(self.portion):
+        most = QUICK_PORTIONS if self.options.quick else sys.maxsize
+        while self.live() == first and len(steps) < most and self.draw(self.portion):
             self.jobs()
             self.answer_a_portion()
             self.jobs()
