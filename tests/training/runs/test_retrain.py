@@ -469,8 +469,9 @@ class TestLearning:
         assert steps[-1] == retrain.LEARNED
 
     def test_an_unhurried_row_is_written_once_a_second_at_most(
-        self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch
+        self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any
     ):
+        settings.MNIST_DIR = tmp_path  # a developer's files would be read, and shown once more
         monkeypatch.setattr(retrain, "SHOW_EVERY", 3_600.0)
         shown: list[float] = []
         monkeypatch.setattr(retrain, "show", lambda run, progress: shown.append(progress))
