@@ -24,7 +24,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import time
 import uuid
@@ -39,7 +38,7 @@ from tests.bench.labeler import CSRF
 from tests.bench.predict import BOUNDARY, multipart
 from tests.bench.report import finish, table
 from tests.bench.seed import installation, make_labelers, sign_in
-from tests.bench.servers import ROOT, gunicorn, serving, working
+from tests.bench.servers import ROOT, gunicorn, last_line_of, serving, working
 from training.engine import mnist
 from training.engine.stylus import StylusDigit, canvases, read_strokes, rendered
 
@@ -82,8 +81,7 @@ def apart(options: argparse.Namespace, start: Path, seed: int) -> dict[str, Any]
         *(["--poison"] if options.poison else []),
         *(["--database-url", options.database_url] if options.database_url else []),
     ]  # fmt: skip
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    loop: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    loop: dict[str, Any] = json.loads(last_line_of(command))
     print(in_words(loop), flush=True)
     return loop
 

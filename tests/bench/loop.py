@@ -29,7 +29,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 import uuid
@@ -44,7 +43,7 @@ import numpy as np
 from tests.bench.learn import DATA, WAIT, Exam, Person, halves, visitor_cookie
 from tests.bench.report import finish, table
 from tests.bench.seed import installation, make_labelers, sign_in
-from tests.bench.servers import ROOT, gunicorn, serving, working
+from tests.bench.servers import gunicorn, last_line_of, serving, working
 from training.engine import mnist
 from training.engine.stylus import StylusDigit, canvas, read_strokes, rendered
 
@@ -112,8 +111,7 @@ def apart(options: argparse.Namespace, site: str, seed: int) -> dict[str, Any]:
         *(["--quick"] if options.quick else []),
         *(["--database-url", options.database_url] if options.database_url else []),
     ]  # fmt: skip
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    story: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    story: dict[str, Any] = json.loads(last_line_of(command))
     print(in_words(story), flush=True)
     return story
 

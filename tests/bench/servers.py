@@ -110,6 +110,24 @@ def wait_until_ready(
     sys.exit(f"A server of the bench did not answer within {within:.0f} s.")
 
 
+def last_line_of(command: list[str]) -> str:
+    """What a story in a process of its own printed last.
+
+    When this process is told to stop, that one is asked to stop too, and not killed: it stops the
+    servers that it started.
+    """
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        printed, _ = process.communicate()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return str(printed.splitlines()[-1])
+
+
 def manage(env: Mapping[str, str], *arguments: str) -> str:
     """A management command in the bench's own installation; what it printed."""
     command = [sys.executable, "manage.py", *arguments]
