@@ -26,7 +26,7 @@ BANDS = ((0.05, 4.5), (0.10, 1.8), (0.85, 0.7))
 # Upper edges of all bands but the last until FEWEST drawings are known: the shipped model's on
 # digits drawn with a pen.
 FIRST_EDGES = (0.984, 0.9987)
-FEWEST, MOST = 200, 1_000  # drawings that are compared with
+FEWEST, MOST = 40, 1_000  # drawings that are compared with
 EVERY = 100  # drawings after which the edges are computed again
 
 
@@ -52,7 +52,7 @@ class Ranks:
             band = bisect_right(self._edges, confidence)
             self._last.append(confidence)
             self._new += 1
-            if self._new % EVERY == 0:
+            if self._new % EVERY == 0 or len(self._last) == FEWEST:
                 self._edges = edges_of(self._last)
         return band
 

@@ -67,7 +67,7 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "each candidate may use the whole level",
             EVIDENCE,
-            "return (math.pi * number) ** 2 / (6 * LEVEL)",
+            "return SHARES * number**FALLING / LEVEL",
             "return 1 / LEVEL",
             OF_EVIDENCE,
         ),

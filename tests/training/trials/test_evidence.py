@@ -49,9 +49,9 @@ def weighed(made: Sequence[Outcome], **changed: Any) -> Weighed:
 # -- better --------------------------------------------------------------------------------------
 
 
-def test_eight_mended_drawings_of_one_person_promote_and_seven_do_not() -> None:
-    assert weighed(outcomes("+" * 8)).verdict is Verdict.PROMOTE
-    assert weighed(outcomes("+" * 7)).verdict is Verdict.MORE
+def test_seven_mended_drawings_of_one_person_promote_and_six_do_not() -> None:
+    assert weighed(outcomes("+" * 7)).verdict is Verdict.PROMOTE
+    assert weighed(outcomes("+" * 6)).verdict is Verdict.MORE
 
 
 def test_eleven_mended_and_one_broken_of_a_dozen_visitors_promote() -> None:
@@ -201,7 +201,7 @@ def test_nothing_counted_yet_is_too_early_to_say() -> None:
 
 
 def test_answers_to_what_waits_decide_without_more_drawings() -> None:
-    found = weighed(outcomes("+" * 6), pending=9)
+    found = weighed(outcomes("+" * 5), pending=9)
     assert (found.drawings_to_go, found.answers_to_go) == (0, 2)
 
 
