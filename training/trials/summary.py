@@ -42,6 +42,7 @@ class Summary:
     trial: Trial
     tally: Tally
     weighed: Weighed
+    error_rate: float  # of the live version; see `error_rate`
     obstacles: list[str]  # what keeps a candidate that is ahead from going live
     by_few: int  # drawings by the few people it is judged for
 
@@ -85,18 +86,18 @@ class Shown:
 
 def summary_of(trial: Trial) -> Summary:
     """Count and weigh a trial."""
-    tally, shares = tally_of(trial), shares_of_authors()
+    tally, shares, rate = tally_of(trial), shares_of_authors(), error_rate(trial)
     weighed = weigh(
         [each.outcome for each in tally.counted],
         agreed_by_digit=tally.agreed_by_digit,
         drawings=tally.drawings,
         shares=shares,
         number=trial.number,
-        error_rate=error_rate(trial),
+        error_rate=rate,
         pending=tally.undecided,
     )
     by_few = drawn_by(trial, few_of(shares)) if weighed.people else 0
-    return Summary(trial, tally, weighed, list(obstacles(trial, weighed)), by_few)
+    return Summary(trial, tally, weighed, rate, list(obstacles(trial, weighed)), by_few)
 
 
 def shown(trial: Trial) -> Shown:
@@ -207,7 +208,7 @@ def figures_of(summary: Summary, told: Told) -> dict[str, Any]:
     return {
         "told": asdict(told),
         "weighed": summary.weighed.as_json(),
-        "error_rate": error_rate(trial),
+        "error_rate": summary.error_rate,
         "base": trial.base,
         "by_digit": by_digit(tally),
         "left_out": {fate: tally.left_out[fate] for fate in LEFT_OUT},
