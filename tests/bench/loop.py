@@ -32,6 +32,7 @@ import signal
 import sys
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import cycle, islice
@@ -140,7 +141,7 @@ def once(options: argparse.Namespace) -> dict[str, Any]:
 Turn = tuple[str, StylusDigit]  # who draws what
 
 
-class Story:
+class Story(ABC):
     """A site at work: its people, what they drew and answered, and what came of it."""
 
     settings: dict[str, str] = {}
@@ -162,15 +163,17 @@ class Story:
         unseen, self.to_draw = self.split(read_strokes(options.strokes))
         self.exam = Exam(mnist_folder, unseen, self.renderings)
 
+    @abstractmethod
     def split(self, drawings: list[StylusDigit]) -> tuple[list[StylusDigit], Iterator[Turn]]:
         """Drawings that nobody hands in, and the others in order, each with who draws it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def until_first_run(self) -> None:
-        raise NotImplementedError
+        """Draw and answer until the first fine-tune is asked for."""
 
+    @abstractmethod
     def answer_a_portion(self) -> None:
-        raise NotImplementedError
+        """Answer what these people would, after some drawings."""
 
     def tell(self) -> dict[str, Any]:
         first = self.live()
