@@ -246,7 +246,7 @@ def count_rows(table: str) -> int:
 @pytest.mark.postgresql
 def test_a_laptops_backup_restores_into_postgresql_and_back(tmp_path: Path) -> None:
     if connection.vendor != "postgresql":
-        pytest.skip("needs both databases")
+        pytest.skip("it goes from SQLite to PostgreSQL and back, so it needs a PostgreSQL server")
     laptop = plain_environment(
         tmp_path,
         DATABASE_URL=f"sqlite:///{tmp_path / 'laptop.sqlite3'}",

@@ -49,7 +49,9 @@ def upgraded(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     call_command("flush", interactive=False, verbosity=0)
     if request.param == "database":
         if connection.vendor != "sqlite":
-            pytest.skip("the old tables are in SQLite's file")
+            pytest.skip(
+                "only SQLite can open the old release's file; PostgreSQL restores its backup"
+            )
         with zipfile.ZipFile(MADE / "sqlite.backup") as packed:
             packed.extract("database.sqlite3", tmp_path)
         with closing(sqlite3.connect(tmp_path / "database.sqlite3")) as old:
@@ -59,7 +61,7 @@ def upgraded(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     elif request.param == "backup":
         assert restored(connection.vendor)["equal"]
     elif connection.vendor == "sqlite":
-        pytest.skip("it is the same")
+        pytest.skip('the case "backup" restores the same file on SQLite')
     else:
         assert restored("sqlite")["equal"]
     return str(request.param)
@@ -122,7 +124,7 @@ def people_go_on() -> None:
 
 def test_a_postgresql_backup_of_that_release_is_refused_by_sqlite_in_words() -> None:
     if connection.vendor != "sqlite":
-        pytest.skip("it fits")
+        pytest.skip("that backup is PostgreSQL's own, and restores there")
     with pytest.raises(CommandError, match="by an older release on PostgreSQL"):
         restored("postgresql")
 
