@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from training.engine.idx import idx_array
+
 STRANGER = -1  # the label of a drawing that is no digit
-IDX_MAGIC = {1: 0x00000801, 3: 0x00000803}  # by number of dimensions, for unsigned bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +73,8 @@ def _all_or_none(parts: Sequence[Tensor | None], what: str) -> Tensor | None:
 
 def mnist(folder: Path, part: str) -> Digits:
     """One of MNIST's two parts, `train` or `t10k`, from its unpacked IDX files."""
-    glyphs = idx(folder / f"{part}-images-idx3-ubyte")
-    labels = idx(folder / f"{part}-labels-idx1-ubyte")
+    glyphs, labels = (
+        torch.from_numpy(idx_array(folder / f"{part}-{name}").copy())
+        for name in ("images-idx3-ubyte", "labels-idx1-ubyte")
+    )
     return Digits(glyphs[:, None], labels.long())
-
-
-def idx(path: Path) -> Tensor:
-    """Read an array of bytes from an IDX file, MNIST's format."""
-    content = path.read_bytes()
-    dimensions = content[3]
-    magic, *shape = struct.unpack(f">{1 + dimensions}I", content[: 4 + 4 * dimensions])
-    if magic != IDX_MAGIC.get(dimensions):
-        raise ValueError(f"{path.name} is not an IDX file of bytes.")
-    array = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions)
-    return torch.from_numpy(array.reshape(shape).copy())

@@ -6,8 +6,6 @@ its losses are counted, not tested. Calibration is compared on MNIST and on labe
 
 from __future__ import annotations
 
-import gzip
-import struct
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +15,7 @@ import numpy as np
 from django.conf import settings
 from numpy.typing import NDArray
 
+from training.engine.idx import idx_array
 from training.trials.shadow import Networks, probabilities
 
 IMAGES, LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
@@ -136,16 +135,4 @@ def find(folder: Path, name: str) -> Path | None:
 
 @lru_cache(maxsize=2)
 def read_mnist(images: Path, labels: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    return idx(images), idx(labels).astype(np.int64)
-
-
-def idx(path: Path) -> NDArray[np.uint8]:
-    """Read an array of bytes from an IDX file, MNIST's format."""
-    content = path.read_bytes()
-    if path.suffix == ".gz":
-        content = gzip.decompress(content)
-    zeros, kind, dimensions = struct.unpack(">HBB", content[:4])
-    if (zeros, kind) != (0, 8):
-        raise ValueError(f"{path.name} is no IDX file of bytes.")
-    shape = struct.unpack(f">{dimensions}I", content[4 : 4 + 4 * dimensions])
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+    return idx_array(images), idx_array(labels).astype(np.int64)

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from training.engine import base, calibrate, evaluate, export
-from training.engine.data import STRANGER, Digits, idx, joined
+from training.engine.data import STRANGER, Digits, joined
 from training.engine.distort import distort
 from training.engine.fit import Anchor, Course, Recipe, as_images, fit
+from training.engine.idx import idx_array
 from training.engine.network import Reader
 from training.engine.strokes import strangers, written_digits
 from training.engine.templates import DIGITS
@@ -232,7 +233,7 @@ def test_a_file_that_is_no_idx_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "train-images-idx3-ubyte"
     path.write_bytes(b"\0\0\x09\x01" + b"\0" * 16)
     with pytest.raises(ValueError, match="not an IDX"):
-        idx(path)
+        idx_array(path)
 
 
 def test_the_engine_imports_neither_django_nor_what_needs_it() -> None:
