@@ -162,11 +162,13 @@ def drop_tables(names: set[str]) -> None:
 
 def make_tables(migrations: list[tuple[str, str]]) -> None:
     """Make the tables as these migrations do."""
-    known = MigrationExecutor(connection).loader.graph.nodes.keys()
+    loader = MigrationExecutor(connection).loader
+    known = loader.graph.nodes.keys()
     if known - set(migrations):
         migrate([each for each in migrations if each in known])
         return
-    models: list[type[Model]] = [MigrationRecorder(connection).Migration, *apps.get_models()]
+    made = loader.project_state().apps.get_models()
+    models: list[type[Model]] = [MigrationRecorder(connection).Migration, *made]
     with connection.schema_editor() as editor:  # a tenth of the time
         for model in models:
             if model._meta.can_migrate(connection):

@@ -91,6 +91,10 @@ def test_what_was_lost_comes_back_and_is_proved_equal(tmp_path: Path) -> None:
     assert make_prediction().pk > max(label.pk for label in Label.objects.all())  # goes on behind
 
 
+# SQLite has constraints without names; Django numbers them as it finds them.
+UNNAMED = re.compile(r"fk_\d+|__unnamed_constraint_\d+__")
+
+
 def schema() -> dict[str, Any]:
     """Columns, keys, constraints and indexes of each table."""
     found, introspection = {}, connection.introspection
@@ -99,7 +103,11 @@ def schema() -> dict[str, Any]:
             columns = introspection.get_table_description(cursor, table)
             if connection.vendor == "sqlite":  # Django writes defaults into each INSERT
                 columns = [each._replace(default=None) for each in columns]
-            found[table] = sorted(columns), introspection.get_constraints(cursor, table)
+            constraints = [
+                ("" if UNNAMED.fullmatch(name) else name, str(each))
+                for name, each in introspection.get_constraints(cursor, table).items()
+            ]
+            found[table] = sorted(columns), sorted(constraints)
     return found
 
 
