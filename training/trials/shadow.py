@@ -62,10 +62,10 @@ def unread(trial: Trial, after: int) -> list[Prediction]:
     """
     own = TrialReading.objects.filter(trial=trial)
     is_read = Exists(own.filter(prediction=OuterRef("pk")))
-    # By the queue's digests: a trial keeps none, so that erasure removes them all.
-    is_copy = Exists(own.filter(prediction__queue_item__glyph_digest=OuterRef("glyph_digest")))
     place = QueueItem.objects.filter(prediction=OuterRef("pk"))
-    earlier = QueueItem.objects.filter(glyph_digest=OuterRef("glyph_digest"), pk__lt=OuterRef("pk"))
+    # By the queue's digests: a trial keeps none, so that erasure removes them all.
+    alike = QueueItem.objects.filter(glyph_digest=OuterRef("glyph_digest"))
+    earlier, is_copy = alike.filter(pk__lt=OuterRef("pk")), Exists(alike.filter(is_read))
     is_gold = Exists(Gold.objects.filter(prediction=OuterRef("pk")))
     return list(
         drawn_since(after)

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils.module_loading import import_string
 from django_q.models import OrmQ, Schedule
 
@@ -202,6 +204,20 @@ class TestWhatIsRead:
         assert not shadow.keep(trial, [reading], up_to=drawn.pk)
         follow()
         assert not TrialReading.objects.exists()
+
+    @pytest.mark.skipif(
+        connection.vendor != "sqlite", reason="PostgreSQL's plans follow its counts"
+    )
+    def test_what_a_trial_has_read_is_not_walked_for_each_drawing(self):
+        trial = make_trial()
+        with CaptureQueriesContext(connection) as asked:
+            shadow.unread(trial, after=0)
+        with connection.cursor() as cursor:
+            cursor.execute("EXPLAIN QUERY PLAN " + asked[-1]["sql"])
+            steps = [row[3] for row in cursor.fetchall()]
+        looks = [step for step in steps if "training_trialreading" in step]
+        assert looks, steps
+        assert all("trial_id=? AND prediction_id=?" in step.replace("(", "") for step in looks)
 
 
 class TestWhoIsAsked:
