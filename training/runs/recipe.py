@@ -14,7 +14,7 @@ class Tuning:
 
     seed: int = 0
     epochs: int = 8
-    digits_an_epoch: int = 10_000  # at most; see tuning_for
+    digits_an_epoch: int = 15_000  # at most; see tuning_for
     new_share: float = 0.4  # of an epoch; each new label at most `repeats` times
     repeats: int = 10
     written_share: float = 0.12  # of an epoch: digits drawn from templates of handwriting

@@ -124,9 +124,9 @@ class TestAsking:
         assert OrmQ.objects.filter(key="training").count() == 1
 
     def test_a_lesson_is_as_long_as_its_labels_need(self):
-        lengths = [tuning_for(labels).digits_an_epoch for labels in (1, 59, 60, 239, 5_000)]
-        assert lengths == [2_500, 2_500, 2_520, 10_000, 10_000]
-        for labels in (59, 60, 238):
+        lengths = [tuning_for(labels).digits_an_epoch for labels in (1, 59, 60, 358, 5_000)]
+        assert lengths == [2_500, 2_500, 2_520, 15_000, 15_000]
+        for labels in (59, 60, 357):
             tuning = tuning_for(labels, seed=3)
             assert tuning.repeats * labels <= tuning.new_share * tuning.digits_an_epoch
             assert tuning == replace(Tuning(), seed=3, digits_an_epoch=tuning.digits_an_epoch)
