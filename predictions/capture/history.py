@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.db.models import Count, F, Max, Q
 from django.utils import timezone
 
+from predictions.capture.capture import NOT_MADE_HERE
 from predictions.models import Owner, Prediction
 
 
@@ -19,7 +20,7 @@ class OwnerCounts:
     answered: int
     right: int
     best_today: float | None  # the owner's highest confidence since midnight
-    best_of_all_today: float | None  # anybody's
+    best_of_all_today: float | None  # of any drawing made here
 
     @property
     def accuracy(self) -> float | None:
@@ -39,8 +40,10 @@ def tally(owner: Owner, *, today: datetime.date | None = None) -> OwnerCounts:
 
 
 def best_of(day: datetime.date) -> float | None:
+    """The highest confidence of the drawings made here on that day."""
     return (
         Prediction.objects.on_day(day)
+        .exclude(source__in=NOT_MADE_HERE)
         .order_by("-confidence")
         .values_list("confidence", flat=True)
         .first()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 from django import template
 
 from predictions.models import Feedback, Prediction
 
 register = template.Library()
 ALMOST_CERTAIN = 0.9995  # from here, one decimal would round to 100.0%
+MOST_NINES = 7  # confidences are 32-bit floats, which cannot be nearer to 1
+NO_DOUBT = 10**-MOST_NINES
 STRANGE = 0.5  # at or above this, the drawing is more likely no digit than one
 
 
@@ -17,6 +21,27 @@ def percent(share: float | None) -> str:
     if share is None:
         return "–"
     return ">99.9%" if ALMOST_CERTAIN <= share < 1 else f"{share:.1%}"
+
+
+@register.filter
+def nines(confidence: float | None) -> str:
+    """The score of a drawing: the nines of its confidence, so 0.999 is 3.00 nines."""
+    if confidence is None:
+        return "–"
+    if 1 - confidence < NO_DOUBT:
+        return f"over {MOST_NINES} nines"
+    return f"{math.log10(1 / (1 - confidence)):.2f} nines"
+
+
+@register.filter
+def close_percent(confidence: float | None) -> str:
+    """A confidence with as many decimals as it has nines, to stand beside the score."""
+    if confidence is None:
+        return "–"
+    if 1 - confidence < NO_DOUBT:
+        return f">{1 - NO_DOUBT:.{MOST_NINES - 2}%}"
+    decimals = max(1, math.floor(math.log10(1 / (1 - confidence))))
+    return f"{confidence:.{decimals}%}"
 
 
 @register.filter

@@ -3,7 +3,7 @@
 // size or theme. The image that is sent is always black on white, 280×280.
 
 import { answerOf, csrfToken, messageOf } from "./api.js";
-import { inPercent } from "./numbers.js";
+import { closePercent, inPercent, nines } from "./numbers.js";
 
 const SENT = 280; // pixels a side of the image that is sent
 const PEN = 0.07; // the line's width as a share of the paper's side
@@ -394,7 +394,8 @@ function showBest(confidence) {
   const best = desk.dataset.best ? Number(desk.dataset.best) : -1;
   if (confidence <= best) return;
   desk.dataset.best = confidence;
-  find("best-text").textContent = `${inPercent(confidence)}, this one`;
+  find("best-text").textContent = `${nines(confidence)}, this one`;
+  find("best-confidence").textContent = `confidence ${closePercent(confidence)}`;
 }
 
 feedback.addEventListener("submit", (event) => {

@@ -17,3 +17,18 @@ export function inPercent(share) {
   if (share === null) return "–";
   return share >= ALMOST_CERTAIN && share < 1 ? ">99.9%" : `${(share * 100).toFixed(1)}%`;
 }
+
+const MOST_NINES = 7; // confidences are 32-bit floats, which cannot be nearer to 1
+
+/** The score of a drawing: the nines of its confidence, so 0.999 is 3.00 nines. */
+export function nines(confidence) {
+  if (1 - confidence < 10 ** -MOST_NINES) return `over ${MOST_NINES} nines`;
+  return `${Math.log10(1 / (1 - confidence)).toFixed(2)} nines`;
+}
+
+/** A confidence with as many decimals as it has nines, to stand beside the score. */
+export function closePercent(confidence) {
+  if (1 - confidence < 10 ** -MOST_NINES) return `>99.${"9".repeat(MOST_NINES - 2)}%`;
+  const decimals = Math.max(1, Math.floor(Math.log10(1 / (1 - confidence))));
+  return `${(confidence * 100).toFixed(decimals)}%`;
+}
