@@ -24,6 +24,7 @@ ANSWERS = 11
 UNREADABLE = 10
 RESAMPLES = 2_000
 LEVEL = 0.95
+LEAST_ITEMS = 30  # of fewer, pages tell no kappa and no alpha
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,17 @@ class Estimate:
     low: float | None
     high: float | None
     n: int
+
+    @property
+    def in_words(self) -> str:
+        """For pages. If all resampled values are equal, they tell no interval."""
+        if self.n < LEAST_ITEMS:
+            return f"{self.n} of {LEAST_ITEMS} needed"
+        if self.value is None or self.low is None or self.high is None:
+            return "not known: all answers are equal"
+        if self.low == self.high:
+            return f"{self.value:.3f}"
+        return f"{self.value:.3f} (95 %: {self.low:.3f} to {self.high:.3f})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -378,11 +378,12 @@ def test_ten_disputes_cost_as_many_queries_as_one(
 
 
 def test_agreement_is_shown_with_its_interval_and_what_it_rests_on(reviewer: Client) -> None:
-    assert "needs answers that differ" in reviewer.get(AGREEMENT).content.decode()
+    assert "0 of 30 needed" in reviewer.get(AGREEMENT).content.decode()
     dispute()
     page = reviewer.get(AGREEMENT).content.decode()
     assert "Krippendorff" in page
-    assert "1 item with two or more opinions" in page
+    assert "1 item has two or more opinions" in page
+    assert "<td>1 of 30 needed</td>" in page  # no kappa of one item
     assert "eve and fay" in page
 
 
