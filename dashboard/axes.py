@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from datetime import date
 from typing import Final
 
 DIGITS: Final = 10
@@ -34,12 +33,3 @@ def bin_of(confidence: float) -> int:
 def millionths(share: float) -> int:
     """Round as FLOOR(share * 1000000 + 0.5) does in SQL, on both databases."""
     return math.floor(share * MILLION + 0.5)
-
-
-def month_of(day: date) -> date:
-    return day.replace(day=1)
-
-
-def after(month: date) -> date:
-    """The first day of the next month."""
-    return date(month.year + month.month // 12, month.month % 12 + 1, 1)

@@ -110,7 +110,7 @@ def read_digit(name: str, text: str) -> int:
 
 def read_version(name: str, text: str) -> str:
     if len(text) > LONGEST_NAME or not text.isprintable():
-        raise UnknownVersion(name, "There is no such version.")
+        raise UnknownFilter(name, f"{name} must have at most {LONGEST_NAME} printable characters.")
     return text
 
 

@@ -245,6 +245,9 @@ class ReplayPair(models.Model):
         db_default=0, help_text="Of being audited, in millionths; 0 until it is counted again."
     )
     n = models.PositiveIntegerField(help_text="Read by both, learned from by neither.")
+    both = models.PositiveIntegerField(
+        null=True, help_text="Both right; null until it is counted again."
+    )
     better = models.PositiveIntegerField(help_text="The second right, the first wrong.")
     worse = models.PositiveIntegerField(help_text="The first right, the second wrong.")
 

@@ -33,7 +33,7 @@ A_MONTH = f"^{MONTH.pattern}$"
 
 
 class FigureQuery(Query):
-    """The filters of the pages; none of them means no limit."""
+    """The filters of the pages; none of them means no limit. The fields are for the schema."""
 
     first = serializers.RegexField(
         A_MONTH, required=False, help_text="The first month, such as 2026-09."
@@ -51,11 +51,22 @@ class FigureQuery(Query):
     source = serializers.ChoiceField(  # type: ignore[assignment]
         choices=SOURCES,
         required=False,
-        help_text="How the drawings were made: draw, upload, api, batch or import.",
+        help_text="How the drawings were made: draw, upload, api, batch or import; "
+        "without it all but imported ones.",
     )
     stream = serializers.ChoiceField(
         choices=STREAMS, required=False, help_text="The sample; by default audits."
     )
+
+    def to_internal_value(self, data: Any) -> Any:
+        if empty := sorted(name for name, text in data.items() if not text):
+            raise serializers.ValidationError({name: ["It is empty."] for name in empty})
+        try:
+            return {"filters": Filters.parse(data)}
+        except UnmetFilter:
+            raise
+        except UnknownFilter as unknown:
+            raise serializers.ValidationError({unknown.name: [str(unknown)]}) from unknown
 
 
 class FigureNameOutput(serializers.Serializer[Any]):
@@ -135,13 +146,8 @@ class FigureView(ApiEndpoint):
         """One figure. Send the ETag back as If-None-Match: 304 says that nothing has changed."""
         if name not in catalog.FIGURES:
             raise Http404
-        try:
-            filters = Filters.parse(request.query_params.dict())
-            counted = catalog.data_state(name, filters)
-        except UnmetFilter:
-            raise
-        except UnknownFilter as unknown:
-            raise serializers.ValidationError({unknown.name: [str(unknown)]}) from unknown
+        filters: Filters = self.asked["filters"]
+        counted = catalog.data_state(name, filters)
         tag = catalog.etag(name, filters, "api", counted)
         headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
         if unchanged := unchanged_since(request._request, headers):

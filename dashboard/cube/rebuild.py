@@ -18,7 +18,6 @@ import numpy as np
 from django.db import transaction
 from django.db.models import Max, Min
 
-from dashboard.axes import after, month_of
 from dashboard.cube import counting, log, store
 from dashboard.cube.counting import EVENTS_AT_ONCE, marks, renew, take_lease
 from dashboard.cube.log import Marks
@@ -28,6 +27,7 @@ from labeling.models import LabelEvent
 from predictions.database.slices import chunks
 from predictions.errors import Declined
 from predictions.models import Prediction
+from predictions.months import after, month_of
 
 logger = logging.getLogger(__name__)
 Progress = Callable[[str], object]  # called with the part that was compared

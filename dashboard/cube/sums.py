@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -10,11 +10,13 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from dashboard.axes import UNLABELED, after
+from dashboard.axes import UNLABELED
 from dashboard.fields import Counts
 from dashboard.filters import ALL, Filters
 from dashboard.models import MonthFlow, MonthSums
 from labeling.models import Stream
+from predictions.models import Prediction
+from predictions.months import after, months_between
 from training.models import Promotion
 
 
@@ -46,6 +48,7 @@ def months(filters: Filters, *names: str, stream: str = ALL) -> list[Sum]:
 
 
 def within_filters(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:
+    """Imported images are no drawings: only a filter for them shows them."""
     if filters.first:
         rows = rows.filter(month__gte=filters.first)
     if filters.last:
@@ -53,8 +56,8 @@ def within_filters(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:
     if filters.version:
         rows = rows.filter(version__name=filters.version)
     if filters.source:
-        rows = rows.filter(source=filters.source)
-    return rows
+        return rows.filter(source=filters.source)
+    return rows.exclude(source=Prediction.Source.IMPORT)
 
 
 def flows(filters: Filters) -> list[tuple[date, Counts]]:
@@ -65,9 +68,9 @@ def flows(filters: Filters) -> list[tuple[date, Counts]]:
     return list(rows.order_by("month").values_list("month", "acts"))
 
 
-def unlimited(filters: Filters) -> Filters:
-    """The same filters without a period."""
-    return replace(filters, first=None, last=None)
+def from_the_beginning(filters: Filters) -> Filters:
+    """The same filters without the period's first month and without the stream."""
+    return replace(filters, first=None, stream="")
 
 
 def totals(rows: Iterable[Sum], name: str) -> dict[tuple[date, int], Counts]:
@@ -101,14 +104,9 @@ def is_random(filters: Filters) -> bool:
     return filters.stream in {"", Stream.AUDIT}
 
 
-def every_month(found: Sequence[date]) -> Iterator[date]:
+def every_month(found: Collection[date]) -> Iterator[date]:
     """All months from the first to the last, also those without data."""
-    if not found:
-        return
-    month, last = min(found), max(found)
-    while month <= last:
-        yield month
-        month = after(month)
+    return months_between(min(found), max(found)) if found else iter(())
 
 
 def promotions() -> list[dict[str, str]]:

@@ -19,10 +19,10 @@ from dashboard.axes import (
     UNREADABLE,
     bin_of,
     millionths,
-    month_of,
 )
 from dashboard.flow import ACTS, Told, act_of, changes, stands_after
 from labeling.standing import Standing
+from predictions.months import month_of
 
 AUDIT = "audit"
 AT_ACT = {act: at for at, act in enumerate(ACTS)}

@@ -14,6 +14,7 @@ from labeling.models import LabelEvent
 from labeling.queue.intake import margin_of
 from predictions.errors import Declined
 from predictions.models import Feedback, Prediction
+from predictions.months import month_of
 
 Random = np.random.Generator
 People = dict[str, User]
@@ -36,7 +37,7 @@ class DemoDeclined(Declined):
 
 def period_until(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """About six months, the first one whole, that end before this day."""
-    first = (day - timedelta(days=LEAST_DAYS)).replace(day=1)
+    first = month_of(day - timedelta(days=LEAST_DAYS))
     return datetime.combine(first, time(), zone), datetime.combine(day, time(), zone)
 
 

@@ -6,16 +6,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dashboard.axes import DIGITS, UNREADABLE
+from dashboard.axes import DIGITS
 from dashboard.cube.sums import Sum, days_of, every_month, is_random, months, promotions, totals
 from dashboard.fields import Counts
-from dashboard.figures.difference import difference
-from dashboard.figures.figure import ENOUGH, Column, Figure, Share, share_cells, share_columns
+from dashboard.figures import sentences
+from dashboard.figures.figure import ENOUGH, Column, Figure, share_cells, share_columns
 from dashboard.figures.sample import (
     Part,
     Sample,
@@ -27,12 +25,12 @@ from dashboard.figures.sample import (
 )
 from dashboard.filters import ALL, Filters
 from labeling.models import Stream
+from predictions.months import month_of
 
 BIASED = (
     "Biased: the queue picks drawings that the model was unsure of or that somebody called wrong,"
     " so accuracy over them is not the accuracy of the model."
 )
-NOTHING = "No drawing of this kind is labeled yet, so there is no accuracy to show."
 
 
 def by_month(filters: Filters) -> Figure:
@@ -41,7 +39,7 @@ def by_month(filters: Filters) -> Figure:
     return Figure(
         name="accuracy-by-month",
         title="Accuracy by month",
-        sentence=over_time(samples),
+        sentence=sentences.over_time(samples, filters),
         sampled_from=rests_on(filters, samples),
         warning=warning(filters),
         columns=[Column("month", "Month", "month"), *share_columns()],
@@ -80,8 +78,8 @@ def by_month_and_digit(filters: Filters) -> Figure:
     return Figure(
         name="accuracy-by-month-and-digit",
         title="Accuracy by month and digit",
-        sentence=extremes({f"{digit} in {month:%B %Y}": samples[month, digit]
-                           for month, digit in listed}),
+        sentence=sentences.extremes({f"{digit} in {month:%B %Y}": samples[month, digit]
+                                     for month, digit in listed}),
         sampled_from=rests_on(filters, whole),
         warning=warning(filters),
         columns=[
@@ -106,7 +104,7 @@ def by_digit(filters: Filters) -> Figure:
     return Figure(
         name="accuracy-by-digit",
         title="Accuracy by digit",
-        sentence=extremes({str(digit): sample for digit, sample in samples.items()}),
+        sentence=sentences.extremes({str(digit): sample for digit, sample in samples.items()}),
         sampled_from=rests_on(filters, monthly_of(rows, filters)),
         warning=warning(filters),
         columns=[Column("label", "Digit", "digit"), *share_columns()],
@@ -122,7 +120,7 @@ def by_day(filters: Filters) -> Figure:
     return Figure(
         name="accuracy-by-day",
         title="Accuracy by day",
-        sentence=over_time(labeled, form="%B %-d, %Y"),
+        sentence=sentences.over_time(by_month_of(labeled), filters),
         sampled_from=rests_on(filters, samples),
         warning=warning(filters),
         columns=[Column("day", "Day", "day"), *share_columns()],
@@ -133,26 +131,34 @@ def by_day(filters: Filters) -> Figure:
 
 def headline(filters: Filters) -> Figure:
     """Accuracy in the newest and the oldest month, and the change, each as a sentence."""
-    samples = {month: sample for month, sample in monthly(filters).items() if sample.n >= ENOUGH}
-    tiles: list[list[Any]] = []
-    if samples:
-        last, first = max(samples), min(samples)
-        tiles.append(["now", hundred(last, samples[last]), *accuracy_cells(samples[last])])
-        if first != last:
-            tiles.append(["then", hundred(first, samples[first]), *accuracy_cells(samples[first])])
-            tiles.append(["change", change_between(samples, first, last), *share_cells(0, 0)])
+    samples = monthly(filters)
+    rows = [
+        [
+            name,
+            words,
+            f"{month:%Y-%m}",
+            *(share_cells(0, 0) if name == "change" else accuracy_cells(samples[month])),
+        ]
+        for name, (month, words) in sentences.headlines(samples, filters).items()
+    ]
     return Figure(
         name="headline",
         title="In plain words",
-        sentence=" ".join(tile[1] for tile in tiles) or NOTHING,
+        sentence=" ".join(row[1] for row in rows) or sentences.too_few(samples),
         sampled_from=rests_on(filters, samples),
         warning=warning(filters),
         columns=[
-            Column("tile", "Tile", "text"), Column("words", "In words", "text"), *share_columns()
+            Column("tile", "Tile", "text"), Column("words", "In words", "text"),
+            Column("month", "Month", "month"), *share_columns(),
         ],
-        rows=tiles,
+        rows=rows,
         marks=promotions(),
     )  # fmt: skip
+
+
+def months_with_enough(filters: Filters) -> list[date]:
+    """The months whose accuracy can be told, oldest first; the last one is "now" on every page."""
+    return sorted(sentences.with_enough(monthly(filters)))
 
 
 def true_by_predicted(filters: Filters) -> Figure:
@@ -165,6 +171,8 @@ def true_by_predicted(filters: Filters) -> Figure:
         counts += readings.sum(axis=2)
         drawings += readings.sum(axis=2) * whole.weight_of(chance)
     labels = range(DIGITS) if filters.digit is None else [filters.digit]
+    others = [label for label in range(DIGITS) if label not in labels]
+    counts[:, others], drawings[:, others] = 0, 0
     rows = []
     for label in labels:
         total, of_label = int(counts[:, label].sum()), float(drawings[:, label].sum())
@@ -175,7 +183,7 @@ def true_by_predicted(filters: Filters) -> Figure:
     return Figure(
         name="true-by-predicted",
         title="What each digit was read as",
-        sentence=confused(counts, drawings),
+        sentence=sentences.confused(counts, drawings, whole, filters),
         sampled_from=sampled_from(whole, is_random=is_random(filters)),
         warning=warning(filters),
         columns=[
@@ -215,6 +223,14 @@ def monthly_of(rows: Sequence[Sum], filters: Filters) -> defaultdict[date, Sampl
     return samples
 
 
+def by_month_of(samples: Mapping[date, Sample]) -> dict[date, Sample]:
+    """Days' samples put together by month."""
+    found: defaultdict[date, list[Sample]] = defaultdict(list)
+    for day, sample in samples.items():
+        found[month_of(day)].append(sample)
+    return {month: together(some) for month, some in found.items()}
+
+
 def parts_of(found: Mapping[tuple[date, int], Counts], digit: int | None) -> list[Part]:
     return parts(by_label(np.stack(list(found.values()))), digit) if found else []
 
@@ -227,92 +243,9 @@ def every_day(labeled: Mapping[date, Sample]) -> list[date]:
     return [first + timedelta(days=at) for at in range((last - first).days + 1)]
 
 
-# -- words --------------------------------------------------------------------------------------
-
-
 def rests_on(filters: Filters, samples: Mapping[date, Sample]) -> str:
     return sampled_from(together(samples.values()), is_random=is_random(filters))
 
 
 def warning(filters: Filters) -> str:
     return "" if is_random(filters) else BIASED
-
-
-def over_time(samples: Mapping[date, Sample], form: str = "%B %Y") -> str:
-    labeled = {when: sample for when, sample in samples.items() if sample.n}
-    if not labeled:
-        return NOTHING
-    first, last = min(labeled), max(labeled)
-    said = [of_hundred(f"in {last:{form}}", labeled[last])]
-    if first != last:
-        said.append(of_hundred(f"in {first:{form}}", labeled[first]))
-    return "Of 100 drawings, " + "; ".join(said) + "."
-
-
-def of_hundred(when: str, sample: Sample) -> str:
-    share = sample.share
-    assert share is not None
-    return f"{hundredths(share.value)} were read right {when} ({in_between(share, sample.n)})"
-
-
-def in_between(share: Share, n: int) -> str:
-    return f"95 % sure between {hundredths(share.low)} and {hundredths(share.high)}, n = {n:,}"
-
-
-def hundredths(share: float) -> str:
-    """Of 100: whole between 5 and 95, else with a decimal; never 100 for less than all."""
-    number = 100 * share
-    if number in {0.0, 100.0} or 5 < number < 95:
-        return f"{number:.0f}"
-    return f"{min(number, 99.9):.1f}".removesuffix(".0")
-
-
-def hundred(month: date, sample: Sample) -> str:
-    share = sample.share
-    assert share is not None
-    return f"Of 100 drawings in {month:%B %Y}, {hundredths(share.value)} were read right."
-
-
-def change_between(samples: Mapping[date, Sample], first: date, last: date) -> str:
-    before, after = samples[first].share, samples[last].share
-    assert before is not None
-    assert after is not None
-    found = difference(before, after)
-    way = "better" if found.value > 0 else "worse"
-    points = f"{100 * abs(found.value):.1f}".removesuffix(".0")
-    return f"That is {points} of 100 {way} than in {first:%B %Y}: {found.in_words}."
-
-
-def extremes(samples: Mapping[str, Sample]) -> str:
-    """The best and the worst read of those with enough labels, as a sentence."""
-    told = {name: share for name, sample in samples.items()
-            if sample.n >= ENOUGH and (share := sample.share)}  # fmt: skip
-    if not told:
-        return f"None has {ENOUGH} labels yet: too few to tell them apart."
-    best = max(told, key=lambda name: told[name].value)
-    worst = min(told, key=lambda name: told[name].value)
-    return (
-        f"Best read: {best}, {hundredths(told[best].value)} of 100"
-        f" ({in_between(told[best], samples[best].n)}). Worst read: {worst},"
-        f" {hundredths(told[worst].value)} of 100 ({in_between(told[worst], samples[worst].n)})."
-    )
-
-
-def confused(counts: Counts, drawings: NDArray[np.float64]) -> str:
-    """The most frequent mistake, as a sentence; both are (predicted, label).
-
-    `counts` are labels, `drawings` what they stand for.
-    """
-    readable = drawings[:, :UNREADABLE]
-    if not readable.any():
-        return NOTHING
-    wrong = readable - np.diag(readable.diagonal())
-    predicted, label = np.unravel_index(int(wrong.argmax()), wrong.shape)
-    right = hundredths(1 - float(wrong.sum() / readable.sum()))
-    said = f"Of 100 drawings {right} lie on the diagonal, where they are right."
-    if not wrong.any():
-        return said
-    return (
-        f"{said} The most frequent mistake: a {label} read as {predicted},"
-        f" {int(counts[predicted, label]):,} times."
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,16 +9,20 @@ from django.db.models import QuerySet, Subquery
 from django.db.models.expressions import Combinable
 from django.utils import timezone
 
-from dashboard.axes import after
+from dashboard.figures import sentences
 from dashboard.figures.figure import Column, Figure
+from dashboard.figures.words import day_in_words
 from dashboard.filters import ALL, Filters
 from dashboard.models import DigitMap, MapPoint
 from labeling.models import Stream
+from predictions.months import after
+from training.trials.sentences import number_of
 
 BIASED = (
     "Biased: most of these drawings were picked because the model was unsure of them or somebody"
     " called them wrong, so clusters look more mixed than they are."
 )
+NO_MAP = "No drawing is on a map here; one is made once enough drawings are labeled."
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,11 @@ def in_two_dimensions(filters: Filters) -> Figure:
     return Figure(
         name="clusters",
         title="Clusters of digits",
-        sentence=map_in_words(found, [(label, read) for _, _, label, read, *_ in rows]),
+        sentence=(
+            sentences.mapped(found.version, [(label, read) for _, _, label, read, *_ in rows])
+            if found
+            else NO_MAP
+        ),
         sampled_from=map_sample(found, sum(row[-1] for row in rows), len(rows)),
         warning=BIASED if sum(row[-1] for row in rows) * 2 < len(rows) else "",
         columns=[
@@ -88,33 +95,15 @@ def in_two_dimensions(filters: Filters) -> Figure:
     )  # fmt: skip
 
 
-def map_in_words(found: MapOrigin | None, rows: list[tuple[int, int]]) -> str:
-    if not found:
-        return "No drawing is on a map here; one is made once enough drawings are labeled."
-    mistakes = Counter(tuple(sorted(pair)) for pair in rows if pair[0] != pair[1])
-    said = (
-        f"{len(rows):,} drawings as {found.version} sees them; those that lie together look alike"
-        " to it"
-    )
-    if not mistakes:
-        return f"{said}. It reads all of them right."
-    (one, other), times = mistakes.most_common(1)[0]
-    wrong = sum(mistakes.values())
-    return (
-        f"{said}. It reads {wrong:,} of them wrong, most often {one} and {other} for each other"
-        f" ({times:,})."
-    )
-
-
 def map_sample(found: MapOrigin | None, audits: int, all_of_them: int) -> str:
     if not found:
         return "From no drawings yet."
     others = all_of_them - audits
-    said = [f"From {audits:,} drawings chosen at random"]
+    said = [f"From {number_of(audits, 'drawing')} chosen at random"]
     if others:
         said.append(f"and {others:,} labeled for another reason")
     made_on = timezone.localdate(found.made_at)
     return (
-        f"{' '.join(said)}; {found.method}; labels as they stood on {made_on:%Y-%m-%d}."
+        f"{' '.join(said)}; {found.method}; labels as they stood on {day_in_words(made_on)}."
         " Distances between clusters mean little."
     )

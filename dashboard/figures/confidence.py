@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dashboard.axes import BINS, DIGITS, EDGES, MILLION
 from dashboard.cube.sums import every_month, is_random, months, totals
 from dashboard.fields import Counts
+from dashboard.figures import sentences
 from dashboard.figures.accuracy import BIASED
 from dashboard.figures.figure import Column, Figure, share_columns
-from dashboard.figures.sample import Part, Sample, accuracy_cells, by_label, parts
+from dashboard.figures.sample import (
+    Part,
+    Sample,
+    accuracy_cells,
+    by_label,
+    parts,
+    sampled_from,
+)
 from dashboard.filters import Filters
 from labeling.models import Stream
 
@@ -28,7 +35,7 @@ SPREAD = [
     Column("median", "Half below", "share"),
     Column("high", "A quarter above", "share"),
 ]
-ASKED = "As the model said it, right or wrong; by the digit it read."
+BY_READING = "Digits are those the model read."
 
 
 def histogram(filters: Filters) -> Figure:
@@ -45,7 +52,7 @@ def histogram(filters: Filters) -> Figure:
             for at in range(10)
         ]  # fmt: skip
     share = Column("share", "Of the month's drawings", "share")
-    return in_bins("confidence-histogram-by-month", "counted", found, rows, share)
+    return in_bins("confidence-histogram-by-month", "counted", found, rows, share, filters)
 
 
 def density(filters: Filters) -> Figure:
@@ -62,18 +69,23 @@ def density(filters: Filters) -> Figure:
                 ]
             )  # fmt: skip
     height = Column("density", "Density", "number")
-    return in_bins("confidence-density-by-month", "as a density", found, rows, height)
+    return in_bins("confidence-density-by-month", "as a density", found, rows, height, filters)
 
 
 def in_bins(
-    name: str, how: str, found: dict[date, Counts], rows: list[list[Any]], last: Column
+    name: str,
+    how: str,
+    found: dict[date, Counts],
+    rows: list[list[Any]],
+    last: Column,
+    filters: Filters,
 ) -> Figure:
     """A row for each month and bin; the last column is what its chart draws."""
     return Figure(
         name=name,
         title=f"Confidence by month, {how}",
-        sentence=sure_in_words(found),
-        sampled_from=everything(found.values()),
+        sentence=sentences.sure(found, filters),
+        sampled_from=sentences.everything(drawings_in(found.values()), filters),
         columns=[
             Column("month", "Month", "month"),
             Column("low", "Confidence from", "number"),
@@ -91,15 +103,16 @@ def over_months(filters: Filters) -> Figure:
     return Figure(
         name="confidence-by-month",
         title="Confidence by month",
-        sentence=mean_in_words({f"{month:%B %Y}": (totals[month], counts[month].sum())
-                                for month in counts}),
-        sampled_from=everything(counts.values()),
+        sentence=sentences.mean_confidence(
+            {f"{month:%B %Y}": (totals[month], counts[month].sum()) for month in counts}
+        ),
+        sampled_from=sentences.everything(drawings_in(counts.values()), filters),
         columns=[Column("month", "Month", "month"), *SPREAD],
         rows=[
             [f"{month:%Y-%m}", *shares_of_bins(counts[month], totals[month])]
             for month in every_month(list(counts))
         ],
-    )  # fmt: skip
+    )
 
 
 def over_digits(filters: Filters) -> Figure:
@@ -111,12 +124,13 @@ def over_digits(filters: Filters) -> Figure:
     return Figure(
         name="confidence-by-digit",
         title="Confidence by digit",
-        sentence=mean_in_words({str(digit): (totals[digit], counts[digit].sum())
-                                for digit in digits}),
-        sampled_from=everything([counts]),
+        sentence=sentences.mean_confidence(
+            {str(digit): (totals[digit], counts[digit].sum()) for digit in digits}
+        ),
+        sampled_from=sentences.everything(drawings_in(counts[[*digits]]), filters),
         columns=[Column("predicted", "Read as", "digit"), *SPREAD],
         rows=[[digit, *shares_of_bins(counts[digit], totals[digit])] for digit in digits],
-    )  # fmt: skip
+    )
 
 
 def reliability(filters: Filters) -> Figure:
@@ -128,8 +142,10 @@ def reliability(filters: Filters) -> Figure:
     whole, samples = Sample(), [Sample() for _ in range(BINS)]
     for key, counts in readings.items():
         (part,) = parts(by_label(counts[np.newaxis]))
-        whole.add(key[1], part)
-        for sample, (n, right) in zip(samples, of_digit(judged[key], filters), strict=True):
+        of_bins = of_digit(judged[key], filters)
+        for sample, (n, right) in zip(
+            [whole, *samples], [of_bins.sum(axis=0), *of_bins], strict=True
+        ):
             sample.add(key[1], Part(part.drawings, part.labeled, int(n), int(right)))
     drawings, sums = np.zeros(BINS), np.zeros(BINS)
     for key, counts in confidence.items():
@@ -140,17 +156,11 @@ def reliability(filters: Filters) -> Figure:
     for at, sample in enumerate(samples):
         mean = float(sums[at] / MILLION / drawings[at]) if sample.n else None
         told.append([EDGES[at], EDGES[at + 1], mean, *accuracy_cells(sample)])
-    n = sum(sample.n for sample in samples)
-    chosen = "drawings chosen at random, labeled blind" if is_random(filters) else "labeled ones"
-    weighted = "; weighted, because they had different chances of being chosen"
     return Figure(
         name="reliability",
         title="May one believe its confidence?",
-        sentence=calibration_in_words(told, drawings),
-        sampled_from=(
-            f"From {n:,} {chosen}; by the digit the model read"
-            f"{weighted if whole.is_weighted else ''}."
-        ),
+        sentence=sentences.calibration(told, drawings, whole),
+        sampled_from=f"{sampled_from(whole, is_random=is_random(filters))} {BY_READING}",
         warning="" if is_random(filters) else BIASED,
         columns=[
             Column("from", "Confidence from", "number"),
@@ -183,6 +193,10 @@ def monthly_bins(filters: Filters) -> tuple[dict[date, Counts], dict[date, int]]
     return counts, totals
 
 
+def drawings_in(counts: Iterable[Counts]) -> int:
+    return int(sum(each.sum() for each in counts))
+
+
 def of_digit(counts: Counts, filters: Filters) -> Counts:
     """The counts of the filtered digit, as the model read it; without a filter, of all digits."""
     return counts.sum(axis=0) if filters.digit is None else counts[filters.digit]
@@ -199,50 +213,3 @@ def quantile(counts: Counts, share: float) -> float:
     """A quantile of confidence, interpolated as if drawings were spread evenly within a bin."""
     running = np.concatenate([[0], np.cumsum(counts)])
     return round(float(np.interp(share * running[-1], running, EDGES)), 4)
-
-
-# -- words --------------------------------------------------------------------------------------
-
-
-def everything(counts: Any) -> str:
-    n = int(sum(each.sum() for each in counts))
-    return f"All {n:,} drawings, labeled or not; nothing was sampled. {ASKED}"
-
-
-def sure_in_words(found: dict[date, Counts]) -> str:
-    told = {month: counts for month, counts in found.items() if counts.any()}
-    if not told:
-        return "There are no drawings of this kind yet."
-    sure = slice(EDGES.index(0.9), None)
-    said = [
-        f"{100 * told[month][sure].sum() / told[month].sum():.0f} of 100 drawings in"
-        f" {month:%B %Y} were read with a confidence of .9 or more"
-        for month in sorted({max(told), min(told)}, reverse=True)
-    ]
-    return "; ".join(said) + "."
-
-
-def mean_in_words(means: dict[str, tuple[Any, Any]]) -> str:
-    """`means` are by name: (sum of confidence in millionths, number of drawings)."""
-    told = {name: int(total) / MILLION / int(n) for name, (total, n) in means.items() if n}
-    if not told:
-        return "There are no drawings of this kind yet."
-    most, least = max(told, key=told.__getitem__), min(told, key=told.__getitem__)
-    return (
-        f"Mean confidence was highest for {most}, {told[most]:.3f},"
-        f" and lowest for {least}, {told[least]:.3f}."
-    )
-
-
-def calibration_in_words(rows: Sequence[Sequence[Any]], drawings: NDArray[np.float64]) -> str:
-    """The mean distance of confidence from accuracy; `drawings` are in each bin."""
-    if not drawings.any():
-        return "No drawing of this kind is labeled yet."
-    gaps = [(row[2] - row[5]) * float(n) for row, n in zip(rows, drawings, strict=True) if n]
-    total = float(drawings.sum())
-    error, gap = sum(map(abs, gaps)) / total, sum(gaps) / total
-    way = "surer than it may be" if gap > 0 else "less sure than it may be"
-    return (
-        f"On average confidence is {100 * error:.1f} of 100 away from the share that was right;"
-        f" all in all the model is {100 * abs(gap):.1f} of 100 {way}."
-    )

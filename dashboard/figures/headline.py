@@ -1,14 +1,18 @@
-"""The tiles at the top of the page: of 100 drawings, how many are read right. Pure."""
+"""The tiles at the top of the page: of 100 drawings, how many are read right. Pure.
+
+A tile is named for its month, since the newest month that can be told may be long ago.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from dashboard.figures.figure import Figure
 from dashboard.figures.heat import records
-from dashboard.figures.words import percent_in_words
+from dashboard.figures.words import GAP, as_hundred, in_points
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +36,21 @@ def tiles(figures: Mapping[str, Figure]) -> list[Tile]:
 def accuracy_tiles(figure: Figure) -> list[Tile]:
     """Tiles with the figure's text; the change is in points."""
     told = {each["tile"]: each for each in records(figure)}
-    said = [of_hundred_tile(TITLES[name], told[name]) for name in ("now", "then") if name in told]
+    said = [month_tile(told[name]) for name in ("now", "then") if name in told]
     if "change" in told:
-        change = 100 * (told["now"]["share"] - told["then"]["share"])
-        number = f"{change:+.1f}".replace("-", "−")
-        said.append(Tile("The change", number, told["change"]["words"]))
-    return said or [Tile("Read right", "?", figure.sentence, is_gray=True)]
+        change = in_points(told["now"]["share"] - told["then"]["share"])
+        said.append(Tile("The change", change, told["change"]["words"]))
+    return said or [Tile("Read right", GAP, figure.sentence, is_gray=True)]
 
 
-TITLES = {"now": "Now", "then": "In the beginning"}
-
-
-def of_hundred_tile(title: str, found: Mapping[str, Any]) -> Tile:
-    low, high = (percent_in_words(found[end]).removesuffix("%") for end in ("low", "high"))
+def month_tile(found: Mapping[str, Any]) -> Tile:
+    low, high = as_hundred(found["low"]), as_hundred(found["high"])
     note = f"{found['words']} 95 %: {low} to {high}, from {found['n']:,} labels."
-    number = percent_in_words(found["share"]).removesuffix("%")
-    return Tile(title, number, note, is_gray=not found["enough"])
+    title = f"{date.fromisoformat(found['month'] + '-01'):%B %Y}"
+    return Tile(title, as_hundred(found["share"]), note)
 
 
 def correction_tiles(figure: Figure) -> list[Tile]:
     rows = records(figure)
     total = rows[-1]["total"] if rows else 0
-    return [Tile("Misread so far", f"{total:,}", figure.sentence)]
+    return [Tile("Found to be misread", f"{total:,}", figure.sentence)]

@@ -9,36 +9,49 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.axes import after
-from dashboard.cube.sums import days_of, every_month, flows, months, promotions, unlimited
+from dashboard.cube.sums import (
+    days_of,
+    every_month,
+    flows,
+    from_the_beginning,
+    months,
+    promotions,
+)
 from dashboard.fields import Counts
-from dashboard.figures.figure import Column, Figure, share_cells, share_columns
-from dashboard.filters import Filters
+from dashboard.figures import sentences
+from dashboard.figures.figure import Column, Figure, Share, share_cells, share_columns
+from dashboard.filters import ALL, Filters
 from dashboard.flow import ACTS
+from predictions.months import after
+from training.trials.sentences import number_of
 
 FIRST, AGREES, DIFFERS = (ACTS.index(name) for name in ("first", "agrees", "differs"))
 RULINGS, CORRECTIONS, UNDOS = (ACTS.index(name) for name in ("rulings", "corrections", "undos"))
 LABELED, SETTLED, WRONG = (ACTS.index(name) for name in ("labeled", "settled", "wrong"))
 NO_DIGIT = " The filter for a digit does not apply here."
+NO_STREAM = " The filter for a sample does not apply here."
 
 
 def corrections(filters: Filters) -> Figure:
     """The number of drawings labeled as another digit than the model read, over time."""
     acts = daily_acts(filters)
-    rows, total = [], 0
-    for day in days_between(acts):
-        new = acts.get(day, NO_ACTS)[WRONG]
-        total += new
-        rows.append([day.isoformat(), new, total])
-    last = f" by {max(acts):%B %-d, %Y}" if acts else ""
+    rows: list[list[Any]] = []
+    total = before = 0
+    for day in days_until_end(acts, filters):
+        change = acts.get(day, NO_ACTS)[WRONG]
+        total += change
+        if filters.first and day < filters.first:
+            before = total
+        rows.append([day.isoformat(), change, total])
+    last = date.fromisoformat(rows[-1][0]) if rows else None
     return Figure(
         name="corrections",
         title="Corrections so far",
-        sentence=f"{total:,} drawings were found to be misread{last}.",
+        sentence=sentences.misread(total, last, filters.first, before),
         sampled_from=said_by(acts, filters),
         columns=[
             Column("day", "Day", "day"),
-            Column("new", "New that day", "count"),
+            Column("new", "Change that day", "count"),
             Column("total", "So far", "count"),
         ],
         rows=within_period(rows, filters),
@@ -50,21 +63,26 @@ def label_flow(filters: Filters) -> Figure:
     """New drawings and settled labels, by day."""
     acts, drawings = daily_acts(filters), daily_drawings(filters)
     rows, waiting = [], 0
-    for day in days_between({**acts, **drawings}):
+    for day in days_until_end({**acts, **drawings}, filters):
         came, row = drawings.get(day, 0), acts.get(day, NO_ACTS)
         waiting += came - row[SETTLED]
         opinions = row[FIRST] + row[AGREES] + row[DIFFERS]
         rows.append(
             [
-                day.isoformat(), came, row[SETTLED], waiting, opinions,
+                day.isoformat(), came, row[SETTLED], max(0, waiting), opinions,
                 row[RULINGS] + row[CORRECTIONS], row[UNDOS],
             ]
         )  # fmt: skip
+    shown = within_period(rows, filters)
     return Figure(
         name="label-flow",
         title="Into the queue and out of it",
-        sentence=f"{sum(drawings.values()):,} drawings came in,"
-        f" {sum(row[SETTLED] for row in acts.values()):,} are settled, {waiting:,} are not.",
+        sentence=sentences.flow(
+            came=sum(row[1] for row in shown),
+            settled=sum(row[2] for row in shown),
+            waiting=shown[-1][3] if shown else 0,
+            last=date.fromisoformat(shown[-1][0]) if shown else None,
+        ),
         sampled_from=said_by(acts, filters),
         columns=[
             Column("day", "Day", "day"),
@@ -75,7 +93,7 @@ def label_flow(filters: Filters) -> Figure:
             Column("rulings", "Rulings and corrections", "count"),
             Column("undos", "Taken back", "count"),
         ],
-        rows=within_period(rows, filters),
+        rows=shown,
     )
 
 
@@ -84,24 +102,25 @@ def agreement(filters: Filters) -> Figure:
     found: defaultdict[date, Counts] = defaultdict(lambda: np.zeros(len(ACTS), np.int64))
     for month, acts in flows(filters):
         found[month] += acts.sum(axis=0)
-    agreed = sum(int(acts[AGREES]) for acts in found.values())
-    n = agreed + sum(int(acts[DIFFERS]) for acts in found.values())
-    share = f": {100 * agreed / n:.1f} of 100" if n else ""
+    counts = {
+        month: (int(acts[AGREES]), int(acts[[AGREES, DIFFERS]].sum()))
+        for month, acts in found.items()
+    }
+    agreed, n = (sum(each) for each in zip(*counts.values(), strict=True)) if counts else (0, 0)
     return Figure(
         name="agreement-by-month",
         title="Do labelers agree?",
-        sentence=f"{agreed:,} of {n:,} second opinions said what stood before{share}.",
+        sentence=sentences.agreement(agreed, n, Share.of(agreed, n) if n else None),
         sampled_from="From opinions on drawings that somebody else had spoken about. Contradictions"
         " of a sure model ask for one, so these are harder than the rest."
         + (NO_DIGIT if filters.digit is not None else ""),
         warning="Biased: second opinions are asked for where the first was surprising.",
         columns=[Column("month", "Month", "month"), *share_columns("Agreed", "Agreement")],
         rows=[
-            [f"{month:%Y-%m}", *share_cells(int(found[month][AGREES]),
-                                            int(found[month][[AGREES, DIFFERS]].sum()))]
-            for month in every_month(list(found))
+            [f"{month:%Y-%m}", *share_cells(*counts.get(month, (0, 0)))]
+            for month in every_month(list(counts))
         ],
-    )  # fmt: skip
+    )
 
 
 # -- counts -------------------------------------------------------------------------------------
@@ -111,9 +130,12 @@ Acts = list[int]  # in the order of ACTS
 
 
 def daily_acts(filters: Filters) -> dict[date, Acts]:
-    """Acts of every day, without the filter of the period, since totals start at the beginning."""
+    """Acts of every day until the end of the period, from the beginning, since totals start there.
+
+    Of every stream: an item may be labeled in one and corrected in another.
+    """
     found: dict[date, Counts] = {}
-    for month, acts in flows(unlimited(filters)):
+    for month, acts in flows(from_the_beginning(filters)):
         found[month] = found[month] + acts if month in found else acts
     return {
         day: row
@@ -125,7 +147,7 @@ def daily_acts(filters: Filters) -> dict[date, Acts]:
 
 def daily_drawings(filters: Filters) -> dict[date, int]:
     found: dict[date, Counts] = {}
-    for each in months(unlimited(filters), "days"):
+    for each in months(from_the_beginning(filters), "days"):
         count = each["days"][:, :, 0].sum(axis=1)
         found[each.month] = found[each.month] + count if each.month in found else count
     return {
@@ -136,10 +158,13 @@ def daily_drawings(filters: Filters) -> dict[date, int]:
     }
 
 
-def days_between(days: Mapping[date, object]) -> list[date]:
+def days_until_end(days: Mapping[date, object], filters: Filters) -> list[date]:
+    """All days from the first; until the last, or the first of the period if that is later."""
     if not days:
         return []
     first, last = min(days), max(days)
+    if filters.first:
+        last = max(last, filters.first)
     return [first + timedelta(days=at) for at in range((last - first).days + 1)]
 
 
@@ -151,6 +176,9 @@ def within_period(rows: list[list[Any]], filters: Filters) -> list[list[Any]]:
 
 
 def said_by(acts: dict[date, Acts], filters: Filters) -> str:
-    n = sum(sum(row[:LABELED]) for row in acts.values())
+    shown = within_period([[day.isoformat(), *row] for day, row in acts.items()], filters)
+    n = sum(sum(row[1 : 1 + LABELED]) for row in shown)
     ignored = NO_DIGIT if filters.digit is not None else ""
-    return f"All {n:,} acts of labelers; nothing was sampled.{ignored}"
+    ignored += NO_STREAM if filters.stream not in {"", ALL} else ""
+    imports = "" if filters.source else ", without those on imported images"
+    return f"All {number_of(n, 'act')} of labelers{imports}; nothing was sampled.{ignored}"

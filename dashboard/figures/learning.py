@@ -9,6 +9,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Concat
 
 from dashboard.cube.sums import audit_counts
+from dashboard.figures import sentences
 from dashboard.figures.figure import Column, Figure, Share, share_cells, share_columns
 from dashboard.figures.replay import NOTHING_READ, counts_by, replay_warning, replayed
 from dashboard.filters import Filters
@@ -48,7 +49,9 @@ def curve(filters: Filters) -> Figure:
     return Figure(
         name="learning-curve",
         title="Learning curve",
-        sentence=curve_in_words(rows),
+        sentence=sentences.learned(
+            [(row[0], row[2], row[3], Share(*row[5:8]) if row[3] else None) for row in rows]
+        ),
         sampled_from=(
             "Error on drawings chosen at random, labeled blind, every version on the same ones"
             " except those it learned from."
@@ -82,22 +85,3 @@ def versions_of(filters: Filters) -> QuerySet[ModelVersion, tuple[Any, ...]]:
     if filters.version:
         versions = versions.filter(name=filters.version)
     return versions.values_list("pk", "parent", "name", "state", "run__snapshot__count")
-
-
-def curve_in_words(rows: list[list[Any]]) -> str:
-    told = [row for row in rows if row[3]]
-    if not told:
-        return "No version has read an audited drawing yet."
-    if len(told) == 1 or told[0][2] == told[-1][2]:
-        return f"So far one point: {point(told[-1])}."
-    return f"From {point(told[0])} to {point(told[-1])}."
-
-
-def point(row: list[Any]) -> str:
-    name, _, labels, n, wrong, *_ = row
-    share = Share(*row[5:8])
-    return (
-        f"{name}, which learned from {labels:,} labels and reads {100 * share.value:.1f} of 100"
-        f" drawings wrong (between {100 * share.low:.1f} and {100 * share.high:.1f},"
-        f" {wrong:,} of {n:,})"
-    )

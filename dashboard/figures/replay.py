@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
@@ -12,11 +12,13 @@ from django.db.models import QuerySet, Subquery
 from django.db.models.expressions import Combinable
 
 from dashboard.cube.sums import audit_counts, every_month
+from dashboard.figures import sentences
 from dashboard.figures.figure import Column, Figure, share_columns
 from dashboard.figures.sample import Audits, Sample, accuracy_cells, sample_of_audits
 from dashboard.filters import Filters
 from dashboard.models import Replay, ReplayCell
 from labeling.models import Stream
+from training.trials.sentences import number_of
 
 FIELDS = (
     "version", "version__name", "month", "digit", "chance", "n", "right", "learned", "unread"
@@ -88,7 +90,9 @@ def matrix(filters: Filters) -> Figure:
     return Figure(
         name="replay",
         title="Every version over every month",
-        sentence=replay_in_words(counts, names),
+        sentence=sentences.replayed(
+            {place: found.sample for place, found in counts.items()}, names
+        ),
         sampled_from=replay_sample(counts, names),
         warning=replay_warning(filters),
         columns=[
@@ -105,9 +109,9 @@ def matrix(filters: Filters) -> Figure:
 Counts = Mapping[tuple[int, date], Count]
 
 
-def replayed(filters: Filters, names: Sequence[str] = ()) -> list[ReplayCount]:
-    """The cells of the period, the digit and these versions or all, by version and month."""
-    rows = ReplayCell.objects.filter(version__name__in=names) if names else ReplayCell.objects.all()
+def replayed(filters: Filters) -> list[ReplayCount]:
+    """The cells of the filters' period, digit and version, by version and month."""
+    rows = ReplayCell.objects.all()
     if filters.version:
         rows = rows.filter(version__name=filters.version)
     rows = filtered_rows(rows, filters).order_by("version", "month", "digit")
@@ -139,54 +143,16 @@ def replay_sample(counts: Counts, names: dict[int, str]) -> str:
     for (_, month), found in counts.items():
         seen = found.sample.n + found.learned + found.unread
         drawings[month] = max(drawings[month], seen)
-    readers = counted_words(len(names), "version")
-    read = f"From {sum(drawings.values()):,} drawings chosen at random, labeled blind"
+    readers = number_of(len(names), "version")
+    read = f"From {number_of(sum(drawings.values()), 'drawing')} chosen at random, labeled blind"
     said = [f"{read}, and read again by {readers}"]
     if any(found.sample.is_weighted for found in counts.values()):
         said.append("weighted, because they had different chances of being chosen")
     if learned := sum(found.learned for found in counts.values()):
         said.append(
-            f"{learned:,} readings are left out because the version had learned from that glyph"
+            f"{number_of(learned, 'reading')} left out because the version had learned from that"
+            " glyph"
         )
     if unread := sum(found.unread for found in counts.values()):
-        said.append(f"{unread:,} readings are still to come")
+        said.append(f"{number_of(unread, 'reading')} still to come")
     return "; ".join(said) + "."
-
-
-def counted_words(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
-def replay_in_words(counts: Counts, names: dict[int, str]) -> str:
-    """Oldest and newest version on the newest month, then the newest version on its first month."""
-    told = {place: found for place, found in counts.items() if found.sample.n}
-    if not told:
-        return "No version has read an audited drawing yet."
-    month = max(month for _, month in told)
-    column = [version for version in names if (version, month) in told]
-    said = [
-        f"Of 100 audited drawings of {month:%B %Y} "
-        + ", ".join(
-            f"{names[version]} reads {hundreds(told[version, month])}" for version in ends(column)
-        )
-    ]
-    row = [each for version, each in told if version == column[-1]]
-    if len(row) > 1:
-        said.append(
-            f"{names[column[-1]]} reads {hundreds(told[column[-1], min(row)])}"
-            f" of those of {min(row):%B %Y}"
-        )
-    return "; ".join(said) + "."
-
-
-def ends(versions: list[int]) -> list[int]:
-    return versions if len(versions) < 2 else [versions[0], versions[-1]]
-
-
-def hundreds(found: Count) -> str:
-    share = found.sample.share
-    assert share is not None
-    return (
-        f"{100 * share.value:.1f} (between {100 * share.low:.1f} and {100 * share.high:.1f},"
-        f" n = {found.sample.n:,})"
-    )

@@ -21,6 +21,7 @@ from dashboard.fields import Counts
 from dashboard.figures.figure import Share, share_cells
 from dashboard.figures.strata import Term, mean
 from predictions.shares import Z95, jeffreys, wilson
+from training.trials.sentences import number_of
 
 Interval = tuple[float, float, float]  # a value and its interval
 # By month and chance: drawings chosen for the audit, and those labeled.
@@ -227,14 +228,21 @@ def sample_of_audits(counts: Iterable[tuple[date, int, int, int]], audits: Audit
 
 def sampled_from(sample: Sample, *, is_random: bool) -> str:
     """A sentence that describes the sample."""
-    chosen = "drawings chosen at random, labeled blind" if is_random else "labeled drawings"
-    said = [f"From {sample.n:,} {chosen}"]
-    if sample.unreadable:
-        said.append(f"{sample.unreadable:,} more were unreadable and are left out")
-    if sample.unsettled:
-        said.append(f"{sample.unsettled:,} wait for another opinion and count as they stand")
-    if is_random and sample.unlabeled:
-        said.append(f"{sample.unlabeled:,} are not labeled yet")
+    if is_random:
+        said = [f"From {number_of(sample.n, 'drawing')} chosen at random, labeled blind"]
+    else:
+        said = [f"From {number_of(sample.n, 'labeled drawing')}"]
+    if n := sample.unreadable:
+        said.append(f"{n:,} more {'was' if n == 1 else 'were'} unreadable and left out")
+    if n := sample.unsettled:
+        waits = (
+            "waits for another opinion and counts"
+            if n == 1
+            else "wait for another opinion and count"
+        )
+        said.append(f"{n:,} {waits} as labeled so far")
+    if is_random and (n := sample.unlabeled):
+        said.append(f"{n:,} {'is' if n == 1 else 'are'} not labeled yet")
     if is_random and sample.is_weighted:
         said.append("weighted, because they had different chances of being chosen")
     return "; ".join(said) + "."

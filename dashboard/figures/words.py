@@ -24,6 +24,22 @@ def percent_in_words(share: float, decimals: int = 1) -> str:
     return text.replace(f".{'0' * decimals}%", "%")
 
 
+def as_hundred(share: float) -> str:
+    """A share as a number of 100 drawings."""
+    return percent_in_words(share).removesuffix("%")
+
+
+def in_points(share: float) -> str:
+    """A difference in percentage points, with its sign and one decimal."""
+    number = f"{100 * share:+.1f}"
+    return "0.0" if number in {"+0.0", "-0.0"} else number.replace("-", "−")
+
+
+def day_in_words(day: date) -> str:
+    """With the year: a figure may be read in another."""
+    return f"{day:%b %-d, %Y}"
+
+
 def share_in_words(found: Mapping[str, Any]) -> str:
     """A share with its n and interval."""
     low, high = percent_in_words(found["low"]), percent_in_words(found["high"])
@@ -37,7 +53,7 @@ def value_in_words(value: Any, column: Column) -> str:
     if column.kind == "month":
         return month_in_words(value)
     if column.kind == "day":
-        return f"{date.fromisoformat(value):%b %-d, %Y}"
+        return day_in_words(date.fromisoformat(value))
     if column.kind == "share":
         return percent_in_words(value)
     if column.kind == "yesno":

@@ -17,22 +17,28 @@ from django.views.decorators.http import require_safe
 
 from dashboard.api.data import answered, refused, single
 from dashboard.figures import catalog
-from dashboard.figures.figure import Column, Figure, share_columns
+from dashboard.figures.accuracy import months_with_enough
+from dashboard.figures.figure import ENOUGH, Column, Figure, share_columns
 from dashboard.figures.sample import accuracy_cells
 from dashboard.filters import Filters, UnknownFilter, choice_field, read_month, read_version
 from dashboard.models import ReplayCell, ReplayItem, ReplayReading
 from dashboard.pages.choices import Select, digits, known_months, select
 from dashboard.pages.overview import SEE_DRAWINGS, context_of, no_such_view
+from dashboard.replay.replay import MOST_PAIRED
 from dashboard.reports.compare import Comparison, of_months, of_versions
 from predictions.models import ModelVersion, Prediction
 
 MONTHS, VERSIONS = "months", "versions"
 EXAMPLES = 8  # of each kind
+NOTHING_YET = {
+    MONTHS: f"There is nothing to compare yet: two months with {ENOUGH} labels each are needed.",
+    VERSIONS: "There is nothing to compare yet: two versions must have read the same drawings.",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class WhichTwo:
-    """What the URL compares. Empty names become the oldest and the newest."""
+    """What the URL compares. Empty names become the oldest and the newest that can be told."""
 
     by: str
     one: str
@@ -57,9 +63,16 @@ class WhichTwo:
         for name in (self.one, self.other):
             if self.by == VERSIONS and name and name not in names:
                 raise UnknownFilter("one", f"No version {name!r} was replayed.")
-        if not names:
+        usual = names[-MOST_PAIRED:] if self.by == VERSIONS else self.months_told
+        if len(usual) < 2:
             return self
-        return replace(self, one=self.one or names[0], other=self.other or names[-1])
+        return replace(self, one=self.one or usual[0], other=self.other or usual[-1])
+
+    @property
+    def months_told(self) -> list[str]:
+        """The months with enough labels."""
+        told = months_with_enough(Filters(digit=self.filters.digit))
+        return [f"{month:%Y-%m}" for month in told]
 
     @property
     def names(self) -> list[str]:
@@ -133,7 +146,7 @@ def figure_of(which: WhichTwo, found: Comparison | None) -> Figure:
         *share_columns(),
     ]
     if found is None:
-        said = "There is nothing to compare yet."
+        said = NOTHING_YET[which.by]
         return Figure("compare", "Side by side", said, said, columns, [])
     sides = [found.first, found.second]
     return Figure(
@@ -161,8 +174,8 @@ def selects_of(which: WhichTwo) -> list[Select]:
     digit = "" if which.filters.digit is None else str(which.filters.digit)
     found = [
         select("by", "Compare", [(MONTHS, "Two months"), (VERSIONS, "Two versions")], which.by),
-        select("one", titles[0], named or [("", "–")], which.one),
-        select("other", titles[1], named or [("", "–")], which.other),
+        select("one", titles[0], named if which.one else [("", "–"), *named], which.one),
+        select("other", titles[1], named if which.other else [("", "–"), *named], which.other),
         select("digit", "Digit", [("", "All"), *digits()], digit),
     ]
     if which.by == VERSIONS:

@@ -10,12 +10,12 @@ from uuid import UUID
 
 from django.db.models import F, Q
 
-from dashboard.axes import after
 from dashboard.cube.cube import position
 from dashboard.filters import ALL, Filters, UnknownFilter, UnknownVersion, read_digit
 from labeling.models import Stream
 from predictions.api.paging import Page, page_of
 from predictions.models import Prediction, PredictionQuerySet
+from predictions.months import after
 
 AT_ONCE = 60
 UNREADABLE = "unreadable"
@@ -103,8 +103,8 @@ def in_cell(which: WhichDrawings) -> PredictionQuerySet:
         wanted &= Q(day__lt=after(filters.last))
     if filters.version:
         wanted &= Q(version__name=filters.version)
-    if filters.source:
-        wanted &= Q(source=filters.source)
+    is_import = Q(source=Prediction.Source.IMPORT)
+    wanted &= Q(source=filters.source) if filters.source else ~is_import
     if filters.digit is not None:
         wanted &= Q(label__digit=filters.digit)
     if which.label:

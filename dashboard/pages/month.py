@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
+from dashboard.figures.accuracy import months_with_enough
 from dashboard.filters import Filters, UnknownFilter, read_month
 from dashboard.pages.overview import context_of
 from dashboard.reports.report import monthly_report, months_with_drawings
@@ -15,8 +16,8 @@ from dashboard.reports.report import monthly_report, months_with_drawings
 @login_not_required
 @require_safe
 def newest(request: HttpRequest) -> HttpResponse:
-    """Redirect to the newest month with drawings."""
-    known = months_with_drawings()
+    """Redirect to the newest month with enough labels, or if there is none, with drawings."""
+    known = months_with_enough(Filters()) or months_with_drawings()
     if not known:
         return render(request, "dashboard/month.html", context_of(request, Filters()))
     return redirect("dashboard:month", name=f"{known[-1]:%Y-%m}")

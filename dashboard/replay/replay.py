@@ -36,6 +36,7 @@ from labeling.models import Label, LabelEvent
 from predictions.database.clock import Moment
 from predictions.glyphs.glyph import decode_glyph
 from predictions.models import ModelVersion, Prediction
+from predictions.months import month_of
 from predictions.serving.network import Network, UnsoundWeights
 from predictions.serving.recognizer import load_version
 from training.models import SnapshotLabel
@@ -233,7 +234,7 @@ def items_by_label(keys: Sequence[int]) -> Iterator[ReplayItem]:
         yield ReplayItem(
             prediction_id=key,
             digit=digit,
-            month=day.replace(day=1),
+            month=month_of(day),
             glyph_digest=digest,
             chance=chance,
         )
@@ -318,17 +319,20 @@ def recount() -> list[date]:
 
 
 def learned_by(versions: Sequence[int]) -> dict[int, set[uuid.UUID]]:
-    """For each version, the items' glyphs that it or an ancestor was trained on."""
+    """For each version, the items' glyphs that it or an ancestor among these was trained on.
+
+    Ancestors come before their descendants.
+    """
     items = ReplayItem.objects.values("glyph_digest")
     rows = SnapshotLabel.objects.filter(
-        snapshot__runs__version__isnull=False, event__prediction__glyph_digest__in=items
+        snapshot__runs__version__in=versions, event__prediction__glyph_digest__in=items
     ).values_list("snapshot__runs__version", "event__prediction__glyph_digest")
     own: defaultdict[int, set[uuid.UUID]] = defaultdict(set)
     for version, digest in rows:
         own[version].add(digest)
     parents = dict(ModelVersion.objects.values_list("pk", "parent"))
     learned: dict[int, set[uuid.UUID]] = {}
-    for version in versions:  # a parent is always registered before its children
+    for version in versions:
         learned[version] = own[version] | learned.get(parents[version] or 0, set())
     return learned
 
@@ -420,10 +424,10 @@ def pairs_of(month: date, versions: Sequence[int], table: ItemReadings) -> Itera
     places = range(max(0, len(versions) - MOST_PAIRED), len(versions))
     for digit, chance, shows in table.strata():
         for one, other in combinations(places, 2):
-            both = table.counts[one] & table.counts[other] & shows
-            if not both.any():
+            common = table.counts[one] & table.counts[other] & shows
+            if not common.any():
                 continue
-            first, second = table.right[one, both], table.right[other, both]
+            first, second = table.right[one, common], table.right[other, common]
             yield ReplayPair(
                 month=month,
                 first_id=versions[one],
@@ -431,6 +435,7 @@ def pairs_of(month: date, versions: Sequence[int], table: ItemReadings) -> Itera
                 digit=digit,
                 chance=chance,
                 n=len(first),
+                both=int((first & second).sum()),
                 better=int((second & ~first).sum()),
                 worse=int((first & ~second).sum()),
             )

@@ -11,6 +11,7 @@ from dashboard.figures.difference import Difference, difference
 from dashboard.figures.figure import ENOUGH
 from dashboard.figures.sample import Sample, together
 from dashboard.filters import Filters
+from predictions.months import month_of
 
 RECENT = timedelta(days=28)  # compared with BEFORE
 BEFORE = timedelta(days=84)  # the days before RECENT
@@ -45,7 +46,7 @@ def fallen(today: date) -> Fall | None:
     """The fall in the RECENT days before `today`; None if chance may explain it or n is small."""
     middle = today - RECENT
     first = middle - BEFORE
-    samples = daily(Filters(first=first.replace(day=1), last=today.replace(day=1)))
+    samples = daily(Filters(first=month_of(first), last=month_of(today)))
     before = together(sample for day, sample in samples.items() if first <= day < middle)
     recent = together(sample for day, sample in samples.items() if middle <= day < today)
     was, now = before.share_within(SURE), recent.share_within(SURE)

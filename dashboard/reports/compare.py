@@ -1,8 +1,8 @@
 """Two months or two versions compared: the difference in accuracy, where accuracy is lowest and
 highest, and whether that is more than chance.
 
-Months are two samples of different drawings. Versions read the same drawings (the replay), so only
-drawings that they read differently count for the difference.
+Months are two samples of different drawings. Versions are compared on the drawings that both have
+read in the replay and neither learned from: the shares and the difference are of these.
 """
 
 from __future__ import annotations
@@ -12,31 +12,24 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db.models import Sum
-
-from dashboard.axes import DIGITS, after
+from dashboard.axes import DIGITS
 from dashboard.cube.sums import audit_counts, months
+from dashboard.figures.chance import LEVEL, p_equal
 from dashboard.figures.difference import Difference, between_pairs, difference, sum_of_pairs
 from dashboard.figures.figure import ENOUGH, Share
-from dashboard.figures.replay import (
-    NOTHING_READ,
-    ReplayCount,
-    counts_by,
-    filtered_rows,
-    replayed,
-)
-from dashboard.figures.sample import Audits, Sample, sampled_from, together
+from dashboard.figures.replay import filtered_rows
+from dashboard.figures.sample import Audits, Sample, sample_of_audits, sampled_from
 from dashboard.figures.sample import parts as counted_parts
+from dashboard.figures.sentences import drawings_of, needed
+from dashboard.figures.words import as_hundred, in_points, percent_in_words
 from dashboard.filters import Filters
 from dashboard.models import ReplayPair
 from labeling.models import Stream
+from predictions.months import after
 from training.trials.pairs import Pairs
 
-LEVEL = 0.05  # of the test whether the parts of a span differ
-LEAST_EXPECTED = 1.0  # expected count in a cell of that test's table; with less it is not valid
-SLACK = 1e-9  # for rounding
 POWER, SURE = 0.84, 1.96  # standard deviations for 80 % power at 95 %
 MOST_NEEDED = 1_000_000
 WEEKS = ((1, 7), (8, 14), (15, 21), (22, 28), (29, 31))
@@ -86,9 +79,9 @@ class Extremes:
         """The span in words, and whether it is more than chance."""
         low, high = self.lowest, self.highest
         said = (
-            f"from {low.accuracy:.1%} ({low.name}, n = {low.n:,})"
-            f" to {high.accuracy:.1%} ({high.name}, n = {high.n:,}):"
-            f" {100 * self.width:.1f} points"
+            f"from {percent_in_words(low.accuracy)} ({low.name}, n = {low.n:,})"
+            f" to {percent_in_words(high.accuracy)} ({high.name}, n = {high.n:,}):"
+            f" {as_hundred(self.width)} points"
         )
         if self.p is None:
             return f"{said}; too few mistakes to tell whether that is more than chance"
@@ -122,7 +115,7 @@ class Side:
         if len(told) < 2:
             return None
         by_share = sorted(told, key=lambda part: part.accuracy)
-        return Extremes(by_share[0], by_share[-1], p_equal(told))
+        return Extremes(by_share[0], by_share[-1], p_equal([part.sample for part in told]))
 
     @property
     def is_enough(self) -> bool:
@@ -131,34 +124,46 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Both sides and their difference: the second minus the first."""
+    """Both sides and their difference: the second minus the first; None with too few labels."""
 
     first: Side
     second: Side
     difference: Difference | None
+    what: str  # which drawings, in words
     parts_are: str  # what a part is, in words
     pairs: Pairs | None = None  # for versions: counts on the same drawings
 
     @property
     def in_words(self) -> str:
         if self.difference is None:
-            return (
-                f"There are no labels for {self.first.title} and {self.second.title} that could be"
-                " compared."
-            )
+            return self.why_not
         return f"{self.shares_in_words} {self.difference_in_words}"
+
+    @property
+    def why_not(self) -> str:
+        """Why the two are not compared."""
+        sides = [self.first, self.second]
+        if self.first.name == self.second.name:
+            return f"Both sides are {self.first.title}."
+        if self.pairs is not None:
+            return f"Too few labeled drawings were read by both to compare: {needed(self.pairs.n)}."
+        few = [f"{side.title} has {needed(side.n)}" for side in sides if not side.is_enough]
+        return f"There are too few labels to compare: {' and '.join(few)}."
 
     @property
     def shares_in_words(self) -> str:
         one, other = self.first, self.second
         assert one.share is not None
         assert other.share is not None
+        before, after = as_hundred(one.share.value), as_hundred(other.share.value)
+        if self.pairs is None:
+            return (
+                f"Of 100 {self.what}, {before} were read right in {one.title} (n = {one.n:,}) and"
+                f" {after} in {other.title} (n = {other.n:,})."
+            )
         return (
-            f"Of 100 drawings, {100 * one.share.value:.1f} are read right in {one.title}"
-            f" and {100 * other.share.value:.1f} in {other.title}."
-            if self.pairs is None
-            else f"Of 100 drawings, {one.title} reads {100 * one.share.value:.1f} right and"
-            f" {other.title} {100 * other.share.value:.1f}."
+            f"On the same {self.pairs.n:,} {self.what}, {one.title} reads {before} of 100 right and"
+            f" {other.title} {after}."
         )
 
     @property
@@ -192,43 +197,6 @@ class Comparison:
         return f"About {self.needed:,} labels a month would tell a difference of this size."
 
 
-def in_points(share: float) -> str:
-    """A difference in percentage points, with its sign and one decimal."""
-    number = f"{100 * share:+.1f}"
-    return "0.0" if number in {"+0.0", "-0.0"} else number.replace("-", "−")
-
-
-def p_equal(parts: Sequence[Bar]) -> float | None:
-    """The p-value that all parts have the same share; None if not valid.
-
-    This is the chi-square test, with what the labels are worth in place of their number.
-    """
-    whole = together(part.sample for part in parts)
-    worth = [part.n * whole.worth / whole.n for part in parts]
-    n = sum(worth)
-    share = sum(part.accuracy * each for part, each in zip(parts, worth, strict=True)) / n
-    if min(worth) * min(share, 1 - share) < LEAST_EXPECTED * (1 - SLACK):
-        return None
-    spread = share * (1 - share)
-    found = sum(
-        each * (part.accuracy - share) ** 2 / spread
-        for part, each in zip(parts, worth, strict=True)
-    )
-    return chi_square_tail(found, len(parts) - 1)
-
-
-def chi_square_tail(value: float, freedom: int) -> float:
-    """The probability of at least this value: a finite sum, since `freedom` is an integer."""
-    half = value / 2
-    at, total = (0.5, math.erfc(math.sqrt(half))) if freedom % 2 else (0.0, 0.0)
-    term = half**at * math.exp(-half) / math.gamma(at + 1)
-    while at < freedom / 2:
-        total += term
-        at += 1
-        term *= half / at
-    return total
-
-
 # -- months -------------------------------------------------------------------------------------
 
 
@@ -243,13 +211,16 @@ def of_months(first: date, second: date, digit: int | None) -> Comparison:
         one,
         other,
         between_samples(one, other),
+        drawings_of(Filters(digit=digit)),
         parts_are="by digit" if digit is None else f"by week, for the digit {digit} alone",
     )
 
 
 def between_samples(first: Side, second: Side) -> Difference | None:
-    if first.share is None or second.share is None:
+    if first.name == second.name or not (first.is_enough and second.is_enough):
         return None
+    assert first.share is not None
+    assert second.share is not None
     return difference(first.share, second.share)
 
 
@@ -289,56 +260,82 @@ def sample_of_days(counts: list[tuple[int, Any]], days: slice, digit: int | None
 # -- versions -----------------------------------------------------------------------------------
 
 
+class CommonCount(NamedTuple):
+    """Drawings of a month, digit and chance that both versions read and neither learned from."""
+
+    month: date
+    digit: int
+    chance: int
+    n: int
+    both: int  # read right by both
+    better: int  # by the second alone
+    worse: int  # by the first alone
+
+    @property
+    def pairs(self) -> Pairs:
+        return Pairs(self.better, self.worse, self.n)
+
+
 def of_versions(first: str, second: str, filters: Filters) -> Comparison:
-    """Two versions on the same audited drawings of the period. Three queries."""
-    told = audit_counts(filters)
-    one, other = sides_of_versions([first, second], filters, told)
-    pairs = paired_counts(first, second, filters)
-    parts_are = "by digit" if filters.digit is None else f"by month, for the digit {filters.digit}"
-    found = between_pairs(pairs, told) if pairs and one.n and other.n else None
-    return Comparison(one, other, found, parts_are, sum_of_pairs(pairs.values()))
+    """Two versions on the same audited drawings of the period. Two queries."""
+    told, counts = audit_counts(filters), common_counts(first, second, filters)
+    one = side_of_version(first, [(each, each.both + each.worse) for each in counts], told, filters)
+    other = side_of_version(
+        second, [(each, each.both + each.better) for each in counts], told, filters
+    )
+    return Comparison(
+        one,
+        other,
+        between_pairs(pairs_by_chance(counts), told) if one.is_enough else None,
+        drawings_of(Filters(digit=filters.digit)),
+        "by digit" if filters.digit is None else f"by month, for the digit {filters.digit}",
+        sum_of_pairs(each.pairs for each in counts),
+    )
 
 
-def sides_of_versions(names: Sequence[str], filters: Filters, told: Audits) -> list[Side]:
-    """The sides in the order of the names. One query; `told` are the audits of the period."""
-    cells = replayed(filters, names)
+def common_counts(first: str, second: str, filters: Filters) -> list[CommonCount]:
+    """In the order of months and digits. Months that are to be counted again are left out."""
+    names = [first, second]
+    rows = ReplayPair.objects.filter(first__name__in=names, second__name__in=names, n__gt=0)
+    found = filtered_rows(rows, filters).exclude(both=None).order_by("month", "digit", "chance")
+    values = found.values_list("first__name", *CommonCount._fields)
     return [
-        side_of_version(name, [cell for cell in cells if cell.name == name], told, filters.digit)
-        for name in names
+        CommonCount._make([*rest, up, down] if older == first else [*rest, down, up])
+        for older, *rest, up, down in values
     ]
 
 
-def side_of_version(name: str, cells: list[ReplayCount], told: Audits, digit: int | None) -> Side:
-    whole = counts_by(lambda _: name, cells, told).get(name, NOTHING_READ)
-    parts = counts_by(
-        lambda cell: f"{cell.month:%B %Y}" if digit is not None else str(cell.digit), cells, told
-    )
-    left_out = f"; {whole.learned:,} that it learned from are left out" if whole.learned else ""
-    weighted = "; weighted, because they had different chances of being chosen"
+def side_of_version(
+    name: str, right: Sequence[tuple[CommonCount, int]], told: Audits, filters: Filters
+) -> Side:
+    """`right` is how many of each count the version read right."""
+    parts: defaultdict[str, list[tuple[CommonCount, int]]] = defaultdict(list)
+    for each, hits in right:
+        by = str(each.digit) if filters.digit is None else f"{each.month:%B %Y}"
+        parts[by].append((each, hits))
+    sample = sample_of_common(right, told)
     return Side(
         name=name,
         title=name,
-        sample=whole.sample,
+        sample=sample,
         parts=[
-            Bar(part, found.sample)
-            for part, found in (sorted(parts.items()) if digit is None else parts.items())
+            Bar(part, sample_of_common(some, told))
+            for part, some in (sorted(parts.items()) if filters.digit is None else parts.items())
         ],
         sampled_from=(
-            f"From {whole.sample.n:,} drawings chosen at random, labeled blind, and read again"
-            f"{left_out}{weighted if whole.sample.is_weighted else ''}."
+            f"{sampled_from(sample, is_random=True)} Both versions read them again, and neither"
+            " learned from them."
         ),
     )
 
 
-def paired_counts(first: str, second: str, filters: Filters) -> dict[tuple[date, int], Pairs]:
+def sample_of_common(right: Sequence[tuple[CommonCount, int]], told: Audits) -> Sample:
+    return sample_of_audits(((each.month, each.chance, each.n, hits) for each, hits in right), told)
+
+
+def pairs_by_chance(counts: Sequence[CommonCount]) -> dict[tuple[date, int], Pairs]:
     """By month and chance, how often the second was right and the first wrong, and the reverse."""
-    rows = ReplayPair.objects.filter(
-        first__name__in=[first, second], second__name__in=[first, second]
-    )
-    found = filtered_rows(rows, filters).values_list("first__name", "month", "chance")
-    counts = found.annotate(Sum("better"), Sum("worse"), Sum("n")).order_by("month", "chance")
-    return {
-        (month, chance): Pairs(up, down, n) if older == first else Pairs(down, up, n)
-        for older, month, chance, up, down, n in counts
-        if n
-    }
+    found: defaultdict[tuple[date, int], list[Pairs]] = defaultdict(list)
+    for each in counts:
+        found[each.month, each.chance].append(each.pairs)
+    return {place: sum_of_pairs(some) for place, some in found.items()}

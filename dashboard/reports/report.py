@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from django.utils import timezone
 
-from dashboard.axes import DIGITS, UNLABELED, after
-from dashboard.cube.sums import audit_counts, flows, months
+from dashboard.axes import UNLABELED
+from dashboard.cube.sums import flows, months, within_filters
+from dashboard.figures.accuracy import months_with_enough
 from dashboard.figures.difference import Difference, difference
-from dashboard.figures.figure import Share
+from dashboard.figures.figure import ENOUGH, Share
+from dashboard.figures.sentences import needed
+from dashboard.figures.words import as_hundred
 from dashboard.filters import Filters
 from dashboard.flow import ACTS
 from dashboard.models import MonthSums
-from dashboard.reports.compare import Comparison, Side, of_months, of_versions, sides_of_versions
+from dashboard.reports.causes import Causes, causes_of, readers_of
+from dashboard.reports.compare import Comparison, Side, of_months
 from labeling.models import Stream
 from labeling.queue.overview import of_queue
-from predictions.models import ModelVersion
+from predictions.months import after
 from training.models import Promotion
 from training.trials.pairs import holm
+from training.trials.sentences import number_of
 
 LEVEL = 0.05
 Z95 = 1.96
@@ -54,16 +60,15 @@ class Wish:
 @dataclass(frozen=True, slots=True)
 class Report:
     month: date
-    previous: date | None  # the nearest earlier month with labels
+    previous: date | None  # the nearest earlier month with enough labels
     comparison: Comparison | None
     here: Side
     drawings: int
     decisions: int  # of labelers in the month
     corrections: int
     promotions: list[Promotion]
-    model: Comparison | None  # the versions live before and now, on the same drawings
-    drawings_changed: Difference | None  # one version on both months' drawings
-    versions: tuple[str, str] | None
+    readers: Counter[str]  # how many of its labeled drawings each version read
+    causes: Causes | None
     digits: list[DigitChange]
     wishes: list[Wish]
     unlabeled: int  # audited drawings of the month without a label
@@ -71,44 +76,38 @@ class Report:
     @property
     def verdict(self) -> str:
         """Whether the change is more than chance, in words."""
+        if not self.here.is_enough:
+            return f"There are too few labels to tell a change: {needed(self.here.n)}."
         if self.comparison is None or self.comparison.difference is None:
-            return "There is no earlier month with labels to compare with."
+            return f"No earlier month has the {ENOUGH} labels needed to compare with."
         found = self.comparison.difference
         if not found.is_more_than_chance:
             return "No change can be told from chance."
         way = "better" if found.value > 0 else "worse"
-        return f"Drawings were read {way} than before, by more than chance. {self.because}"
+        said = f"Drawings were read {way} than before, by more than chance."
+        return f"{said} {self.causes.verdict}" if self.causes else said
 
     @property
-    def because(self) -> str:
-        """Whether the model or the drawings caused the change."""
-        by_model = self.model is not None and self.model.difference is not None
-        if not by_model and self.drawings_changed is None:
-            return "The replay cannot say yet whether the model or the drawings made it."
-        made = []
-        if by_model and self.model.difference.is_more_than_chance:  # type: ignore[union-attr]
-            made.append("the model")
-        if self.drawings_changed is not None and self.drawings_changed.is_more_than_chance:
-            made.append("the drawings")
-        if not made:
-            return "Whether the model or the drawings made it cannot be told from chance."
-        return f"The replay shows that {' and '.join(made)} changed."
+    def readers_in_words(self) -> str:
+        """Which versions read the month's labeled drawings."""
+        told = self.readers.most_common()
+        if len(told) == 1:
+            return f"{told[0][0]} read all labeled drawings of the month."
+        counts = ", ".join(f"{name} {number_of(n, 'labeled drawing')}" for name, n in told)
+        return f"Read by {counts}." if told else ""
 
 
 def months_with_drawings() -> list[date]:
     """Months with drawings, oldest first."""
-    return list(MonthSums.objects.order_by("month").values_list("month", flat=True).distinct())
+    rows = within_filters(MonthSums.objects.all(), Filters())
+    return list(rows.order_by("month").values_list("month", flat=True).distinct())
 
 
 def monthly_report(month: date) -> Report:
-    here, before, comparison = sides_of(month)
-    versions = live_then_and_now(month)
-    model = drawings_changed = None
-    if versions is not None and before is not None:
-        then, now = versions
-        if then != now:
-            model = of_versions(then, now, Filters(first=month, last=month))
-        drawings_changed = same_version(then, before, month)
+    before = max((each for each in months_with_enough(Filters()) if each < month), default=None)
+    comparison = of_months(before or month, month, None)
+    here = comparison.second
+    compared = comparison if before and here.is_enough else None
     counted = months(Filters(first=month, last=month), "days")
     drawings = sum(int(each["days"][:, :, 0].sum()) for each in counted)
     unlabeled = sum(
@@ -118,67 +117,22 @@ def monthly_report(month: date) -> Report:
     for _, done in flows(Filters(first=month, last=month)):
         for name, number in zip(ACTS, done.sum(axis=0).tolist(), strict=True):
             acts[name] += number
-    digits = digit_changes(comparison, here)
+    digits = digit_changes(compared, here)
     return Report(
         month=month,
         previous=before,
-        comparison=comparison,
+        comparison=comparison if before else None,
         here=here,
         drawings=drawings,
         decisions=sum(acts[name] for name in ("first", "agrees", "differs", "rulings")),
         corrections=acts["corrections"],
         promotions=promotions_in(month),
-        model=model,
-        drawings_changed=drawings_changed,
-        versions=versions,
+        readers=readers_of(month),
+        causes=causes_of(before, month) if before and compared else None,
         digits=digits,
         wishes=wishes(digits, here, unlabeled),
         unlabeled=unlabeled,
     )
-
-
-def sides_of(month: date) -> tuple[Side, date | None, Comparison | None]:
-    """The month's side, the nearest earlier month with readable audits, and their comparison."""
-    earlier = Filters(last=month)
-    told = {
-        each.month
-        for each in months(earlier, "days", stream=Stream.AUDIT)
-        if each["days"][:, :DIGITS, 0].any()
-    }
-    before = max((each for each in told if each < month), default=None)
-    comparison = of_months(before or month, month, None)
-    return comparison.second, before, comparison if before else None
-
-
-def live_then_and_now(month: date) -> tuple[str, str] | None:
-    """The versions live at the end of the previous month and at the end of this one."""
-    ends = [timezone.make_aware(datetime.combine(day, time())) for day in (month, after(month))]
-    ledger = list(
-        Promotion.objects.order_by("made_at", "pk").values_list(
-            "made_at", "before__name", "after__name"
-        )
-    )
-    if not ledger:
-        live = ModelVersion.objects.live().values_list("name", flat=True).first()
-        return (live, live) if live else None
-    names = []
-    for end in ends:
-        past = [after_ for made_at, _, after_ in ledger if made_at < end]
-        names.append(past[-1] if past else ledger[0][1])
-    then, now = names
-    return (then, now) if then and now else None
-
-
-def same_version(version: str, before: date, month: date) -> Difference | None:
-    """One version's accuracy on this month's drawings minus that on the previous month's."""
-    shares = []
-    for each in (before, month):
-        alone = Filters(first=each, last=each)
-        (side,) = sides_of_versions([version], alone, audit_counts(alone))
-        if side.share is None:
-            return None
-        shares.append(side.share)
-    return difference(*shares)
 
 
 def promotions_in(month: date) -> list[Promotion]:
@@ -240,16 +194,13 @@ def wishes(digits: Sequence[DigitChange], here: Side, unlabeled: int) -> list[Wi
     if unlabeled:
         found.append(
             Wish(
-                f"{unlabeled:,} audited drawings of this month",
-                "They were chosen at random and wait for their label; every figure here grows"
-                " surer with each of them.",
+                f"{number_of(unlabeled, 'audited drawing')} of this month",
+                "Chosen at random, not labeled yet: every label makes the figures here surer.",
             )
         )
-    disputed = of_queue().disputed
-    if disputed:
-        noun = "label" if disputed == 1 else "labels"
+    if disputed := of_queue().disputed:
         found.append(
-            Wish(f"{disputed:,} disputed {noun}", "Two people disagree; a reviewer rules.")
+            Wish(number_of(disputed, "disputed label"), "Two people disagree; a reviewer rules.")
         )
     few = [each for each in digits if not each.is_enough]
     if few:
@@ -264,20 +215,20 @@ def wishes(digits: Sequence[DigitChange], here: Side, unlabeled: int) -> list[Wi
     for each in sorted(told, key=lambda each: each.after.value if each.after else 1.0):
         assert each.after is not None
         more = labels_for(each.after, each.n, each.worth)
-        if each.after.value < 1:
-            found.append(
-                Wish(
-                    f"Drawings of {each.digit}",
-                    f"Read right {each.after.value:.1%} of the time"
-                    f" (between {each.after.low:.1%} and {each.after.high:.1%})"
-                    + (
-                        f"; about {more:,} more audits of it would tell that to 2 points."
-                        if more
-                        else "."
-                    ),
-                )
-            )
+        if more or each.after.value < 1:
+            found.append(Wish(f"Drawings of {each.digit}", read_so_far(each.after, more)))
     return found[:NEXT]
+
+
+def read_so_far(share: Share, more: int) -> str:
+    """How well a digit is read, and how many more audits would tell it to 2 points."""
+    said = (
+        f"Of 100, {as_hundred(share.value)} are read right (between {as_hundred(share.low)} and"
+        f" {as_hundred(share.high)})"
+    )
+    if not more:
+        return f"{said}."
+    return f"{said}; about {more:,} more audits of it would tell that to 2 points."
 
 
 def labels_for(share: Share, n: int, worth: float) -> int:

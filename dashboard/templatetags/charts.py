@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
 from django import template
+from django.utils import timezone
 
+from dashboard.figures import words
 from dashboard.figures.figure import Column, Figure
 from dashboard.figures.heat import GRIDS
 from dashboard.figures.words import percent_in_words, value_in_words
-from dashboard.reports.compare import in_points
 
 register = template.Library()
 
@@ -41,6 +43,12 @@ def day_in_words(time: str) -> str:
 
 
 @register.filter
+def day(time: datetime) -> str:
+    """The day of a time, with the year."""
+    return words.day_in_words(timezone.localdate(time))
+
+
+@register.filter
 def cells(row: list[Any], figure: Figure) -> list[tuple[str, bool]]:
     """The text of a row's cells, and whether each is a number."""
     return [
@@ -63,11 +71,10 @@ def as_percent(share: object) -> str:
 
 @register.filter
 def as_hundred(share: float) -> str:
-    """A share as a number of 100 drawings, with at most one decimal."""
-    return percent_in_words(share).removesuffix("%")
+    return words.as_hundred(share)
 
 
 @register.filter
 def as_points(share: float) -> str:
     """A difference in percentage points, with its sign."""
-    return in_points(share)
+    return words.in_points(share)

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from django.db import connection
 
-from dashboard.axes import EDGES, month_of
+from dashboard.axes import EDGES
 from dashboard.cube.counting import catch_up
 from dashboard.cube.tally import Key
 from dashboard.models import Cell, MonthFlow, MonthSums
+from predictions.months import month_of
 
 BIN = " + ".join(f"CASE WHEN p.confidence >= {edge} THEN 1 ELSE 0 END" for edge in EDGES[1:-1])
 GROUPS = f"""

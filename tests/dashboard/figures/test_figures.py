@@ -72,8 +72,8 @@ def test_accuracy_counts_audits_alone_and_leaves_unreadable_ones_out(
     figure = make_figure("accuracy-by-month", Filters())
     for words in (
         "From 4 drawings chosen at random",
-        "1 more were unreadable",
-        "1 are not labeled",
+        "1 more was unreadable",
+        "1 is not labeled",
     ):
         assert words in figure.sampled_from
     assert not figure.warning
@@ -88,7 +88,7 @@ def test_a_contradicted_audit_counts_before_its_second_opinion(live_version: Mod
     )  # fmt: skip
     (row,) = rows("accuracy-by-month")
     assert (row["n"], row["right"]) == (1, 0)
-    assert "1 wait for another opinion" in make_figure("accuracy-by-month", Filters()).sampled_from
+    assert "1 waits for another opinion" in make_figure("accuracy-by-month", Filters()).sampled_from
 
 
 def test_accuracy_over_all_labeled_drawings_says_that_it_is_biased(
@@ -125,7 +125,7 @@ def test_each_digit_and_day_has_its_own_share(live_version: ModelVersion) -> Non
     assert [(row["month"], row["label"]) for row in heat] == [("2026-09", 1), ("2026-09", 7)]
     cells = {(row["label"], row["predicted"]): row["count"] for row in rows("true-by-predicted")}
     assert (cells[7, 7], cells[1, 7], cells[7, 1]) == (2, 1, 0)
-    assert "a 1 read as 7, 1 times" in make_figure("true-by-predicted", Filters()).sentence
+    assert "3 of 30 needed" in make_figure("true-by-predicted", Filters()).sentence
 
 
 def test_plain_words_say_what_changed_and_whether_it_is_chance(live_version: ModelVersion) -> None:
@@ -137,7 +137,7 @@ def test_plain_words_say_what_changed_and_whether_it_is_chance(live_version: Mod
     assert now == "Of 100 drawings in November 2026, 97.5 were read right."
     assert then.startswith("Of 100 drawings in September 2026, 95")
     assert change == (
-        "That is 2.5 of 100 better than in September 2026: not more than chance could make it."
+        "That is 2.5 of 100 more than in September 2026: not more than chance could make it."
     )
 
 
@@ -154,11 +154,14 @@ def test_confidence_is_shown_for_all_drawings(live_version: ModelVersion) -> Non
 
 
 def test_reliability_holds_confidence_against_what_was_right(live_version: ModelVersion) -> None:
-    audits(3, confidence=0.65)
-    audits(1, confidence=0.65, label_as=1)
+    audits(30, confidence=0.65)
+    audits(10, confidence=0.65, label_as=1)
     (row,) = [row for row in rows("reliability") if row["n"]]
     assert (row["from"], row["to"], row["mean"], row["share"]) == (0.6, 0.7, 0.65, 0.75)
-    assert "10.0 of 100" in make_figure("reliability", Filters()).sentence
+    said = make_figure("reliability", Filters()).sentence
+    assert said.startswith("Mean confidence is 65.0%, and of 100 drawings 75 (")
+    assert "chance alone could make them differ so" in said
+    assert "10 of 100 apart" in said
 
 
 def test_corrections_add_up_and_are_taken_back_by_an_undo(live_version: ModelVersion) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -56,14 +57,25 @@ def test_the_matrix_has_a_row_for_each_version_and_month(
 def test_the_sentence_reads_the_newest_column_and_the_newest_row(
     client: Client, threes: ModelVersion
 ) -> None:
-    audited(3, at=NOVEMBER)
-    audited(7, at=SEPTEMBER)
+    for _ in range(30):
+        audited(3, at=NOVEMBER)
+        audited(7, at=SEPTEMBER)
+    audited(3, at=NOVEMBER + timedelta(days=30))  # too few to tell
     replay.replay_for()
     said = client.get("/dashboard/data/replay.json").json()["sentence"]
-    assert said.startswith("Of 100 audited drawings of November 2026 sevens reads 0.0")
-    assert "threes reads 100.0" in said
-    assert "threes reads 0.0" in said.split(";")[1]
-    assert "September 2026" in said
+    assert said.startswith("Of 100 audited drawings of November 2026, sevens reads 0 (")
+    assert "threes reads 100 (" in said
+    assert said.split("; ")[1].startswith("of those of September 2026, threes reads 0 (")
+
+
+def test_fewer_drawings_than_are_needed_are_counted_out(
+    client: Client, threes: ModelVersion
+) -> None:
+    audited(3)
+    replay.replay_for()
+    for name in ("replay", "learning-curve"):
+        said = client.get(f"/dashboard/data/{name}.json").json()["sentence"]
+        assert "1 of 30 needed" in said
 
 
 def test_it_says_how_many_were_left_out_and_are_still_to_come(
@@ -78,8 +90,8 @@ def test_it_says_how_many_were_left_out_and_are_still_to_come(
     replay.replay_for(seconds=0)
     said = client.get("/dashboard/data/replay.json").json()["sampled_from"]
     assert said.startswith("From 2 drawings chosen at random, labeled blind, and read again by 2")
-    assert "1 readings are left out" in said
-    assert "2 readings are still to come" in said
+    assert "1 reading left out" in said
+    assert "2 readings still to come" in said
 
 
 def glyph_of(prediction: Any) -> Any:

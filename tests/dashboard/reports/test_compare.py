@@ -5,22 +5,30 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
 
 from dashboard.cube.counting import catch_up
+from dashboard.figures.chance import p_equal
 from dashboard.figures.sample import Part, Sample, together
 from dashboard.filters import Filters
+from dashboard.models import ReplayMonth, ReplayPair
 from dashboard.replay import replay
-from dashboard.reports.compare import Bar, Side, of_months, of_versions, p_equal
-from predictions.models import ModelVersion
-from tests.dashboard.audits import NOVEMBER, SEPTEMBER, audited
+from dashboard.reports.compare import Bar, Side, of_months, of_versions
+from predictions.glyphs.glyph import decode_glyph
+from predictions.models import ModelVersion, Prediction
+from tests.dashboard.audits import NOVEMBER, SEPTEMBER, audited, learn
 from tests.dashboard.history import Month, make_history
 from tests.factories import make_live, make_user, make_version
 
 SEPT, NOV = date(2026, 9, 1), date(2026, 11, 1)
+
+
+def glyph_of(prediction: Prediction) -> Any:
+    return decode_glyph(bytes(prediction.glyph))
 
 
 def side(parts: list[Bar]) -> Side:
@@ -65,10 +73,11 @@ class TestSpans:
             min(each.n for each in parts) * min(sum(right), sum(wrong)), sum(right) + sum(wrong)
         )
         if least_expected < 1:
-            assert p_equal(parts) is None
+            assert p_equal([each.sample for each in parts]) is None
         else:
             found = chi2_contingency([right, wrong], correction=False)
-            assert p_equal(parts) == pytest.approx(found.pvalue, rel=1e-9, abs=1e-200)
+            p = p_equal([each.sample for each in parts])
+            assert p == pytest.approx(found.pvalue, rel=1e-9, abs=1e-200)
 
     def test_weighted_labels_count_for_what_they_are_worth(self) -> None:
         """Errors among drawings that are audited often say little of the digit as a whole."""
@@ -77,8 +86,8 @@ class TestSpans:
             sample = Sample()
             sample.add(225_000, Part(60, 60, 60, 60 - wrong))
             sample.add(35_000, Part(60, 60, 60, 59))
-            parts.append(Bar(str(wrong), sample))
-        weighted, plain = p_equal(parts), p_equal([part("2", 117, 120), part("12", 107, 120)])
+            parts.append(sample)
+        weighted, plain = p_equal(parts), p_equal([Sample.of(117, 120), Sample.of(107, 120)])
         assert plain is not None
         assert plain < 0.01
         assert weighted is not None
@@ -117,13 +126,25 @@ class TestMonths:
         catch_up()
         found = of_months(SEPT, NOV, None)
         assert found.difference is None
-        assert "no labels" in found.in_words
+        assert found.in_words.endswith("to compare: September 2026 has 0 of 30 needed.")
+
+    def test_a_month_of_a_few_labels_is_not_compared(self) -> None:
+        make_history([Month(SEPT, 60, 0.8), Month(NOV, 15, 1.0)])
+        catch_up()
+        found = of_months(SEPT, NOV, None)
+        assert found.difference is None
+        assert found.in_words.endswith("to compare: November 2026 has 15 of 30 needed.")
+
+    def test_a_month_is_not_compared_with_itself(self) -> None:
+        make_history([Month(NOV, 60, 0.8)])
+        catch_up()
+        assert of_months(NOV, NOV, None).in_words == "Both sides are November 2026."
 
 
 @pytest.fixture
 def two_versions(db: None) -> tuple[ModelVersion, ModelVersion]:
     versions = make_live("sevens", favorite=7), make_version("threes", favorite=3)
-    for _ in range(12):
+    for _ in range(28):
         audited(3)
     audited(7)
     audited(7, at=SEPTEMBER)
@@ -135,9 +156,9 @@ class TestVersions:
     def test_only_drawings_read_differently_tell_versions_apart(self, two_versions: Any) -> None:
         found = of_versions("sevens", "threes", Filters())
         assert found.pairs is not None
-        assert (found.pairs.better, found.pairs.worse, found.pairs.n) == (12, 2, 14)
+        assert (found.pairs.better, found.pairs.worse, found.pairs.n) == (28, 2, 30)
         assert found.difference is not None
-        assert found.difference.value == pytest.approx(10 / 14)
+        assert found.difference.value == pytest.approx(26 / 30)
         assert found.difference.is_more_than_chance
         turned = of_versions("threes", "sevens", Filters())
         assert turned.difference is not None
@@ -148,6 +169,37 @@ class TestVersions:
         assert found.pairs is not None
         assert (found.pairs.better, found.pairs.worse, found.pairs.n) == (0, 1, 1)
         assert [part.name for part in found.first.parts] == ["September 2026"]
+        assert found.in_words.endswith("read by both to compare: 1 of 30 needed.")
+
+    def test_shares_and_difference_are_of_the_same_drawings(self, two_versions: Any) -> None:
+        """Threes learned from ten of the drawings, and is not measured on them."""
+        _, threes = two_versions
+        learned = audited(3)
+        for _ in range(9):
+            audited(3, glyph=glyph_of(learned))
+        learn(threes, learned)
+        replay.replay_for()
+        found = of_versions("sevens", "threes", Filters())
+        assert found.first.n == found.second.n == found.pairs.n == 30
+        one, other, difference = found.first.share, found.second.share, found.difference
+        assert one
+        assert other
+        assert difference
+        assert difference.value == pytest.approx(other.value - one.value)
+        assert found.in_words.startswith(
+            "On the same 30 drawings, sevens reads 6.7 of 100 right and threes 93.3."
+            " The difference is +86.7 points"
+        )
+        assert "Both versions read them again" in found.first.sampled_from
+
+    def test_pairs_counted_before_are_told_when_they_are_counted_again(
+        self, two_versions: Any
+    ) -> None:
+        ReplayPair.objects.update(both=None)  # as an upgrade leaves them
+        assert "0 of 30 needed" in of_versions("sevens", "threes", Filters()).in_words
+        ReplayMonth.objects.update(changes=F("changes") + 1)
+        replay.replay_for()
+        assert of_versions("sevens", "threes", Filters()).difference is not None
 
 
 @pytest.mark.django_db
@@ -165,6 +217,30 @@ class TestPage:
         body = client.get(f"/dashboard/compare/data.json{query}").json()
         assert body["sentence"] in shown.replace("&#x27;", "'")
 
+    def test_it_opens_on_months_that_can_be_told(self, client: Client) -> None:
+        make_history(
+            [
+                Month(date(2026, 8, 1), 15, 0.2),
+                Month(SEPT, 60, 0.8),
+                Month(date(2026, 10, 1), 60, 0.9),
+                Month(NOV, 15, 1.0),
+            ]
+        )
+        catch_up()
+        page = client.get("/dashboard/compare/")
+        which = page.context["which"]
+        assert (which.one, which.other) == ("2026-09", "2026-10")
+        asked = client.get("/dashboard/compare/?one=2026-08&other=2026-11")
+        assert "August 2026 has 15 of 30 needed and November 2026 has 15" in asked.content.decode()
+        assert "The difference is" not in asked.content.decode()
+
+    def test_without_two_such_months_it_says_what_is_needed(self, client: Client) -> None:
+        make_history([Month(SEPT, 60, 0.8), Month(NOV, 15, 1.0)])
+        catch_up()
+        page = client.get("/dashboard/compare/")
+        assert page.context["comparison"] is None
+        assert "two months with 30 labels each are needed" in page.content.decode()
+
     def test_versions_are_compared_there_too(self, client: Client, two_versions: Any) -> None:
         page = client.get("/dashboard/compare/?by=versions&one=sevens&other=threes")
         assert "more than chance" in page.content.decode()
@@ -175,7 +251,7 @@ class TestPage:
         body = client.get(f"/dashboard/compare/data.json{query}").json()
         assert lines[0] == "side,part,n,right,share,low,high,enough"
         assert len(lines) == 1 + len(body["rows"])
-        assert "sevens,3,12,0," in lines[1]
+        assert "sevens,3,28,0," in lines[1]
 
     def test_a_tag_saves_the_second_answer(self, client: Client, two_versions: Any) -> None:
         address = "/dashboard/compare/data.json?by=versions"

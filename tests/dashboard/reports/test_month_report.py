@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -12,12 +13,13 @@ from dashboard.replay import replay
 from dashboard.reports.compare import Side
 from dashboard.reports.report import DigitChange, Report, labels_for, monthly_report, wishes
 from labeling.models import Label
-from tests.dashboard.audits import NOVEMBER, audited
+from tests.dashboard.audits import NOVEMBER, OCTOBER, audited
 from tests.dashboard.history import Month, make_history
-from tests.factories import make_live, make_version
+from tests.factories import make_live, make_prediction, make_version
 from training.models import Promotion
 
 pytestmark = pytest.mark.django_db
+NEW_YORK = ZoneInfo("America/New_York")
 SEPT, OCT, NOV = date(2026, 9, 1), date(2026, 10, 1), date(2026, 11, 1)
 
 
@@ -44,33 +46,111 @@ def test_the_month_before_may_lie_further_back() -> None:
     catch_up()
     assert monthly_report(NOV).previous == SEPT
     assert monthly_report(SEPT).previous is None
-    assert monthly_report(SEPT).verdict.startswith("There is no earlier month")
+    assert monthly_report(SEPT).verdict.startswith("No earlier month has the 30 labels")
 
 
-def month_of_two_versions() -> Report:
-    """In November threes replaced sevens; people draw threes alone, in both months."""
+def month_of_two_versions(at: datetime, *, by_sevens_in_november: int = 0) -> Report:
+    """Threes replaced sevens; people draw threes alone, in both months."""
     sevens, threes = make_live("sevens", favorite=7), make_version("threes", favorite=3)
-    for at in (datetime(2026, 10, 9, 12, tzinfo=UTC), NOVEMBER):
-        reader = sevens if at.month == 10 else threes
-        for _ in range(30):
-            audited(3, at=at, version=reader, read=7 if reader == sevens else 3)
-    Promotion.objects.create(
-        kind="promotion", before=sevens, after=threes, made_at=NOVEMBER.replace(day=2)
-    )
+    Promotion.objects.create(kind="promotion", before=sevens, after=threes, made_at=at)
+    for day in (OCTOBER, NOVEMBER):
+        for number in range(30):
+            is_sevens = day == OCTOBER or number < by_sevens_in_november
+            reader, read = (sevens, 7) if is_sevens else (threes, 3)
+            audited(3, at=day, version=reader, read=read)
     catch_up()
     replay.replay_for()
     return monthly_report(NOV)
 
 
-def test_the_replay_tells_the_model_from_the_drawings() -> None:
-    report = month_of_two_versions()
-    assert report.versions == ("sevens", "threes")
-    assert report.model is not None
-    assert report.model.difference is not None
-    assert report.model.difference.value == 1
-    assert report.drawings_changed is not None
-    assert report.drawings_changed.value == 0
-    assert report.verdict.endswith("The replay shows that the model changed.")
+@pytest.mark.parametrize(
+    "at",
+    [
+        datetime(2026, 10, 31, 23, 59, tzinfo=NEW_YORK),  # live at the end of both months
+        datetime(2026, 11, 1, 0, 0, tzinfo=NEW_YORK),
+        datetime(2026, 11, 2, 12, 0, tzinfo=NEW_YORK),
+        datetime(2026, 11, 30, 23, 59, tzinfo=NEW_YORK),
+    ],
+)
+def test_the_versions_that_read_the_drawings_are_told_from_the_drawings(at: datetime) -> None:
+    """Whenever the promotion was written down: the drawings say who read them."""
+    causes = month_of_two_versions(at).causes
+    assert causes is not None
+    assert causes.by_model is not None
+    assert causes.by_drawings is not None
+    assert (causes.by_model.value, causes.by_drawings.value) == (1, 0)
+    assert causes.verdict == "The replay shows that the model changed, by more than chance."
+    said = causes.model_in_words
+    assert said.startswith(
+        "On the same 30 drawings of this month, sevens, which read most of October"
+    )
+    assert "reads 0 of 100 right; when they were drawn, 100 were read right" in said
+    assert "The model’s part of the change: +100.0 points" in said
+
+
+def test_a_month_that_two_versions_read_says_so(client: Client) -> None:
+    report = month_of_two_versions(NOVEMBER, by_sevens_in_november=12)
+    assert report.causes is not None
+    assert report.causes.by_model is not None
+    assert report.causes.by_model.value == pytest.approx(18 / 30)
+    page = client.get("/dashboard/months/2026-11/").content.decode()
+    assert "Read by threes 18 labeled drawings, sevens 12 labeled drawings." in page
+
+
+def test_the_parts_of_a_change_add_up_to_it() -> None:
+    """Both the version and the digits drawn changed, and the earlier month had two readers."""
+    sevens, threes = make_live("sevens", favorite=7), make_version("threes", favorite=3)
+    for day, readers in ((OCTOBER, (sevens, sevens, threes)), (NOVEMBER, (threes,))):
+        for number in range(36):
+            digit = 3 if day == NOVEMBER and number % 3 else 7
+            reader = readers[number % len(readers)]
+            audited(digit, at=day, version=reader, read=7 if reader == sevens else 3)
+    catch_up()
+    replay.replay_for()
+    report = monthly_report(NOV)
+    assert report.causes is not None
+    assert report.comparison is not None
+    model, drawings = report.causes.by_model, report.causes.by_drawings
+    assert model
+    assert drawings
+    assert report.comparison.difference
+    assert model.value + drawings.value == pytest.approx(report.comparison.difference.value)
+    assert "points apart in October" in report.causes.model_in_words
+
+
+def test_one_version_in_both_months_leaves_the_drawings() -> None:
+    sevens = make_live("sevens", favorite=7)
+    for at, right in ((OCTOBER, 30), (NOVEMBER, 10)):
+        for number in range(40):
+            audited(7 if number < right else 3, at=at, version=sevens)
+    catch_up()
+    report = monthly_report(NOV)  # no replay yet
+    assert report.verdict.endswith("sevens read both months, so it is the drawings that changed.")
+    assert report.causes is not None
+    assert report.causes.model_in_words == "sevens read all labeled drawings of both months."
+
+
+def test_a_month_with_too_few_labels_is_no_verdict(client: Client) -> None:
+    make_history([Month(SEPT, 60, 0.9), Month(OCT, 18, 1.0), Month(NOV, 60, 0.9)])
+    catch_up()
+    assert (
+        monthly_report(OCT).verdict == "There are too few labels to tell a change: 18 of 30 needed."
+    )
+    assert monthly_report(NOV).previous == SEPT
+
+
+def test_the_newest_month_is_one_that_can_be_told(client: Client) -> None:
+    make_history([Month(OCT, 40, 0.9), Month(NOV, 18, 0.9)])
+    catch_up()
+    assert client.get("/dashboard/months/")["Location"] == "/dashboard/months/2026-10/"
+
+
+def test_a_month_whose_drawings_nobody_can_label_says_so(client: Client) -> None:
+    make_prediction(created_at=NOVEMBER)
+    catch_up()
+    page = client.get("/dashboard/months/2026-11/").content.decode()
+    assert "No drawing of this month was chosen at random" in page
+    assert "is known to 2 points" not in page
 
 
 def test_disputes_and_unlabeled_audits_are_wished_for_first(client: Client) -> None:
