@@ -1,19 +1,22 @@
-"""Whose feedback becomes a label at once, and how many labels wait for the next fine-tune."""
+"""Whose feedback becomes a label at once, and which labels the next fine-tune has and needs."""
 
 from __future__ import annotations
 
+from collections import Counter
+
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
+from django.core.cache import cache
 from django.db.models import Subquery
 from django.db.models.functions import Coalesce
 
 from labeling.decisions import decisions
 from labeling.decisions.decisions import Answer
 from labeling.errors import Gone
-from labeling.models import Intake, Label, LabelEvent
+from labeling.models import Intake, Label, LabelEvent, LabelQuerySet
 from labeling.turns import in_turn, lock_items
 from predictions.capture.capture import give_feedback
-from predictions.models import Feedback, Owner, Prediction
+from predictions.models import DIGITS, Feedback, Owner, Prediction
 
 MOST_COUNTED = 10_000  # counting may stop here, to keep the query cheap
 
@@ -50,11 +53,26 @@ def labels_to_learn_from(*, exactly: bool = False) -> int:
     LABELS_PER_RUN, the larger, are counted.
     """
     learned = Intake.objects.filter(pk=1).values("last_learned")
-    labels = Label.objects.settled().readable().filter(prediction__is_audit=False)
-    labels = labels.filter(event__gt=Coalesce(Subquery(learned), 0))
+    labels = teaching_labels().filter(event__gt=Coalesce(Subquery(learned), 0))
     if not exactly:
         labels = labels[: max(MOST_COUNTED, settings.LABELS_PER_RUN)]
     return labels.count()
+
+
+def teaching_labels() -> LabelQuerySet:
+    """The labels that runs learn: settled ones that name a digit, but none of audits."""
+    return Label.objects.settled().readable().filter(prediction__is_audit=False)
+
+
+def most_needed() -> list[int]:
+    """The digits by their labels to learn from, the fewest first; counted once in ten minutes."""
+    return cache.get_or_set("most-needed-digits", by_labels, 600) or []
+
+
+def by_labels() -> list[int]:
+    newest = teaching_labels().order_by("-pk").values_list("digit", flat=True)[:MOST_COUNTED]
+    counts = Counter(newest)
+    return sorted(DIGITS, key=lambda digit: counts[digit])
 
 
 def have_been_learned(event_id: int) -> None:

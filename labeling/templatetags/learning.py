@@ -1,4 +1,4 @@
-"""Progress toward the next fine-tune, for the pages where feedback becomes a label."""
+"""What the next fine-tune needs, for the pages where people draw and say what it is."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ from typing import Any
 from django import template
 from django.conf import settings
 
-from labeling.decisions.trust import is_trusted, labels_to_learn_from
+from labeling.decisions.trust import is_trusted, labels_to_learn_from, most_needed
 
 register = template.Library()
+
+
+@register.simple_tag
+def digits_most_needed() -> str:
+    """The digits, those with the fewest labels to learn from first."""
+    return " ".join(str(digit) for digit in most_needed())
 
 
 @register.inclusion_tag("labeling/_toward.html", takes_context=True)

@@ -1,15 +1,16 @@
-// The draw page: the visitor draws, sees a guess that is updated, submits and gives feedback.
+// The draw page: the visitor draws, sees a guess that is updated, and answers whether it is right.
+// An answer stores the drawing and clears the paper for the next one; "Submit" stores it without.
 // Strokes are stored as points from 0 to 1, so the same drawing can be painted for another screen
 // size or theme. The image that is sent is always black on white, 280×280.
 
-import { answerOf, csrfToken, messageOf } from "./api.js";
+import { answerOf, csrfToken, messageOf, request } from "./api.js";
 import { closePercent, inPercent, nines } from "./numbers.js";
 
 const SENT = 280; // pixels a side of the image that is sent
 const PEN = 0.07; // the line's width as a share of the paper's side
 const NEAR = 0.012; // a point nearer than this to the one before it adds only jitter
 const WHILE_DRAWING = 250; // ms between two guesses within one stroke
-const SETTLING = 350; // ms in which new buttons cannot be pressed
+const SMALLEST = 0.04; // as a share of the paper's side; a smaller drawing is a dot, which nobody reads
 const RETRY = 3000; // ms until a lost connection is tried again
 const LARGEST_SENT = 2_000_000; // bytes; the server refuses more
 const LARGEST_SIDE = 1600; // pixels; larger photographs are shrunk before they are sent
@@ -29,7 +30,9 @@ const token = csrfToken(form);
 let strokes = []; // each a list of [x, y]
 let image = null; // {bitmap, blob} if an image is on the paper instead of strokes
 let current = null; // {pointer, stroke, tip}: the stroke being drawn, and where its pointer is
+let guessed = null; // the digit that the page shows as read
 let stored = null; // the prediction, once it is submitted
+let wanted = null; // the answer that was pressed: a digit or "none"
 let sending = false;
 
 // -- the paper --------------------------------------------------------------------------------
@@ -88,13 +91,18 @@ function drawingBlob() {
 
 const isEmpty = () => !image && strokes.length === 0;
 
+function isDot() {
+  const points = strokes.flat();
+  const across = (axis) => Math.max(...points.map((each) => each[axis])) - Math.min(...points.map((each) => each[axis]));
+  return !image && Math.hypot(across(0), across(1)) < SMALLEST;
+}
+
 function refresh() {
   paper.toggleAttribute("data-inked", !isEmpty());
   find("undo").disabled = find("clear").disabled = isEmpty() || sending;
-  find("submit").disabled = isEmpty() || sending;
-  form.hidden = stored !== null;
-  feedback.hidden = find("after").hidden = stored === null;
-  find("keys").hidden = stored !== null;
+  find("submit").disabled = isEmpty() || sending || stored !== null;
+  feedback.hidden = guessed === null;
+  find("after").hidden = stored === null;
   paint();
 }
 
@@ -153,7 +161,8 @@ function undo() {
 function startAgain() {
   if (sending) return;
   strokes = [];
-  image = current = stored = null;
+  image = current = stored = wanted = null;
+  showPressed();
   say("");
   refresh();
   guess();
@@ -187,7 +196,7 @@ async function guess() {
   asking?.abort();
   asking = null;
   clearTimeout(retry);
-  if (isEmpty()) {
+  if (isEmpty() || isDot()) {
     showReading(null);
     busy(false);
     return;
@@ -235,6 +244,7 @@ async function send(url, signal) {
 const withArticle = (digit) => `${Number(digit) === 8 ? "an" : "a"} ${digit}`;
 
 function showReading(body) {
+  guessed = body ? body.digit : null;
   reading.toggleAttribute("data-empty", !body);
   reading.removeAttribute("data-stale");
   find("digit").textContent = body ? body.digit : "–";
@@ -253,7 +263,16 @@ function showReading(body) {
     row.querySelector("rect").setAttribute("width", `${(share * 100).toFixed(2)}%`);
     row.querySelector("[data-share]").textContent = inPercent(share);
   });
+  if (body) ask(body.digit);
   announce(body);
+  refresh();
+}
+
+function ask(digit) {
+  find("question").textContent = `${stored ? "Stored. " : ""}Is it ${withArticle(digit)}?`;
+  for (const button of feedback.querySelectorAll("[name=said]")) {
+    button.disabled = button.value === String(digit); // "Right" says that
+  }
 }
 
 // For screen readers, after a pause in drawing and not at every change.
@@ -338,57 +357,63 @@ document.addEventListener("drop", (event) => {
   place(file);
 });
 
-// -- submit and feedback --------------------------------------------------------------------------
+// -- submit and answer ----------------------------------------------------------------------------
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  submit();
+  submit(prompted() ?? wanted);
 });
 
-async function submit() {
-  if (sending || stored || isEmpty() || current) return;
+feedback.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const said = event.submitter?.value;
+  if (said) submit(said === "right" ? String(guessed) : said);
+});
+
+/** Stores the drawing, if it is not stored, and then what was said about it, if something was. */
+async function submit(said) {
+  if (isEmpty()) return;
+  if (current) return say("Lift the pen first: nothing is saved yet.", "warning");
+  if (isDot()) return say("This is only a dot. Draw a digit.", "warning");
+  wanted = said;
+  showPressed();
+  if (sending) return; // what is under way tells it, or says that it failed
+  sending = true;
+  refresh();
+  if (!stored) await store();
+  while (stored && wanted !== null) await tell(stored, wanted);
+  sending = false;
+  refresh();
+}
+
+async function store() {
   turn++; // ignore answers to earlier requests
   asking?.abort();
   busy(false);
   clearTimeout(retry);
-  sending = true;
-  refresh();
   try {
     const answer = await send(desk.dataset.storeUrl);
-    if (answer.ok) keep(answer.body);
-    else say(messageOf(answer), "error");
+    if (answer.ok) return keep(answer.body);
+    say(messageOf(answer), "error");
   } catch {
     say("Not stored: there is no connection. Your drawing stays; submit it again.", "error");
-  } finally {
-    sending = false;
-    refresh();
   }
-  if (!stored) return;
-  find("question").focus({ preventScroll: true });
-  feedback.scrollIntoView({ block: "nearest" });
+  wanted = null;
+  showPressed();
 }
 
 function keep(prediction) {
   stored = prediction;
-  settle();
   showReading(prediction);
-  const page = `${desk.dataset.pageUrl}${prediction.id}/`;
-  find("link").href = feedback.action = page;
-  find("question").textContent = `Stored. Is it ${withArticle(prediction.digit)}?`;
-  for (const button of feedback.querySelectorAll("[name=said]")) {
-    button.disabled = button.value === String(prediction.digit);
-    button.setAttribute("aria-pressed", "false");
-  }
-  find("said").textContent = "";
+  find("link").href = feedback.action = pageOf(prediction);
   say("");
   showBest(prediction.confidence);
+  if (wanted !== null) return;
+  find("question").focus({ preventScroll: true });
+  feedback.scrollIntoView({ block: "nearest" });
 }
 
-// The second click of a double click on "Submit" would hit the buttons that have just appeared.
-function settle() {
-  feedback.setAttribute("data-settling", "");
-  setTimeout(() => feedback.removeAttribute("data-settling"), SETTLING);
-}
+const pageOf = (prediction) => `${desk.dataset.pageUrl}${prediction.id}/`;
 
 function showBest(confidence) {
   const best = desk.dataset.best ? Number(desk.dataset.best) : -1;
@@ -398,38 +423,71 @@ function showBest(confidence) {
   find("best-confidence").textContent = `confidence ${closePercent(confidence)}`;
 }
 
-feedback.addEventListener("submit", (event) => {
-  event.preventDefault();
-  if (stored && event.submitter && !feedback.hasAttribute("data-settling")) tell(event.submitter);
-});
-
-async function tell(button) {
-  const about = stored;
-  const said = button.value;
-  const body = said === "right" ? { correct: true } : { digit: said === "none" ? null : Number(said) };
-  let isLabel = false;
+async function tell(about, said) {
+  const digit = said === "none" ? null : Number(said);
+  wanted = null;
+  let answer;
   try {
-    const response = await fetch(`${desk.dataset.storeUrl}${about.id}/feedback/`, {
-      method: "POST",
-      body: JSON.stringify(body),
-      headers: { "Content-Type": "application/json", "X-CSRFToken": token },
-    });
-    const answer = await answerOf(response);
-    if (stored !== about) return;
-    if (!answer.ok) return say(messageOf(answer), "error");
-    showToward(answer.body.labels_toward_next_run);
-    isLabel = answer.body.label;
+    const url = `${desk.dataset.storeUrl}${about.id}/feedback/`;
+    const body = digit === about.digit ? { correct: true } : { digit };
+    answer = await answerOf(await fetch(url, request(body, token)));
   } catch {
-    if (stored === about) say("Not kept: there is no connection. Say it again.", "error");
-    return;
+    showPressed();
+    return say("Your answer is not kept: there is no connection. Press it again.", "error");
   }
-  say("");
-  for (const other of feedback.querySelectorAll("[name=said]")) {
-    other.setAttribute("aria-pressed", String(other === button));
-  }
-  const words = said === "right" ? "Right" : said === "none" ? "Not a digit" : `It is ${withArticle(said)}`;
-  find("said").textContent = `You said: ${words}${isLabel ? ", saved as a label" : ""}. Press another to change it.`;
+  if (wanted !== null) return; // another answer was pressed meanwhile, and is sent next
+  showPressed();
+  if (!answer.ok) return say(messageOf(answer), "error");
+  showToward(answer.body.labels_toward_next_run);
+  showLast(about, digit, answer.body.label);
+  const wasHere = feedback.contains(document.activeElement);
+  sending = false;
+  startAgain();
+  if (wasHere) find("file").focus({ preventScroll: true }); // the buttons are hidden now
+  if (prompting.checked) nextPrompt();
 }
+
+function showPressed() {
+  for (const button of feedback.querySelectorAll("[name=said]")) {
+    const value = button.value === "right" ? String(guessed) : button.value;
+    button.setAttribute("aria-pressed", String(wanted !== null && value === wanted));
+  }
+}
+
+/** The drawing that was answered last, beside the empty paper. */
+function showLast(about, digit, isLabel) {
+  const words = digit === about.digit ? "Right" : digit === null ? "Not a digit" : `It is ${withArticle(digit)}`;
+  find("last").hidden = false;
+  find("last-glyph").src = about.glyph_url;
+  find("said").textContent = `Read as ${about.digit}. You said: ${words}${isLabel ? ", saved as a label" : ""}.`;
+  find("last-link").href = pageOf(about);
+}
+
+// -- prompts ----------------------------------------------------------------------------------------
+
+// The digits with the fewest labels first. Who is told what to draw says with "Submit" what it is.
+const needed = desk.dataset.needed.split(" ");
+const prompting = document.querySelector("[data-prompting]");
+const otherPrompt = document.querySelector("[data-prompt-other]");
+let prompts = 0;
+
+const prompted = () => (prompting.checked && !stored ? needed[prompts % needed.length] : null);
+
+function showPrompt() {
+  const digit = prompting.checked ? needed[prompts % needed.length] : null;
+  otherPrompt.hidden = digit === null;
+  document.querySelector("[data-title]").textContent = `Draw ${digit === null ? "a digit" : withArticle(digit)}`;
+  find("submit").textContent = digit === null ? "Submit" : `It is ${withArticle(digit)}`;
+}
+
+function nextPrompt() {
+  prompts += 1;
+  showPrompt();
+}
+
+prompting.addEventListener("change", showPrompt);
+otherPrompt.addEventListener("click", nextPrompt);
+showPrompt();
 
 // Progress to the next fine-tune; shown only to people whose feedback is a label.
 function showToward(labels) {
@@ -443,14 +501,13 @@ function showToward(labels) {
 
 // -- keys -------------------------------------------------------------------------------------------
 
-const isTyping = (target) => target.closest?.("input:not([type=file]), textarea, select, [contenteditable]");
+const isTyping = (target) => target.closest?.("input:not([type=file], [type=checkbox]), textarea, select, [contenteditable]");
 const isControl = (target) => target.closest?.("a, button, summary, label, input");
 
 function answerWith(key) {
-  const digit = /^[0-9]$/.test(key) ? key : key.toLowerCase() === "n" ? "none" : null;
-  if (digit === null || !stored) return false;
-  const value = digit === String(stored.digit) ? "right" : digit;
-  feedback.querySelector(`[name=said][value="${value}"]`).click();
+  const said = /^[0-9]$/.test(key) ? key : key.toLowerCase() === "n" ? "none" : null;
+  if (said === null || isEmpty()) return false;
+  submit(said);
   return true;
 }
 
@@ -460,7 +517,8 @@ document.addEventListener("keydown", (event) => {
   if (withCommand && !event.shiftKey && event.key.toLowerCase() === "z") undo();
   else if (withCommand) return;
   else if (event.key === "Escape") startAgain();
-  else if (event.key === "Enter" && !isControl(event.target)) submit();
+  else if (event.repeat) return;
+  else if (event.key === "Enter" && (event.target === prompting || !isControl(event.target))) submit(prompted() ?? wanted);
   else if (!answerWith(event.key)) return;
   event.preventDefault();
 });

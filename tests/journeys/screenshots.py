@@ -71,12 +71,13 @@ def keep(browser: Browser, strokes: Strokes, said: str) -> None:
     browser.open("/")
     browser.draw([curved(stroke) for stroke in strokes])
     browser.wait_for("[data-reading][aria-busy=false]")
-    browser.find("[data-submit]").click()
-    browser.wait_for("[data-feedback]:not([data-settling])")
-    if said:
-        right = browser.find(f"[name=said][value='{said}']").get_attribute("disabled")
-        browser.find(f"[name=said][value='{'right' if right else said}']").click()
-        browser.wait_for_text("[data-said]", "You said")
+    if not said:
+        browser.find("[data-submit]").click()
+        browser.wait_for_text("[data-question]", "Stored.")
+        return
+    right = browser.find(f"[name=said][value='{said}']").get_attribute("disabled")
+    browser.find(f"[name=said][value='{'right' if right else said}']").click()
+    browser.wait_for_text("[data-said]", "You said")
 
 
 def draw_page(browser: Browser, strokes: Strokes, name: str, *, kind: str = "mouse") -> None:

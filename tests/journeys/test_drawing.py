@@ -5,19 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.core.cache import cache
 from selenium.webdriver.common.keys import Keys
 
+from labeling.models import Label, LabelEvent
 from predictions.models import Feedback, Prediction
-from tests.factories import a_seven, png
+from tests.factories import a_seven, make_prediction, png
 from tests.journeys.browser import ONE, SEVEN, Browser
 
 pytestmark = pytest.mark.browser
 
 
 def submit(browser: Browser) -> Prediction:
-    """Submit what lies on the paper; the feedback question shows that it is stored."""
+    """Submit what lies on the paper; the question says that it is stored."""
     browser.find("[data-submit]").click()
-    browser.wait_for("[data-feedback]:not([data-settling])")
+    browser.wait_for_text("[data-question]", "Stored.")
     return Prediction.objects.latest("pk")
 
 
@@ -131,7 +133,7 @@ def test_a_stroke_after_submitting_starts_another_drawing(browser: Browser) -> N
     submit(browser)
     browser.draw(ONE)
     browser.wait_for_text("[data-digit]", "1")
-    assert not browser.find("[data-feedback]").is_displayed()
+    assert browser.text("[data-question]") == "Is it a 1?"
     assert submit(browser).digit == 1
     assert Prediction.objects.count() == 2
 
@@ -146,9 +148,7 @@ def test_a_lost_connection_is_said_quietly_and_healed_by_itself(browser: Browser
     assert Prediction.objects.count() == 0
 
     browser.offline(False)
-    browser.find("[data-submit]").click()
-    browser.wait_for("[data-feedback]")
-    assert Prediction.objects.get().digit == 7
+    assert submit(browser).digit == 7
 
 
 # -- images from outside -------------------------------------------------------------------------
@@ -199,43 +199,126 @@ def test_a_blank_image_is_refused_for_want_of_ink(browser: Browser) -> None:
 # -- feedback ------------------------------------------------------------------------------------
 
 
-def test_feedback_is_one_click_and_the_last_one_stands(browser: Browser) -> None:
+def answer(browser: Browser, value: str, words: str) -> None:
+    browser.find(f"[data-feedback] [value={value!r}]").click()
+    browser.wait_for_text("[data-said]", words)
+
+
+def test_one_press_stores_the_drawing_with_its_answer_and_clears_the_paper(
+    browser: Browser,
+) -> None:
+    browser.open("/")
+    said = []
+    for value, words in (("right", "Right"), ("3", "It is a 3"), ("none", "Not a digit")):
+        browser.draw(SEVEN)
+        browser.wait_for_text("[data-digit]", "7")
+        answer(browser, value, words)
+        browser.wait_for("[data-reading][data-empty]")
+        assert not browser.find("[data-feedback]").is_displayed()
+        said.append(Feedback.objects.latest("pk").digit)
+    assert said == [7, 3, None]
+    assert Prediction.objects.count() == 3
+    browser.follow("[data-last-link]")
+    assert browser.path() == Prediction.objects.latest("pk").get_absolute_url()
+
+
+def test_after_submitting_an_answer_is_about_the_stored_drawing(browser: Browser) -> None:
     browser.open("/")
     browser.draw(SEVEN)
     browser.wait_for_text("[data-digit]", "7")
     stored = submit(browser)
-    said = []
-    for value, words in (("right", "Right"), ("3", "It is a 3"), ("none", "Not a digit")):
-        browser.find(f"[data-feedback] [value={value!r}]").click()
-        browser.wait_for_text("[data-said]", words)
-        said.append(Feedback.objects.get(prediction=stored).digit)
-    assert said == [7, 3, None]
-    assert browser.find("[value=none]").get_attribute("aria-pressed") == "true"
-    assert browser.find("[value='3']").get_attribute("aria-pressed") == "false"
+    assert browser.find("[data-submit]").is_displayed()  # the mouse does not rest on an answer
+    answer(browser, "3", "It is a 3")
+    assert Feedback.objects.get().digit == 3
+    assert Prediction.objects.get() == stored
+
+
+def test_an_answer_pressed_while_the_drawing_is_sent_is_kept(browser: Browser) -> None:
+    """No answer is dropped, however soon after the press before it comes."""
+    browser.open("/")
+    browser.draw(SEVEN)
+    browser.wait_for_text("[data-digit]", "7")
+    browser.run(
+        "document.querySelector('[data-submit]').click();"
+        "document.querySelector('[data-feedback] [value=\"2\"]').click();"
+    )
+    browser.wait_for_text("[data-said]", "It is a 2")
+    assert (Prediction.objects.count(), Feedback.objects.get().digit) == (1, 2)
+
+
+def test_an_answer_that_is_not_sent_says_so_and_can_be_pressed_again(browser: Browser) -> None:
+    browser.open("/")
+    browser.draw(SEVEN)
+    browser.wait_for_text("[data-digit]", "7")
+    submit(browser)
+    browser.offline(True)
+    browser.find("[data-feedback] [value='2']").click()
+    browser.wait_for_text("[data-note]", "Your answer is not kept")
+    assert not Feedback.objects.exists()
+    browser.offline(False)
+    answer(browser, "2", "It is a 2")
+    assert Feedback.objects.get().digit == 2
 
 
 def test_digit_keys_answer_and_the_digit_that_was_read_means_right(browser: Browser) -> None:
     browser.open("/")
-    browser.draw(SEVEN)
-    browser.wait_for_text("[data-digit]", "7")
-    stored = submit(browser)
-    for key, digit in (("1", 1), ("7", 7), ("n", None)):
+    for key, words in (("1", "It is a 1"), ("7", "Right"), ("n", "Not a digit")):
+        browser.draw(SEVEN)
+        browser.wait_for_text("[data-digit]", "7")
         browser.press(key)
-        browser.wait(
-            lambda digit=digit: Feedback.objects.filter(prediction=stored, digit=digit).exists(),
-            f"feedback {digit}",
-        )
+        browser.wait_for_text("[data-said]", words)
+    said = Feedback.objects.order_by("pk").values_list("digit", flat=True)
+    assert list(said) == [1, 7, None]
+
+
+def test_a_dot_is_not_sent_and_the_page_says_why(browser: Browser) -> None:
+    browser.open("/")
+    browser.run(
+        "window.asked = 0; const real = fetch;"
+        "window.fetch = (...all) => { window.asked += 1; return real(...all); };"
+    )
+    browser.draw([[(0.5, 0.5), (0.505, 0.5)]])
+    browser.find("[data-submit]").click()
+    browser.wait_for_text("[data-note]", "only a dot")
+    assert browser.run("return window.asked") == 0
+    browser.draw(SEVEN)
+    browser.wait_for("[data-reading]:not([data-empty])")
+    assert browser.run("return window.asked") > 0
+
+
+def test_who_is_told_what_to_draw_says_with_one_press_what_it_is(browser: Browser) -> None:
+    for digit in (0, 1, 2, 3, 4, 5, 6, 8, 9):  # a settled label of each but 7
+        labeled(digit)
+    cache.clear()
+    browser.open("/")
+    browser.find("[data-prompting]").click()
+    assert browser.text("h1") == "Draw a 7"
+    browser.draw(SEVEN)
+    browser.wait_for_text("[data-submit]", "It is a 7")
+    browser.press(Keys.ENTER)
+    browser.wait_for_text("[data-said]", "You said: Right")
+    assert Feedback.objects.get().digit == 7
+    assert browser.text("h1") == "Draw a 0"
+    assert browser.violations() == []
+    browser.find("[data-prompting]").click()
+    assert browser.text("[data-submit]") == "Submit"
+    assert browser.text("h1") == "Draw a digit"
+
+
+def labeled(digit: int) -> None:
+    prediction = make_prediction(digit=digit)
+    event = LabelEvent.objects.create(prediction=prediction, kind="correct", digit=digit)
+    Label.objects.create(
+        prediction=prediction, digit=digit, state="settled", opinions=1, event=event
+    )
 
 
 def test_what_was_said_is_in_the_history_with_the_accuracy(browser: Browser) -> None:
     browser.open("/")
-    for value in ("right", "2"):
+    for value, words in (("right", "Right"), ("2", "It is a 2")):
         browser.draw(SEVEN)
         browser.wait_for_text("[data-digit]", "7")
-        submit(browser)
-        browser.find(f"[data-feedback] [value={value!r}]").click()
-        browser.wait_for_text("[data-said]", "You said")
-        browser.find("[data-again]").click()
+        answer(browser, value, words)
     browser.open("/predictions/")
 
     rows = browser.all(".history tbody tr")

@@ -23,12 +23,9 @@ def _alone(settings: Any) -> None:
     settings.TRUST_FEEDBACK = True
 
 
-def say(browser: Browser, value: str) -> None:
-    browser.find("[data-submit]").click()
-    browser.wait_for("[data-feedback]")
-    browser.run("return new Promise(resolve => setTimeout(resolve, 400))")  # answers settle first
+def say(browser: Browser, value: str, words: str) -> None:
     browser.find(f"[name=said][value='{value}']").click()
-    browser.wait_for_text("[data-said]", "saved as a label")
+    browser.wait_for_text("[data-said]", f"You said: {words}, saved as a label")
 
 
 def test_draw_correct_and_watch_the_count_grow(browser: Browser) -> None:
@@ -36,11 +33,11 @@ def test_draw_correct_and_watch_the_count_grow(browser: Browser) -> None:
     assert "0 labels toward the next fine-tune of 500" in browser.text("[data-toward]")
     browser.draw(SEVEN)
     browser.wait_for_text("[data-digit]", "7")
-    say(browser, "right")
+    say(browser, "right", "Right")
     browser.wait_for_text("[data-toward]", "1 label toward")
-    browser.find("[data-again]").click()
     browser.draw(ONE)
-    say(browser, "4")
+    browser.wait_for_text("[data-digit]", "1")
+    say(browser, "4", "It is a 4")
     browser.wait_for_text("[data-toward]", "2 labels toward")
     assert sorted(Label.objects.settled().values_list("digit", flat=True)) == [4, 7]
     assert browser.violations() == []
