@@ -2,18 +2,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from labeling.pages import answers, grid, label, review, withdrawals
+from labeling.pages import answers, grid, label, prediction, review, withdrawals
 
 app_name = "labeling"
 urlpatterns = [
+    path("predictions/erase/", prediction.erase_page, name="erase"),
+    path("predictions/<uuid:public_id>/", prediction.prediction, name="prediction"),
     path("label/", label.label, name="label"),
-    path("predictions/erase/", label.erase_page, name="erase"),
     path("label/answers/", answers.answers_page, name="answers"),
     path("label/grid/", grid.grid, name="grid"),
     path("review/", review.review, name="review"),
     path("review/agreement/", review.agreement_page, name="agreement"),
     path("review/labelers/<str:username>/", review.labeler_page, name="labeler"),
     path("review/withdrawals/", withdrawals.withdrawals, name="withdrawals"),
-    # Overrides the page of `predictions` at this URL: here, feedback can become a label.
-    path("predictions/<uuid:public_id>/", label.prediction_with_label, name="prediction"),
 ]

@@ -231,7 +231,7 @@ class Prediction(models.Model):
         return f"prediction {self.public_id}"  # labelers see it, so it must not contain the reading
 
     def get_absolute_url(self) -> str:
-        return reverse("predictions:prediction", args=[self.public_id])
+        return reverse("labeling:prediction", args=[self.public_id])
 
     @property
     def glyph_url(self) -> str:

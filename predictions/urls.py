@@ -8,7 +8,6 @@ app_name = "predictions"
 urlpatterns = [
     path("", draw.draw, name="draw"),
     path("predictions/", draw.history, name="history"),
-    path("predictions/<uuid:public_id>/", draw.prediction, name="prediction"),
     path("accounts/tokens/", tokens.tokens, name="tokens"),
     path("accounts/tokens/<slug:prefix>/revoke/", tokens.revoke_page, name="revoke_token"),
     path("glyphs/<uuid:public_id>.png", pictures.glyph, name="glyph"),

@@ -4,33 +4,22 @@ from __future__ import annotations
 
 import base64
 from typing import Any
-from uuid import UUID
 
 from django.contrib.auth.models import User
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from labeling.decisions import decisions
-from labeling.decisions.blindness import KEPT, is_kept_from
 from labeling.decisions.decisions import Answer, Decided
-from labeling.decisions.trust import is_trusted, labels_to_learn_from, take_word
-from labeling.models import Label, LabelEvent, Stream
+from labeling.models import Label, Stream
 from labeling.queue import progress, queue
 from labeling.queue.intake import watch
 from predictions.access.permissions import needs
-from predictions.api.drawings import (
-    FEEDBACK,
-    ErrorOutput,
-    FeedbackOutput,
-    FeedbackView,
-    PredictionOutput,
-    PredictionView,
-)
+from predictions.api.drawings import ErrorOutput
 from predictions.api.endpoints import ApiEndpoint, Input
-from predictions.models import Feedback, Owner, Prediction
+from predictions.models import Prediction
 
 MOST_TOKENS = 200
 
@@ -327,53 +316,3 @@ def decided_body(decided: Decided) -> dict[str, Any]:
         "state": Label.State.SETTLED if decided.event.is_gold else decided.state,
         "guess": None if decided.prediction.is_audit else decided.prediction.digit,
     }
-
-
-class TrustedFeedbackOutput(FeedbackOutput):
-    label = serializers.BooleanField(  # type: ignore[assignment]  # the contract's word
-        help_text="Whether it became a label at once."
-    )
-    labels_toward_next_run = serializers.IntegerField(
-        allow_null=True, help_text="Only for people whose feedback becomes a label."
-    )
-
-
-class BlindPredictionView(PredictionView):
-    """The endpoint of `predictions`, except that labelers cannot look up an audit's guess."""
-
-    @extend_schema(
-        operation_id="predictions_read", responses={200: PredictionOutput, "default": ErrorOutput}
-    )
-    def get(self, request: Request, public_id: UUID) -> Response:
-        """One prediction."""
-        check_shown(request, public_id)
-        return super().get(request, public_id)
-
-
-def check_shown(request: Request, public_id: UUID) -> None:
-    if is_kept_from(request.user, public_id):
-        raise PermissionDenied(KEPT)
-
-
-class TrustedFeedbackView(FeedbackView):
-    """The endpoint of `predictions`, except that a trusted person's feedback is a label too."""
-
-    event: LabelEvent | None = None
-
-    @extend_schema(
-        operation_id="predictions_feedback",
-        request=FEEDBACK,
-        responses={200: TrustedFeedbackOutput, "default": ErrorOutput},
-    )
-    def post(self, request: Request, public_id: UUID) -> Response:
-        """Say whether it is right; saying it again replaces what was said."""
-        check_shown(request, public_id)  # the response says whether the guess was right
-        response = super().post(request, public_id)
-        toward = labels_to_learn_from() if is_trusted(request.user) else None
-        response.data |= {"label": self.event is not None, "labels_toward_next_run": toward}
-        return response
-
-    def keep(self, prediction: Prediction, digit: int | None, owner: Owner) -> Feedback:
-        user = self.request.user
-        feedback, self.event = take_word(prediction, digit, user=user, owner=owner)
-        return feedback

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from labeling.api import export, grid, imports, labels, queue, review, withdrawal
+from labeling.api import export, feedback, grid, imports, labels, queue, review, withdrawal
 
 app_name = "labeling_api"
 urlpatterns = [
@@ -30,10 +30,10 @@ urlpatterns = [
         review.BatchUndoView.as_view(),
         name="batch_undo",
     ),
-    path("predictions/<uuid:public_id>/", queue.BlindPredictionView.as_view(), name="prediction"),
+    path("predictions/<uuid:public_id>/", feedback.PredictionView.as_view(), name="prediction"),
     path(
         "predictions/<uuid:public_id>/feedback/",
-        queue.TrustedFeedbackView.as_view(),
+        feedback.FeedbackView.as_view(),
         name="feedback",
     ),
 ]

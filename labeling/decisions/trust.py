@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 
 from django.conf import settings
@@ -15,9 +16,10 @@ from labeling.decisions.decisions import Answer
 from labeling.errors import Gone
 from labeling.models import Intake, Label, LabelEvent, LabelQuerySet
 from labeling.turns import in_turn, lock_items
-from predictions.capture.capture import give_feedback
+from predictions.database.clock import Moment
 from predictions.models import DIGITS, Feedback, Owner, Prediction
 
+logger = logging.getLogger(__name__)
 MOST_COUNTED = 10_000  # counting may stop here, to keep the query cheap
 
 
@@ -28,22 +30,29 @@ def is_trusted(user: User | AnonymousUser) -> bool:
 @in_turn
 def take_word(
     prediction: Prediction, digit: int | None, *, user: User | AnonymousUser, owner: Owner
-) -> tuple[Feedback, LabelEvent | None]:
-    """Save feedback on a drawing; if the person is trusted, also as a label."""
+) -> LabelEvent | None:
+    """Save feedback on a drawing; if the person is trusted, also as a label, which is returned."""
     lock_items([prediction.pk])
     if not Prediction.objects.filter(public_id=prediction.public_id).exists():
         raise Gone("This drawing was erased meanwhile.")
-    feedback = give_feedback(prediction, digit=digit, owner=owner)
-    return feedback, label_if_trusted(prediction, digit, user=user, owner=owner)
-
-
-def label_if_trusted(
-    prediction: Prediction, digit: int | None, *, user: User | AnonymousUser, owner: Owner
-) -> LabelEvent | None:
-    """Turn a trusted person's feedback into a label; None if there is no new label."""
+    give_feedback(prediction, digit=digit, owner=owner)
     if not is_trusted(user):
         return None
     return decisions.label_by_feedback(prediction, Answer(digit), owner=owner)
+
+
+def give_feedback(prediction: Prediction, *, digit: int | None, owner: Owner) -> None:
+    """Store what somebody says the drawing is; later feedback replaces it."""
+    Feedback.objects.update_or_create(
+        prediction=prediction,
+        defaults={
+            "digit": digit,
+            "user_id": owner.user_id,
+            "visitor": owner.visitor,
+            "changed_at": Moment(),
+        },
+    )
+    logger.info("feedback on prediction %s", prediction.pk)
 
 
 def labels_to_learn_from(*, exactly: bool = False) -> int:

@@ -7,12 +7,14 @@ from uuid import UUID
 from django import forms
 
 from labeling.decisions.decisions import Answer
-from predictions.models import DIGITS
+from predictions.models import DIGITS, Prediction
 
 UNREADABLE = "unreadable"
 SKIP = "skip"
 UNDO = "undo"
 NEXT = "next"
+RIGHT = "right"
+NO_DIGIT = "none"
 SHOW = "show"
 CONFIRM = "confirm"
 LAST_KEY = 2**63 - 1  # the largest a row's key can be
@@ -45,6 +47,24 @@ class AnswerForm(forms.Form):
 
     def verdict(self) -> Answer:
         return answer_said(self.cleaned_data["said"])
+
+
+class FeedbackForm(forms.Form):
+    """What somebody says the drawing is: right, the true digit, or no digit."""
+
+    said = forms.ChoiceField(
+        choices=[(RIGHT, "Right"), *((str(d), str(d)) for d in DIGITS), (NO_DIGIT, "Not a digit")],
+        error_messages={
+            "required": "Say right, the true digit, or not a digit.",
+            "invalid_choice": "Say right, the true digit, or not a digit.",
+        },
+    )
+
+    def digit_for(self, prediction: Prediction) -> int | None:
+        said = self.cleaned_data["said"]
+        if said == NO_DIGIT:
+            return None
+        return prediction.digit if said == RIGHT else int(said)
 
 
 class SettleForm(forms.Form):

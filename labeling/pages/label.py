@@ -1,4 +1,4 @@
-"""The label page, a prediction's page and erasure. All work without JavaScript."""
+"""The label page, which works without JavaScript."""
 
 from __future__ import annotations
 
@@ -6,28 +6,20 @@ import uuid
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
-from labeling.batches.erasure import erase_owner
 from labeling.decisions import decisions
-from labeling.decisions.blindness import KEPT, is_kept_from
-from labeling.decisions.trust import take_word
 from labeling.pages.forms import NEXT, SKIP, UNDO, AnswerForm
 from labeling.queue import progress, queue
 from labeling.queue.intake import watch
 from predictions.access.permissions import page_for, signed_in
-from predictions.capture.visitors import make_owner, owner_of
 from predictions.errors import Declined
 from predictions.models import DIGITS, Prediction
-from predictions.pages import draw as below
-from predictions.refusals import problem
 
 may_label = page_for("labeling.label_items")
 
@@ -137,33 +129,3 @@ def outlook_in_words(outlook: queue.Outlook) -> str:
         f"{outlook.left} left, {outlook.held_by_others} held by others,"
         f" next free in {seconds // 60}:{seconds % 60:02}."
     )
-
-
-@login_not_required
-@require_http_methods(["GET", "HEAD", "POST"])
-def prediction_with_label(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """The page of `predictions`, on which a trusted person's feedback becomes a label too."""
-    if is_kept_from(request.user, public_id):
-        return problem(request, "forbidden", KEPT, status=403, title="Not shown")
-    return below.prediction(request, public_id, keep=keep_trusted_feedback)
-
-
-def keep_trusted_feedback(request: HttpRequest, shown: Prediction, digit: int | None) -> None:
-    _, label = take_word(shown, digit, user=request.user, owner=make_owner(request))
-    if label is not None:
-        messages.success(request, "Saved as a label.")
-
-
-@login_not_required
-@require_POST
-def erase_page(request: HttpRequest) -> HttpResponse:
-    """Erase everything this user or browser has drawn, if the box is ticked."""
-    if request.POST.get("sure") != "yes":
-        messages.warning(request, "Nothing was erased: the box was not ticked.")
-        return redirect("predictions:history")
-    erased = erase_owner(owner_of(request))
-    messages.success(request, f"{erased:,} drawing{'' if erased == 1 else 's'} erased, for good.")
-    response = redirect("predictions:history")
-    # The next drawing gets a new visitor id.
-    response.delete_cookie(settings.VISITOR_COOKIE_NAME, samesite="Lax")
-    return response

@@ -5,11 +5,9 @@ from __future__ import annotations
 import base64
 import functools
 from typing import Any
-from uuid import UUID
 
 from django.core.files.uploadedfile import UploadedFile
-from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -22,7 +20,7 @@ from predictions.access.limits import (
     cost_of_each,
 )
 from predictions.access.permissions import Everybody
-from predictions.api.endpoints import ApiEndpoint, Input
+from predictions.api.endpoints import ApiEndpoint
 from predictions.api.paging import PageQuery, page_of
 from predictions.api.parsers import StrictJSONParser
 from predictions.api.schema import either
@@ -30,7 +28,7 @@ from predictions.capture import capture
 from predictions.capture.visitors import make_owner, owner_of
 from predictions.errors import Declined
 from predictions.glyphs.images import image_from_data_url
-from predictions.models import Feedback, Owner, Prediction
+from predictions.models import Prediction
 from predictions.refusals import error_body
 
 BATCH_MOST = 256
@@ -102,47 +100,6 @@ class BatchOutput(serializers.Serializer[Any]):
         many=True,
         help_text="In the order of the request.",
     )
-
-
-class FeedbackOutput(serializers.Serializer[Any]):
-    digit = serializers.IntegerField(allow_null=True, min_value=0, max_value=9)
-    correct = serializers.BooleanField()
-
-
-@extend_schema_field({"type": "boolean", "const": True})
-class TrueField(serializers.BooleanField):
-    pass
-
-
-class ReadRight(serializers.Serializer[Any]):
-    """It was read right."""
-
-    correct = TrueField()
-
-
-class ReadWrong(serializers.Serializer[Any]):
-    """What was drawn: a digit, or null for a drawing that is no digit."""
-
-    digit = serializers.IntegerField(allow_null=True, min_value=0, max_value=9)
-
-
-FEEDBACK = either("FeedbackInput", ReadRight, ReadWrong)
-
-
-class FeedbackInput(Input):
-    correct = serializers.BooleanField(required=False)
-    digit = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=9)
-
-    def validate(self, said: dict[str, Any]) -> dict[str, Any]:
-        if ("correct" in said) == ("digit" in said):
-            raise serializers.ValidationError('Send either "correct": true or the true "digit".')
-        if said.get("correct") is False:
-            raise serializers.ValidationError('When it is wrong, send the true "digit" or null.')
-        return said
-
-    def digit_for(self, prediction: Prediction) -> int | None:
-        digit: int | None = self.validated_data.get("digit", prediction.digit)
-        return digit
 
 
 def prediction_body(prediction: Prediction) -> dict[str, Any]:
@@ -289,44 +246,3 @@ def batch_item(answer: Prediction | Declined) -> dict[str, Any]:
     if isinstance(answer, Declined):
         return error_body(answer.code, str(answer))
     return prediction_body(answer)
-
-
-class PredictionView(ApiEndpoint):
-    """Whoever holds the unguessable id may look and say whether it is right."""
-
-    scope = "predict"
-    permission_classes = [Everybody]
-
-    @extend_schema(
-        operation_id="predictions_read", responses={200: PredictionOutput, "default": ErrorOutput}
-    )
-    def get(self, request: Request, public_id: UUID) -> Response:
-        """One prediction."""
-        return Response(prediction_body(prediction_or_404(public_id)))
-
-
-class FeedbackView(ApiEndpoint):
-    scope = "predict"
-    permission_classes = [Everybody]
-    throttle_classes = [CaptureThrottle]
-
-    @extend_schema(
-        operation_id="predictions_feedback",
-        request=FEEDBACK,
-        responses={200: FeedbackOutput, "default": ErrorOutput},
-    )
-    def post(self, request: Request, public_id: UUID) -> Response:
-        """Say whether it is right; saying it again replaces what was said."""
-        prediction = prediction_or_404(public_id)
-        said = FeedbackInput(data=request.data)
-        said.is_valid(raise_exception=True)
-        digit = said.digit_for(prediction)
-        self.keep(prediction, digit, make_owner(request))
-        return Response({"digit": digit, "correct": digit == prediction.digit})
-
-    def keep(self, prediction: Prediction, digit: int | None, owner: Owner) -> Feedback:
-        return capture.give_feedback(prediction, digit=digit, owner=owner)
-
-
-def prediction_or_404(public_id: UUID) -> Prediction:
-    return get_object_or_404(Prediction.objects.for_lists(), public_id=public_id)

@@ -35,7 +35,7 @@ from predictions.glyphs.images import (
     pixels_of,
     thumbnail_png,
 )
-from predictions.models import Drawing, Feedback, ModelVersion, Owner, Prediction
+from predictions.models import Drawing, ModelVersion, Owner, Prediction
 from predictions.serving.network import Reading
 from predictions.serving.recognizer import recognizer
 
@@ -277,18 +277,3 @@ def store(predictions: Sequence[Prediction], sketches: Sequence[Sketch]) -> None
         )
     first = predictions[0]  # all of one request: one version, one source
     metrics.note_predictions(first.version.name, first.source, len(predictions))
-
-
-def give_feedback(prediction: Prediction, *, digit: int | None, owner: Owner) -> Feedback:
-    """Store what somebody says the drawing is; later feedback replaces it."""
-    feedback, _ = Feedback.objects.update_or_create(
-        prediction=prediction,
-        defaults={
-            "digit": digit,
-            "user_id": owner.user_id,
-            "visitor": owner.visitor,
-            "changed_at": Moment(),
-        },
-    )
-    logger.info("feedback on prediction %s", prediction.pk)
-    return feedback

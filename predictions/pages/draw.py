@@ -1,13 +1,10 @@
-"""The pages a visitor sees: draw, own history, one prediction."""
+"""The pages a visitor sees: draw, and own history."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from uuid import UUID
-
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -19,11 +16,8 @@ from predictions.capture.visitors import make_owner, owner_of
 from predictions.errors import Declined
 from predictions.glyphs.images import pixels_of
 from predictions.models import DIGITS, Prediction
-from predictions.pages.forms import FeedbackForm, UploadForm
+from predictions.pages.forms import UploadForm
 from predictions.refusals import problem, refusal_page, retry_after, status_of
-
-# Stores feedback. An app above may pass a function that does more with it.
-Keeper = Callable[[HttpRequest, Prediction, int | None], None]
 
 
 @login_not_required
@@ -78,47 +72,6 @@ def history(request: HttpRequest) -> HttpResponse:
         "zone": timezone.get_current_timezone_name().rpartition("/")[2].replace("_", " "),
     }
     return render(request, "predictions/history.html", context)
-
-
-@login_not_required
-@require_http_methods(["GET", "HEAD", "POST"])
-def prediction(request: HttpRequest, public_id: UUID, keep: Keeper | None = None) -> HttpResponse:
-    """One prediction, for anybody who knows its unguessable id; its form takes feedback."""
-    shown = get_object_or_404(
-        Prediction.objects.for_lists().select_related("feedback"), public_id=public_id
-    )
-    if request.method == "POST":
-        return refusal_when_too_many(request) or take_feedback(
-            request, shown, keep or keep_feedback
-        )
-    return prediction_page(request, shown, FeedbackForm())
-
-
-def prediction_page(
-    request: HttpRequest, shown: Prediction, form: FeedbackForm, *, status: int = 200
-) -> HttpResponse:
-    context = {
-        "prediction": shown,
-        "form": form,
-        "digits": DIGITS,
-        "link": request.build_absolute_uri(shown.get_absolute_url()),
-    }
-    return render(request, "predictions/prediction.html", context, status=status)
-
-
-def take_feedback(request: HttpRequest, shown: Prediction, keep: Keeper) -> HttpResponse:
-    form = FeedbackForm(request.POST)
-    if not form.is_valid():
-        return prediction_page(request, shown, form, status=422)
-    try:
-        keep(request, shown, form.digit_for(shown))
-    except Declined as declined:
-        return problem(request, declined.code, str(declined), status=status_of(declined))
-    return redirect(shown)
-
-
-def keep_feedback(request: HttpRequest, shown: Prediction, digit: int | None) -> None:
-    capture.give_feedback(shown, digit=digit, owner=make_owner(request))
 
 
 def refusal_when_too_many(request: HttpRequest) -> HttpResponse | None:

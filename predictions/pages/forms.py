@@ -10,10 +10,6 @@ from django.contrib.auth import forms as auth_forms
 from django.contrib.auth.models import User
 
 from predictions.access import tokens
-from predictions.models import DIGITS, Prediction
-
-RIGHT = "right"
-NO_DIGIT = "none"
 
 
 class UploadForm(forms.Form):
@@ -26,24 +22,6 @@ class UploadForm(forms.Form):
             "empty": "That file is empty.",
         },
     )
-
-
-class FeedbackForm(forms.Form):
-    """What somebody says the drawing is: right, the true digit, or no digit."""
-
-    said = forms.ChoiceField(
-        choices=[(RIGHT, "Right"), *((str(d), str(d)) for d in DIGITS), (NO_DIGIT, "Not a digit")],
-        error_messages={
-            "required": "Say right, the true digit, or not a digit.",
-            "invalid_choice": "Say right, the true digit, or not a digit.",
-        },
-    )
-
-    def digit_for(self, prediction: Prediction) -> int | None:
-        said = self.cleaned_data["said"]
-        if said == NO_DIGIT:
-            return None
-        return prediction.digit if said == RIGHT else int(said)
 
 
 SCOPES = {

@@ -26,12 +26,12 @@ from labeling.batches.selections import as_shown
 from labeling.batches.withdrawal import withdraw
 from labeling.decisions import decisions
 from labeling.decisions.decisions import Answer, place_of
+from labeling.decisions.trust import give_feedback
 from labeling.errors import EmptySelection, LeaseLost, NothingToUndo, StillBlind
 from labeling.models import Batch, Label, LabelEvent, QueueItem
 from labeling.queue import gold, queue
 from labeling.queue.intake import enqueue_new
 from labeling.standing import standing
-from predictions.capture.capture import give_feedback
 from predictions.models import Owner, Prediction
 from tests.factories import make_live, make_prediction, make_user, some_glyph
 from tests.labeling.digest import as_standing, digest_of_what_stands

@@ -19,7 +19,7 @@ from labeling.models import Label, LabelEvent, QueueItem
 from labeling.queue import priorities
 from labeling.queue.intake import enqueue_new
 from predictions.models import Prediction
-from tests.factories import make_ada, make_ben, make_cy, make_feedback, make_prediction, make_user
+from tests.factories import make_ada, make_ben, make_cy, make_prediction, make_user
 
 pytestmark = pytest.mark.django_db
 LABEL = "/label/"
@@ -385,64 +385,6 @@ def test_agreement_is_shown_with_its_interval_and_what_it_rests_on(reviewer: Cli
     assert "1 item has two or more opinions" in page
     assert "<td>1 of 30 needed</td>" in page  # no kappa of one item
     assert "eve and fay" in page
-
-
-# -- feedback that is a label ----------------------------------------------------------------
-
-
-def test_the_form_of_a_prediction_makes_a_label_of_a_trusted_word(
-    client: Client, settings: Any
-) -> None:
-    settings.TRUST_FEEDBACK = False
-    prediction = make_prediction(digit=7)
-    page = client.post(f"/predictions/{prediction.public_id}/", {"said": "4"}, follow=True)
-    assert "Saved as a label." in page.content.decode()
-    assert Label.objects.get().digit == prediction.feedback.digit == 4
-    assert "<b data-toward-count>1</b>" in page.content.decode()
-    assert "toward the next fine-tune of 500" in page.content.decode()
-
-
-def test_a_strangers_word_stays_feedback_where_strangers_are_not_trusted(
-    live_version: Any, settings: Any
-) -> None:
-    settings.TRUST_FEEDBACK = False
-    prediction = make_prediction(digit=7)
-    page = Client().post(f"/predictions/{prediction.public_id}/", {"said": "4"}, follow=True)
-    assert "data-toward" not in page.content.decode()
-    prediction.refresh_from_db()
-    assert prediction.feedback.digit == 4
-    assert not LabelEvent.objects.exists()
-
-
-def test_in_a_one_person_install_everybodys_word_is_a_label(
-    live_version: Any, settings: Any
-) -> None:
-    settings.TRUST_FEEDBACK = True
-    answers = []
-    for digit in (4, None):
-        prediction = make_prediction()
-        url = f"/api/v1/predictions/{prediction.public_id}/feedback/"
-        answers.append(Client().post(url, {"digit": digit}, "application/json").json())
-    assert [answer["label"] for answer in answers] == [True, True]
-    # An unreadable drawing is settled too, and nothing to learn from.
-    assert [answer["labels_toward_next_run"] for answer in answers] == [1, 1]
-
-
-def test_an_audit_drawing_stays_blind_to_feedback(client: Client) -> None:
-    prediction = make_prediction(is_audit=True, user=User.objects.get())
-    url = f"/api/v1/predictions/{prediction.public_id}/feedback/"
-    answer = client.post(url, {"digit": 4}, "application/json").json()
-    assert (answer["label"], answer["labels_toward_next_run"]) == (False, 0)
-    assert not LabelEvent.objects.exists()
-
-
-def test_a_stranger_is_told_nothing_about_labels(live_version: Any, settings: Any) -> None:
-    settings.TRUST_FEEDBACK = False
-    prediction = make_prediction()
-    make_feedback(prediction, 3)
-    url = f"/api/v1/predictions/{prediction.public_id}/feedback/"
-    answer = Client().post(url, {"correct": True}, "application/json").json()
-    assert (answer["label"], answer["labels_toward_next_run"]) == (False, None)
 
 
 def test_ben_the_admin_may_label_too(live_version: Any) -> None:

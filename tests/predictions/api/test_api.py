@@ -8,7 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from predictions.models import Drawing, Feedback, ModelVersion, Prediction
+from predictions.models import Drawing, ModelVersion, Prediction
 from tests.factories import (
     a_one,
     canvas,
@@ -16,7 +16,6 @@ from tests.factories import (
     make_ada,
     make_live,
     make_prediction,
-    make_user,
     png,
 )
 
@@ -253,52 +252,6 @@ class TestReading:
             assert answer["X-Content-Type-Options"] == "nosniff"
             assert answer.content.startswith(b"\x89PNG")
         assert client.get(f"/glyphs/{uuid.uuid4()}.png").status_code == 404
-
-
-class TestFeedback:
-    def say(self, client: Client, prediction_id: str, body: Any) -> Any:
-        return post_json(client, f"{PREDICTIONS}{prediction_id}/feedback/", body)
-
-    @pytest.mark.parametrize(
-        ("said", "digit", "correct"),
-        [({"correct": True}, 7, True), ({"digit": 3}, 3, False), ({"digit": None}, None, False),
-         ({"digit": 7}, 7, True)],
-    )  # fmt: skip
-    def test_what_is_said_is_kept(
-        self, client: Client, live_version: ModelVersion, said: Any, digit: Any, correct: bool
-    ):
-        made = post_file(client).json()
-        answer = self.say(client, made["id"], said)
-        assert answer.status_code == 200
-        assert answer.json()["digit"] == digit
-        assert answer.json()["correct"] is correct
-        assert Feedback.objects.get().digit == digit
-
-    def test_changing_ones_mind_replaces_it(self, client: Client, live_version: ModelVersion):
-        made = post_file(client).json()
-        self.say(client, made["id"], {"digit": 3})
-        self.say(client, made["id"], {"correct": True})
-        assert Feedback.objects.get().digit == 7
-
-    @pytest.mark.parametrize(
-        "said",
-        [{}, {"correct": False}, {"digit": 10}, {"digit": -1}, {"digit": "x"}, {"digit": 2.5},
-         {"correct": True, "digit": 3}, {"correct": None}],
-    )  # fmt: skip
-    def test_what_makes_no_sense_is_refused(
-        self, client: Client, live_version: ModelVersion, said: Any
-    ):
-        made = post_file(client).json()
-        assert self.say(client, made["id"], said).status_code == 400
-        assert not Feedback.objects.exists()
-
-    def test_a_session_without_a_csrf_token_changes_nothing(self, live_version: ModelVersion):
-        strict = Client(enforce_csrf_checks=True)
-        strict.force_login(make_user("ada"))
-        made = make_prediction()
-        answer = self.say(strict, str(made.public_id), {"correct": True})
-        assert answer.status_code == 403
-        assert not Feedback.objects.exists()
 
 
 class TestHeaders:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from predictions.access import resets
-from predictions.models import Feedback, ModelVersion, Prediction
+from predictions.models import ModelVersion, Prediction
 from predictions.refusals import server_error
 from predictions.serving import recognizer
 from predictions.templatetags.readings import percent
@@ -115,65 +114,6 @@ def test_the_forms_share_the_limit_of_the_endpoints(
     assert refused.status_code == 429
     assert int(refused["Retry-After"]) >= 1
     assert Prediction.objects.count() == 1
-
-
-# -- one prediction ------------------------------------------------------------------------------
-
-
-def test_whoever_holds_the_link_sees_the_prediction(client: Client) -> None:
-    shown = make_prediction(digit=4, confidence=0.875)
-    page = visit(client, shown.get_absolute_url())
-    assert "Read as 4" in page
-    assert "87.5%" in page
-    assert shown.version.name in page
-    assert shown.drawing_url in page
-
-
-def test_an_unknown_id_is_not_found_in_the_look_of_the_product(client: Client) -> None:
-    response = client.get(reverse("predictions:prediction", args=[uuid.uuid4()]))
-    assert response.status_code == 404
-    assert "Inkloop" in response.content.decode()
-
-
-@pytest.mark.parametrize(("said", "digit"), [("right", 7), ("3", 3), ("7", 7), ("none", None)])
-def test_the_feedback_form_keeps_what_was_said(
-    client: Client, said: str, digit: int | None
-) -> None:
-    shown = make_prediction(digit=7)
-    response = client.post(shown.get_absolute_url(), {"said": said})
-    assert response.status_code == 302
-    assert Feedback.objects.get().digit == digit
-
-
-def test_changing_ones_mind_replaces_what_was_said(client: Client) -> None:
-    shown = make_prediction(digit=7)
-    for said in ("right", "none", "2"):
-        client.post(shown.get_absolute_url(), {"said": said})
-    assert Feedback.objects.get().digit == 2
-    assert "It is a 2" in visit(client, shown.get_absolute_url())
-
-
-def test_the_question_about_an_eight_is_good_english(client: Client) -> None:
-    page = visit(client, make_prediction(digit=8).get_absolute_url())
-    assert "Is it an 8?" in page
-    assert "it is a 3" in page
-
-
-@pytest.mark.parametrize("said", ["", "10", "wrong", "-1"])
-def test_feedback_that_is_no_answer_is_refused(client: Client, said: str) -> None:
-    shown = make_prediction(digit=7)
-    response = client.post(shown.get_absolute_url(), {"said": said})
-    assert response.status_code == 422
-    assert "Say right" in response.content.decode()
-    assert not Feedback.objects.exists()
-
-
-def test_a_strange_drawing_is_said_to_be_probably_no_digit(client: Client) -> None:
-    notice = "Probably not a digit"
-    strange = make_prediction()
-    Prediction.objects.filter(pk=strange.pk).update(strangeness=0.5)
-    assert f"data-strange>{notice}" in visit(client, strange.get_absolute_url())
-    assert f"data-strange hidden>{notice}" in visit(client, make_prediction().get_absolute_url())
 
 
 # -- history -------------------------------------------------------------------------------------
