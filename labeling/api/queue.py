@@ -15,6 +15,7 @@ from labeling.decisions import decisions
 from labeling.decisions.decisions import Answer, Decided
 from labeling.models import Label, Stream
 from labeling.queue import progress, queue
+from labeling.queue.held import Held
 from labeling.queue.intake import watch
 from predictions.access.permissions import needs
 from predictions.api.drawings import ErrorOutput
@@ -285,7 +286,7 @@ class SettleView(LabelView):
         return Response(decided_body(decided))
 
 
-def item_body(item: queue.Held) -> dict[str, Any]:
+def item_body(item: Held) -> dict[str, Any]:
     return {
         "id": str(item.public_id),
         "token": str(item.token),

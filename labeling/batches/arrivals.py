@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from django.db.models import F
-
 from labeling.models import Arrival, Batch, QueueItem
+from labeling.queue.places import put_where_they_belong
+from predictions.database.slices import chunks
 
 LONGEST_NAME = 200  # characters
+AT_ONCE = 2_000  # items placed together
 
 
 def note_arrivals(names: Mapping[int, str], *, batch: Batch) -> None:
@@ -22,11 +23,10 @@ def note_arrivals(names: Mapping[int, str], *, batch: Batch) -> None:
 def hide_imported(batch: Batch) -> None:
     """Hide a batch's predictions from the queue; decisions about them stay."""
     brought = QueueItem.objects.filter(prediction__arrival__batch=batch)
-    brought.filter(prediction__label=None).update(
-        is_open=False, stream=F("origin"), review_after=None,
-        holder=None, token=None, leased_until=None,
-    )  # fmt: skip
+    brought.filter(prediction__label=None).update(review_after=None)
     brought.update(is_parked=True)
+    for some in chunks(brought.order_by("pk").values_list("pk", flat=True), AT_ONCE):
+        put_where_they_belong(some)
 
 
 def aside(keys: Collection[int]) -> list[int]:
@@ -38,6 +38,7 @@ def aside(keys: Collection[int]) -> list[int]:
 def bring_back(keys: Collection[int], *, batch: Batch) -> None:
     """Put these items back into the queue: another import, `batch`, contains them too."""
     items = QueueItem.objects.filter(pk__in=keys, prediction__gold=None)
-    items.filter(prediction__label=None).update(is_open=True)
     items.update(is_parked=False)
+    for some in chunks(items.order_by("pk").values_list("pk", flat=True), AT_ONCE):
+        put_where_they_belong(some)
     Arrival.objects.filter(pk__in=keys).update(batch=batch)

@@ -16,10 +16,11 @@ from django.db import connection
 from django.db.models import F
 
 from labeling.batches import arrivals, review_requests
-from labeling.decisions.decisions import Answer, label_of, place_of
+from labeling.decisions.decisions import Answer, write_labels
 from labeling.errors import AlreadyUndone
-from labeling.models import Batch, Label, LabelEvent, QueueItem
+from labeling.models import Batch, LabelEvent, QueueItem
 from labeling.queue.intake import take_in_chosen
+from labeling.queue.places import NO_LEASE, PLACE, misplaced, write_places
 from labeling.standing import Past, standing
 from labeling.turns import among_keys, in_queue, in_turn, lock_items
 from predictions.database import clock
@@ -29,7 +30,6 @@ from predictions.database.slices import chunks
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 1_000  # items recomputed together
-PLACE = ["origin", "stream", "is_open", "is_parked", "review_after"]
 
 CORRECTIONS = """
 INSERT INTO labeling_labelevent (prediction_id, kind, digit, is_unreadable, labeler_id, created_at,
@@ -100,7 +100,7 @@ def settle_labels(batch: Batch) -> None:
 def close_items(batch: Batch) -> None:
     QueueItem.objects.filter(
         pk__in=LabelEvent.objects.filter(batch=batch).values("prediction"), is_open=True
-    ).update(is_open=False, stream=F("origin"), holder=None, token=None, leased_until=None)
+    ).update(is_open=False, stream=F("origin"), **NO_LEASE)
 
 
 @in_turn
@@ -183,21 +183,10 @@ def uncollected() -> Iterator[None]:
 
 def restate_many(prediction_ids: list[int]) -> None:
     """Recompute the labels and queue rows of locked items from their events."""
-    by_key = QueueItem.objects.only(*PLACE).in_bulk(prediction_ids)
-    labels, gone, moved = [], [], []
-    for prediction_id, events in events_by_item(prediction_ids).items():
-        stands = standing(events)
-        if stands is None:
-            gone.append(prediction_id)
-        else:
-            labels.append(label_of(prediction_id, stands))
-        item = by_key.get(prediction_id)
-        if item is not None and (place := place_of(item, stands)) != (item.is_open, item.stream):
-            item.is_open, item.stream = place
-            moved.append(item)
-    write_labels(labels)
-    Label.objects.filter(pk__in=gone).delete()
-    write_places(moved)
+    stands = {key: standing(events) for key, events in events_by_item(prediction_ids).items()}
+    items = QueueItem.objects.only(*PLACE).filter(pk__in=list(stands)).order_by("pk")
+    write_labels(stands)
+    write_places(misplaced(items, stands))
 
 
 def events_by_item(prediction_ids: list[int]) -> dict[int, list[Past]]:
@@ -209,25 +198,6 @@ def events_by_item(prediction_ids: list[int]) -> dict[int, list[Past]]:
         for event in map(Past._make, cursor.fetchall()):
             found[event.prediction_id].append(event)
     return found
-
-
-def write_labels(labels: list[Label]) -> None:
-    Label.objects.bulk_create(
-        labels,
-        update_conflicts=True,
-        unique_fields=["prediction"],
-        update_fields=["digit", "is_unreadable", "state", "opinions", "event"],
-    )
-
-
-def write_places(items: list[QueueItem]) -> None:
-    by_place: dict[tuple[bool, str], list[int]] = defaultdict(list)
-    for item in items:
-        by_place[item.is_open, item.stream].append(item.pk)
-    for (is_open, stream), keys in by_place.items():
-        QueueItem.objects.filter(pk__in=keys).update(
-            is_open=is_open, stream=stream, holder=None, token=None, leased_until=None
-        )
 
 
 def execute_sql(sql: str, params: list[Any]) -> int:

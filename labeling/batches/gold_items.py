@@ -14,13 +14,14 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
-from labeling.batches.batches import AT_ONCE, restate_many
+from labeling.batches.batches import AT_ONCE
 from labeling.batches.bulk import left_alone_in_words
 from labeling.batches.selections import Shown, as_shown
 from labeling.errors import EmptySelection
 from labeling.models import Gold, Intake, Label, LabelEvent, QueueItem, Skip
+from labeling.queue.places import put_where_they_belong
 from labeling.turns import in_turn, lock_items
 from predictions.database import clock
 from predictions.database.clock import Moment
@@ -67,10 +68,8 @@ def add_gold(
         for key in fresh
     )
     for some in chunks(fresh, AT_ONCE):
-        QueueItem.objects.filter(pk__in=some).update(
-            is_parked=True, review_after=None, is_open=False, stream=F("origin"),
-            holder=None, token=None, leased_until=None,
-        )  # fmt: skip
+        QueueItem.objects.filter(pk__in=some).update(is_parked=True, review_after=None)
+        put_where_they_belong(some)
     return len(fresh), left
 
 
@@ -83,8 +82,7 @@ def remove_gold(keys: list[int]) -> int:
     for some in chunks(sorted(keys), AT_ONCE):
         items = QueueItem.objects.filter(pk__in=some)
         items.filter(~Exists(earlier)).update(is_parked=False)
-        items.filter(is_parked=False, prediction__label=None).update(is_open=True)
-        restate_many(some)
+        put_where_they_belong(some)
     return removed
 
 

@@ -17,7 +17,9 @@ from labeling.batches.batches import restate_many, undo_batch
 from labeling.decisions.decisions import drawn_by_lot, others_label
 from labeling.errors import EmptySelection, Gone, LeaseLost
 from labeling.models import Ask, Batch, LabelEvent, QueueItem, Skip, Stream, Wanted
-from labeling.queue.queue import Held, lease
+from labeling.queue.held import Held, as_held
+from labeling.queue.places import NO_LEASE
+from labeling.queue.queue import lease
 from labeling.turns import in_turn
 from predictions.errors import NotThere
 
@@ -51,12 +53,10 @@ def claim_grid(labeler: User, *, digit: int, count: int = AT_MOST) -> list[Held]
         .only(
             "prediction",
             "stream",
-            "score",
-            "selection_probability",
             "prediction__public_id",
             "prediction__glyph",
             "prediction__digit",
-            "prediction__confidence",
+            "prediction__is_audit",
         )
         .order_by("-score", "prediction")[: min(count, AT_MOST)]
     )
@@ -65,22 +65,7 @@ def claim_grid(labeler: User, *, digit: int, count: int = AT_MOST) -> list[Held]
     token = uuid.uuid4()
     if lease(labeler, {row.pk: token for row in rows}) != len(rows):  # locked rows cannot change
         raise LeaseLost("Somebody else took one of these glyphs at the same moment.")
-    return [held(row, token) for row in rows]
-
-
-def held(row: QueueItem, token: uuid.UUID) -> Held:
-    return Held(
-        row.pk,
-        row.prediction.public_id,
-        bytes(row.prediction.glyph),
-        row.prediction.digit,
-        row.prediction.confidence,
-        row.stream,
-        row.score,
-        row.selection_probability,
-        False,  # an audit is never on the grid
-        token,
-    )
+    return [as_held(row, token, may_show_guess=False) for row in rows]
 
 
 @in_turn
@@ -151,9 +136,7 @@ def spend_leases(
         .filter(prediction__public_id__in=set(shown))
         .order_by("pk")
     )
-    spent = still_held.filter(pk__in=[item.pk for item in items]).update(
-        holder=None, token=None, leased_until=None
-    )
+    spent = still_held.filter(pk__in=[item.pk for item in items]).update(**NO_LEASE)
     if spent != len(set(shown)):
         raise LeaseLost("Some of these are no longer yours: the hold ran out or moved on.")
     return items

@@ -10,10 +10,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from labeling.batches.batches import events_by_item, write_labels, write_places
-from labeling.batches.review_requests import standing_of
-from labeling.decisions.decisions import label_of, place_of
+from labeling.batches.batches import events_by_item
+from labeling.decisions.decisions import write_labels
 from labeling.models import Label, QueueItem
+from labeling.queue.places import misplaced, standing_of, write_places
 from labeling.standing import Standing, standing
 from labeling.turns import in_turn, lock_items
 
@@ -60,16 +60,11 @@ def compare_items(keys: list[int], found: Differences, *, mend: bool) -> None:
     labels = Label.objects.in_bulk(keys)
     stands = {key: standing(events.get(key, [])) for key in keys}
     wrong = [key for key in keys if differs(labels.get(key), stands[key])]
-    moved = []
-    for key, item in items.items():
-        place = place_of(item, stands[key])
-        if place != (item.is_open, item.stream):
-            found.places.append(key)
-            item.is_open, item.stream = place
-            moved.append(item)
+    moved = misplaced(items.values(), stands)
+    found.places += [item.pk for item in moved]
     found.labels += wrong
     if mend:
-        mend_labels(wrong, stands)
+        write_labels({key: stands[key] for key in wrong})
         write_places(moved)
 
 
@@ -77,9 +72,3 @@ def differs(label: Label | None, stands: Standing | None) -> bool:
     if label is None or stands is None:
         return (label is None) != (stands is None)
     return standing_of(label) != stands
-
-
-def mend_labels(keys: list[int], stands: dict[int, Standing | None]) -> None:
-    due = {key: stands[key] for key in keys}
-    Label.objects.filter(pk__in=[key for key, stand in due.items() if stand is None]).delete()
-    write_labels([label_of(key, stand) for key, stand in due.items() if stand])

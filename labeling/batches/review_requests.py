@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import F, OuterRef, Subquery, Value
 from django.db.models.functions import Coalesce
 
-from labeling.decisions.decisions import place_of
 from labeling.models import Ask, Batch, Label, QueueItem, Stream
-from labeling.standing import Standing
+from labeling.queue.places import put_where_they_belong
 from predictions.database.slices import chunks
 
 ITEMS_A_SECOND = 1_000  # ranks are 1/1000 s apart, to keep the order within a request
@@ -69,21 +67,3 @@ def withdraw_requests(batch: Batch) -> None:
             rank=asked_of(batch, "was_rank"), review_after=asked_of(batch, "was_review_after")
         )
         put_where_they_belong(some)
-
-
-def put_where_they_belong(keys: list[int]) -> None:
-    labels = Label.objects.in_bulk(keys)
-    items = QueueItem.objects.filter(pk__in=keys).order_by("pk")
-    moved: dict[tuple[bool, str], list[int]] = defaultdict(list)
-    for item in items.only("is_open", "stream", "origin", "is_parked", "review_after"):
-        place = place_of(item, standing_of(labels.get(item.pk)))
-        if place != (item.is_open, item.stream):
-            moved[place].append(item.pk)
-    for (is_open, stream), some in moved.items():
-        QueueItem.objects.filter(pk__in=some).update(is_open=is_open, stream=stream)
-
-
-def standing_of(label: Label | None) -> Standing | None:
-    if label is None:
-        return None
-    return Standing(label.digit, label.is_unreadable, label.state, label.opinions, label.event_id)

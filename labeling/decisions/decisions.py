@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,8 @@ from django.db.models.functions import Now
 from labeling.errors import AlreadyUndone, Gone, LeaseLost, NothingToUndo, StillBlind
 from labeling.models import Label, LabelEvent, QueueItem, Stream
 from labeling.queue import gold
+from labeling.queue.intake import enqueue
+from labeling.queue.places import misplaced, write_places
 from labeling.standing import (
     REVERSALS,
     Past,
@@ -108,8 +110,7 @@ def decide(
     )
     if is_gold:
         return Decided(event, item.prediction, "gold")
-    item.holder = item.token = item.leased_until = None  # the answer ends the lease
-    stands = update_label(item, [*events, event], is_spent=True)
+    stands = update_label(item, [*events, event], is_answered=True)
     return Decided(event, item.prediction, stands.state if stands else "")
 
 
@@ -203,49 +204,37 @@ def others_label(labeler: User) -> bool:
 
 
 def update_label(
-    item: QueueItem, events: Iterable[Said], *, is_spent: bool = False
+    item: QueueItem, events: Iterable[Said], *, is_answered: bool = False
 ) -> Standing | None:
-    """Write the label that follows from these events, and open or close the item."""
+    """Write the label and the place that follow from these events; an answer ends the lease."""
     stands = standing(events)
-    if stands is None:
-        Label.objects.filter(pk=item.prediction_id).delete()
-    else:
-        Label.objects.bulk_create(
-            [label_of(item.prediction_id, stands)],
-            update_conflicts=True,
-            unique_fields=["prediction"],
-            update_fields=["digit", "is_unreadable", "state", "opinions", "event"],
-        )
-    is_open, stream = place_of(item, stands)
-    changed: dict[str, Any] = {"is_open": is_open, "stream": stream}
-    if is_spent:
-        changed |= {"holder": None, "token": None, "leased_until": None}
-    if is_spent or (is_open, stream) != (item.is_open, item.stream):
-        QueueItem.objects.filter(pk=item.pk).update(**changed)
-        item.is_open, item.stream = is_open, stream
+    write_labels({item.pk: stands})
+    moved = misplaced([item], {item.pk: stands})
+    write_places([item] if is_answered else moved, end_leases=is_answered)
     return stands
 
 
-def label_of(prediction_id: int, stands: Standing) -> Label:
-    return Label(
-        prediction_id=prediction_id,
-        digit=stands.digit,
-        is_unreadable=stands.is_unreadable,
-        state=stands.state,
-        opinions=stands.opinions,
-        event_id=stands.event_id,
+def write_labels(stands: Mapping[int, Standing | None]) -> None:
+    """Save what stands of each item; delete the labels of those of which nothing does."""
+    if gone := [key for key, stand in stands.items() if stand is None]:
+        Label.objects.filter(pk__in=gone).delete()
+    Label.objects.bulk_create(
+        [
+            Label(
+                prediction_id=key,
+                digit=stand.digit,
+                is_unreadable=stand.is_unreadable,
+                state=stand.state,
+                opinions=stand.opinions,
+                event_id=stand.event_id,
+            )
+            for key, stand in stands.items()
+            if stand is not None
+        ],
+        update_conflicts=True,
+        unique_fields=["prediction"],
+        update_fields=["digit", "is_unreadable", "state", "opinions", "event"],
     )
-
-
-def place_of(item: QueueItem, stands: Standing | None) -> tuple[bool, str]:
-    """Compute the item's place from its current label, not its history: an undo leaves no trace."""
-    if item.review_after == (stands.event_id if stands else 0):
-        return True, Stream.REVIEW  # no decision since the request for another look
-    if stands is None:
-        return not item.is_parked, item.origin
-    if stands.state == Label.State.AWAITING:
-        return True, Stream.SECOND
-    return False, item.origin
 
 
 @in_turn
@@ -333,8 +322,6 @@ def label_by_feedback(
     prediction: Prediction, verdict: Answer, *, owner: Owner
 ) -> LabelEvent | None:
     """Turn a trusted person's feedback into a label; an audit gets none, it is labeled blind."""
-    from labeling.queue.intake import enqueue
-
     if prediction.is_audit:
         return None
     if not QueueItem.objects.filter(pk=prediction.pk).exists():

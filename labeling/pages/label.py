@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods
 from labeling.decisions import decisions
 from labeling.pages.forms import NEXT, SKIP, UNDO, AnswerForm
 from labeling.queue import progress, queue
+from labeling.queue.held import Held
 from labeling.queue.intake import watch
 from predictions.access.permissions import page_for, signed_in
 from predictions.errors import Declined
@@ -47,7 +48,7 @@ def label(request: HttpRequest) -> HttpResponse:
     return render(request, "labeling/label.html", context)
 
 
-def held_in(request: HttpRequest, labeler: User) -> queue.Held | None:
+def held_in(request: HttpRequest, labeler: User) -> Held | None:
     """The item named in the URL, if this labeler still holds it."""
     try:
         item, token = UUID(request.GET["item"]), UUID(request.GET["token"])
@@ -71,7 +72,7 @@ def answer(request: HttpRequest, labeler: User) -> HttpResponse:
     return show_item(held, labeler, request, priority_first=priority_first)
 
 
-def answer_item(form: AnswerForm, labeler: User, request: HttpRequest) -> queue.Held | None:
+def answer_item(form: AnswerForm, labeler: User, request: HttpRequest) -> Held | None:
     """Do what the button says; return the item to show again after an undo."""
     said = form.cleaned_data
     if said["said"] == UNDO:
@@ -100,14 +101,14 @@ def answer_in_words(decided: decisions.Decided) -> str:
     return f"{said} The model said {decided.prediction.digit}."
 
 
-def claim_one(labeler: User, *, priority_first: bool) -> queue.Held | None:
+def claim_one(labeler: User, *, priority_first: bool) -> Held | None:
     watch.take_in_if_due()
     held = queue.claim(labeler, priority_first=priority_first)
     return held[0] if held else None
 
 
 def show_item(
-    held: queue.Held | None, labeler: User, request: HttpRequest, *, priority_first: bool
+    held: Held | None, labeler: User, request: HttpRequest, *, priority_first: bool
 ) -> HttpResponse:
     query: dict[str, object] = {"priority_first": 1} if priority_first else {}
     if held is None:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import Exists, OuterRef, QuerySet
 
 from labeling.models import Gold, Intake, QueueItem, Stream
+from labeling.queue.places import place_of
 from labeling.turns import in_turn, lock_items
 from predictions.database.slices import chunks
 from predictions.models import Feedback, Prediction
@@ -102,7 +103,7 @@ def enqueue(predictions: list[Prediction]) -> None:
         # Each glyph is shown once, except in the audit, which samples drawings with duplicates.
         is_twin = item.glyph_digest in twins and not prediction.is_audit
         item.is_parked = is_twin or prediction.pk in gold
-        item.is_open = not item.is_parked
+        item.is_open, item.stream = place_of(item, None)
         twins.add(item.glyph_digest)
         items.append(item)
     QueueItem.objects.bulk_create(items, ignore_conflicts=True)

@@ -9,10 +9,9 @@ its row count is checked.
 from __future__ import annotations
 
 import hmac
-import os
 import random
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -25,6 +24,9 @@ from django.db.models.functions import Now
 from labeling.errors import LeaseLost
 from labeling.models import LabelEvent, QueueItem, Skip, Stream, Wanted
 from labeling.queue import gold
+from labeling.queue.choice import Candidate, choose_items, places_of_others
+from labeling.queue.held import ANOTHER_LOOK, Held, as_held, new_token
+from labeling.queue.places import NO_LEASE
 from labeling.turns import in_turn, lock_items
 from predictions.database.clock import Moment
 from predictions.database.fields import adapted_uuid
@@ -34,38 +36,6 @@ from predictions.models import Prediction
 LEASE = timedelta(minutes=3)
 AT_MOST = 20  # items leased by one call
 SKIPS_BEFORE_REVIEW = 2
-ANOTHER_LOOK = {Stream.SECOND, Stream.REVIEW}
-MARK = 6  # first bytes of a token, which name the page; the rest cannot be guessed
-WANTED_SHARE = 0.5  # share chosen by priority, if items have any; QUEUE_MIX decides the rest
-OTHERS_ARE_ONE_OF = 4  # items, where those with priority come first
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """An item given to a labeler, with everything needed to show it and to explain why."""
-
-    prediction_id: int
-    public_id: uuid.UUID
-    glyph: bytes
-    guess: int
-    confidence: float
-    stream: str
-    score: float
-    selection_probability: float | None
-    is_audit: bool
-    token: uuid.UUID
-    may_show_guess: bool = False
-
-    @property
-    def why(self) -> str:
-        """Why it is shown, in words for the labeler; a priority is not mentioned."""
-        return str(Stream(self.stream).label)
-
-    @property
-    def shown_guess(self) -> int | None:
-        """The guess, if guesses are shown now; never for audits and second looks."""
-        is_blind = self.is_audit or self.stream in ANOTHER_LOOK
-        return self.guess if self.may_show_guess and not is_blind else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +81,10 @@ def claim(
     if lease(labeler, tokens) != len(tokens):  # locked rows cannot have changed
         raise LeaseLost("Somebody else took one of these items at the same moment.")
     shows = shows_guesses()
-    held = [row.held(tokens[row.prediction_id], shows) for row in chosen]
+    held = [row.held(tokens[row.prediction_id], may_show_guess=shows) for row in chosen]
     for row in known:
         token = gold.new_gold_token(labeler.pk, row.prediction_id)
-        held.insert(dice.randrange(len(held) + 1), row.held(token, shows))
+        held.insert(dice.randrange(len(held) + 1), row.held(token, may_show_guess=shows))
     return held
 
 
@@ -124,12 +94,6 @@ def shows_guesses() -> bool:
     Items with priority are answered blind. If only they hid the guess, they could be told apart.
     """
     return settings.SHOW_GUESSES and not Wanted.objects.exists()
-
-
-def new_token(page: uuid.UUID | None = None, rest: bytes = b"") -> uuid.UUID:
-    """Make a token that begins with the page's mark; random, or repeatable if `rest` is given."""
-    mark = page.bytes[:MARK] if page else b""
-    return uuid.UUID(bytes=(mark + (rest or os.urandom(16)))[:16], version=4)
 
 
 def lease(labeler: User, tokens: Mapping[int, uuid.UUID]) -> int:
@@ -147,45 +111,6 @@ def lease(labeler: User, tokens: Mapping[int, uuid.UUID]) -> int:
             [labeler.pk, *given, LEASE.total_seconds(), *tokens, labeler.pk],
         )
         return int(cursor.rowcount)
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    prediction_id: int
-    stream: str
-    score: float
-    selection_probability: float | None
-    owner_key: str
-    is_own: bool
-    is_gold: bool
-    public_id: uuid.UUID
-    glyph: bytes
-    guess: int
-    confidence: float
-    is_audit: bool
-    token: uuid.UUID | None = None  # of its current or last lease
-    wish_rank: float | None = None  # order among the priorities, smallest first; None without
-
-    def token_for(self, page: uuid.UUID | None) -> uuid.UUID:
-        """Keep the token if this page holds the lease; otherwise a new one ends the old lease."""
-        if page and self.is_own and self.token and self.token.bytes[:MARK] == page.bytes[:MARK]:
-            return self.token
-        return new_token(page)
-
-    def held(self, token: uuid.UUID, may_show_guess: bool) -> Held:
-        return Held(
-            self.prediction_id,
-            self.public_id,
-            self.glyph,
-            self.guess,
-            self.confidence,
-            self.stream,
-            self.score,
-            self.selection_probability,
-            self.is_audit,
-            token,
-            may_show_guess,
-        )
 
 
 POSTGRESQL_NOW = "STATEMENT_TIMESTAMP()"
@@ -233,10 +158,8 @@ OWN = """
     SELECT prediction_id, FALSE AS is_gold FROM labeling_queueitem
     WHERE holder_id = %(labeler)s AND is_open AND leased_until > {now} LIMIT %(reach)s) AS own"""
 CANDIDATES = """
-SELECT q.prediction_id, q.stream, q.score, q.selection_probability, q.owner_key,
-  (q.leased_until > {now} AND q.holder_id = %(labeler)s) AS is_own,
-  arm.is_gold, p.public_id, p.glyph, p.digit, p.confidence, p.is_audit, q.token,
-  wish.rank
+SELECT q.prediction_id, p.public_id, p.glyph, p.digit, q.stream, p.is_audit, q.owner_key,
+  (q.leased_until > {now} AND q.holder_id = %(labeler)s) AS is_own, arm.is_gold, q.token, wish.rank
 FROM ({arms}) AS arm JOIN labeling_queueitem AS q ON q.prediction_id = arm.prediction_id
 JOIN predictions_prediction AS p ON p.id = q.prediction_id
 LEFT JOIN labeling_wanted AS wish ON wish.prediction_id = q.prediction_id
@@ -282,69 +205,11 @@ def candidates(labeler: User, count: int, held: int, *, with_gold: bool = False)
 
 
 def candidate_from(row: tuple) -> Candidate:
-    key, stream, score, probability, owner, own, known, public_id, glyph, *rest = row
-    digit, confidence, audit, token, wish_rank = rest
+    key, public_id, glyph, guess, stream, audit, owner, own, known, token, wish_rank = row
     return Candidate(
-        key, stream, score, probability, owner, bool(own), bool(known), as_uuid(public_id),
-        bytes(glyph), digit, confidence, bool(audit), as_uuid(token) if token else None,
-        None if known else wish_rank,
+        key, as_uuid(public_id), bytes(glyph), guess, stream, bool(audit), owner, bool(own),
+        bool(known), as_uuid(token) if token else None, None if known else wish_rank,
     )  # fmt: skip
-
-
-def places_of_others(count: int, known: int, dice: random.Random) -> set[int]:
-    """The places for items without priority, one of four; the `known` items count among them."""
-    others = count // OTHERS_ARE_ONE_OF or int(dice.random() < count / OTHERS_ARE_ONE_OF)
-    return set(dice.sample(range(count - known), max(0, others - known)))
-
-
-def choose_items(
-    rows: list[Candidate],
-    count: int,
-    dice: random.Random,
-    last: Sequence[Candidate] = (),
-    others: Collection[int] | None = None,
-) -> list[Candidate]:
-    """Choose own leases first; then draw streams by QUEUE_MIX, in order within each stream.
-
-    Half of the draws take the first item with priority instead, if there is any; all of them but
-    at the places of `others`, if these are given. Two items of one writer in a row are avoided.
-    `last` is the item shown just before these, if any.
-    """
-    own = [row for row in rows if row.is_own][:count]
-    waiting = {
-        stream: [row for row in rows if row.stream == stream and not row.is_own]
-        for stream in Stream.values
-        if settings.QUEUE_MIX[stream] > 0
-    }
-    chosen = own
-    while len(chosen) < count and any(waiting.values()):
-        ranked = [
-            (row.wish_rank, row)
-            for left in waiting.values()
-            for row in left
-            if row.wish_rank is not None
-        ]
-        wanted = [row for _, row in sorted(ranked, key=lambda pair: pair[0])]
-        if wanted and (
-            dice.random() < WANTED_SHARE if others is None else len(chosen) not in others
-        ):
-            row = next_of(wanted, chosen[-1:] or last)
-            waiting[row.stream].remove(row)
-            chosen.append(row)
-            continue
-        streams = [stream for stream, left in waiting.items() if left]
-        weights = [settings.QUEUE_MIX[stream] for stream in streams]
-        (stream,) = dice.choices(streams, weights=weights)
-        chosen.append(next_of(waiting[stream], chosen[-1:] or last))
-    return chosen
-
-
-def next_of(waiting: list[Candidate], last: Sequence[Candidate]) -> Candidate:
-    """Take the first item, or the second if only the first is by the writer of the last one."""
-    for at, row in enumerate(waiting[:2]):
-        if not last or not row.owner_key or row.owner_key != last[0].owner_key:
-            return waiting.pop(at)
-    return waiting.pop(0)
 
 
 @in_turn
@@ -370,7 +235,7 @@ def still_held(labeler: User, public_id: uuid.UUID, token: uuid.UUID) -> Held | 
     if row is None:
         return None
     is_held = row.is_standing or gold.is_token(labeler.pk, row.pk, token, at=row.at)
-    return as_held(row, token) if is_held else None
+    return as_held(row, token, may_show_guess=shows_guesses()) if is_held else None
 
 
 @in_turn
@@ -385,29 +250,15 @@ def hold_again(labeler: User, undoing: LabelEvent, page: uuid.UUID | None = None
     elif not lease(labeler, {key: token}):
         return None
     row = QueueItem.objects.select_related("prediction").filter(pk=key).first()
-    return as_held(row, token) if row else None  # erased since
+    if row is None:
+        return None  # erased since
+    return as_held(row, token, may_show_guess=shows_guesses())
 
 
 def token_after(undoing: LabelEvent, page: uuid.UUID | None) -> uuid.UUID:
     """Compute one token for each undo, so that a repeated request does not change the token."""
     digest = hmac.digest(settings.SECRET_KEY.encode(), b"undo %d" % undoing.pk, "sha256")
     return new_token(page, digest)
-
-
-def as_held(row: QueueItem, token: uuid.UUID) -> Held:
-    return Held(
-        row.pk,
-        row.prediction.public_id,
-        bytes(row.prediction.glyph),
-        row.prediction.digit,
-        row.prediction.confidence,
-        row.stream,
-        row.score,
-        row.selection_probability,
-        row.prediction.is_audit,
-        token,
-        shows_guesses(),
-    )
 
 
 @in_turn
@@ -422,7 +273,7 @@ def give_back(
     if tokens is not None:
         own = own.filter(token__in=tokens)
     lock_items(own.values_list("pk", flat=True))
-    return own.update(holder=None, token=None, leased_until=None)
+    return own.update(**NO_LEASE)
 
 
 @in_turn
@@ -437,7 +288,7 @@ def skip(labeler: User, public_id: uuid.UUID, *, token: uuid.UUID) -> None:
         return
     freed = QueueItem.objects.filter(
         prediction=prediction, holder=labeler, token=token, leased_until__gt=Now()
-    ).update(holder=None, token=None, leased_until=None, skips=F("skips") + 1)
+    ).update(**NO_LEASE, skips=F("skips") + 1)
     if not freed:
         raise LeaseLost("This item is no longer yours: the hold ran out or moved on.")
     Skip.objects.get_or_create(prediction=prediction, labeler=labeler)

@@ -413,8 +413,8 @@ class Findings:
         return sum(count > 1 for count in standing.values())
 
     def labels_that_differ(self) -> int:
-        from labeling.decisions.decisions import place_of
         from labeling.models import Label, LabelEvent, QueueItem
+        from labeling.queue.places import place_of
         from labeling.standing import standing
 
         by_item: dict[int, list[LabelEvent]] = collections.defaultdict(list)

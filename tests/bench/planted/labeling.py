@@ -9,6 +9,9 @@ DECISIONS = "labeling/decisions/decisions.py"
 ANSWERS = "labeling/decisions/answers.py"
 TRUST = "labeling/decisions/trust.py"
 QUEUE = "labeling/queue/queue.py"
+CHOICE = "labeling/queue/choice.py"
+HELD = "labeling/queue/held.py"
+PLACES = "labeling/queue/places.py"
 GOLD = "labeling/queue/gold.py"
 INTAKE = "labeling/queue/intake.py"
 BATCHES = "labeling/batches/batches.py"
@@ -259,21 +262,21 @@ FAULTS: dict[str, list[Fault]] = {
         ),
         Fault(
             "an item asked about once stays in review whatever was answered",
-            DECISIONS,
+            PLACES,
             "if item.review_after == (stands.event_id if stands else 0):",
             "if item.review_after is not None:",
             OF_DECISIONS,
         ),
         Fault(
             "a duplicate enters the queue by an undo",
-            DECISIONS,
+            PLACES,
             "return not item.is_parked, item.origin",
             "return True, item.origin",
             OF_DECISIONS,
         ),
         Fault(
             "a closed item keeps the stream of its second opinion",
-            DECISIONS,
+            PLACES,
             "return False, item.origin",
             "return False, item.stream",
             OF_DECISIONS,
@@ -457,28 +460,28 @@ FAULTS: dict[str, list[Fault]] = {
         ),
         Fault(
             "two pages of one labeler share a hold",
-            QUEUE,
+            CHOICE,
             "self.token and self.token.bytes[:MARK] == page.bytes[:MARK]:",
             "self.token:",
             OF_QUEUE,
         ),
         Fault(
             "the mix of streams is ignored",
-            QUEUE,
+            CHOICE,
             "weights = [settings.QUEUE_MIX[stream] for stream in streams]",
             "weights = [1 for stream in streams]",
             OF_QUEUE,
         ),
         Fault(
             "a stream that is switched off is served",
-            QUEUE,
-            "if settings.QUEUE_MIX[stream] > 0",
-            "if settings.QUEUE_MIX[stream] >= 0",
+            CHOICE,
+            "and settings.QUEUE_MIX[row.stream] > 0",
+            "and settings.QUEUE_MIX[row.stream] >= 0",
             OF_QUEUE,
         ),
         Fault(
             "priorities push everything else out",
-            QUEUE,
+            CHOICE,
             "dice.random() < WANTED_SHARE if others is None",
             "True if others is None",
             OF_QUEUE,
@@ -492,23 +495,23 @@ FAULTS: dict[str, list[Fault]] = {
         ),
         Fault(
             "gold takes the place of an item with priority",
-            QUEUE,
+            CHOICE,
             "max(0, others - known)",
             "max(0, others)",
             OF_QUEUE,
         ),
         Fault(
             "one writer's drawings follow each other",
-            QUEUE,
+            CHOICE,
             "row.owner_key != last[0].owner_key",
             "row.owner_key == last[0].owner_key",
             OF_QUEUE,
         ),
         Fault(
             "the writer of what is on screen is not looked at",
-            QUEUE,
-            "chosen.append(next_of(waiting[stream], chosen[-1:] or last))",
-            "chosen.append(next_of(waiting[stream], chosen[-1:]))",
+            CHOICE,
+            "next_of(of_one_stream(waiting, dice), chosen[-1:] or last)",
+            "next_of(of_one_stream(waiting, dice), chosen[-1:])",
             OF_QUEUE,
         ),
         Fault(
@@ -562,14 +565,14 @@ FAULTS: dict[str, list[Fault]] = {
         ),
         Fault(
             "a second look shows the guess",
-            QUEUE,
+            HELD,
             "is_blind = self.is_audit or self.stream in ANOTHER_LOOK",
             "is_blind = self.is_audit",
             OF_QUEUE,
         ),
         Fault(
             "an audit shows the guess",
-            QUEUE,
+            HELD,
             "is_blind = self.is_audit or self.stream in ANOTHER_LOOK",
             "is_blind = self.stream in ANOTHER_LOOK",
             OF_QUEUE,
@@ -698,7 +701,7 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "a correction does not end the hold on its item",
             BATCHES,
-            'is_open=False, stream=F("origin"), holder=None, token=None, leased_until=None',
+            'is_open=False, stream=F("origin"), **NO_LEASE',
             'is_open=False, stream=F("origin")',
             OF_BATCHES,
         ),
@@ -717,10 +720,17 @@ FAULTS: dict[str, list[Fault]] = {
             OF_BATCHES,
         ),
         Fault(
+            "an item that a batch closes stays held",
+            PLACES,
+            "if end_leases or not is_open else {}",
+            "if end_leases else {}",
+            OF_BATCHES,
+        ),
+        Fault(
             "a label without a decision stays",
-            BATCHES,
-            "    Label.objects.filter(pk__in=gone).delete()\n",
-            "",
+            DECISIONS,
+            "        Label.objects.filter(pk__in=gone).delete()\n",
+            "        pass\n",
             OF_BATCHES,
         ),
         Fault(

@@ -19,7 +19,7 @@ from labeling.errors import AlreadyUndone
 from labeling.models import Batch, Label, LabelEvent, QueueItem
 from tests.factories import make_ada, make_ben, make_cy, make_user
 from tests.labeling.digest import digest_of_what_stands
-from tests.labeling.door import Door, make_gold, make_item
+from tests.labeling.door import Door, make_gold, make_item, place
 
 pytestmark = pytest.mark.django_db
 WITHDRAW = "/api/v1/labels/withdraw/"
@@ -94,6 +94,28 @@ class TestWithdrawing:
         assert batches.undo_batch(mine, by=ben) == 0
         assert batches.undo_batch(withdrawal, by=ben) == 3
         assert not Label.objects.filter(pk=item.pk).exists()
+
+    def test_whoever_holds_an_item_meanwhile_may_answer_it(
+        self, ada: Any, ben: Any, settings: Any
+    ):
+        settings.SECOND_OPINION_RATE = 1.0
+        bea = Door(make_user("bea", role="labeler"))
+        contested = make_item()
+        assert Door(ada).label(Door(ada).item()).status_code == 200
+        held = bea.item()
+        assert held["id"] == str(contested.public_id)
+        withdraw(ada, by=ben)
+        assert place(contested) == (True, "unsure")
+        assert bea.label(held).status_code == 200
+
+    def test_a_hold_ends_when_the_item_is_closed(self, ada: Any, ben: Any):
+        batch = withdraw(ada, by=ben)
+        bea = Door(make_user("bea", role="labeler"))
+        held = bea.items(3)
+        batches.undo_batch(batch, by=ben)
+        assert not QueueItem.objects.filter(holder__isnull=False).exists()
+        assert bea.keep(*(item["token"] for item in held)).json() == {"kept": []}
+        assert bea.label(held[0]).status_code == 409
 
     def test_events_are_only_added_to(self, ada: Any, ben: Any):
         said = list(LabelEvent.objects.order_by("pk").values())

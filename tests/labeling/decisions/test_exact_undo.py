@@ -25,12 +25,13 @@ from labeling.batches.bulk import set_verdict
 from labeling.batches.selections import as_shown
 from labeling.batches.withdrawal import withdraw
 from labeling.decisions import decisions
-from labeling.decisions.decisions import Answer, place_of
+from labeling.decisions.decisions import Answer
 from labeling.decisions.trust import give_feedback
 from labeling.errors import EmptySelection, LeaseLost, NothingToUndo, StillBlind
 from labeling.models import Batch, Label, LabelEvent, QueueItem
 from labeling.queue import gold, queue
 from labeling.queue.intake import enqueue_new
+from labeling.queue.places import place_of
 from labeling.standing import standing
 from predictions.models import Owner, Prediction
 from tests.factories import make_live, make_prediction, make_user, some_glyph

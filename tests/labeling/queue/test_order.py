@@ -14,8 +14,9 @@ from labeling.decisions import decisions
 from labeling.decisions.decisions import Answer
 from labeling.models import QueueItem, Stream
 from labeling.queue import queue
+from labeling.queue.choice import Candidate, choose_items
+from labeling.queue.held import Held
 from labeling.queue.intake import enqueue
-from labeling.queue.queue import Candidate, choose_items
 from predictions.models import Prediction
 from tests.factories import make_ada, make_prediction, make_user, some_glyph
 from tests.labeling.door import Door, make_item, place
@@ -32,7 +33,7 @@ def fill(count: int, *, is_audit: bool = False) -> list[int]:
     return list(in_order.values_list("pk", flat=True))
 
 
-def answer(labeler: User, held: queue.Held) -> None:
+def answer(labeler: User, held: Held) -> None:
     decisions.decide(
         held.public_id, Answer(7), labeler=labeler, token=held.token, request_id=uuid.uuid4()
     )
@@ -70,7 +71,7 @@ class TestOrder:
 def test_eight_labelers_together_are_served_the_heads_of_the_streams():
     in_order = {"unsure": fill(60), "audit": fill(60, is_audit=True)}
     people = [make_user(f"labeler{at}") for at in range(8)]
-    served: dict[int, list[queue.Held]] = {who.pk: [] for who in people}
+    served: dict[int, list[Held]] = {who.pk: [] for who in people}
     failures: list[Exception] = []
 
     def work(who: User) -> None:
@@ -104,9 +105,7 @@ def test_eight_labelers_together_are_served_the_heads_of_the_streams():
 
 
 def row(stream: str, rank: int, owner: str = "") -> Candidate:
-    return Candidate(
-        rank, stream, 0.0, None, owner, False, False, uuid.UUID(int=rank), b"", 7, 0.5, False
-    )
+    return Candidate(rank, uuid.UUID(int=rank), b"", 7, stream, False, owner)
 
 
 class TestMix:
