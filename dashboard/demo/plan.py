@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -58,37 +57,54 @@ def events_on(
 
     A second opinion where it is called for; where they differ, a third, and perhaps a ruling.
     """
-    said: list[LabelEvent] = []
-    is_ambiguous = random.random() < AMBIGUOUS
-    readings = [truth, int(random.integers(10)), None] if is_ambiguous else [truth]
-    order = random.permutation(list(MISTAKES)).tolist()
-
-    def say(who: str, stream: str, after: datetime, kind: str = "label", **more: Any) -> None:
-        digit = readings[int(random.integers(len(readings)))] if kind == "label" else truth
-        if random.random() < MISTAKES.get(who, 0.0):
-            digit = int(random.integers(10))
-        said.append(
-            LabelEvent(
-                prediction=row, labeler=people[who], kind=kind, stream=stream, version=row.version,
-                digit=digit, is_unreadable=digit is None, score=margin_of(row.probabilities),
-                created_at=after + timedelta(seconds=20, days=float(random.exponential(1.0))),
-                selection_probability=row.audit_probability if row.is_audit else None,
-                seconds=1.8 * float(random.lognormal(0, 0.45)), **more,
-            )
-        )  # fmt: skip
-
-    # The queue shows audits first, then what a visitor spoke of, then what was unsure.
-    chance = 0.97 if row.is_audit else 0.7 if feedback or row.confidence < 0.8 else 0.4
-    if random.random() > chance:
+    opinions = Opinions(row, truth, people, random)
+    said, (first, second, third, _) = opinions.said, opinions.order
+    if random.random() > chance_to_be_shown(row, feedback):
         return said
     stream = "audit" if row.is_audit else "feedback" if feedback else "unsure"
-    say(order[0], stream, feedback.changed_at if feedback else row.created_at)
+    opinions.add(first, stream, feedback.changed_at if feedback else row.created_at)
     contradicts = said[0].digit != row.digit and row.confidence >= settings.CONFIDENT
     said[0].wants_second = contradicts or bool(random.random() < settings.SECOND_OPINION_RATE)
     if said[0].wants_second:
-        say(order[1], "second", said[0].created_at)
+        opinions.add(second, "second", said[0].created_at)
     if said[-1].digit != said[0].digit:
-        say(order[2], "second", said[1].created_at)
+        opinions.add(third, "second", said[1].created_at)
         if len({each.digit for each in said}) == 3 and random.random() < RULED:
-            say("demo-rosa", "review", said[2].created_at, kind="settle")
+            opinions.add("demo-rosa", "review", said[2].created_at, kind="settle")
     return said
+
+
+def chance_to_be_shown(row: Prediction, feedback: Feedback | None) -> float:
+    """The queue shows audits first, then what a visitor spoke of, then what was unsure."""
+    if row.is_audit:
+        return 0.97
+    return 0.7 if feedback or row.confidence < 0.8 else 0.4
+
+
+class Opinions:
+    """What labelers say about one drawing; some drawings can be read in three ways."""
+
+    def __init__(self, row: Prediction, truth: int | None, people: People, random: Random) -> None:
+        self.row, self.truth, self.people, self.random = row, truth, people, random
+        is_ambiguous = random.random() < AMBIGUOUS
+        self.readings = [truth, int(random.integers(10)), None] if is_ambiguous else [truth]
+        self.order = random.permutation(list(MISTAKES)).tolist()
+        self.said: list[LabelEvent] = []
+
+    def add(self, who: str, stream: str, after: datetime, *, kind: str = "label") -> None:
+        row, random = self.row, self.random
+        digit = self.truth
+        if kind == "label":
+            digit = self.readings[int(random.integers(len(self.readings)))]
+        if random.random() < MISTAKES.get(who, 0.0):
+            digit = int(random.integers(10))
+        self.said.append(
+            LabelEvent(
+                prediction=row, labeler=self.people[who], kind=kind, stream=stream,
+                version=row.version, digit=digit, is_unreadable=digit is None,
+                score=margin_of(row.probabilities),
+                created_at=after + timedelta(seconds=20, days=float(random.exponential(1.0))),
+                selection_probability=row.audit_probability if row.is_audit else None,
+                seconds=1.8 * float(random.lognormal(0, 0.45)),
+            )
+        )  # fmt: skip
