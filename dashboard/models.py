@@ -271,9 +271,6 @@ class Replay(models.Model):
     """The state and progress of the replay. One row, which can be recomputed."""
 
     last_event = models.BigIntegerField(default=0, help_text="Label events taken in up to here.")
-    events_seen = models.PositiveIntegerField(
-        default=0, help_text="Of the last ones, to notice those that were committed late."
-    )
     complete_as = models.CharField(
         max_length=60, default="", help_text="What there was when nothing was left to do."
     )

@@ -25,6 +25,7 @@ from dashboard.cube.tally import Drawn, Tally
 from dashboard.flow import stands_after
 from dashboard.models import Mark
 from labeling.models import LabelEvent
+from predictions.database.append_only import PATIENCE
 from predictions.database.clock import Moment
 from predictions.models import Prediction
 
@@ -47,7 +48,7 @@ def marks() -> Marks:
 def catch_up(
     *,
     seconds: float = float("inf"),
-    patience: float = log.PATIENCE,
+    patience: float = PATIENCE,
     helping: float = 1.0,
     progress: Progress = lambda predictions, events: None,
 ) -> Marks:

@@ -1,17 +1,7 @@
-"""Reading the two append-only logs: predictions and label events, up to a mark.
-
-Rows become visible in the order their transactions end, not in the order of their keys: a row may
-appear after a row with a higher key was counted. `bounds` finds a key up to which no row can appear
-any more. On SQLite there is one writer at a time, so this is the highest key. On PostgreSQL a
-transaction that inserts holds a lock on the table from before its first key until it ends. So
-`bounds` reads the highest key, then lists the holders of such locks; later transactions take higher
-keys. When the listed transactions have ended, every row up to the highest key is visible or was
-rolled back. Inserts never wait for this.
-"""
+"""Reading the two append-only logs: predictions and label events, up to a mark."""
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -38,10 +28,8 @@ from dashboard.cube.tally import AUDIT, Drawn, Key
 from dashboard.flow import Told
 from labeling.models import LabelEvent
 from labeling.turns import among_keys
+from predictions.database.append_only import PATIENCE, complete_until
 from predictions.models import Prediction
-
-LOOK_AGAIN = 0.005  # seconds between two checks for open inserting transactions
-PATIENCE = 1.0  # seconds to wait for these; rows of longer transactions are counted next time
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,40 +45,13 @@ class Marks:
 
 # -- how far the logs can be read ----------------------------------------------------------------
 
-INSERTING = """
-SELECT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND mode = 'RowExclusiveLock'
-  AND granted AND relation = %s::regclass AND pid IS DISTINCT FROM pg_backend_pid()
-  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
-
 
 def bounds(since: Marks, *, patience: float = PATIENCE) -> Marks:
     """Keys up to which both logs are complete; never below `since`."""
-    deadline = time.monotonic() + patience
     return Marks(
-        bound(Prediction, since.prediction, deadline), bound(LabelEvent, since.event, deadline)
+        complete_until(Prediction, since.prediction, patience=patience),
+        complete_until(LabelEvent, since.event, patience=patience),
     )
-
-
-def bound(log: type[Model], since: int, deadline: float) -> int:
-    highest = log._default_manager.order_by("-pk").values_list("pk", flat=True).first() or 0
-    if highest <= since:
-        return since
-    pending = inserting(log)
-    while pending:
-        if time.monotonic() >= deadline:
-            return since
-        time.sleep(LOOK_AGAIN)
-        pending &= inserting(log)
-    return int(highest)
-
-
-def inserting(log: type[Model]) -> set[str]:
-    """Open transactions that may have inserted rows."""
-    if connection.vendor != "postgresql":
-        return set()
-    with connection.cursor() as cursor:
-        cursor.execute(INSERTING, [log._meta.db_table])
-        return {row[0] for row in cursor.fetchall()}
 
 
 def helping(log: type[Model], since: int, until: int, count: int) -> int:

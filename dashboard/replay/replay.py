@@ -33,6 +33,7 @@ from dashboard.models import (
     ReplayReading,
 )
 from labeling.models import Label, LabelEvent
+from predictions.database.append_only import complete_until, highest_key
 from predictions.database.clock import Moment
 from predictions.glyphs.glyph import decode_glyph
 from predictions.models import ModelVersion, Prediction
@@ -46,9 +47,6 @@ logger = logging.getLogger(__name__)
 
 GLYPHS_AT_ONCE = 500  # in one forward pass, whose activations take about 50 MB
 EVENTS_AT_ONCE = 20_000
-# A large correction takes its keys early and commits late, so newer events may be read before it.
-# This many keys below the last one are read again.
-LATE_EVENTS = 20_000
 SLICE = 20.0  # seconds of one task, so that other tasks are not kept waiting
 RING_LOST = timedelta(minutes=5)  # after this a task that has not begun is enqueued again
 ERASED_WITHIN = timedelta(days=1)  # erasures are looked for from this long before the last work
@@ -129,8 +127,7 @@ def is_due() -> bool:
     state = Replay.objects.filter(pk=1).first()
     if state is None or not state.complete_as:
         return True
-    last, seen = events_now(state.last_event)
-    if (last, seen) != (state.last_event, state.events_seen):
+    if highest_key(LabelEvent) > state.last_event:
         return True
     return erased_items(state).exists() or state.complete_as != signature_now()
 
@@ -145,7 +142,7 @@ def rebuild_items() -> None:
         Replay.objects.select_for_update().get(pk=1)
         touch(ReplayMonth.objects.values_list("month", flat=True))
         ReplayItem.objects.all().delete()
-        Replay.objects.filter(pk=1).update(last_event=0, events_seen=0, complete_as="")
+        Replay.objects.filter(pk=1).update(last_event=0, complete_as="")
 
 
 # -- which drawings -----------------------------------------------------------------------------
@@ -154,30 +151,18 @@ def rebuild_items() -> None:
 def update_from_events() -> int:
     """Update the items from new label events; return how many changed. Each step commits."""
     changed = 0
+    until = complete_until(LabelEvent, Replay.objects.get(pk=1).last_event)
     while True:
         with transaction.atomic():
             state = Replay.objects.select_for_update().get(pk=1)
-            last, seen = events_now(state.last_event)
-            if (last, seen) == (state.last_event, state.events_seen):
+            if state.last_event >= until:
                 return changed
-            start = max(0, state.last_event - LATE_EVENTS)
-            until = min(last, start + LATE_EVENTS + EVENTS_AT_ONCE)
-            events = LabelEvent.objects.filter(pk__gt=start, pk__lte=until)
+            last = min(until, state.last_event + EVENTS_AT_ONCE)
+            events = LabelEvent.objects.filter(pk__gt=state.last_event, pk__lte=last)
             audited = events.filter(prediction__is_audit=True).order_by()
             changed += update_items(sorted(set(audited.values_list("prediction_id", flat=True))))
-            state.last_event = until
-            state.events_seen = events_in_reach(until)
-            state.save(update_fields=["last_event", "events_seen"])
-
-
-def events_now(last_event: int) -> tuple[int, int]:
-    """The newest event's key, and the number of events in the LATE_EVENTS keys to `last_event`."""
-    newest = LabelEvent.objects.aggregate(last=Max("pk"))["last"] or 0
-    return newest, events_in_reach(last_event)
-
-
-def events_in_reach(last_event: int) -> int:
-    return LabelEvent.objects.filter(pk__gt=last_event - LATE_EVENTS, pk__lte=last_event).count()
+            state.last_event = last
+            state.save(update_fields=["last_event"])
 
 
 def erased_items(state: Replay) -> QuerySet[ReplayItem]:

@@ -10,8 +10,7 @@ from django.utils import timezone
 
 from labeling.batches.erasure import overdue
 from labeling.batches.rebuild import rebuild_labels
-from labeling.models import Intake
-from predictions.models import Prediction
+from labeling.queue.intake import outside, taken_in_until
 from predictions.operation.doctor import Finding, attention, broken, examines
 
 BEHIND = timedelta(minutes=10)  # new drawings are enqueued every minute
@@ -34,10 +33,7 @@ def labels_follow_events() -> Iterator[Finding]:
 
 @examines()
 def queue_takes_in() -> Iterator[Finding]:
-    mark = Intake.objects.values_list("last_prediction", flat=True).first() or 0
-    waiting = Prediction.objects.pictured().filter(
-        pk__gt=mark, created_at__lt=timezone.now() - BEHIND
-    )
+    waiting = outside().filter(pk__gt=taken_in_until(), created_at__lt=timezone.now() - BEHIND)
     if count := waiting.count():
         yield attention(
             "queue_behind",

@@ -1,9 +1,9 @@
 """Enqueue predictions and apply feedback, by reading the rows of `predictions`.
 
 Each prediction is enqueued once: in the audit stream, or ordered by how unsure the model was.
-Feedback moves an open item to the feedback stream. One row stores how far both were read. Each
-pass reads a little before that point again, because rows become visible in the order of commits,
-not of keys.
+Feedback moves an open item to the feedback stream. One row stores how far both were read. A pass
+enqueues every prediction that it sees after that point, and moves the point only as far as no
+prediction can appear any more.
 """
 
 from __future__ import annotations
@@ -17,16 +17,15 @@ from django.db.models import Exists, OuterRef, QuerySet
 from labeling.models import Gold, Intake, QueueItem, Stream
 from labeling.queue.places import place_of
 from labeling.turns import in_turn, lock_items
+from predictions.database.append_only import PATIENCE, complete_until
 from predictions.database.slices import chunks
 from predictions.models import Feedback, Prediction
 
 AT_ONCE = 1_000  # rows per transaction
 MOVABLE = [Stream.UNSURE, Stream.FEEDBACK]
-LOOK_BACK = 500  # keys before the stored point that every pass reads again
-LOOK_FAR_BACK = 100_000  # keys, every FAR_EVERY: a long import commits long after it got its keys
-LOOK_BACK_TIME = timedelta(seconds=30)
+LOOK_BACK = timedelta(seconds=30)  # feedback has no keys in the order of time
 EVERY = 1.0  # seconds between two passes of one process
-FAR_EVERY = 60.0  # seconds between two passes with LOOK_FAR_BACK
+A_MOMENT = 0.05  # seconds that a request waits for captures under way
 
 
 class IntakeTimer:
@@ -36,33 +35,37 @@ class IntakeTimer:
         self.forget()
 
     def forget(self) -> None:
-        self.looked_at = self.looked_far_at = float("-inf")
+        self.looked_at = float("-inf")
 
     def take_in_if_due(self) -> None:
         """Run a pass at most once a second in each process: cheap enough for every request."""
         now = time.monotonic()
         if now - self.looked_at < EVERY:
             return
-        is_far = now - self.looked_far_at >= FAR_EVERY
         self.looked_at = now
-        if is_far:
-            self.looked_far_at = now
-        enqueue_new(LOOK_FAR_BACK if is_far else LOOK_BACK)
+        enqueue_new(patience=A_MOMENT)
 
 
 watch = IntakeTimer()
 
 
-def enqueue_new(look_back: int = LOOK_FAR_BACK) -> int:
+def enqueue_new(*, patience: float = PATIENCE) -> int:
     """Enqueue new predictions and apply new feedback; return the number of new items."""
     intake, _ = Intake.objects.get_or_create(pk=1)
-    taken, after = 0, intake.last_prediction - look_back
+    until = complete_until(Prediction, intake.last_prediction, patience=patience)
+    taken, after = 0, intake.last_prediction
     while rows := new_predictions(after):
         enqueue(rows)
         taken, after = taken + len(rows), rows[-1].pk
-        Intake.objects.filter(pk=1, last_prediction__lt=after).update(last_prediction=after)
+    if until > intake.last_prediction:
+        Intake.objects.filter(pk=1, last_prediction__lt=until).update(last_prediction=until)
     take_in_feedback(intake)
     return taken
+
+
+def taken_in_until() -> int:
+    """The key up to which every prediction is in the queue, or will never be."""
+    return Intake.objects.values_list("last_prediction", flat=True).first() or 0
 
 
 def take_in_chosen(keys: Sequence[int]) -> None:
@@ -149,7 +152,7 @@ def owner_key(prediction: Prediction) -> str:
 def take_in_feedback(intake: Intake) -> None:
     """Move open items with new feedback to the feedback stream; audits keep their stream."""
     since = (intake.last_feedback_at or datetime.min.replace(tzinfo=UTC)) - (
-        LOOK_BACK_TIME if intake.last_feedback_at else timedelta(0)
+        LOOK_BACK if intake.last_feedback_at else timedelta(0)
     )
     at, key = since, 0
     while said := feedback_after(at, key):

@@ -1,7 +1,7 @@
 """Reads new drawings with both versions of a trial, beside what visitors are shown.
 
-Each drawing is read once a trial. `read_up_to` stores how far; every pass looks before that point
-again, because predictions become visible in the order of commits, not of keys.
+Each drawing is read once a trial. `read_up_to` stores how far; it never passes the point up to
+which the queue has every prediction.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from django.db.models.functions import Greatest
 from numpy.typing import NDArray
 
 from labeling.models import Gold, QueueItem
-from labeling.queue.intake import LOOK_FAR_BACK
+from labeling.queue.intake import taken_in_until
 from predictions.glyphs.glyph import decode_glyph
 from predictions.models import Prediction
 from predictions.serving.network import Network
@@ -46,10 +46,10 @@ class Networks:
 
 def catch_up(trial: Trial, networks: Networks, *, until: float) -> None:
     """Read the drawings that the trial has not read, in batches, until this time at most."""
-    after = max(trial.after_prediction, trial.read_up_to - LOOK_FAR_BACK)
+    after, complete = max(trial.after_prediction, trial.read_up_to), taken_in_until()
     while rows := unread(trial, after):
         after = rows[-1].pk
-        if not keep(trial, read_by_both(trial, networks, rows), up_to=after):
+        if not keep(trial, read_by_both(trial, networks, rows), up_to=min(after, complete)):
             return  # it has ended
         if time.monotonic() > until:
             return  # the next pass goes on

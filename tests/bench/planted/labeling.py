@@ -657,8 +657,8 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "a prediction that becomes visible late is never queued",
             INTAKE,
-            "taken, after = 0, intake.last_prediction - look_back",
-            "taken, after = 0, intake.last_prediction",
+            "until > intake.last_prediction:\n",
+            "(until := highest_key(Prediction)) > intake.last_prediction:\n",
             OF_INTAKE,
         ),
         Fault(

@@ -128,15 +128,15 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "drawings from before the labels were frozen judge",
             SHADOW,
-            "after = max(trial.after_prediction, trial.read_up_to - LOOK_FAR_BACK)",
-            "after = trial.read_up_to - LOOK_FAR_BACK",
+            "max(trial.after_prediction, trial.read_up_to), taken_in_until()",
+            "trial.read_up_to, taken_in_until()",
             OF_TRIALS,
         ),
         Fault(
             "a drawing that becomes visible late is never read",
             SHADOW,
-            "trial.read_up_to - LOOK_FAR_BACK)",
-            "trial.read_up_to)",
+            "up_to=min(after, complete)",
+            "up_to=after",
             OF_TRIALS,
         ),
         Fault(

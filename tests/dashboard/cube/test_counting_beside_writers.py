@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from dashboard.cube import counting
 from dashboard.cube.counting import catch_up, marks
 from labeling.decisions.decisions import Answer, label_by_feedback
+from predictions.database.append_only import inserting
 from predictions.models import Owner, Prediction
 from tests.dashboard.recount import check, recount, stored
 from tests.factories import make_live, make_prediction, make_user
@@ -79,7 +80,7 @@ def test_counting_waits_for_a_short_transaction_and_makes_nobody_wait() -> None:
     def count() -> None:
         assert is_open.wait(30)
         make_prediction(digit=2)
-        since = counting.log.inserting(Prediction)
+        since = inserting(Prediction)
         assert len(since) == 1
         threading.Timer(0.05, looked.set).start()
         catch_up(patience=20)

@@ -112,13 +112,13 @@ class TestQueries:
             assert len(ada.items(count)) == count
 
     @pytest.mark.parametrize("length", [1, 20])
-    def test_a_look_for_new_predictions_costs_three_more(self, length: int):
+    def test_a_look_for_new_predictions_costs_four_more(self, length: int):
         ada = Door(make_ada())
         for _ in range(length):
             make_item()
         ada.items()
         watch.forget()
-        with at_most(7):
+        with at_most(8):
             ada.items()
 
     @pytest.mark.parametrize("earlier", [0, 20])

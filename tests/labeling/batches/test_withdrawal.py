@@ -95,9 +95,7 @@ class TestWithdrawing:
         assert batches.undo_batch(withdrawal, by=ben) == 3
         assert not Label.objects.filter(pk=item.pk).exists()
 
-    def test_whoever_holds_an_item_meanwhile_may_answer_it(
-        self, ada: Any, ben: Any, settings: Any
-    ):
+    def test_whoever_holds_an_item_meanwhile_may_answer_it(self, ada: Any, ben: Any, settings: Any):
         settings.SECOND_OPINION_RATE = 1.0
         bea = Door(make_user("bea", role="labeler"))
         contested = make_item()

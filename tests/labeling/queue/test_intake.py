@@ -5,14 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from labeling.models import Intake, QueueItem, Stream
 from labeling.queue import intake
 from labeling.queue.intake import enqueue_new
 from predictions.models import Feedback
-from tests.factories import make_ada, make_feedback, make_prediction
+from tests.factories import make_ada, make_feedback, make_live, make_prediction
 from tests.labeling.door import Door, place
 
 
@@ -31,21 +31,16 @@ class TestTakingIn:
         made = make_prediction()
         assert ada.item()["id"] == str(made.public_id)
 
-    def test_a_row_that_became_visible_late_is_found(self):
-        last = make_prediction(pk=10_000)
-        enqueue_new(intake.LOOK_BACK)
-        late = make_prediction(pk=9_700)  # took its key earlier, committed later
-        assert enqueue_new(intake.LOOK_BACK) == 1
-        assert set(QueueItem.objects.values_list("pk", flat=True)) == {late.pk, last.pk}
-        assert Intake.objects.get().last_prediction == last.pk
-
-    def test_a_long_import_is_found_by_a_look_far_back(self):
-        make_prediction(pk=90_000)
-        enqueue_new()
-        late = make_prediction(pk=5)
-        assert enqueue_new(intake.LOOK_BACK) == 0
+    def test_a_row_that_becomes_visible_late_is_found(self, monkeypatch: Any):
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(intake, "complete_until", lambda log, since, **_: since)
+            soon = make_prediction(pk=900_000)
+            assert enqueue_new() == 1
+            assert enqueue_new() == 0
+        late = make_prediction(pk=5)  # took its key earlier, committed later
         assert enqueue_new() == 1
-        assert place(late) == (True, Stream.UNSURE)
+        assert set(QueueItem.objects.values_list("pk", flat=True)) == {late.pk, soon.pk}
+        assert Intake.objects.get().last_prediction == soon.pk
 
     def test_more_than_one_helping_is_taken_in_at_once(self, monkeypatch: Any):
         monkeypatch.setattr(intake, "AT_ONCE", 3)
@@ -74,6 +69,32 @@ def test_processes_that_look_at_the_same_moment_take_each_in_once():
     for thread in threads:
         thread.join()
     assert QueueItem.objects.filter(is_open=True).count() == 30
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_long_import_keeps_no_other_drawing_waiting_and_is_found_at_its_end():
+    make_live()
+    has_key, may_end = threading.Event(), threading.Event()
+
+    def long_import() -> None:
+        try:
+            with transaction.atomic():
+                make_prediction()
+                has_key.set()
+                assert may_end.wait(30)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=long_import)
+    thread.start()
+    assert has_key.wait(30)
+    make_prediction()
+    assert [enqueue_new(patience=0), enqueue_new(patience=0)] == [1, 0]
+    may_end.set()
+    thread.join(30)
+    assert enqueue_new() == 1
+    assert Intake.objects.get().last_prediction == QueueItem.objects.latest("pk").pk
 
 
 @pytest.mark.django_db

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -19,7 +21,7 @@ from django_q.models import OrmQ, Schedule
 
 from labeling.batches import grid
 from labeling.models import Gold, Label, QueueItem, Wanted
-from labeling.queue import priorities
+from labeling.queue import intake, priorities
 from predictions.models import Artifact, ModelVersion, Prediction
 from predictions.shares import wilson
 from tests.factories import make_user, make_version
@@ -87,6 +89,14 @@ def live_name() -> str:
     return ModelVersion.objects.live().get().name
 
 
+@contextmanager
+def an_insert_under_way(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Another transaction has taken keys of drawings, and may yet commit them."""
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(intake, "complete_until", lambda log, since, **_: since)
+        yield
+
+
 class TestWhatIsRead:
     def test_each_new_drawing_once_by_both(self):
         make_trial()
@@ -136,26 +146,32 @@ class TestWhatIsRead:
         follow()
         assert read() == keys(kept)
 
-    def test_a_drawing_that_becomes_visible_late_is_read_after_the_others(self):
+    def test_a_drawing_that_becomes_visible_late_is_read_after_the_others(
+        self, monkeypatch: pytest.MonkeyPatch
+    ):
         make_trial()
-        first, last = draw(2)
-        Prediction.objects.filter(pk=last.pk).delete()
-        (last,) = draw(1, id=last.pk + 5)
+        with an_insert_under_way(monkeypatch):
+            first, last = draw(1, id=900_000), draw(1, id=900_005)
+            follow()
+            follow()
+            assert read() == keys([*first, *last])
+        late = draw(1, id=900_003)
         follow()
-        late = draw(1, id=last.pk - 2)
-        follow()
-        assert read() == [first.pk, last.pk, *keys(late)]
+        assert read() == keys([*first, *last, *late])
 
-    def test_an_audit_that_becomes_visible_after_its_copy_is_no_second_drawing(self):
+    def test_an_audit_that_becomes_visible_after_its_copy_is_no_second_drawing(
+        self, monkeypatch: pytest.MonkeyPatch
+    ):
         make_trial()
-        (first,) = draw(1, id=draw(1)[0].pk + 5)
-        follow()
-        late = draw(1, id=first.pk - 2, is_audit=True)
+        with an_insert_under_way(monkeypatch):
+            (first,) = draw(1, id=900_005)
+            follow()
+        late = draw(1, id=900_003, is_audit=True)
         Prediction.objects.filter(pk=late[0].pk).update(
             glyph=first.glyph, glyph_digest=first.glyph_digest
         )
         follow()
-        assert late[0].pk not in read()
+        assert read() == [first.pk]
 
     def test_what_another_version_answered_is_read_by_the_live_one_too(self):
         make_trial()
