@@ -28,7 +28,7 @@ ACTS: Final = (
 ACT_OF_KIND = {"settle": "rulings", "correct": "corrections", "undo": "undos", "redo": "undos"}
 
 
-class Told(NamedTuple):
+class CountedEvent(NamedTuple):
     """The columns of a label event that counting needs."""
 
     pk: int
@@ -62,7 +62,7 @@ def stands_alone(
     return standing([past])
 
 
-def act_of(event: Told, before: Sequence[Told]) -> str:
+def act_of(event: CountedEvent, before: Sequence[CountedEvent]) -> str:
     """Which of ACTS the event is, given the item's earlier events."""
     if event.is_gold:
         return "gold"

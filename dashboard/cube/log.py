@@ -25,7 +25,7 @@ from django.db.models.functions import Cast, Floor
 
 from dashboard.axes import BINS, EDGES, MILLION, NO_STREAM, UNLABELED, millionths
 from dashboard.cube.tally import AUDIT, Drawn, Key
-from dashboard.flow import Told
+from dashboard.flow import CountedEvent
 from labeling.models import LabelEvent
 from labeling.turns import among_keys
 from predictions.database.append_only import PATIENCE, complete_until
@@ -100,7 +100,7 @@ TOLD = """
 SELECT id, kind, digit, is_unreadable, labeler_id, visitor, wants_second, is_gold, reverses_id,
   prediction_id, stream, created_at
 FROM labeling_labelevent WHERE {among} AND id <= %s ORDER BY id"""
-History = dict[int, list[Told]]  # events by prediction id, oldest first
+History = dict[int, list[CountedEvent]]  # events by prediction id, oldest first
 
 
 def predictions_with_events(since: int, until: int) -> list[int]:
@@ -121,10 +121,10 @@ def told_between(first: int, last: int, *, until: int) -> History:
 
 
 def event_histories(sql: str, given: list[Any]) -> History:
-    found: defaultdict[int, list[Told]] = defaultdict(list)
+    found: defaultdict[int, list[CountedEvent]] = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(sql, given)
-        for event in map(Told._make, cursor.fetchall()):
+        for event in map(CountedEvent._make, cursor.fetchall()):
             found[event.prediction_id].append(event)
     return found
 

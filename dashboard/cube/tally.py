@@ -20,7 +20,7 @@ from dashboard.axes import (
     bin_of,
     millionths,
 )
-from dashboard.flow import ACTS, Told, act_of, changes, stands_after
+from dashboard.flow import ACTS, CountedEvent, act_of, changes, stands_after
 from labeling.standing import Standing
 from predictions.months import month_of
 
@@ -70,7 +70,7 @@ class Drawn(NamedTuple):
     is_audit: bool
     audit_probability: float
 
-    def under(self, stands: Standing | None, events: Iterable[Told]) -> Key:
+    def under(self, stands: Standing | None, events: Iterable[CountedEvent]) -> Key:
         """The cell it belongs to with this label."""
         label, stream, is_settled = UNLABELED, NO_STREAM, False
         if stands is not None:
@@ -97,7 +97,11 @@ class Tally:
         cell[1] += confidence
 
     def move(
-        self, drawn: Drawn, was: Standing | None, now: Standing | None, events: Sequence[Told]
+        self,
+        drawn: Drawn,
+        was: Standing | None,
+        now: Standing | None,
+        events: Sequence[CountedEvent],
     ) -> None:
         """Move a drawing from the cell of its old label to the cell of its new one."""
         old, new = drawn.under(was, events), drawn.under(now, events)
@@ -107,7 +111,12 @@ class Tally:
             self.add(new, 1, confidence)
 
     def note_flow(
-        self, drawn: Drawn, day: date, event: Told, before: Sequence[Told], was: Standing | None
+        self,
+        drawn: Drawn,
+        day: date,
+        event: CountedEvent,
+        before: Sequence[CountedEvent],
+        was: Standing | None,
     ) -> Standing | None:
         """Count what one event did; return the label after it."""
         stands = stands_after([*before, event])

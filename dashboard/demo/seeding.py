@@ -49,10 +49,10 @@ FIRST = Recipe(epochs=2, batch_size=64, memory=0.9, distortion=0.5)
 LATER = Recipe(epochs=6, batch_size=64, memory=0.9, rate=0.02, small_rate=0.002)
 KNOWN, LABELS_AN_EPOCH = 1_200, 2_500  # drawn digits; labels, repeated until they are so many
 
-Told = Callable[[str, float], object]  # what is being done, and the share of everything behind us
+Announce = Callable[[str, float], object]  # what is being done, and the share done
 
 
-def seed_demo(drawings: int, seed: int, until: date, *, force: bool, told: Told) -> None:
+def seed_demo(drawings: int, seed: int, until: date, *, force: bool, told: Announce) -> None:
     """The demo, written in one transaction and told to nobody. Interrupted, it leaves nothing."""
     check_allowed(drawings, force=force)
     story = Story(drawings, seed, until, told)
@@ -84,7 +84,7 @@ def check_allowed(drawings: int, *, force: bool) -> None:
 class Story:
     """What happens in the order of time. What needs no database is made beforehand."""
 
-    def __init__(self, drawings: int, seed: int, until: date, told: Told) -> None:
+    def __init__(self, drawings: int, seed: int, until: date, told: Announce) -> None:
         self.seed, self.told, self.random = seed, told, np.random.default_rng(seed)
         self.first, self.until = period_until(until, ZoneInfo(settings.TIME_ZONE))
         self.moments = drawn_at(drawings, self.first, self.until, self.random)
