@@ -29,6 +29,7 @@ from django_q.tasks import async_task
 
 from predictions.access.limits import Allowance, UsedUp
 from predictions.database.clock import Moment
+from predictions.database.retries import attempt_due
 from predictions.models import PasswordReset
 
 logger = logging.getLogger(__name__)
@@ -77,17 +78,12 @@ def enqueue_links_if_due() -> bool:
 
 
 def send_due() -> dict[str, int]:
-    """Mail some of the links that are due; each attempt is counted before it is made."""
+    """Mail some of the links that are due."""
     due = PasswordReset.objects.filter(next_at__lte=Moment())
-    done = {"sent": 0, "failed": 0}
-    for reset in due[:AT_ONCE]:
-        wait = WAITS[min(reset.attempts, len(WAITS) - 1)]
-        mine = due.filter(pk=reset.pk, attempts=reset.attempts)
-        if mine.update(attempts=reset.attempts + 1, next_at=Moment() + wait):
-            done["sent" if send_link(reset) else "failed"] += 1
+    sent, failed = attempt_due(due, send_link, waits=WAITS, at_once=AT_ONCE)
     if due.exists():
         enqueue_links()
-    return done
+    return {"sent": sent, "failed": failed}
 
 
 def send_link(reset: PasswordReset) -> bool:

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.mail import EmailMessage
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django_q.tasks import async_task
@@ -25,6 +25,7 @@ from django_q.tasks import async_task
 from labeling.batches.alerts import alert_in_words, open_alerts
 from labeling.models import Batch
 from predictions.database.clock import Moment
+from predictions.database.retries import attempt_due
 from training.messages import webhooks
 from training.models import Endpoint, GateReport, Message, Promotion, Run, new_secret
 
@@ -152,37 +153,25 @@ def enqueue_delivery() -> None:
     async_task("training.tasks.deliver", task_name="deliver messages")
 
 
+def messages_due() -> QuerySet[Message]:
+    return Message.objects.filter(state=Message.State.WAITING, next_at__lte=Moment())
+
+
 def enqueue_delivery_if_due() -> dict[str, bool]:
     """Enqueue a job if messages are due: retries, or messages whose job was lost."""
-    waiting = Message.objects.filter(state=Message.State.WAITING, next_at__lte=Moment())
-    is_due = waiting.exists()
+    is_due = messages_due().exists()
     if is_due:
         enqueue_delivery()
     return {"messages_due": is_due}
 
 
 def deliver_due() -> dict[str, int]:
-    """Deliver up to AT_ONCE due messages; each attempt is counted before it is made."""
-    due = Message.objects.filter(state=Message.State.WAITING, next_at__lte=Moment()).order_by(
-        "next_at"
-    )
-    done = {"delivered": 0, "failed": 0}
-    for message in due.select_related("endpoint")[:AT_ONCE]:
-        if count_attempt(message):
-            done["delivered" if deliver(message) else "failed"] += 1
+    """Deliver some of the messages that are due."""
+    due = messages_due().select_related("endpoint").order_by("next_at")
+    delivered, failed = attempt_due(due, deliver, waits=WAITS, at_once=AT_ONCE)
     if due.exists():
         enqueue_delivery()
-    return done
-
-
-def count_attempt(message: Message) -> bool:
-    """Count an attempt; False if another process counted it first."""
-    wait = WAITS[min(message.attempts, len(WAITS) - 1)]
-    taken = Message.objects.filter(
-        pk=message.pk, state=Message.State.WAITING, attempts=message.attempts, next_at__lte=Moment()
-    ).update(attempts=message.attempts + 1, next_at=Moment() + wait)
-    message.attempts += 1
-    return bool(taken)
+    return {"delivered": delivered, "failed": failed}
 
 
 def deliver(message: Message) -> bool:

@@ -14,6 +14,7 @@ PAIRS = "training/trials/pairs.py"
 PROMOTION = "training/versions/promotion.py"
 WEBHOOKS = "training/messages/webhooks.py"
 OUTBOX = "training/messages/outbox.py"
+RETRIES = "predictions/database/retries.py"
 
 OF_SNAPSHOTS = (
     "tests/training/runs/test_retrain.py::TestSnapshots",
@@ -497,9 +498,9 @@ FAULTS: dict[str, list[Fault]] = {
         ),
         Fault(
             "two processes make the same attempt",
-            OUTBOX,
-            "state=Message.State.WAITING, attempts=message.attempts, next_at__lte=Moment()\n    )",
-            "state=Message.State.WAITING\n    )",
+            RETRIES,
+            "due.filter(pk=row.pk, attempts=row.attempts)",
+            "due.filter(pk=row.pk)",
             OF_WEBHOOKS,
         ),
         Fault(
@@ -511,9 +512,9 @@ FAULTS: dict[str, list[Fault]] = {
         ),
         Fault(
             "every retry comes after a minute",
-            OUTBOX,
-            "wait = WAITS[min(message.attempts, len(WAITS) - 1)]",
-            "wait = WAITS[0]",
+            RETRIES,
+            "waits[min(row.attempts, len(waits) - 1)]",
+            "waits[0]",
             OF_WEBHOOKS,
         ),
         Fault(
