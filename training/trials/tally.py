@@ -26,7 +26,7 @@ from predictions.capture.visitors import author_of
 from predictions.models import ModelVersion
 from training.models import SnapshotLabel, Trial, TrialReading
 from training.snapshots.lineage import ancestry
-from training.snapshots.snapshots import default_rule
+from training.snapshots.snapshots import Rule, default_rule
 from training.trials.outcomes import Outcome
 from training.trials.shadow import drawn_since
 
@@ -122,7 +122,7 @@ def tally_of(trial: Trial) -> Tally:
     agreed = read.filter(live_digit=F("candidate_digit"))
     by_digit = dict(agreed.order_by().values_list("live_digit").annotate(Count("pk")))
     tally = Tally(read.count(), [by_digit.get(digit, 0) for digit in range(10)])
-    return with_answers(tally, differences(trial))
+    return with_answers(tally, differences(trial, rule))
 
 
 def with_answers(tally: Tally, found: Iterable[Difference]) -> Tally:
@@ -159,10 +159,10 @@ FIELDS = [
 ]  # fmt: skip
 
 
-def differences(trial: Trial) -> Iterator[Difference]:
+def differences(trial: Trial, rule: Rule) -> Iterator[Difference]:
     """The drawings that the versions read differently, in the order in which they were read."""
     rows = TrialReading.objects.filter(trial=trial).exclude(live_digit=F("candidate_digit"))
-    rule, enough_skips = default_rule(), skips_that_end()
+    enough_skips = skips_that_end()
     resting = items_resting_on(rule.without_labelers, rule.without_visitors)
     for row in rows.order_by("pk").values_list(*FIELDS):
         key, live, candidate, public_id, user, visitor, glyph, is_audit, erased, *said = row

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -156,17 +157,20 @@ def follow(*, seconds: float = LONGEST) -> dict[str, str]:
     live = live_version()
     if live is not None:
         begin_next(live)
-    trials = Trial.objects.under_way().select_related("candidate", "against").order_by("pk")
-    told = {str(trial.candidate): follow_one(trial, until) for trial in trials}
-    ask_people()
-    return told
+    trials = list(Trial.objects.under_way().select_related("candidate", "against").order_by("pk"))
+    waiting = {trial.pk: follow_one(trial, until) for trial in trials}
+    left = Trial.objects.under_way().filter(pk__in=waiting)  # a promotion ends the others
+    ask_people(key for trial in left for key in waiting[trial.pk])
+    return {str(trial.candidate): trial.state for trial in trials}
 
 
-def follow_one(trial: Trial, until: float) -> str:
-    """Read, weigh and decide one trial; returns its state."""
+def follow_one(trial: Trial, until: float) -> list[int]:
+    """Read, weigh and decide one trial; returns the drawings that wait for an answer."""
+    summary = None
     try:
         read_new(trial, until)
-        act_on(trial)
+        summary = summary_of(trial)
+        act_on(summary)
     except UnsoundWeights as fault:
         if unsoundness(trial.candidate):
             conclude(summary_of(trial), State.HARM, str(fault))
@@ -175,7 +179,7 @@ def follow_one(trial: Trial, until: float) -> str:
     except (Overtaken, AlreadyLive) as late:
         logger.info("trial %s: %s", trial.pk, late)
     trial.refresh_from_db()
-    return trial.state
+    return (summary.tally if summary else tally_of(trial)).waiting
 
 
 def read_new(trial: Trial, until: float) -> None:
@@ -189,11 +193,11 @@ def read_new(trial: Trial, until: float) -> None:
     trial.refresh_from_db(fields=["base", "state"])
 
 
-def act_on(trial: Trial) -> None:
+def act_on(summary: Summary) -> None:
     """End the trial if its drawings, or MNIST, decide it."""
-    summary = summary_of(trial)
     note(summary)
-    weighed, refusals = summary.weighed, guards.refusals(trial.base) if trial.base else []
+    trial, weighed = summary.trial, summary.weighed
+    refusals = guards.refusals(trial.base) if trial.base else []
     if refusals:
         conclude(summary, State.HARM, " ".join(refusals))
     elif weighed.verdict is Verdict.HARM:
@@ -253,9 +257,6 @@ def waits_for_mnist() -> bool:
     return Trial.objects.under_way().filter(base__isnull=True).exists()
 
 
-def ask_people() -> int:
-    """Give priority to the drawings that wait for an answer, oldest first; how many are open."""
-    waiting: set[int] = set()
-    for trial in Trial.objects.under_way():
-        waiting.update(tally_of(trial).waiting)
-    return priorities.want(sorted(waiting)[:MOST_ASKED])
+def ask_people(waiting: Iterable[int]) -> int:
+    """Give priority to drawings that wait for an answer, oldest first; how many are open."""
+    return priorities.want(sorted(set(waiting))[:MOST_ASKED])
