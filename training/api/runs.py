@@ -24,7 +24,7 @@ from predictions.api.paging import PageQuery, page_of
 from predictions.api.schema import IF_NONE_MATCH
 from training.models import GateReport, Run, Trial
 from training.runs import retrain
-from training.trials.summary import shown
+from training.trials.summary import latest_shown
 
 LOG_LINES = 100  # the last lines of the log
 MOST_SEED = 2**31 - 1
@@ -141,7 +141,7 @@ def run_detail(run: Run) -> dict[str, Any]:
         "epochs_planned": run.recipe["epochs"],
         "log": run.log.splitlines()[-LOG_LINES:],
         "verdict": verdict_body(report_of(run)),
-        "trial": (found := trial_of(run)) and shown(found).sentences,
+        "trial": (found := latest_shown(run.version_id)) and found.sentences,
     }
 
 
@@ -150,14 +150,6 @@ def report_of(run: Run) -> GateReport | None:
     if run.version_id is None:
         return None
     return GateReport.objects.filter(candidate=run.version_id).first()
-
-
-def trial_of(run: Run) -> Trial | None:
-    """The last trial of the version that the run made."""
-    if run.version_id is None:
-        return None
-    trials = Trial.objects.filter(candidate=run.version_id)
-    return trials.select_related("candidate", "against", "report").first()
 
 
 def verdict_body(report: GateReport | None) -> dict[str, Any] | None:

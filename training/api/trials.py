@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from predictions.api.drawings import ErrorOutput
 from training.api.versions import MayPromote, VersionView, version_or_404
 from training.models import GateReport, Trial
-from training.trials.summary import Shown, shown
+from training.trials.summary import Shown, latest_shown, shown
 from training.trials.trial import begin, current_trial
 
 
@@ -70,11 +70,10 @@ class TrialView(VersionView):
     )
     def get(self, request: Request, name: str) -> Response:
         """The latest trial of this version."""
-        trials = version_or_404(name).trials.select_related("candidate", "against", "report")
-        trial = trials.first()
-        if trial is None:
+        found = latest_shown(version_or_404(name).pk)
+        if found is None:
             raise Http404
-        return Response(trial_body(shown(trial)))
+        return Response(trial_body(found))
 
 
 class JudgeView(VersionView):

@@ -279,7 +279,7 @@ class LiveView(VersionView):
 def version_or_404(name: str) -> ModelVersion:
     if "\0" in name:  # PostgreSQL refuses it in a query
         raise Http404
-    return get_object_or_404(ModelVersion.objects.defer("card", "canary"), name=name)
+    return get_object_or_404(ModelVersion.objects.select_related("parent"), name=name)
 
 
 def with_reports(*, figures: bool) -> Any:

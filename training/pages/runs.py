@@ -13,8 +13,8 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.db.models import Prefetch
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from predictions.access.permissions import signed_in
@@ -23,12 +23,13 @@ from predictions.errors import Declined
 from predictions.models import ModelVersion
 from predictions.operation import health
 from predictions.refusals import problem
-from training.api.runs import report_of, run_detail, runs_for_lists
+from training.api.runs import report_of, run_detail, run_or_404, runs_for_lists
+from training.api.versions import version_or_404
 from training.models import GateReport, Promotion, Run, Trial
 from training.pages.forms import ReasonForm
 from training.runs import queue_status, retrain
 from training.snapshots.lineage import ancestry, labelers_of, run_of
-from training.trials.summary import Shown, shown
+from training.trials.summary import OF_TRIAL, Shown, latest_shown, shown
 from training.versions import promotion
 from training.versions.ledger import spans
 from training.workers.schedules import next_fine_tune
@@ -36,7 +37,6 @@ from training.workers.schedules import next_fine_tune
 View = Callable[..., HttpResponse]
 PAST_RUNS = 10
 LEDGER_SHOWN = 50
-OF_TRIAL = ["candidate", "against", "report"]
 
 
 def asking(permission: str) -> Callable[[View], View]:
@@ -106,31 +106,16 @@ def run_context(run: Run | None) -> dict[str, Any]:
     }
 
 
-def trial_of(version: ModelVersion) -> Shown | None:
-    """The latest trial of a version."""
-    trial = version.trials.select_related(*OF_TRIAL).first()
-    return shown(trial) if trial else None
-
-
 def deciding(version: ModelVersion, report: GateReport | None) -> dict[str, Any]:
     """How its trial stands, whether a version can be promoted, and whether it won its trial."""
     live = promotion.live_version()
     spoken_for = promotion.speaks_for(report, version, live)
     return {
         "version": version,
-        "trial": trial_of(version),
+        "trial": latest_shown(version.pk),
         "may_go_live": live is None or live.pk != version.pk,
         "spoken_for": spoken_for,
     }
-
-
-def run_or_404(public_id: UUID) -> Run:
-    return get_object_or_404(
-        Run.objects.select_related("snapshot", "parent", "version", "asked_by")
-        .defer("checkpoint", "snapshot__holdout")
-        .prefetch_related("epochs"),
-        public_id=public_id,
-    )
 
 
 @asking("training.start_run")
@@ -221,15 +206,6 @@ def version(request: HttpRequest, name: str) -> HttpResponse:
         "live": promotion.live_version(),
     }
     return render(request, "training/version.html", context)
-
-
-def version_or_404(name: str) -> ModelVersion:
-    if "\0" in name:  # PostgreSQL refuses it in a query
-        raise Http404
-    found = ModelVersion.objects.filter(name=name).select_related("parent").first()
-    if found is None:
-        raise Http404
-    return found
 
 
 FACTS = {  # of the card, in the order shown

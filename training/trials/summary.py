@@ -28,6 +28,7 @@ from training.trials.tally import (
     tally_of,
 )
 
+OF_TRIAL = ["candidate", "against", "report"]  # rows that showing it needs
 MOST_SHOWN = 100  # drawings in a report that were mended, and that were broken
 NO_MNIST = (
     "What it forgot of MNIST is not known yet: the test set was not found. "
@@ -112,6 +113,12 @@ def shown(trial: Trial) -> Shown:
         Told(**figures["told"]), state=trial.state, reason=trial.reason, live_since=live_since
     )
     return Shown(trial, told, figures)
+
+
+def latest_shown(version_id: int | None) -> Shown | None:
+    """The latest trial of a version; None if it was never on trial."""
+    trial = Trial.objects.filter(candidate=version_id).select_related(*OF_TRIAL).first()
+    return shown(trial) if trial else None
 
 
 def error_rate(trial: Trial) -> float:

@@ -10,11 +10,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from predictions.errors import Declined
-from training.api.runs import trial_of
 from training.models import Run
 from training.runs import retrain
 from training.snapshots.snapshots import choose, default_rule
-from training.trials.summary import shown
+from training.trials.summary import latest_shown
 
 
 class Command(BaseCommand):
@@ -102,13 +101,13 @@ class Command(BaseCommand):
 
     def tell(self, run: Run, *, as_json: bool) -> None:
         run.refresh_from_db()
-        found = trial_of(run)
-        sentences = shown(found).sentences if found else []
+        found = latest_shown(run.version_id)
+        sentences = found.sentences if found else []
         told = {
             "run": run.pk,
             "state": run.state,
             "version": run.version.name if run.version else None,
-            "verdict": found.verdict if found else None,
+            "verdict": found.trial.verdict if found else None,
             "reasons": sentences,
             "reason": run.reason,
         }
