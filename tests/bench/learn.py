@@ -159,14 +159,14 @@ class Exam:
     base: tuple[NDArray[np.uint8], NDArray[np.int64]] = field(init=False)
 
     def __post_init__(self) -> None:
-        from training.trials.guards import mnist_test
+        from training.engine.mnist import decoded_test_set
 
         parts = [rendered(self.drawings, at) for at in range(self.renderings)]
         self.unseen = (
             np.concatenate([glyphs for glyphs, _ in parts]),
             np.concatenate([digits for _, digits in parts]),
         )
-        base = mnist_test(self.folder)
+        base = decoded_test_set(self.folder)
         assert base is not None
         self.base = base
 

@@ -1,4 +1,4 @@
-"""Download MNIST's four files from the first source that works, and check their digests."""
+"""MNIST's four files: downloaded from the first source that works, checked, and decoded."""
 
 from __future__ import annotations
 
@@ -13,11 +13,15 @@ import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from predictions.errors import Declined
+from training.engine.idx import idx_array
 
 SHA256 = {  # of the unpacked files
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -25,6 +29,7 @@ SHA256 = {  # of the unpacked files
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
+TEST_SET = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 LARGEST = 47_040_016  # bytes of the largest file; unpacking stops there
 FOLDER_VARIABLE = "INKLOOP_MNIST_DIR"
 MIRRORS = (  # those of torchvision
@@ -87,6 +92,20 @@ def fetch(folder: Path, sources: Sequence[Source] | None = None) -> Path:
             f"{FOLDER_VARIABLE} and try again. Nothing but training needs them."
         )
     return folder
+
+
+def decoded_test_set(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None:
+    """The test set's glyphs and labels, decoded once a process; None if files are missing."""
+    images, labels = (
+        next((path for path in (folder / name, folder / f"{name}.gz") if path.exists()), None)
+        for name in TEST_SET
+    )
+    return read_pair(images, labels) if images and labels else None
+
+
+@lru_cache(maxsize=2)
+def read_pair(images: Path, labels: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    return idx_array(images), idx_array(labels).astype(np.int64)
 
 
 def store_file(content: bytes, name: str, folder: Path, *, source: str) -> None:

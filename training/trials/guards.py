@@ -7,18 +7,15 @@ its losses are counted, not tested. Calibration is compared on MNIST and on labe
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from django.conf import settings
 from numpy.typing import NDArray
 
-from training.engine.idx import idx_array
+from training.engine.mnist import decoded_test_set
 from training.trials.shadow import Networks, probabilities
 
-IMAGES, LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 MOST_LOST = 15  # of MNIST's 10,000 images, on balance
 MOST_LOST_OF_A_DIGIT = 10  # of about 1,000
 CALIBRATION_MARGIN = 0.02  # growth of the expected calibration error
@@ -35,7 +32,7 @@ def measure(
     networks: Networks, each_pass: Callable[[], object] = lambda: None
 ) -> dict[str, Any] | None:
     """How both versions read MNIST's test set; None if its files are not on this host."""
-    found = mnist_test(settings.MNIST_DIR)
+    found = decoded_test_set(settings.MNIST_DIR)
     if found is None:
         return None
     glyphs, labels = found
@@ -117,22 +114,3 @@ def lower_limit(rise: Callable[[Floats], float], weights: Floats) -> float:
     n, dice = len(weights), np.random.default_rng(len(weights))
     drawn = (np.bincount(dice.integers(0, n, n), minlength=n) for _ in range(RESAMPLES))
     return float(np.quantile([rise(weights * times) for times in drawn], 1 - SURE))
-
-
-# -- MNIST's test set -----------------------------------------------------------------------------
-
-
-def mnist_test(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None:
-    """MNIST's test glyphs and labels, decoded once a process; None if files are missing."""
-    images, labels = (find(folder, name) for name in (IMAGES, LABELS))
-    return read_mnist(images, labels) if images and labels else None
-
-
-def find(folder: Path, name: str) -> Path | None:
-    paths = (folder / name, folder / f"{name}.gz")
-    return next((path for path in paths if path.exists()), None)
-
-
-@lru_cache(maxsize=2)
-def read_mnist(images: Path, labels: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    return idx_array(images), idx_array(labels).astype(np.int64)

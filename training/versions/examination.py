@@ -14,8 +14,8 @@ from predictions.glyphs.glyph import decode_glyph
 from predictions.models import ModelVersion
 from predictions.serving.network import Network
 from predictions.serving.recognizer import load_version
-from training.engine import mnist
 from training.engine.evaluate import ReadingReport, reading_report
+from training.engine.mnist import decoded_test_set
 
 AT_ONCE = 256  # glyphs in one forward pass
 STROKE_SEEDS = range(3)  # seeds of size, place and pen width
@@ -34,8 +34,9 @@ def judgments(
 ) -> Iterator[Judgment]:
     """Yield a report for each set of digits that is there."""
     reads = load_version(version.pk).network
-    if not mnist.missing(mnist_folder):
-        yield judged("MNIST test set", reads, *mnist_test(mnist_folder))
+    found = decoded_test_set(mnist_folder)
+    if found is not None:
+        yield judged("MNIST test set", reads, *found)
     if strokes is not None:
         from training.engine.stylus import read_strokes, rendered
 
@@ -46,13 +47,6 @@ def judgments(
         glyphs, digits = labeled(audited=audited)
         if len(digits):
             yield judged(f"labeled predictions: {title}", reads, glyphs, digits)
-
-
-def mnist_test(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    from training.engine.data import mnist as read_mnist  # torch stays out of other commands
-
-    test = read_mnist(folder, "t10k")
-    return test.glyphs[:, 0].numpy(), test.labels.numpy()
 
 
 def labeled(*, audited: bool) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

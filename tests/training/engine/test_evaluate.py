@@ -11,7 +11,6 @@ from django.core.management import CommandError, call_command
 
 from predictions.models import ModelVersion
 from tests.factories import make_live
-from training.engine import mnist
 
 SEVENS, NINES = 30, 10
 
@@ -24,7 +23,7 @@ def data(tmp_path: Path, settings: Any) -> Path:
 
 
 @pytest.fixture
-def small_test_set(data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def small_test_set(data: Path) -> Path:
     """Forty digits in MNIST's place, three in four of them sevens."""
     folder = data / "mnist"
     folder.mkdir()
@@ -34,7 +33,6 @@ def small_test_set(data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     labels = struct.pack(">2I", 0x801, count) + bytes([7] * SEVENS + [9] * NINES)
     (folder / "t10k-images-idx3-ubyte").write_bytes(images)
     (folder / "t10k-labels-idx1-ubyte").write_bytes(labels)
-    monkeypatch.setattr(mnist, "missing", lambda folder: [])
     return folder
 
 
