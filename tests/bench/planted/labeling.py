@@ -42,6 +42,7 @@ OF_DECISIONS = (
 )
 OF_LEARNING = ("tests/training/runs/test_retrain.py", "tests/labeling/decisions/test_decisions.py")
 OF_QUEUE = (
+    "tests/labeling/queue/test_gold.py",
     "tests/labeling/queue/test_leases.py",
     "tests/labeling/queue/test_order.py",
     "tests/labeling/queue/test_wanted.py",

@@ -115,6 +115,14 @@ class TestWithdrawing:
         assert bea.keep(*(item["token"] for item in held)).json() == {"kept": []}
         assert bea.label(held[0]).status_code == 409
 
+    def test_what_they_took_back_themselves_stays_taken_back(self, ada: Any, ben: Any):
+        assert Door(ada).undo().status_code == 200
+        batch = withdraw(ada, by=ben)
+        assert batch.count == 2
+        assert not LabelEvent.objects.filter(reverses__kind=LabelEvent.Kind.UNDO).exists()
+        batches.undo_batch(batch, by=ben)
+        assert Label.objects.count() == 2
+
     def test_events_are_only_added_to(self, ada: Any, ben: Any):
         said = list(LabelEvent.objects.order_by("pk").values())
         batches.undo_batch(withdraw(ada, by=ben), by=ben)
