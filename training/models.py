@@ -241,6 +241,10 @@ class Trial(models.Model):
     report = models.OneToOneField(
         GateReport, on_delete=models.PROTECT, null=True, related_name="trial"
     )
+    figures = models.JSONField(
+        null=True,
+        help_text="What it showed, if it ended without a report; stored before its readings go.",
+    )
     began_at = models.DateTimeField(db_default=Moment())
     ended_at = models.DateTimeField(null=True)
 

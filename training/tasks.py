@@ -183,6 +183,13 @@ def nightly_erasure() -> dict[str, Any]:
     return {"declined": "RETENTION_DAYS is not set."} if erased is None else {"erased": erased}
 
 
+def nightly_clean_up() -> dict[str, int]:
+    """Delete the readings of trials that ended."""
+    from training.trials.forgetting import forget_readings
+
+    return {"readings_forgotten": forget_readings()}
+
+
 def look_at_labelers() -> dict[str, int]:
     """Renew the gold, and tell reviewers of labelers who are clearly below the others."""
     from labeling.batches import alerts, gold_items

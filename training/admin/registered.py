@@ -61,7 +61,7 @@ class TrialAdmin(ReadOnlyAdmin):
     list_select_related = ["candidate", "against"]
     fields = [
         "candidate", "against", "number", "state", "reason", "after_prediction", "read_up_to",
-        "base", "report", "began_at", "ended_at",
+        "base", "report", "figures", "began_at", "ended_at",
     ]  # fmt: skip
     readonly_fields = fields
 

@@ -103,10 +103,10 @@ def summary_of(trial: Trial) -> Summary:
 
 def shown(trial: Trial) -> Shown:
     """What pages, commands and the API show: as it is now, or as it was when it was decided."""
-    if trial.report is None:
+    figures = trial.report.figures if trial.report else trial.figures
+    if figures is None:
         summary = summary_of(trial)
         return Shown(trial, summary.told, figures_of(summary, summary.told))
-    figures = trial.report.figures
     since = trial.candidate.live_since if trial.candidate.is_live else None
     live_since = dateformat.format(timezone.localtime(since), "M j, g:i A") if since else ""
     told = replace(

@@ -50,6 +50,12 @@ SCHEDULES = [
         "schedule_type": Schedule.CRON,
         "cron": "0 2 * * *",
     },
+    {
+        "name": "nightly clean-up",
+        "func": "training.tasks.nightly_clean_up",
+        "schedule_type": Schedule.CRON,
+        "cron": "45 1 * * *",
+    },
 ]
 
 

@@ -7,6 +7,7 @@ from tests.bench.planted.fault import Fault
 SNAPSHOTS = "training/snapshots/snapshots.py"
 LINEAGE = "training/snapshots/lineage.py"
 SHADOW = "training/trials/shadow.py"
+FORGETTING = "training/trials/forgetting.py"
 TALLY = "training/trials/tally.py"
 TRIAL = "training/trials/trial.py"
 GUARDS = "training/trials/guards.py"
@@ -21,6 +22,7 @@ OF_SNAPSHOTS = (
     "tests/training/runs/test_retrain.py::TestAsking",
     "tests/training/snapshots/test_lineage.py",
 )
+OF_FORGETTING = ("tests/training/trials/test_forgetting.py",)
 OF_TRIALS = ("tests/training/trials/test_trials.py",)
 OF_GUARDS = ("tests/training/trials/test_guards.py",)
 OF_PAIRS = ("tests/training/trials/test_pairs.py",)
@@ -237,6 +239,27 @@ FAULTS: dict[str, list[Fault]] = {
             "by_itself = settings.AUTO_PROMOTE and is_new",
             "by_itself = settings.AUTO_PROMOTE or is_new",
             OF_TRIALS,
+        ),
+        Fault(
+            "readings are deleted on the day a trial ends",
+            FORGETTING,
+            "ended_at__lt=clock.now() - KEPT",
+            "ended_at__isnull=False",
+            OF_FORGETTING,
+        ),
+        Fault(
+            "a trial set aside loses its counts with its readings",
+            FORGETTING,
+            "        keep_figures(trial)\n",
+            "",
+            OF_FORGETTING,
+        ),
+        Fault(
+            "what the live version brought a person is forgotten",
+            FORGETTING,
+            "return ended.exclude(shown).filter(",
+            "return ended.filter(",
+            OF_FORGETTING,
         ),
         Fault(
             "two hosts decide the same trial",
