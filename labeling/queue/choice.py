@@ -51,6 +51,28 @@ class Candidate:
         )
 
 
+def choose(
+    rows: list[Candidate],
+    count: int,
+    holding: Sequence[uuid.UUID],
+    dice: random.Random,
+    *,
+    priority_first: bool,
+) -> tuple[list[Candidate], list[Candidate]]:
+    """The items to lease, in order, and the gold items to show among them; together `count`.
+
+    `holding` lists the items that the page shows, in order.
+    """
+    fresh = [row for row in rows if row.public_id not in set(holding)]
+    last = [row for row in rows if row.public_id in holding[-1:]]
+    known = [row for row in fresh if row.is_gold]
+    unknown = [row for row in fresh if not row.is_gold]
+    others = places_of_others(count, len(known), dice) if priority_first else None
+    chosen = choose_items(unknown, count, dice, last, others)
+    known = known if chosen else []
+    return chosen[: count - len(known)], known
+
+
 def places_of_others(count: int, known: int, dice: random.Random) -> set[int]:
     """The places for items without priority, one of four; the `known` items count among them."""
     others = count // OTHERS_ARE_ONE_OF or int(dice.random() < count / OTHERS_ARE_ONE_OF)

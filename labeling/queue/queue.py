@@ -24,7 +24,7 @@ from django.db.models.functions import Now
 from labeling.errors import LeaseLost
 from labeling.models import LabelEvent, QueueItem, Skip, Stream, Wanted
 from labeling.queue import gold
-from labeling.queue.choice import Candidate, choose_items, places_of_others
+from labeling.queue.choice import Candidate, choose
 from labeling.queue.held import ANOTHER_LOOK, Held, as_held, new_token
 from labeling.queue.places import NO_LEASE
 from labeling.turns import in_turn, lock_items
@@ -68,15 +68,7 @@ def claim(
     dice = dice or random.Random()  # noqa: S311  (a fair mix, no secret)
     weave = dice.random() < settings.GOLD_RATE * count
     rows = candidates(labeler, count, len(holding), with_gold=weave)
-    shown = [row for row in rows if row.public_id in set(holding)]
-    fresh = [row for row in rows if row.public_id not in set(holding)]
-    last = [row for row in shown if row.public_id == holding[-1]]
-    known = [row for row in fresh if row.is_gold]
-    unknown = [row for row in fresh if not row.is_gold]
-    others = places_of_others(count, len(known), dice) if priority_first else None
-    chosen = choose_items(unknown, count, dice, last, others)
-    known = known if chosen else []
-    chosen = chosen[: count - len(known)]
+    chosen, known = choose(rows, count, holding, dice, priority_first=priority_first)
     tokens = {row.prediction_id: row.token_for(page) for row in chosen}
     if lease(labeler, tokens) != len(tokens):  # locked rows cannot have changed
         raise LeaseLost("Somebody else took one of these items at the same moment.")

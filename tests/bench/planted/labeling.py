@@ -447,16 +447,16 @@ FAULTS: dict[str, list[Fault]] = {
         ),
         Fault(
             "an empty queue hands out gold",
-            QUEUE,
+            CHOICE,
             "known = known if chosen else []",
             "known = list(known)",
             OF_QUEUE,
         ),
         Fault(
             "gold comes on top of what was asked for",
-            QUEUE,
-            "chosen = chosen[: count - len(known)]",
-            "chosen = chosen[:count]",
+            CHOICE,
+            "return chosen[: count - len(known)], known",
+            "return chosen[:count], known",
             OF_QUEUE,
         ),
         Fault(
@@ -489,7 +489,7 @@ FAULTS: dict[str, list[Fault]] = {
         ),
         Fault(
             "who asks for priorities first gets half",
-            QUEUE,
+            CHOICE,
             "if priority_first else None",
             "if False else None",
             OF_QUEUE,
