@@ -13,6 +13,7 @@ urlpatterns = [
     path("dashboard/replay/", replay.replay_page, name="replay"),
     path("dashboard/clusters/", replay.digit_map, name="clusters"),
     path("dashboard/clusters/drawings.json", replay.cluster_drawings, name="map_drawings"),
+    path("dashboard/clusters/review/", replay.review_selection, name="map_review"),
     path("dashboard/compare/", compare.compare_page, name="compare"),
     re_path(r"^dashboard/compare/data\.(?P<form>json|csv)$", compare.data, name="compare_data"),
     path("dashboard/months/", month.newest, name="months"),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils.cache import get_conditional_response
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
 from dashboard.figures import catalog
@@ -16,6 +17,7 @@ from predictions.refusals import error_body, status_of
 
 
 @login_not_required
+@gzip_page
 @require_safe
 def figure_file(request: HttpRequest, name: str, form: str) -> HttpResponseBase:
     if name not in catalog.FIGURES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from dashboard.axes import UNLABELED
+from dashboard.cube.shared import once
 from dashboard.fields import Counts
 from dashboard.filters import ALL, Filters
 from dashboard.models import MonthFlow, MonthSums
@@ -37,6 +38,10 @@ class Sum:
 
 def months(filters: Filters, *names: str, stream: str = ALL) -> list[Sum]:
     """The named sums, oldest first; `stream` is the default if the filters name none."""
+    return once(("months", filters, names, stream), lambda: read_months(filters, names, stream))
+
+
+def read_months(filters: Filters, names: Sequence[str], stream: str) -> list[Sum]:
     rows = within_filters(MonthSums.objects.all(), filters)
     if (wanted := filters.stream or stream) != ALL:
         rows = rows.filter(stream=wanted)
@@ -62,6 +67,10 @@ def within_filters(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:
 
 def flows(filters: Filters) -> list[tuple[date, Counts]]:
     """(month, acts by day) of what labelers did, oldest first."""
+    return once(("flows", filters), lambda: read_flows(filters))
+
+
+def read_flows(filters: Filters) -> list[tuple[date, Counts]]:
     rows = within_filters(MonthFlow.objects.all(), filters)
     if filters.stream not in {"", ALL}:
         rows = rows.filter(stream=filters.stream)
@@ -111,6 +120,10 @@ def every_month(found: Collection[date]) -> Iterator[date]:
 
 def promotions() -> list[dict[str, str]]:
     """When each version went live: marks on charts over time."""
+    return once("promotions", read_promotions)
+
+
+def read_promotions() -> list[dict[str, str]]:
     rows = Promotion.objects.order_by("made_at", "pk").values_list("made_at", "after__name", "kind")
     return [
         {

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from dashboard.cube.sums import Sum, days_of, every_month, is_random, months, pr
 from dashboard.fields import Counts
 from dashboard.figures import sentences
 from dashboard.figures.figure import ENOUGH, Column, Figure, share_cells, share_columns
+from dashboard.figures.periods import PERIOD, Period, periods_of
 from dashboard.figures.sample import (
     Part,
     Sample,
@@ -23,6 +25,7 @@ from dashboard.figures.sample import (
     sampled_from,
     together,
 )
+from dashboard.figures.words import span_in_words
 from dashboard.filters import ALL, Filters
 from labeling.models import Stream
 from predictions.months import month_of
@@ -31,6 +34,9 @@ BIASED = (
     "Biased: the queue picks drawings that the model was unsure of or that somebody called wrong,"
     " so accuracy over them is not the accuracy of the model."
 )
+WINDOW = timedelta(days=28)  # whole weeks, since people draw otherwise on weekends
+LONGEST_DAILY = 731  # days with a row for each; a longer history has one for each week
+MOST_PERIODS = 24  # rows of a heat map
 
 
 def by_month(filters: Filters) -> Figure:
@@ -65,29 +71,36 @@ def of_all_labeled(filters: Filters) -> Figure:
 
 
 def by_month_and_digit(filters: Filters) -> Figure:
-    """Accuracy by month and digit, for a heat map."""
+    """Accuracy by month and digit, for a heat map; by quarter where months have few labels."""
     rows = months(filters, "readings", stream=Stream.AUDIT)
     digits = range(DIGITS) if filters.digit is None else [filters.digit]
-    samples: defaultdict[tuple[date, int], Sample] = defaultdict(Sample)
-    found = totals(rows, "readings")
-    for digit in digits:
-        for (month, chance), part in zip(found, parts_of(found, digit), strict=True):
-            samples[month, digit].add(chance, part)
-    whole = monthly_of(rows, filters)
-    listed = [(month, digit) for month in every_month(list(whole)) for digit in digits]
+    whole, found = monthly_of(rows, filters), totals(rows, "readings")
+    read = {digit: parts_of(found, digit) for digit in digits}
+    counts: defaultdict[tuple[date, int], int] = defaultdict(int)
+    for digit, some in read.items():
+        for (month, _), part in zip(found, some, strict=True):
+            counts[month, digit] += part.n
+    period_of = periods_of(
+        list(every_month(list(whole))), filter(None, counts.values()), most=MOST_PERIODS
+    )
+    samples: defaultdict[tuple[Period, int], Sample] = defaultdict(Sample)
+    for digit, some in read.items():
+        for (month, chance), part in zip(found, some, strict=True):
+            samples[period_of[month], digit].add(chance, part)
+    listed = [(period, digit) for period in dict.fromkeys(period_of.values()) for digit in digits]
     return Figure(
         name="accuracy-by-month-and-digit",
         title="Accuracy by month and digit",
-        sentence=sentences.extremes({f"{digit} in {month:%B %Y}": samples[month, digit]
-                                     for month, digit in listed}),
+        sentence=sentences.extremes({f"{digit} in {in_words(period)}": samples[period, digit]
+                                     for period, digit in listed}),
         sampled_from=rests_on(filters, whole),
         warning=warning(filters),
         columns=[
-            Column("month", "Month", "month"), Column("label", "Digit", "digit"), *share_columns(),
+            *PERIOD, Column("label", "Digit", "digit"), *share_columns(),
         ],
         rows=[
-            [f"{month:%Y-%m}", digit, *accuracy_cells(samples[month, digit])]
-            for month, digit in listed
+            [*months_of(period), digit, *accuracy_cells(samples[period, digit])]
+            for period, digit in listed
         ],
     )  # fmt: skip
 
@@ -113,20 +126,47 @@ def by_digit(filters: Filters) -> Figure:
 
 
 def by_day(filters: Filters) -> Figure:
-    """Accuracy by day, with promotions as marks. A day has few labels, so intervals are wide."""
+    """Accuracy of the 28 days up to each day, with promotions as marks; and each day's own labels.
+
+    After two years there is a row for each week.
+    """
     samples = daily(filters)
     labeled = {day: sample for day, sample in samples.items() if sample.n}
-    listed = every_day(labeled)
     return Figure(
         name="accuracy-by-day",
-        title="Accuracy by day",
+        title="Accuracy by day, over 28 days",
         sentence=sentences.over_time(by_month_of(labeled), filters),
         sampled_from=rests_on(filters, samples),
         warning=warning(filters),
-        columns=[Column("day", "Day", "day"), *share_columns()],
-        rows=[[day.isoformat(), *accuracy_cells(samples[day])] for day in listed],
+        columns=[
+            Column("day", "Day", "day"),
+            *share_columns(),
+            Column("since", "New labels since", "day"),
+            Column("new", "New labels", "count"),
+            Column("new_share", "Of them right", "share"),
+        ],
+        rows=rolling(samples, every_day(labeled)),
         marks=promotions(),
     )
+
+
+def rolling(samples: Mapping[date, Sample], days: Sequence[date]) -> list[list[Any]]:
+    """The rows of `by_day`."""
+    step = 1 if len(days) <= LONGEST_DAILY else 7
+    running, new, rows = Sample(), Sample(), []
+    for at, day in enumerate(days, start=1):
+        if day in samples:
+            running.merge(samples[day])
+            new.merge(samples[day])
+        if (gone := day - WINDOW) in samples:
+            running.merge(samples[gone], times=-1)
+        if at % step == 0 or at == len(days):
+            share = new.right / new.n if new.n else None
+            since = days[(at - 1) // step * step]
+            own = [since.isoformat(), new.n, share]
+            rows.append([day.isoformat(), *accuracy_cells(running), *own])
+            new = Sample()
+    return rows
 
 
 def headline(filters: Filters) -> Figure:
@@ -249,3 +289,11 @@ def rests_on(filters: Filters, samples: Mapping[date, Sample]) -> str:
 
 def warning(filters: Filters) -> str:
     return "" if is_random(filters) else BIASED
+
+
+def months_of(period: Period) -> list[str]:
+    return [f"{month:%Y-%m}" for month in period]
+
+
+def in_words(period: Period) -> str:
+    return span_in_words(*months_of(period))

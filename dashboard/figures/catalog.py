@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 
@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models.expressions import Combinable
 
 from dashboard.cube.cube import position
+from dashboard.cube.shared import once, reading_once
 from dashboard.figures import accuracy, clusters, confidence, labels, learning, replay
 from dashboard.figures.figure import Figure
 from dashboard.filters import Filters, UnknownVersion
@@ -48,17 +49,26 @@ AS_OF: dict[str, Callable[[], Combinable]] = {
 
 def data_state(name: str, filters: Filters) -> str:
     """The state of the figure's data; equal text means an equal figure. One query."""
-    found = position(filters.version, AS_OF[name]() if name in AS_OF else None)
+    more = AS_OF.get(name)
+    found = once(
+        ("position", filters.version, more),
+        lambda: position(filters.version, more and more()),
+    )
     if filters.version and found.version_id is None:
         raise UnknownVersion("version", f"There is no version {filters.version!r}.")
-    more = [found.more] if name in AS_OF else []
-    return ".".join(map(str, [*found.marks, *more]))
+    return ".".join(map(str, [*found.marks, *([found.more] if more else [])]))
 
 
 def make_figure(name: str, filters: Filters, counted: str | None = None) -> Figure:
     """The figure with the state of its data. The state is read first, so it is never newer."""
     counted = data_state(name, filters) if counted is None else counted
     return replace(FIGURES[name](filters), as_of=counted)
+
+
+def make_figures(names: Iterable[str], filters: Filters) -> dict[str, Figure]:
+    """The figures of one page by name. They share what they read."""
+    with reading_once():
+        return {name: make_figure(name, filters) for name in names}
 
 
 def etag(name: str, filters: Filters, form: str, counted: str) -> str:

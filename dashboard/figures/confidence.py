@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dashboard.axes import BINS, DIGITS, EDGES, MILLION
 from dashboard.cube.sums import every_month, is_random, months, totals
@@ -36,6 +39,13 @@ SPREAD = [
     Column("high", "A quarter above", "share"),
 ]
 BY_READING = "Digits are those the model read."
+MOST_NINES = 4  # the density ends at 99.99 %: higher ones count as below it
+NINES = [at / 10 for at in range(10 * MOST_NINES + 1)]  # powers of ten of 1 / (1 - confidence)
+KERNEL = 0.15  # standard deviation, in such powers
+KERNEL_IN_WORDS = (
+    f"Smoothed with a normal kernel; its standard deviation is {KERNEL} of the distance from 90% to"
+    " 99%. Drawings count as spread evenly within each of 20 bins."
+)
 
 
 def histogram(filters: Filters) -> Figure:
@@ -51,39 +61,9 @@ def histogram(filters: Filters) -> Figure:
             ]
             for at in range(10)
         ]  # fmt: skip
-    share = Column("share", "Of the month's drawings", "share")
-    return in_bins("confidence-histogram-by-month", "counted", found, rows, share, filters)
-
-
-def density(filters: Filters) -> Figure:
-    """The density of confidence in each month, in bins that are narrower near 1."""
-    found, rows = bins_by_month(filters), []
-    for month in every_month(list(found)):
-        total = int(found[month].sum())
-        for at in range(BINS):
-            count, width = int(found[month][at]), EDGES[at + 1] - EDGES[at]
-            rows.append(
-                [
-                    f"{month:%Y-%m}", EDGES[at], EDGES[at + 1], count,
-                    round(count / total / width, 6) if total else None,
-                ]
-            )  # fmt: skip
-    height = Column("density", "Density", "number")
-    return in_bins("confidence-density-by-month", "as a density", found, rows, height, filters)
-
-
-def in_bins(
-    name: str,
-    how: str,
-    found: dict[date, Counts],
-    rows: list[list[Any]],
-    last: Column,
-    filters: Filters,
-) -> Figure:
-    """A row for each month and bin; the last column is what its chart draws."""
     return Figure(
-        name=name,
-        title=f"Confidence by month, {how}",
+        name="confidence-histogram-by-month",
+        title="Confidence by month, counted",
         sentence=sentences.sure(found, filters),
         sampled_from=sentences.everything(drawings_in(found.values()), filters),
         columns=[
@@ -91,10 +71,55 @@ def in_bins(
             Column("low", "Confidence from", "number"),
             Column("high", "to", "number"),
             Column("count", "Drawings", "count"),
-            last,
+            Column("share", "Of the month's drawings", "share"),
         ],
         rows=rows,
     )
+
+
+def density(filters: Filters) -> Figure:
+    """The density of confidence in each month, over an axis on which 90 % is as far from 99 % as
+    that from 99.9 %."""
+    found, rows = bins_by_month(filters), []
+    for month in every_month(list(found)):
+        total = int(found[month].sum())
+        heights = SMOOTHED @ found[month] / total if total else [None] * len(NINES)
+        rows += [
+            [f"{month:%Y-%m}", round(1 - 10**-nines, 6), height and round(float(height), 4)]
+            for nines, height in zip(NINES, heights, strict=True)
+        ]
+    return Figure(
+        name="confidence-density-by-month",
+        title="Confidence by month, as a density",
+        sentence=sentences.sure(found, filters),
+        sampled_from=f"{sentences.everything(drawings_in(found.values()), filters)}"
+        f" {KERNEL_IN_WORDS}",
+        columns=[
+            Column("month", "Month", "month"),
+            Column("confidence", "Confidence", "number"),
+            Column("density", "Density", "number"),
+        ],
+        rows=rows,
+    )
+
+
+def kernel_of_bins() -> NDArray[np.float64]:
+    """(point, bin): the density at each of NINES of one drawing that is anywhere in the bin.
+
+    What the normal kernel would put beyond the ends is mirrored, so that the whole area is 1.
+    """
+    edges = [-math.log10(1 - min(edge, 1 - 10**-MOST_NINES)) for edge in EDGES]
+
+    def below(x: float) -> float:
+        return (1 + math.erf(x / KERNEL / math.sqrt(2))) / 2
+
+    def at(x: float, low: float, high: float) -> float:
+        return sum(
+            (below(mirrored - low) - below(mirrored - high)) / (high - low)
+            for mirrored in (x, -x, 2 * MOST_NINES - x)
+        )
+
+    return np.array([[at(x, *ends) for ends in pairwise(edges)] for x in NINES])
 
 
 def over_months(filters: Filters) -> Figure:
@@ -172,15 +197,14 @@ def reliability(filters: Filters) -> Figure:
     )
 
 
+SMOOTHED = kernel_of_bins()
+
 # -- counts -------------------------------------------------------------------------------------
 
 
 def bins_by_month(filters: Filters) -> dict[date, Counts]:
     """The number of drawings in each bin, by month: arrays of shape (BINS,)."""
-    found: defaultdict[date, Counts] = defaultdict(lambda: np.zeros(BINS, np.int64))
-    for each in months(filters, "confidences"):
-        found[each.month] += of_digit(each["confidences"], filters)
-    return found
+    return monthly_bins(filters)[0]
 
 
 def monthly_bins(filters: Filters) -> tuple[dict[date, Counts], dict[date, int]]:

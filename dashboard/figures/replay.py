@@ -14,12 +14,14 @@ from django.db.models.expressions import Combinable
 from dashboard.cube.sums import audit_counts, every_month
 from dashboard.figures import sentences
 from dashboard.figures.figure import Column, Figure, share_columns
+from dashboard.figures.periods import PERIOD, periods_of
 from dashboard.figures.sample import Audits, Sample, accuracy_cells, sample_of_audits
 from dashboard.filters import Filters
 from dashboard.models import Replay, ReplayCell
 from labeling.models import Stream
 from training.trials.sentences import number_of
 
+MOST_PERIODS = 14  # columns of the heat map that fit on a page
 FIELDS = (
     "version", "version__name", "month", "digit", "chance", "n", "right", "learned", "unread"
 )  # fmt: skip
@@ -77,16 +79,20 @@ def as_of() -> Combinable:
 
 def matrix(filters: Filters) -> Figure:
     """Accuracy of every version on every month's audited drawings."""
-    cells = replayed(filters)
-    counts = counts_by(lambda cell: (cell.version, cell.month), cells, audit_counts(filters))
+    cells, audits = replayed(filters), audit_counts(filters)
+    counts = counts_by(lambda cell: (cell.version, cell.month), cells, audits)
     names = {cell.version: cell.name for cell in cells}
     months = list(every_month([month for _, month in counts]))
+    read = [found.sample.n for found in counts.values() if found.sample.n]
+    period_of = periods_of(months, read, most=MOST_PERIODS)
+    whole = counts_by(lambda cell: (cell.version, period_of[cell.month]), cells, audits)
     rows = [
-        [name, f"{month:%Y-%m}", *accuracy_cells(found.sample), found.learned, found.unread]
+        [name, *(f"{month:%Y-%m}" for month in period), *accuracy_cells(found.sample),
+         found.learned, found.unread]
         for version, name in names.items()
-        for month in months
-        if (found := counts.get((version, month), NOTHING_READ))
-    ]
+        for period in dict.fromkeys(period_of.values())
+        if (found := whole.get((version, period), NOTHING_READ))
+    ]  # fmt: skip
     return Figure(
         name="replay",
         title="Every version over every month",
@@ -97,7 +103,7 @@ def matrix(filters: Filters) -> Figure:
         warning=replay_warning(filters),
         columns=[
             Column("version", "Version", "version"),
-            Column("month", "Month", "month"),
+            *PERIOD,
             *share_columns(),
             Column("learned", "Left out: learned from", "count"),
             Column("unread", "Still to be read", "count"),

@@ -110,6 +110,14 @@ class Sample:
         self.unreadable += part.unreadable
         self.unsettled += part.unsettled
 
+    def merge(self, other: Sample, *, times: int = 1) -> None:
+        """Add another sample; with times=-1 take it out again."""
+        self.unreadable += times * other.unreadable
+        self.unsettled += times * other.unsettled
+        for chance, each in other.strata.items():
+            counts = (each.drawings, each.labeled, each.n, each.right)
+            self.add(chance, Part(*(times * count for count in counts)))
+
     @property
     def n(self) -> int:
         return sum(stratum.n for stratum in self.strata.values())
@@ -204,10 +212,7 @@ def together(samples: Iterable[Sample]) -> Sample:
     """Merge samples into one."""
     joined = Sample()
     for sample in samples:
-        joined.unreadable += sample.unreadable
-        joined.unsettled += sample.unsettled
-        for chance, stratum in sample.strata.items():
-            joined.add(chance, Part(stratum.drawings, stratum.labeled, stratum.n, stratum.right))
+        joined.merge(sample)
     return joined
 
 

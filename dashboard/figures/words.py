@@ -16,6 +16,20 @@ def month_in_words(month: str) -> str:
     return f"{date.fromisoformat(month + '-01'):%b %Y}"
 
 
+def span_in_words(first: str, last: str) -> str:
+    """Both months as one period: Sep 2026, Q3 2026, 2026, or Aug–Sep 2026."""
+    if first == last:
+        return month_in_words(first)
+    (year, begins), (_, ends) = (
+        (int(part) for part in month.split("-")) for month in (first, last)
+    )
+    if (begins, ends) == (1, 12):
+        return str(year)
+    if ends - begins == 2 and ends % 3 == 0:
+        return f"Q{ends // 3} {year}"
+    return f"{month_in_words(first)[:3]}–{month_in_words(last)}"
+
+
 def percent_in_words(share: float, decimals: int = 1) -> str:
     """0.98 as 98%; a share below 1 is never rounded to 100%."""
     text = f"{share:.{decimals}%}"

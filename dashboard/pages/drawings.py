@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Self
 from urllib.parse import urlencode
 from uuid import UUID
@@ -19,7 +21,8 @@ from predictions.months import after
 
 AT_ONCE = 60
 UNREADABLE = "unreadable"
-READINGS = ("right", "wrong")
+SHARE = re.compile(r"0(\.[0-9]{1,6})?|1(\.0)?", re.ASCII)
+OWN = ("label", "predicted", "read", "since", "until", "above", "below", "labeled", "before")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +33,33 @@ class WhichDrawings:
     label: str  # a digit, "unreadable", or empty for any
     predicted: int | None
     read: str  # right, wrong, or empty for both
+    since: date | None  # days, more exact than the filters' months
+    until: date | None  # included
+    above: float | None  # of confidence
+    below: float | None
+    labeled: str  # "any" for drawings without a label too
     before: UUID | None
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> Self:
-        own = {name: query.get(name, "") for name in ("label", "predicted", "read", "before")}
+        own = {name: query.get(name, "") for name in OWN}
         return cls(
             Filters.parse({name: text for name, text in query.items() if name not in own}),
             read_label(own["label"]),
             read_digit("predicted", own["predicted"]) if own["predicted"] else None,
-            read_reading(own["read"]),
+            read_choice("read", own["read"], ("right", "wrong")),
+            read_day("since", own["since"]),
+            read_day("until", own["until"]),
+            read_share("above", own["above"]),
+            read_share("below", own["below"]),
+            read_choice("labeled", own["labeled"], ("any",)),
             read_key(own["before"]),
         )
 
     def as_query(self, before: UUID | None = None) -> str:
         """The cell as a query string; without `before`, of its first page."""
-        predicted = "" if self.predicted is None else str(self.predicted)
-        key = str(before or "")
-        own = {"label": self.label, "predicted": predicted, "read": self.read, "before": key}
+        said = {name: getattr(self, name) for name in OWN} | {"before": before}
+        own = {name: "" if value is None else str(value) for name, value in said.items()}
         parts = [self.filters.as_query(), urlencode({k: text for k, text in own.items() if text})]
         return "&".join(part for part in parts if part)
 
@@ -62,6 +74,20 @@ class WhichDrawings:
             return f"{said} read as {self.predicted}"
         return f"{said} read {self.read}" if self.read else said
 
+    @property
+    def in_words(self) -> str:
+        """The rest of the cell, for use in a sentence."""
+        said = [self.filters.in_words] if self.filters.in_words else []
+        if self.since and self.since == self.until:
+            said.append(f"{self.since:%B %-d, %Y}")
+        else:
+            said += [f"from {self.since:%B %-d, %Y}"] if self.since else []
+            said += [f"to {self.until:%B %-d, %Y}"] if self.until else []
+        if self.above is not None or self.below is not None:
+            low, high = self.above or 0.0, 1.0 if self.below is None else self.below
+            said.append(f"confidence {100 * low:g}% to {100 * high:g}%")
+        return ", ".join(said)
+
 
 def read_label(text: str) -> str:
     if text in {"", UNREADABLE}:
@@ -69,10 +95,25 @@ def read_label(text: str) -> str:
     return str(read_digit("label", text))
 
 
-def read_reading(text: str) -> str:
-    if text and text not in READINGS:
-        raise UnknownFilter("read", "read must be right or wrong.")
+def read_choice(name: str, text: str, choices: tuple[str, ...]) -> str:
+    if text and text not in choices:
+        raise UnknownFilter(name, f"{name} must be {' or '.join(choices)}.")
     return text
+
+
+def read_day(name: str, text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise UnknownFilter(name, f"{name} must be a day such as 2026-09-30.") from None
+
+
+def read_share(name: str, text: str) -> float | None:
+    if not text:
+        return None
+    if not SHARE.fullmatch(text):
+        raise UnknownFilter(name, f"{name} must be a number from 0 to 1.")
+    return float(text)
 
 
 def read_key(text: str) -> UUID | None:
@@ -96,11 +137,11 @@ def cell_page(which: WhichDrawings) -> Page[Prediction]:
 def in_cell(which: WhichDrawings) -> PredictionQuerySet:
     """The cell's labeled drawings, by the same rules as the cube."""
     filters = which.filters
-    wanted = Q(label__isnull=False) & in_stream(filters.stream or Stream.AUDIT)
-    if filters.first:
-        wanted &= Q(day__gte=filters.first)
-    if filters.last:
-        wanted &= Q(day__lt=after(filters.last))
+    wanted = Q(label__isnull=False)
+    if which.labeled:
+        wanted |= Q(is_audit=False)  # the reading of an audit is shown once it is labeled
+    wanted &= in_stream(filters.stream or (ALL if which.labeled else Stream.AUDIT))
+    wanted &= in_time(which) & in_confidence(which)
     if filters.version:
         wanted &= Q(version__name=filters.version)
     is_import = Q(source=Prediction.Source.IMPORT)
@@ -116,6 +157,27 @@ def in_cell(which: WhichDrawings) -> PredictionQuerySet:
         is_right = Q(label__digit=F("digit"))
         wanted &= is_right if which.read == "right" else ~is_right & Q(label__digit__isnull=False)
     return Prediction.objects.pictured().filter(wanted)  # erased drawings cannot be shown
+
+
+def in_time(which: WhichDrawings) -> Q:
+    wanted, filters = Q(), which.filters
+    for first in filter(None, (filters.first, which.since)):
+        wanted &= Q(day__gte=first)
+    if filters.last:
+        wanted &= Q(day__lt=after(filters.last))
+    if which.until:
+        wanted &= Q(day__lte=which.until)
+    return wanted
+
+
+def in_confidence(which: WhichDrawings) -> Q:
+    """As in the cube's bins: an edge belongs to the bin above it, 1 to the last one."""
+    wanted = Q()
+    if which.above is not None:
+        wanted &= Q(confidence__gte=which.above)
+    if which.below is not None and which.below < 1:
+        wanted &= Q(confidence__lt=which.below)
+    return wanted
 
 
 def in_stream(stream: str) -> Q:

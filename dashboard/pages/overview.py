@@ -11,6 +11,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
 from dashboard.api.data import single
@@ -24,14 +25,15 @@ from predictions.access.permissions import page_for
 from predictions.refusals import problem
 
 SEE_DRAWINGS = "labeling.view_label"  # a labeler who saw labels would not judge blind
-# (title, URL name) of the dashboard's own navigation.
+# (title, URL name, permission or None for everybody) of the dashboard's own navigation.
 SECTIONS = [
-    ("For everybody", "dashboard:everybody"),
-    ("Technical", "dashboard:technical"),
-    ("Compare", "dashboard:compare"),
-    ("Replay", "dashboard:replay"),
-    ("Clusters", "dashboard:clusters"),
-    ("Month", "dashboard:months"),
+    ("For everybody", "dashboard:everybody", None),
+    ("Technical", "dashboard:technical", None),
+    ("Compare", "dashboard:compare", None),
+    ("Replay", "dashboard:replay", None),
+    ("Clusters", "dashboard:clusters", None),
+    ("Month", "dashboard:months", None),
+    ("In R", "dashboard:r_report", "dashboard.draw_in_r"),
 ]
 EVERYBODY = (
     "headline",
@@ -55,6 +57,7 @@ TECHNICAL = (
 
 
 @login_not_required
+@gzip_page
 @require_safe
 def everybody(request: HttpRequest) -> HttpResponse:
     """The main figures, for readers without statistics."""
@@ -62,6 +65,7 @@ def everybody(request: HttpRequest) -> HttpResponse:
 
 
 @login_not_required
+@gzip_page
 @require_safe
 def technical(request: HttpRequest) -> HttpResponse:
     """More figures, for analysts."""
@@ -75,7 +79,7 @@ def figures_page(
     try:
         filters = Filters.parse(single(request))
         watch.count_if_due()
-        made = {name: catalog.make_figure(name, filters) for name in names}
+        made = catalog.make_figures(names, filters)
     except UnknownFilter as unknown:
         return no_such_view(request, unknown)
     if request.GET and request.GET.urlencode() != filters.as_query():
@@ -92,12 +96,24 @@ def context_of(request: HttpRequest, filters: Filters) -> dict[str, Any]:
         "filters": filters,
         "query": filters.as_query(),
         "selects": selects(filters),
-        "sections": [
-            (title, url := reverse(name), url == request.path) for title, name in SECTIONS
-        ],
+        "sections": sections_for(request),
         "chart_script": settings.CHARTJS_STATIC,
         "sees_drawings": request.user.has_perm(SEE_DRAWINGS),
     }
+
+
+def sections_for(request: HttpRequest) -> list[tuple[str, str, bool]]:
+    """(title, address, is it this page) of the sections that the user may open."""
+    whole = reverse("dashboard:everybody")  # the other addresses begin with it
+
+    def is_here(url: str) -> bool:
+        return request.path == url or (url != whole and request.path.startswith(url))
+
+    return [
+        (title, url := reverse(name), is_here(url))
+        for title, name, permission in SECTIONS
+        if permission is None or request.user.has_perm(permission)
+    ]
 
 
 def no_such_view(request: HttpRequest, unknown: UnknownFilter) -> HttpResponse:

@@ -8,9 +8,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
+from dashboard.api.data import single
 from dashboard.filters import Filters, UnknownFilter
 from dashboard.models import RChart, RReport
-from dashboard.pages.overview import no_such_view
+from dashboard.pages.overview import context_of, no_such_view
 from dashboard.reports import r_jobs, r_report
 from predictions.access.permissions import page_for
 from predictions.errors import Declined
@@ -24,12 +25,19 @@ def r_report_page(request: HttpRequest) -> HttpResponse:
     """The newest report and its progress; POST requests another."""
     if request.method == "POST":
         return ask_for_report(request)
+    try:
+        filters = Filters.parse(single(request))
+    except UnknownFilter as unknown:
+        return no_such_view(request, unknown)
     newest = RReport.objects.select_related("asked_by").first()
     charts = newest.charts.defer("content") if newest else RChart.objects.none()
+    pictures = [chart for chart in charts if chart.kind == RChart.Kind.PNG]
     context = {
+        **context_of(request, filters),
         "report": newest,
-        "percent": round(100 * newest.progress) if newest else 0,
-        "pictures": [chart for chart in charts if chart.kind == RChart.Kind.PNG],
+        "at": r_jobs.chart_at(newest, len(pictures)) if newest else "",
+        "of": len(r_report.chart_names()),
+        "pictures": pictures,
         "has_pdf": any(chart.kind == RChart.Kind.PDF for chart in charts),
         "missing": missing_here(),
     }

@@ -3,8 +3,16 @@
 
 # -- shares ---------------------------------------------------------------------------------------
 
-share_axis <- function(from = NA) {
-  scale_y_continuous(labels = percent, limits = c(from, 1), oob = scales_keep)
+MOST_MONTHS <- 4 # curves or panels; of more months, evenly spaced ones are drawn
+MOST_TICKS <- 14 # months with a tick each
+
+# With marks, there is room for their names above 100 %.
+share_axis <- function(from = NA, has_marks = FALSE) {
+  top <- if (has_marks) 1 + 0.12 * (1 - from) else 1
+  scale_y_continuous(
+    labels = percent, limits = c(from, top), oob = scales_keep, expand = expansion(c(0.02, 0.02)),
+    breaks = function(limits) Filter(function(at) at <= 1, pretty(c(limits[1], 1), 5))
+  )
 }
 
 scales_keep <- function(x, ...) x # values outside the limits are clipped, not dropped
@@ -14,16 +22,43 @@ floor_of <- function(rows) {
   if (!length(lows)) 0 else max(0, min(0.95, floor(min(lows) * 20) / 20))
 }
 
+# The year is below the first tick, and where it changes.
+time_in_words <- function(form) {
+  function(at) {
+    years <- format(at, "%Y")
+    is_new <- !duplicated(years)
+    paste0(format(at, form), ifelse(is_new, paste0("\n", years), ""))
+  }
+}
+
+time_axis <- function(times, form = "%b") {
+  few <- length(times) <= MOST_TICKS
+  span <- as.numeric(diff(range(times)))
+  if (span < 60) form <- "%b %d"
+  breaks <- if (few) times else if (span < 60) {
+    times[seq(1, length(times), by = 7)]
+  } else {
+    seq(as.Date(format(min(times), "%Y-%m-01")), max(times), by = month_step(span))
+  }
+  scale_x_date(labels = time_in_words(form), breaks = breaks, expand = expansion(0.03))
+}
+
+month_step <- function(span) {
+  steps <- c(1, 2, 3, 6, 12, 24)
+  paste(steps[which(span / 30.4 / steps <= MOST_TICKS)[1]], "months")
+}
+
+# Names that would cover another one are left out; their lines stay.
 promotion_marks <- function(marks, rows, key) {
   shown <- marks[marks$at >= min(rows[[key]]) & marks$at <= max(rows[[key]]) + 31, ]
   if (!nrow(shown)) {
-    return(list())
+    return(NULL)
   }
   list(
     geom_vline(data = shown, aes(xintercept = at), linetype = "dashed", color = soft, linewidth = 0.4),
     geom_text(
-      data = shown, aes(x = at, y = 1, label = title), inherit.aes = FALSE, angle = 90, hjust = 1,
-      vjust = -0.4, size = 2.7, color = soft
+      data = shown, aes(x = at, y = Inf, label = title), inherit.aes = FALSE, hjust = -0.05,
+      vjust = 1.2, size = 2.7, color = soft, check_overlap = TRUE
     )
   )
 }
@@ -33,29 +68,42 @@ share_by_month <- function(figure, marks, key = "month") {
   # A point covers its whole month, so it is drawn in the middle of the month.
   rows$middle <- rows[[key]] + 14
   drawn <- rows[!is.na(rows$share), ]
+  named <- promotion_marks(marks, rows, key)
+  many <- nrow(rows) > MOST_TICKS
   ggplot(rows, aes(middle, share)) +
-    promotion_marks(marks, rows, key) +
+    named +
     geom_line(color = pen, linewidth = 0.8, na.rm = TRUE) +
-    geom_errorbar(data = drawn, aes(ymin = low, ymax = high, color = enough), width = 5) +
-    geom_point(data = drawn, aes(color = enough), size = 3) +
-    geom_text(data = drawn, aes(y = low, label = paste("n =", n)), vjust = 1.6, size = 3, color = soft) +
+    geom_errorbar(data = drawn, aes(ymin = low, ymax = high, color = enough), width = if (many) 0 else 5) +
+    geom_point(data = drawn, aes(color = enough), size = if (many) 1.6 else 3) +
+    (if (!many) geom_text(data = drawn, aes(y = low, label = paste("n =", n)), vjust = 1.6, size = 3, color = soft)) +
     color_of_enough() +
-    scale_x_date(date_labels = "%b %Y", breaks = rows$middle) +
-    share_axis(max(0, floor_of(drawn) - 0.05)) +
+    time_axis(rows$middle) +
+    share_axis(max(0, floor_of(drawn) - 0.05), !is.null(named)) +
     labs(x = NULL, y = figure$titles[["share"]])
 }
 
+# The line is the share of 28 days, the dots are the labels since the row before.
 share_by_day <- function(figure, marks, key = "day") {
   rows <- figure$rows
   drawn <- rows[!is.na(rows$share), ]
-  ggplot(rows, aes(.data[[key]], share)) +
-    promotion_marks(marks, rows, key) +
-    geom_linerange(data = drawn, aes(ymin = low, ymax = high), color = pen, alpha = 0.25, linewidth = 1.2) +
-    geom_line(color = pen, linewidth = 0.5, na.rm = TRUE) +
-    geom_point(data = drawn, aes(color = enough), size = 1.4) +
-    color_of_enough() +
-    scale_x_date(date_labels = "%b %d") +
-    share_axis(floor_of(drawn)) +
+  least <- floor_of(drawn)
+  named <- promotion_marks(marks, rows, key)
+  plot <- ggplot(drawn, aes(.data[[key]], share)) + named
+  if ("new_share" %in% names(rows)) {
+    dots <- rows[!is.na(rows$new_share), ]
+    dots$below <- dots$new_share < least
+    dots$shown <- pmax(dots$new_share, least)
+    plot <- plot +
+      geom_point(data = dots, aes(y = shown, size = new, shape = below), color = soft, alpha = 0.25) +
+      scale_shape_manual(values = c(`FALSE` = 16, `TRUE` = 6), guide = "none") +
+      scale_size_area(max_size = 2.4, guide = "none")
+  }
+  plot +
+    geom_ribbon(aes(ymin = low, ymax = high), fill = pen, alpha = 0.2) +
+    geom_line(color = pen, linewidth = 0.8) +
+    (if (nrow(drawn) == 1) geom_point(color = pen)) +
+    time_axis(rows[[key]]) +
+    share_axis(least, !is.null(named)) +
     labs(x = NULL, y = figure$titles[["share"]])
 }
 
@@ -77,16 +125,42 @@ share_bars <- function(figure, marks, key = "digit") {
     labs(x = figure$titles[[key]], y = figure$titles[["share"]])
 }
 
-share_pie <- function(figure, marks) {
+share_pie <- function(figure) {
   drawn <- figure$rows[!is.na(figure$rows$share), ]
   drawn$digit <- drawn[[keys_of(figure)[1]]]
-  ggplot(drawn, aes("", share, fill = digit)) +
-    geom_col(width = 1, color = paper) +
-    geom_text(aes(x = 1.65, label = digit), position = position_stack(vjust = 0.5), color = ink, size = 4) +
+  drawn$wrong <- ifelse(drawn$enough, 1 - drawn$share, NA_real_)
+  ggplot(drawn, aes("", share, fill = wrong, group = digit)) +
+    geom_col(width = 1, color = soft, linewidth = 0.3) +
+    geom_text(aes(x = 1.62, label = paste0(digit, "\n", percent(share))), position = position_stack(vjust = 0.5), color = ink, size = 3.2) +
     coord_polar("y") +
-    scale_fill_manual(values = palette_of_ten, guide = "none") +
-    labs(x = NULL, y = NULL, subtitle = "Nobody can tell 96 from 98 here: the bars say the same better.") +
+    scale_fill_gradient(low = "#fbf3e4", high = "#df8442", na.value = few, labels = percent, name = "Read wrong", guide = wide_guide()) +
+    labs(x = NULL, y = NULL, subtitle = "Nobody can tell 96 from 98 by a slice: the bars say the same better.") +
     theme(axis.text = element_blank(), panel.grid = element_blank())
+}
+
+# A period of months in words: Sep 2026, Q3 2026 or 2026.
+period_in_words <- function(first, last) {
+  months <- as.numeric(format(last, "%m")) - as.numeric(format(first, "%m")) + 1
+  quarter <- as.numeric(format(last, "%m")) %/% 3
+  ifelse(months == 1, format(first, "%b %Y"),
+    ifelse(months == 12, format(first, "%Y"),
+      ifelse(months == 3 & as.numeric(format(last, "%m")) %% 3 == 0, paste0("Q", quarter, format(first, " %Y")),
+        paste0(format(first, "%b"), "-", format(last, "%b %Y"))
+      )
+    )
+  )
+}
+
+period_tiles <- function(other) {
+  function(figure, marks) {
+    figure$rows$period <- factor(
+      period_in_words(figure$rows$month, figure$rows$last),
+      unique(period_in_words(sort(figure$rows$month), figure$rows$last[order(figure$rows$month)]))
+    )
+    figure$units[["period"]] <- "text"
+    share_tiles(figure, marks, "period", other) +
+      theme(axis.text.x = element_text(angle = if (nlevels(figure$rows$period) > 8) 45 else 0, hjust = if (nlevels(figure$rows$period) > 8) 1 else 0.5))
+  }
 }
 
 share_tiles <- function(figure, marks, across, down) {
@@ -95,12 +169,14 @@ share_tiles <- function(figure, marks, across, down) {
     rows[[across]] <- factor(format(rows[[across]], "%b %Y"), unique(format(sort(rows[[across]]), "%b %Y")))
   }
   rows$shown <- ifelse(!is.na(rows$enough) & rows$enough, rows$share, NA_real_)
+  least <- if (all(is.na(rows$shown))) 0 else min(rows$shown, na.rm = TRUE)
+  if (least == 1) least <- 0.99 # one color needs a scale too
   ggplot(rows, aes(.data[[across]], .data[[down]])) +
     geom_tile(aes(fill = shown), color = paper, linewidth = 1) +
-    geom_text(aes(label = whole_percent(share), color = !is.na(shown) & shown > (1 + floor_of(rows)) / 2), size = 3, na.rm = TRUE) +
+    geom_text(aes(label = whole_percent(share), color = !is.na(shown) & shown > (1 + least) / 2), size = 3, na.rm = TRUE) +
     scale_color_manual(values = c(`TRUE` = ink, `FALSE` = "#ffffff"), guide = "none") +
     scale_fill_viridis_c(
-      labels = percent, limits = c(floor_of(rows), 1), na.value = few, option = "cividis",
+      labels = percent, limits = c(least, 1), na.value = few, option = "cividis",
       name = figure$titles[["share"]], guide = wide_guide()
     ) +
     scale_y_discrete(limits = rev) +
@@ -142,35 +218,48 @@ confusion <- function(figure, marks) {
     theme(panel.grid = element_blank())
 }
 
-# Bars between the edges of bins, which may have different widths; a panel for each month.
+some_months <- function(rows) {
+  months <- sort(unique(rows$month))
+  chosen <- months[unique(round(seq(1, length(months), length.out = min(MOST_MONTHS, length(months)))))]
+  rows <- rows[rows$month %in% chosen, ]
+  rows$panel <- factor(format(rows$month, "%B %Y"), format(chosen, "%B %Y"))
+  rows
+}
+
 bins_by_month <- function(figure, marks) {
-  rows <- figure$rows
-  height <- intersect(c("density", "share"), names(rows))[1]
-  rows$panel <- factor(format(rows$month, "%B %Y"), unique(format(sort(rows$month), "%B %Y")))
-  ggplot(rows[!is.na(rows[[height]]), ]) +
-    # Bins that are a thousandth wide are visible only with a border.
-    geom_rect(aes(xmin = low, xmax = high, ymin = 0, ymax = .data[[height]]), fill = pen, color = pen, linewidth = 0.3) +
+  rows <- some_months(figure$rows[!is.na(figure$rows$share), ])
+  ggplot(rows) +
+    geom_rect(aes(xmin = low, xmax = high, ymin = 0, ymax = share), fill = pen, color = paper, linewidth = 0.3) +
     facet_wrap(~panel) +
     scale_x_continuous(labels = percent) +
-    (if (height == "share") scale_y_continuous(labels = percent) else scale_y_sqrt()) +
-    labs(x = "Confidence", y = figure$titles[[height]])
+    scale_y_continuous(labels = percent) +
+    labs(x = "Confidence", y = figure$titles[["share"]])
+}
+
+density_by_month <- function(figure, marks) {
+  rows <- some_months(figure$rows[!is.na(figure$rows$density), ])
+  ticks <- c(0, 0.5, 0.9, 0.99, 0.999, 0.9999)
+  ggplot(rows, aes(-log10(1 - confidence), density, color = panel, linetype = panel)) +
+    geom_line(linewidth = 0.9) +
+    scale_color_manual(values = rev(c(pen, "#D55E00", "#009E73", few)[seq_len(nlevels(rows$panel))]), name = NULL) +
+    scale_linetype_manual(values = rev(c("solid", "longdash", "dashed", "dotted")[seq_len(nlevels(rows$panel))]), name = NULL) +
+    scale_x_continuous(breaks = -log10(1 - ticks), labels = paste0(100 * ticks, " %")) +
+    labs(x = "Confidence", y = "Density", subtitle = "The area under each curve is all drawings of its month.")
 }
 
 # The quartiles and the mean.
 spread <- function(figure, marks) {
   key <- keys_of(figure)[1]
   rows <- figure$rows[!is.na(figure$rows$median), ]
-  rows$across <- rows[[key]]
-  if (is_time(figure, key)) {
-    rows$across <- factor(format(rows$across, "%b %Y"), unique(format(sort(rows$across), "%b %Y")))
-  }
-  ggplot(rows, aes(across)) +
-    geom_linerange(aes(ymin = low, ymax = high), color = pen, alpha = 0.35, linewidth = 6) +
-    geom_point(aes(y = median, shape = "half below"), color = pen, size = 3.4) +
-    geom_point(aes(y = mean, shape = "mean"), color = ink, size = 2.6) +
+  wide <- if (is_time(figure, key) && nrow(rows) > MOST_TICKS) 2 else 6
+  plot <- ggplot(rows, aes(.data[[key]])) +
+    geom_linerange(aes(ymin = low, ymax = high), color = pen, alpha = 0.35, linewidth = wide) +
+    geom_point(aes(y = median, shape = "half below"), color = pen, size = wide / 1.8) +
+    geom_point(aes(y = mean, shape = "mean"), color = ink, size = wide / 2.3) +
     scale_shape_manual(values = c(`half below` = 16, mean = 4), name = NULL) +
     scale_y_continuous(labels = percent) +
-    labs(x = figure$titles[[key]], y = "Confidence", subtitle = "The bar holds the middle half of the drawings.")
+    labs(x = if (is_time(figure, key)) NULL else figure$titles[[key]], y = "Confidence", subtitle = "The bar holds the middle half of the drawings.")
+  if (is_time(figure, key)) plot + time_axis(rows[[key]]) else plot
 }
 
 corrections <- function(figure, marks) {
@@ -179,7 +268,7 @@ corrections <- function(figure, marks) {
     geom_area(fill = pen, alpha = 0.15) +
     geom_line(color = pen, linewidth = 0.8) +
     geom_col(aes(y = new), fill = "#E69F00", width = 0.9) +
-    scale_x_date(date_labels = "%b %d") +
+    time_axis(rows$day) +
     labs(x = NULL, y = figure$titles[["total"]], subtitle = "Orange: new on that day.")
 }
 
@@ -208,8 +297,10 @@ learning_curve <- function(figure, marks) {
     geom_line(color = pen, linewidth = 0.6) +
     geom_errorbar(aes(ymin = .data[[low]], ymax = .data[[high]]), width = 0, color = pen) +
     geom_point(color = pen, size = 2.6) +
-    geom_text(aes(label = version), vjust = -1, size = 2.7, color = soft, check_overlap = TRUE) +
-    scale_y_continuous(labels = percent) +
+    geom_text(aes(label = version), vjust = -1, hjust = -0.1, size = 2.7, color = soft, check_overlap = TRUE) +
+    scale_y_continuous(labels = percent, limits = c(0, NA)) +
+    scale_x_continuous(expand = expansion(c(0.03, 0.15))) +
+    coord_cartesian(clip = "off") +
     labs(x = figure$titles[["labels"]], y = figure$titles[[share]])
 }
 
@@ -263,7 +354,10 @@ charts <- list(
   "headline" = headline,
   "true-by-predicted" = confusion,
   "confidence-histogram-by-month" = bins_by_month,
-  "confidence-density-by-month" = bins_by_month,
+  "confidence-density-by-month" = density_by_month,
+  "accuracy-by-day" = share_by_day,
+  "accuracy-by-month-and-digit" = period_tiles("label"),
+  "replay" = period_tiles("version"),
   "confidence-by-month" = spread,
   "confidence-by-digit" = spread,
   "corrections" = corrections,

@@ -1,8 +1,9 @@
 # Rscript report.R FROM TO [--pdf]
 # Draws every figure that `manage.py export_stats FROM` wrote: TO/NAME.png, with --pdf also TO/NAME.pdf.
-# Prints "drawn NAME" for each, to show progress.
+# Prints "drawing NAME" before each and "drawn NAME" after it, to show progress.
 
 suppressPackageStartupMessages(library(ggplot2))
+library(grid)
 
 arguments <- commandArgs(trailingOnly = FALSE)
 here <- dirname(sub("^--file=", "", grep("^--file=", arguments, value = TRUE)))
@@ -18,12 +19,19 @@ WIDE <- 9 # inches
 HIGH <- 6
 DOTS <- 150 # an inch
 
-save_chart <- function(name, plot) {
+save_chart <- function(name, make) {
+  cat("drawing ", name, "\n", sep = "")
+  flush(stdout())
   # Ignore warnings: users' text may have characters that the font lacks.
   suppressWarnings({
-    ggsave(file.path(to, paste0(name, ".png")), plot, width = WIDE, height = HIGH, dpi = DOTS, bg = paper)
+    png(file.path(to, paste0(name, ".png")), WIDE, HIGH, units = "in", res = DOTS, bg = paper, type = "cairo")
+    drawn <- ggplotGrob(make()) # laid out once for both files, which takes most of the time
+    grid.draw(drawn)
+    dev.off()
     if (with_pdf) {
-      ggsave(file.path(to, paste0(name, ".pdf")), plot, width = WIDE, height = HIGH, device = cairo_pdf, bg = paper)
+      cairo_pdf(file.path(to, paste0(name, ".pdf")), WIDE, HIGH, bg = paper)
+      grid.draw(drawn)
+      dev.off()
     }
   })
   cat("drawn ", name, "\n", sep = "")
@@ -34,8 +42,8 @@ figures <- read_figures(from)
 marks <- read_marks(from)
 for (figure in figures) {
   is_empty <- nrow(figure$rows) == 0 || has_share(figure) && all(is.na(figure$rows$share))
-  save_chart(figure$name, with_words(if (is_empty) empty_chart() else chart_of(figure, marks), figure))
-  if (figure$name == "accuracy-by-digit" && !is_empty) {
-    save_chart("accuracy-by-digit-as-pie", with_words(share_pie(figure, marks), figure))
+  save_chart(figure$name, function() with_words(if (is_empty) empty_chart() else chart_of(figure, marks), figure))
+  if (figure$name == "accuracy-by-digit") {
+    save_chart("accuracy-by-digit-as-pie", function() with_words(if (is_empty) empty_chart() else share_pie(figure), figure))
   }
 }

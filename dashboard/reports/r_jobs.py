@@ -65,7 +65,7 @@ def work(report_id: int) -> dict[str, Any]:
         return {"report": report_id, "taken": False}
     report = RReport.objects.get(pk=report_id)
     try:
-        charts = draw_charts(report)
+        draw_charts(report)
     except Declined as declined:
         return end_report(report, RReport.State.FAILED, reason=str(declined))
     except Exception as failed:
@@ -73,34 +73,37 @@ def work(report_id: int) -> dict[str, Any]:
         end_report(report, RReport.State.FAILED, reason=str(failed))
         raise
     with transaction.atomic():
-        RChart.objects.bulk_create(charts)
         told = end_report(report, RReport.State.DONE)
         forget_old()
     return told
 
 
-def draw_charts(report: RReport) -> list[RChart]:
-    """Draw every chart as PNG and PDF, and update the report's progress."""
-    total = r_report.count_of_charts()
-    done = 0
-
-    def note(name: str) -> None:
-        nonlocal done
-        done += 1
-        RReport.objects.filter(pk=report.pk).update(
-            progress=min(done / total, 1.0), changed_at=Moment()
-        )
-
+def draw_charts(report: RReport) -> None:
+    """Draw every chart as PNG and PDF. Each is stored at once, so that whatever ends this early
+    leaves those that were drawn."""
+    names = r_report.chart_names()
     filters = Filters.parse(dict(report.filters()))
     with tempfile.TemporaryDirectory() as passing:
-        files = r_report.draw_report(Path(passing), pdf=True, filters=filters, drawn=note)
-        return [
-            RChart(
-                report=report, place=place, name=file.stem, kind=file.suffix[1:],
-                content=file.read_bytes(),
+
+        def keep(name: str) -> None:
+            place = names.index(name)
+            RChart.objects.bulk_create(
+                RChart(report=report, place=place, name=name, kind=kind,
+                       content=Path(passing, f"{name}.{kind}").read_bytes())
+                for kind in r_report.kinds(pdf=True)
+            )  # fmt: skip
+            RReport.objects.filter(pk=report.pk).update(
+                progress=(place + 1) / len(names), changed_at=Moment()
             )
-            for place, file in enumerate(files)
-        ]  # fmt: skip
+
+        r_report.draw_report(Path(passing), pdf=True, filters=filters, drawn=keep)
+
+
+def chart_at(report: RReport, drawn: int) -> str:
+    """The name of the chart that is being drawn, or empty."""
+    names = r_report.chart_names()
+    is_drawing = report.state == RReport.State.RUNNING and drawn < len(names)
+    return names[drawn] if is_drawing else ""
 
 
 def end_report(report: RReport, state: str, *, reason: str = "") -> dict[str, Any]:

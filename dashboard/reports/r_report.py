@@ -16,7 +16,7 @@ from predictions.errors import Declined
 
 SCRIPT = Path(__file__).resolve().parents[1] / "r" / "report.R"
 LONGEST = 240.0  # seconds; below the time limit of a background task
-DRAWN = "drawn "  # the script prints this and the name of each finished chart
+BEGUN, DRAWN = "drawing ", "drawn "  # the script prints these before the name of a chart
 LAST_LINES = 8  # of R's output, shown if it failed
 
 
@@ -24,6 +24,12 @@ class NoR(Declined):
     """R or a package that the charts need is not installed."""
 
     code = "no_r"
+
+
+class TookTooLong(Declined):
+    """R was stopped at its limit; the charts drawn until then are there."""
+
+    code = "took_too_long"
 
 
 class RFailed(Exception):
@@ -41,9 +47,15 @@ def rscript() -> str:
     return found
 
 
-def count_of_charts() -> int:
-    """The number of charts: one for each figure, and a pie of accuracy by digit."""
-    return len(catalog.FIGURES) + ("accuracy-by-digit" in catalog.FIGURES)
+def chart_names() -> list[str]:
+    """The charts in the order in which they are drawn: one for each figure, and a pie."""
+    found: list[str] = []
+    for name in catalog.FIGURES:
+        found += [name, f"{name}-as-pie"] if name == "accuracy-by-digit" else [name]
+    return found
+
+
+Told = Callable[[str], object]
 
 
 def draw_report(
@@ -51,47 +63,68 @@ def draw_report(
     *,
     pdf: bool = False,
     filters: Filters | None = None,
-    drawn: Callable[[str], object] = lambda name: None,
+    begun: Told = lambda name: None,
+    drawn: Told = lambda name: None,
 ) -> list[Path]:
-    """Draw every figure into a folder; return the files, PNGs first."""
+    """Draw every figure into a folder; return the files, PNGs first.
+
+    `begun` and `drawn` are called with the name of each chart.
+    """
     interpreter = rscript()
     to.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as passing:
         export_stats(Path(passing), filters=filters, tables=())
-        return run_script(interpreter, Path(passing), to, pdf=pdf, drawn=drawn)
+        command = [interpreter, "--vanilla", str(SCRIPT), passing, str(to)]
+        names = run_script([*command, "--pdf"] if pdf else command, begun, drawn)
+    return [to / f"{name}.{kind}" for kind in kinds(pdf=pdf) for name in names]
 
 
-def run_script(
-    interpreter: str, source: Path, to: Path, *, pdf: bool, drawn: Callable[[str], object]
-) -> list[Path]:
-    """Run the script on an export; call `drawn` with the name of each finished chart."""
-    command = [interpreter, "--vanilla", str(SCRIPT), str(source), str(to)]
+def kinds(*, pdf: bool) -> tuple[str, ...]:
+    return ("png", "pdf") if pdf else ("png",)
+
+
+def run_script(command: list[str], begun: Told, drawn: Told) -> list[str]:
+    """Run the script until it ends or its time is up; return the names of the charts drawn."""
     names: list[str] = []
     said: list[str] = []
+    stopped = threading.Event()
+    at = ""
     with subprocess.Popen(  # noqa: S603  (our own script, folders as its arguments)
-        [*command, *(["--pdf"] if pdf else [])],
+        command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
     ) as process:
-        stop = threading.Timer(LONGEST, process.kill)
-        stop.start()
+
+        def stop() -> None:
+            stopped.set()
+            process.kill()
+
+        timer = threading.Timer(LONGEST, stop)
+        timer.start()
         try:
             assert process.stdout is not None
             for line in process.stdout:
-                if line.startswith(DRAWN):
+                if line.startswith(BEGUN):
+                    at = line.removeprefix(BEGUN).strip()
+                    begun(at)
+                elif line.startswith(DRAWN):
                     names.append(line.removeprefix(DRAWN).strip())
                     drawn(names[-1])
                 else:
                     said.append(line)
         finally:
-            stop.cancel()
+            timer.cancel()
+    if stopped.is_set():
+        raise TookTooLong(
+            f"Stopped after {LONGEST:.0f} seconds, at {at or 'the start'}: {len(names)} of"
+            f" {len(chart_names())} charts are drawn and kept."
+        )
     if process.returncode:
         raise failure("".join(said[-LAST_LINES:]).strip(), process.returncode)
-    kinds = ("png", "pdf") if pdf else ("png",)
-    return [to / f"{name}.{kind}" for kind in kinds for name in names]
+    return names
 
 
 def failure(said: str, code: int) -> Exception:

@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl
 
 from django import template
 from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
 from dashboard.figures import words
 from dashboard.figures.figure import Column, Figure
@@ -15,6 +17,8 @@ from dashboard.figures.heat import GRIDS
 from dashboard.figures.words import percent_in_words, value_in_words
 
 register = template.Library()
+LONGEST_TABLE = 120  # rows in a page: ten digits in twelve months; the CSV has all
+NUMBERS = {"count", "share", "number"}
 
 
 @register.inclusion_tag("dashboard/_figure.html", takes_context=True)
@@ -48,20 +52,34 @@ def day(time: datetime) -> str:
     return words.day_in_words(timezone.localdate(time))
 
 
-@register.filter
-def cells(row: list[Any], figure: Figure) -> list[tuple[str, bool]]:
-    """The text of a row's cells, and whether each is a number."""
-    return [
-        (value_in_words(value, column), column.kind in {"count", "share", "number"})
-        for value, column in zip(row, figure.columns, strict=True)
-    ]
+@register.simple_tag
+def table_rows(figure: Figure) -> SafeString:
+    """The last rows of the figure's table. Template loops would take ten times as long."""
+    columns = figure.columns
+    keys = [column.key for column in columns]
+    enough = keys.index("enough") if "enough" in keys else None
+    plain = {at for at, column in enumerate(columns) if column.kind not in NUMBERS}
+    tags = [("<td class=\"words\">{}</td>" if at in plain else "<td>{}</td>")
+            for at in range(1, len(columns))]  # fmt: skip
+    row_of = f'<tr{{}}><th scope="row">{{}}</th>{"".join(tags)}</tr>'
+    few = SafeString(' class="few"')
+    return format_html_join(
+        "",
+        row_of,
+        (
+            (
+                few if enough is not None and not row[enough] else "",
+                *(value_in_words(*pair) for pair in zip(row, columns, strict=True)),
+            )
+            for row in figure.rows[-LONGEST_TABLE:]
+        ),
+    )
 
 
 @register.filter
-def is_gray(row: list[Any], figure: Figure) -> bool:
-    """Whether a row has too few labels."""
-    keys = [column.key for column in figure.columns]
-    return "enough" in keys and not row[keys.index("enough")]
+def rows_left_out(figure: Figure) -> int:
+    """The rows that are in the CSV only."""
+    return max(0, len(figure.rows) - LONGEST_TABLE)
 
 
 @register.filter

@@ -1,6 +1,7 @@
 // Two months or two versions side by side: bars from zero, each with its interval.
 
-import { axis, color, options, records, shareAxis, start, told } from "./figures.js";
+import { axis, color, options, records, shareAxis, told } from "./charts.js";
+import { start } from "./figures.js";
 import { count } from "./numbers.js";
 
 function sideBySide(figure) {

@@ -1,24 +1,27 @@
 // The dashboard for everybody: which chart belongs to which figure.
 
 import {
-  axis, between, color, options, placed, records, shareAxis, shareBars, shareOverMonths, spreads,
-  start, timeInWords, told,
-} from "./figures.js";
+  axis, between, color, FONT, options, placed, records, shareAxis, shareBars, shareOverMonths, spreads,
+  timeAxis, timeInWords, told,
+} from "./charts.js";
+import { start } from "./figures.js";
 import { count, percent } from "./numbers.js";
 
-const MOST_MONTHS = 6; // months in a chart; if there are more, they are chosen evenly spaced
+const MOST_MONTHS = 4; // curves or bars side by side; of more months, evenly spaced ones are chosen
 
-/** Ten shares as slices. The digit is written on its slice, so nobody depends on colors. */
+/** Ten shares as slices, darker where more was read wrong. The digit and the share are written on them. */
 function sharePie(figure) {
   const found = records(figure);
-  const shade = (each, at) => (each.enough ? between("--pen", "--line-3", (at % 5) / 5 + (at >= 5 ? 0.1 : 0)) : color("--few"));
+  const wrong = found.map((each) => (each.enough ? 1 - each.share : 0));
+  const worst = Math.max(...wrong) || 1;
   return {
     type: "pie",
     data: {
       labels: found.map((each) => String(each.label)),
       datasets: [{
-        data: found.map((each) => each.share), told: found.map((each) => `${each.label}: ${told(each)}`),
-        backgroundColor: found.map(shade), borderColor: color("--sheet"), borderWidth: 2,
+        data: found.map((each) => each.share), told: found.map((each) => `${each.label}: ${told(each)}`), rows: found,
+        backgroundColor: found.map((each, at) => (each.enough ? between("--heat-0", "--heat-4", wrong[at] / worst) : color("--few", 0.4))),
+        borderColor: color("--edge"), borderWidth: 1,
       }],
     },
     options: options({
@@ -34,15 +37,18 @@ const sliceNames = {
   afterDatasetsDraw(chart) {
     const pen = chart.ctx;
     pen.save();
-    pen.font = "600 14px Inter, system-ui, sans-serif";
-    pen.fillStyle = color("--on-pen");
+    pen.fillStyle = color("--ink");
     pen.textAlign = "center";
     pen.textBaseline = "middle";
     chart.getDatasetMeta(0).data.forEach((slice, at) => {
       if (!slice.circumference) return;
       const angle = (slice.startAngle + slice.endAngle) / 2;
       const reach = slice.outerRadius * 0.76;
-      pen.fillText(chart.data.labels[at], slice.x + Math.cos(angle) * reach, slice.y + Math.sin(angle) * reach);
+      const [x, y] = [slice.x + Math.cos(angle) * reach, slice.y + Math.sin(angle) * reach];
+      pen.font = `600 14px ${FONT}`;
+      pen.fillText(chart.data.labels[at], x, y - 7);
+      pen.font = `400 11px ${FONT}`;
+      pen.fillText(percent(chart.data.datasets[0].data[at]).replace("%", ""), x, y + 7);
     });
     pen.restore();
   },
@@ -66,23 +72,26 @@ function sumOverDays(figure) {
     options: options({
       marks: placed(figure.marks, days),
       scales: {
-        x: axis({ grid: { display: false }, ticks: { autoSkipPadding: 24 } }),
-        y: axis({ min: 0, ticks: { precision: 0, maxTicksLimit: 6 } }),
+        x: timeAxis(days, { offset: false }),
+        y: axis({ min: 0, title: figure.title, ticks: { precision: 0, maxTicksLimit: 6, callback: count } }),
       },
     }),
   };
 }
 
+const DASHES = [[], [7, 3], [3, 3], [1, 3]]; // of curves, from the newest
+
 /** The rows of each month, oldest first; at most MOST_MONTHS, with the first and the last. */
-function byMonth(figure) {
+function byMonth(figure, key = "count") {
   const groups = Map.groupBy(records(figure), (each) => each.month);
-  const months = [...groups.keys()].filter((month) => groups.get(month).some((each) => each.count));
+  const months = [...groups.keys()].filter((month) => groups.get(month).some((each) => each[key]));
   const step = Math.max(1, (months.length - 1) / (MOST_MONTHS - 1));
   const chosen = [...new Set(months.map((_, at) => months[Math.round(at * step)]))].filter(Boolean);
   // Newer months have more contrast, so that their order is visible without colors.
   return chosen.map((month, at) => ({
     month, rows: groups.get(month), name: timeInWords(month),
     ink: between("--few", "--pen", chosen.length > 1 ? at / (chosen.length - 1) : 1),
+    dash: DASHES[chosen.length - 1 - at],
   }));
 }
 
@@ -97,6 +106,7 @@ function histogram(figure) {
       datasets: months.map(({ rows, name, ink }) => ({
         label: name, data: rows.map((each) => each.share), backgroundColor: ink, borderRadius: 2,
         told: rows.map((each) => `${name}: ${percent(each.share)}, ${count(each.count)} drawings`),
+        rows: rows.map((each) => ({ ...each, from: each.low, to: each.high })),
         categoryPercentage: 0.84, barPercentage: 0.94, minBarLength: 1,
       })),
     },
@@ -111,30 +121,22 @@ function histogram(figure) {
   };
 }
 
-const SUREST = 0.9999; // the last bin ends at 1 but is drawn to end here
-
 /** Confidence on a logarithmic axis: from 0.9 to 0.99 is as wide as from 0.99 to 0.999. */
-const stretched = (confidence) => -Math.log10(1 - Math.min(confidence, SUREST));
+const stretched = (confidence) => -Math.log10(1 - confidence);
+const TICKS = [0, 0.5, 0.9, 0.99, 0.999, 0.9999];
 
-/** Density of the confidence of each month's drawings: the area under each line is the same. */
+/** Density of the confidence of each month's drawings: the area under each curve is the same. */
 function density(figure) {
-  const months = byMonth(figure);
-  const ticks = [0.5, 0.9, 0.99, 0.999];
-  const height = (each, rows) => {
-    const all = rows.reduce((sum, other) => sum + other.count, 0);
-    return each.count / all / (stretched(each.high) - stretched(each.low));
-  };
+  const months = byMonth(figure, "density");
   return {
     type: "line",
     data: {
-      datasets: months.map(({ rows, name, ink }, at) => ({
-        label: name, borderColor: ink, backgroundColor: color("--pen", 0.1),
+      datasets: months.map(({ rows, name, ink, dash }, at) => ({
+        label: name, borderColor: ink, backgroundColor: color("--pen", 0.1), borderDash: dash,
         borderWidth: at === months.length - 1 ? 3 : 2, fill: at === months.length - 1,
-        data: rows.map((each) => ({
-          x: (stretched(each.low) + stretched(each.high)) / 2, y: height(each, rows),
-        })),
-        told: rows.map((each) => `${name}: ${count(each.count)} drawings between ${percent(each.low)} and ${percent(each.high)}`),
-        pointRadius: 0, pointHoverRadius: 5, pointBackgroundColor: ink, cubicInterpolationMode: "monotone",
+        data: rows.map((each) => ({ x: stretched(each.confidence), y: each.density })),
+        told: rows.map((each) => `${name}, at ${percent(each.confidence, 2)}: ${each.density.toFixed(2)}`),
+        pointRadius: 0, pointHoverRadius: 5, pointBackgroundColor: ink,
       })),
     },
     options: options({
@@ -142,11 +144,11 @@ function density(figure) {
       tooltip: { callbacks: { title: () => "", label: (item) => item.dataset.told[item.dataIndex] } },
       scales: {
         x: axis({
-          type: "linear", min: 0, max: stretched(SUREST), title: "Confidence",
-          afterBuildTicks: (scale) => { scale.ticks = ticks.map((tick) => ({ value: stretched(tick) })); },
-          ticks: { callback: (_, at) => percent(ticks[at]) },
+          type: "linear", min: 0, max: stretched(TICKS.at(-1)), title: "Confidence",
+          afterBuildTicks: (scale) => { scale.ticks = TICKS.map((tick) => ({ value: stretched(tick) })); },
+          ticks: { callback: (_, at) => percent(TICKS[at], 2), autoSkip: false },
         }),
-        y: axis({ min: 0, ticks: { display: false } }),
+        y: axis({ min: 0, title: "Density", ticks: { maxTicksLimit: 6 } }),
       },
     }),
   };

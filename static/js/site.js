@@ -1,4 +1,4 @@
-// On every page: the theme toggle and the person's menu.
+// On every page: the theme toggle, the person's menu, and which tables go on beyond their box.
 
 const root = document.documentElement;
 const toggle = document.querySelector("[data-theme-toggle]");
@@ -29,3 +29,19 @@ if (menu) {
     event.preventDefault();
   });
 }
+
+/** Says at a box in which directions its content goes on; the stylesheet shows it. */
+function markEdges(box) {
+  const right = box.scrollWidth - box.clientWidth - box.scrollLeft > 1;
+  const down = box.scrollHeight - box.clientHeight - box.scrollTop > 1;
+  const more = [right && "right", down && "down"].filter(Boolean).join(" ");
+  if (more) box.dataset.more = more;
+  else delete box.dataset.more;
+}
+
+const markAllEdges = () => document.querySelectorAll("[data-scrolls]").forEach(markEdges);
+
+addEventListener("scroll", ({ target }) => target.matches?.("[data-scrolls]") && markEdges(target), true);
+for (const change of ["resize", "pagechanged", "load"]) addEventListener(change, markAllEdges);
+addEventListener("toggle", markAllEdges, true);
+markAllEdges();

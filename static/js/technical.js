@@ -1,8 +1,9 @@
 // The technical dashboard: which chart belongs to which figure.
 
 import {
-  axis, color, options, records, shareAxis, shareOverDays, shareOverMonths, spreads, start, timeInWords, told,
-} from "./figures.js";
+  axis, color, options, records, shareAxis, shareOverDays, shareOverMonths, spreads, timeAxis, timeInWords, told,
+} from "./charts.js";
+import { start } from "./figures.js";
 import { count, percent } from "./numbers.js";
 
 /** Accuracy by confidence. On the diagonal line the network is calibrated. */
@@ -15,7 +16,7 @@ function reliability(figure) {
       datasets: [
         {
           label: figure.title, data: found.map((each) => ({ x: each.mean, y: each.share })),
-          told: found.map((each) => `sure to ${percent(each.mean)}: right ${told(each)}`),
+          told: found.map((each) => `sure to ${percent(each.mean)}: right ${told(each)}`), rows: found, clip: false,
           intervals: found.map((each) => [each.low, each.high]), whiskerColor: ink,
           pointRadius: 5, pointHoverRadius: 7, pointBorderWidth: 2, pointBorderColor: ink,
           pointBackgroundColor: found.map((each) => color(each.enough ? "--pen" : "--sheet")),
@@ -53,7 +54,7 @@ function flow(figure) {
     options: options({
       legend: true,
       scales: {
-        x: axis({ stacked: true, grid: { display: false }, ticks: { autoSkipPadding: 24 } }),
+        x: timeAxis(found.map((each) => each.day), { stacked: true }),
         y: axis({ stacked: true, ticks: { precision: 0, maxTicksLimit: 7, callback: (number) => count(Math.abs(number)) } }),
       },
     }),
@@ -73,7 +74,7 @@ function waiting(figure) {
     },
     options: options({
       scales: {
-        x: axis({ grid: { display: false }, ticks: { autoSkipPadding: 24, maxTicksLimit: 3 } }),
+        x: timeAxis(found.map((each) => each.day), { offset: false }),
         y: axis({ min: 0, title: "Not settled", ticks: { precision: 0, maxTicksLimit: 6 } }),
       },
     }),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from dashboard.figures.heat import GRIDS
@@ -153,12 +154,156 @@ def test_charts_are_drawn_anew_in_the_other_theme(
     assert not_drawn(browser, overview.EVERYBODY) == []
 
 
+def choose(browser: Browser, name: str, value: str) -> None:
+    """Choose an option of a filter, and wait for its view."""
+    before = browser.path()
+    browser.find(f"[name={name}]").find_element("css selector", f"[value='{value}']").click()
+    browser.wait(lambda: browser.path() != before, f"{name}={value} in the address")
+    browser.wait(
+        lambda: browser.run("return !document.querySelector('[data-view][aria-busy]')"), "the view"
+    )
+
+
+def test_going_back_shows_the_view_before(browser: Browser, history: list[Prediction]) -> None:
+    browser.open("/dashboard/")
+    said = browser.text("#accuracy-by-month-said")
+    choose(browser, "first", "2026-11")
+    assert browser.text("#accuracy-by-month-said") != said
+    browser.driver.back()
+    browser.wait_for_text("#accuracy-by-month-said", said)
+    browser.wait(
+        lambda: browser.find("[name=first]").get_attribute("value") == "", "the filter of before"
+    )
+    wait_until_drawn(browser, "/dashboard/")
+    assert browser.violations() == []
+
+
+def test_a_point_of_a_chart_leads_to_its_drawings_by_mouse_and_by_key(
+    browser: Browser, history: list[Prediction], analyst: User
+) -> None:
+    browser.open("/dashboard/")
+    wait_until_drawn(browser, "/dashboard/")
+    browser.tab_to("[data-chart=accuracy-by-month]", most=60)
+    browser.press(Keys.ARROW_RIGHT)
+    browser.press(Keys.ARROW_RIGHT)
+    browser.wait_for_text("[data-live]", "Oct 2026")
+    browser.press(Keys.ENTER)
+    browser.wait_for(".cell-drawings")
+    assert browser.path() == "/dashboard/drawings/?first=2026-10&last=2026-10"
+    browser.open("/dashboard/?source=draw")
+    wait_until_drawn(browser, "/dashboard/")
+    press_element(browser, "accuracy-by-digit", 3)
+    browser.wait_for(".cell-drawings")
+    assert browser.path() == "/dashboard/drawings/?source=draw&label=3"
+    assert browser.text("h1") == "Drawings of 3"
+
+
+def press_element(browser: Browser, chart: str, at: int) -> None:
+    canvas = browser.find(f"[data-chart={chart}]")
+    browser.run("arguments[0].scrollIntoView({block: 'center'})", canvas)
+    x, y = browser.run(
+        "const { x, y } = Chart.getChart(arguments[0]).getDatasetMeta(0).data[arguments[1]];"
+        "return [x - arguments[0].clientWidth / 2, y + 4 - arguments[0].clientHeight / 2];",
+        canvas,
+        at,
+    )
+    chain = ActionChains(browser.driver)
+    chain.move_to_element_with_offset(canvas, int(x), int(y)).click().perform()
+
+
+def test_a_visitor_presses_a_point_and_stays(browser: Browser, history: list[Prediction]) -> None:
+    browser.open("/dashboard/")
+    wait_until_drawn(browser, "/dashboard/")
+    press_element(browser, "accuracy-by-digit", 3)
+    assert browser.path() == "/dashboard/"
+    assert browser.log() == []
+
+
+def test_a_curve_switched_off_in_the_legend_stays_off(
+    browser: Browser, history: list[Prediction]
+) -> None:
+    browser.open("/dashboard/")
+    wait_until_drawn(browser, "/dashboard/")
+    canvas = browser.find("[data-chart=confidence-histogram-by-month]")
+    shown = (
+        "const chart = Chart.getChart(arguments[0]);"
+        "return chart.data.datasets.map((_, at) => chart.isDatasetVisible(at))"
+    )
+    assert browser.run(shown, canvas) == [True, True, True]
+    browser.run("arguments[0].scrollIntoView({block: 'center'})", canvas)
+    x, y = browser.run(
+        "const [, box] = Chart.getChart(arguments[0]).legend.legendHitBoxes;"
+        "const { left, top, width, height } = box;"
+        "return [left + width / 2 - arguments[0].clientWidth / 2,"
+        " top + height / 2 - arguments[0].clientHeight / 2]",
+        canvas,
+    )
+    chain = ActionChains(browser.driver)
+    chain.move_to_element_with_offset(canvas, int(x), int(y)).click().perform()
+    browser.wait(lambda: browser.run(shown, canvas) == [True, False, True], "the curve to go")
+    browser.find("[data-theme-toggle]").click()
+    settle(browser)
+    assert browser.run(shown, canvas) == [True, False, True]
+
+
+def test_a_table_shows_that_it_goes_on(browser: Browser, history: list[Prediction]) -> None:
+    browser.phone()
+    browser.open("/dashboard/")
+    box = "#accuracy-by-month-and-digit [data-scrolls]"
+    browser.wait(
+        lambda: browser.find(box).get_attribute("data-more") == "right", "the edge at the right"
+    )
+    assert (
+        browser.run(f"return getComputedStyle(document.querySelector('{box}')).maskImage") != "none"
+    )
+    browser.run(f"document.querySelector('{box}').scrollLeft = 10000")
+    browser.wait(lambda: browser.find(box).get_attribute("data-more") is None, "the end")
+    # What names the row stays in sight.
+    left = "const box = document.querySelector(arguments[0]);"
+    left += "return box.querySelector('tbody th').getBoundingClientRect().left"
+    left += " - box.getBoundingClientRect().left"
+    assert abs(browser.run(left, box)) < 2
+
+
+def test_a_phone_begins_with_the_first_number(browser: Browser, history: list[Prediction]) -> None:
+    browser.phone()
+    browser.open("/dashboard/")
+    bottom = browser.run(
+        "return document.querySelector('.headline .figure').getBoundingClientRect().bottom"
+    )
+    assert bottom < PHONE[1] * 0.6
+
+
+def test_a_known_figure_is_not_sent_again_on_load(
+    browser: Browser, history: list[Prediction]
+) -> None:
+    sizes = (
+        "return performance.getEntriesByType('resource')"
+        ".filter(each => each.name.includes('/dashboard/data/'))"
+        ".map(each => [each.responseStatus, each.encodedBodySize, each.transferSize])"
+    )
+    browser.open("/dashboard/")
+    wait_until_drawn(browser, "/dashboard/")
+    first = browser.run(sizes)
+    browser.open("/dashboard/?digit=3")
+    browser.open("/dashboard/")
+    wait_until_drawn(browser, "/dashboard/")
+    again = browser.run(sizes)
+    assert len(again) == len(first) == 8
+    # A 304 has headers alone; the body comes from the browser's cache.
+    assert all(size > transfer for _, size, transfer in again if size > 1000)
+    assert all(size <= transfer for _, size, transfer in first)
+
+
 def test_a_link_reproduces_a_view(browser: Browser, history: list[Prediction]) -> None:
     browser.open("/dashboard/")
-    browser.run("document.querySelector('[name=first]').value = '2026-11'")
-    browser.run("document.querySelector('[name=digit]').value = '3'")
-    browser.follow(".filters [type=submit]")
+    wait_until_drawn(browser, "/dashboard/")
+    browser.run("window.same = true")  # gone if the page is loaded again
+    choose(browser, "first", "2026-11")
+    choose(browser, "digit", "3")
     assert browser.path() == "/dashboard/?first=2026-11&digit=3"
+    assert browser.run("return window.same")
+    assert browser.run("return document.activeElement.name") == "digit"
     address, said = browser.path(), browser.text("#accuracy-by-month-said")
     assert "November 2026" in said
     assert "September" not in said
@@ -274,6 +419,7 @@ def test_without_javascript_words_tables_and_filters_are_there(
     browser.scripts(enabled=False)
     browser.open("/dashboard/")
     assert "Of 100 drawings in November 2026" in browser.find("[data-part=tiles]").text
+    assert browser.find(".filters [type=submit]").is_displayed()
     browser.find("#accuracy-by-month summary").click()
     assert "Nov 2026" in browser.find("#accuracy-by-month tbody").text
     browser.find("[name=digit]").send_keys("3")

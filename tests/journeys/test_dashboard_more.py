@@ -15,6 +15,8 @@ from selenium.webdriver.common.keys import Keys
 
 from dashboard.models import MapPoint
 from dashboard.replay import clusters, replay
+from labeling.models import Ask, QueueItem
+from labeling.queue.intake import enqueue_new
 from predictions.glyphs.glyph import encode_glyph, glyph_digest, glyph_of
 from predictions.models import ModelVersion, Prediction
 from tests.dashboard.history import Month, count_everything, make_history
@@ -93,7 +95,7 @@ def test_the_replay_is_read_down_and_along(browser: Browser, history: list[Predi
     assert "Along a row" in browser.text("main")
     cells = browser.all("#replay .heat tbody td")
     assert len(cells) == ModelVersion.objects.count() * 3
-    assert re.search(r"\d+(\.\d)?\s*\d+(\.\d)?–\d+(\.\d)?, n \d+", cells[0].text)
+    assert re.search(r"\d+(\.\d)?\s*\d+(\.\d)?–\d+(\.\d)?\s+n \d+", cells[0].text)
     assert colors(browser, "learning-curve") > 3
     shoot(browser, "replay")
 
@@ -196,3 +198,61 @@ def test_a_stranger_sees_the_map_without_pictures(browser: Browser, mapped: None
     assert not browser.find("[data-map-peek]").is_displayed()
     browser.press(Keys.ENTER)
     assert browser.path() == "/dashboard/clusters/"
+
+
+def reviewer(log_in: Callable[..., User]) -> None:
+    analyst(log_in)
+    role = Group.objects.get(name="analyst")
+    role.permissions.add(*Permission.objects.filter(codename="review_items"))
+
+
+def test_a_lasso_sends_a_selection_to_review(
+    browser: Browser, mapped: None, log_in: Callable[..., User]
+) -> None:
+    enqueue_new()
+    Prediction.objects.update(is_audit=False)
+    QueueItem.objects.update(origin="unsure")
+    MapPoint.objects.update(is_audit=False)
+    reviewer(log_in)
+    browser.open("/dashboard/clusters/")
+    canvas_ = browser.wait_for("[data-chart=clusters][data-drawn]")
+    browser.find("[data-map-lasso]").click()
+    browser.run("arguments[0].scrollIntoView({block: 'center'})", canvas_)
+    wide, high = browser.run(
+        "return [arguments[0].clientWidth, arguments[0].clientHeight]", canvas_
+    )
+    right, down = int(wide / 2) - 6, int(high / 2) - 6
+    chain = ActionChains(browser.driver)
+    chain.move_to_element_with_offset(canvas_, -right, -down).click_and_hold()
+    for x, y in ((right, -down), (right, down), (-right, down)):
+        chain.move_to_element_with_offset(canvas_, x, y)
+    chain.release().perform()
+    browser.wait_for_text("[data-map-chosen]", "60 selected")
+    browser.screenshot(SHOTS / "clusters-lasso.png", whole=True)
+    browser.follow("[data-map-form] [type=submit]")
+    assert "Sent to review: 60 done." in browser.text("main")
+    assert Ask.objects.count() == 60
+
+
+def test_the_map_is_enlarged_and_digits_are_switched_off(
+    browser: Browser, mapped: None, log_in: Callable[..., User]
+) -> None:
+    analyst(log_in)
+    browser.open("/dashboard/clusters/")
+    browser.wait_for("[data-chart=clusters][data-drawn]")
+    state = (
+        "const chart = Chart.getChart(document.querySelector('[data-chart=clusters]'));"
+        "return [chart.scales.x.max - chart.scales.x.min,"
+        " chart.data.datasets[0].data.filter(each => !Number.isNaN(each.x)).length]"
+    )
+    whole, shown = browser.run(state)
+    assert shown == 60
+    browser.find("[data-map-zoom=in]").click()
+    browser.find("[data-map-digit='7']").click()
+    near, shown = browser.run(state)
+    assert near < whole
+    assert shown == 40
+    assert not browser.all("[data-map-lasso]")  # analysts look, reviewers ask
+    browser.find("[data-map-zoom=whole]").click()
+    browser.find("[data-map-digit='7']").click()
+    assert browser.run(state) == [whole, 60]

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from tqdm import tqdm
 
 from dashboard.reports import r_report
 from predictions.errors import Declined
@@ -29,10 +27,13 @@ class Command(TellingCommand):
         parser.add_argument("--pdf", action="store_true", help="also write PDF files")
 
     def handle(self, *, folder: Path, pdf: bool, **options: Any) -> None:
-        total = r_report.count_of_charts()
+        names = r_report.chart_names()
+
+        def begun(name: str) -> None:
+            self.progress(name, names.index(name) / len(names))
+
         try:
-            with tqdm(total=total, unit="chart", disable=not sys.stderr.isatty()) as bar:
-                files = r_report.draw_report(folder, pdf=pdf, drawn=lambda name: bar.update())
+            files = r_report.draw_report(folder, pdf=pdf, begun=begun)
         except (Declined, r_report.RFailed) as refused:
             raise CommandError(str(refused)) from refused
         self.tell(

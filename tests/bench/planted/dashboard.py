@@ -293,7 +293,7 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "merged samples forget their unreadable drawings",
             SAMPLE,
-            "        joined.unreadable += sample.unreadable\n",
+            "        self.unreadable += times * other.unreadable\n",
             "",
             OF_INTERVALS,
         ),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from dashboard.cube.counting import catch_up
+from dashboard.figures import accuracy
 from dashboard.figures.catalog import FIGURES, make_figure
 from dashboard.figures.figure import Column, Figure
 from dashboard.filters import Filters
@@ -111,16 +114,12 @@ def test_drawings_with_different_chances_are_weighted(live_version: ModelVersion
     assert "weighted" in make_figure("accuracy-by-month", Filters()).sampled_from
 
 
-def test_each_digit_and_day_has_its_own_share(live_version: ModelVersion) -> None:
+def test_each_digit_has_its_own_share(live_version: ModelVersion) -> None:
     audits(2)
     audits(1, label_as=1, created_at=AUTUMN + timedelta(days=2))
     by_digit = {row["label"]: row for row in rows("accuracy-by-digit")}
     assert [by_digit[7]["right"], by_digit[1]["n"], by_digit[1]["share"]] == [2, 1, 0.0]
     assert by_digit[0]["share"] is None
-    days = rows("accuracy-by-day")
-    assert [(row["day"], row["share"]) for row in days] == [
-        ("2026-09-15", 1.0), ("2026-09-16", None), ("2026-09-17", 0.0),
-    ]  # fmt: skip
     heat = [row for row in rows("accuracy-by-month-and-digit") if row["n"]]
     assert [(row["month"], row["label"]) for row in heat] == [("2026-09", 1), ("2026-09", 7)]
     cells = {(row["label"], row["predicted"]): row["count"] for row in rows("true-by-predicted")}
@@ -146,11 +145,58 @@ def test_confidence_is_shown_for_all_drawings(live_version: ModelVersion) -> Non
         make_prediction(confidence=confidence, created_at=AUTUMN)
     counted = {row["low"]: row["count"] for row in rows("confidence-histogram-by-month")}
     assert (counted[0.5], counted[0.9]) == (1, 3)
-    density = rows("confidence-density-by-month")
-    assert sum(row["density"] * (row["high"] - row["low"]) for row in density) == pytest.approx(1)
     (month,) = rows("confidence-by-month")
     assert month["mean"] == pytest.approx((0.55 + 0.97 + 0.999 + 1) / 4)
     assert {row["predicted"]: row["drawings"] for row in rows("confidence-by-digit")}[7] == 4
+
+
+def test_a_density_has_the_area_of_one_and_its_top_where_the_drawings_are(
+    live_version: ModelVersion,
+) -> None:
+    for confidence in (0.05, *[0.96] * 8, 1.0):
+        make_prediction(confidence=confidence, created_at=AUTUMN)
+    found = [
+        (-math.log10(1 - row["confidence"]), row["density"])
+        for row in rows("confidence-density-by-month")
+    ]
+    assert found[0][0] == 0
+    assert found[-1][0] == pytest.approx(4)
+    strips = [(x2 - x1) * (y1 + y2) / 2 for (x1, y1), (x2, y2) in pairwise(found)]
+    assert sum(strips) == pytest.approx(1, abs=0.01)
+    top, _ = max(found, key=lambda each: each[1])
+    assert -math.log10(0.04) <= top <= -math.log10(0.03)  # in the bin from 0.96 to 0.97
+    assert "normal kernel" in make_figure("confidence-density-by-month", Filters()).sampled_from
+
+
+def test_a_day_shows_its_28_days_and_its_own_labels(live_version: ModelVersion) -> None:
+    for days, right, wrong in ((0, 3, 1), (10, 2, 0), (28, 0, 1)):
+        audits(right, created_at=AUTUMN + timedelta(days=days))
+        audits(wrong, created_at=AUTUMN + timedelta(days=days), label_as=1)
+    found = {row["day"]: row for row in rows("accuracy-by-day")}
+    assert len(found) == 29
+
+    def counts(day: str) -> list[Any]:
+        return [found[day][key] for key in ("right", "n", "new", "new_share")]
+
+    assert counts("2026-09-15") == [3, 4, 4, 0.75]
+    assert counts("2026-09-16") == [3, 4, 0, None]
+    assert counts("2026-10-12") == [5, 6, 0, None]  # the 28th day still has the first
+    assert counts("2026-10-13") == [2, 3, 1, 0.0]  # the first is out
+    assert found["2026-10-13"]["low"] < 2 / 3 < found["2026-10-13"]["high"]
+
+
+def test_a_long_history_has_a_row_for_each_week_and_loses_no_label(
+    live_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for days in range(0, 40, 3):
+        audits(1, created_at=AUTUMN + timedelta(days=days))
+    daily = rows("accuracy-by-day")
+    monkeypatch.setattr(accuracy, "LONGEST_DAILY", 30)
+    weekly = rows("accuracy-by-day")
+    assert [row["day"] for row in weekly[:-1]] == [row["day"] for row in daily[6::7]]
+    assert sum(row["new"] for row in weekly) == sum(row["new"] for row in daily) == 14
+    assert weekly[1]["since"] == daily[7]["day"]
+    assert weekly[-1]["n"] == daily[-1]["n"]
 
 
 def test_reliability_holds_confidence_against_what_was_right(live_version: ModelVersion) -> None:

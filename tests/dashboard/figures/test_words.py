@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from dashboard.figures.figure import Column, Figure, share_cells, share_columns
-from dashboard.figures.heat import FEW, GAP, SAME, look_of, months_and_digits, truths_and_readings
-from dashboard.figures.words import percent_in_words, value_in_words
+from dashboard.figures.heat import FEW, GAP, SAME, Shades, months_and_digits, truths_and_readings
+from dashboard.figures.periods import PERIOD
+from dashboard.figures.words import percent_in_words, span_in_words, value_in_words
 
 
 @pytest.mark.parametrize(
@@ -35,8 +36,43 @@ def test_a_gap_is_no_zero_and_each_kind_has_its_words(value: object, kind: str, 
 
 
 def test_the_color_deepens_with_the_share_of_mistakes() -> None:
-    looks = [look_of(wrong) for wrong in (0.0, 0.01, 0.02, 0.05, 0.08, 0.15, 0.2, 1.0)]
+    shades = Shades.fitted([0.2])
+    looks = [shades.look(wrong) for wrong in (0.0, 0.01, 0.02, 0.05, 0.08, 0.15, 0.2, 1.0)]
     assert looks == [f"heat-{at}" for at in (0, 1, 2, 3, 4, 5, 6, 6)]
+
+
+@pytest.mark.parametrize("around", [0.004, 0.03, 0.3])
+def test_the_colors_fit_the_shares_there_are(around: float) -> None:
+    found = [around * part / 10 for part in range(1, 11)]
+    shades = Shades.fitted(found)
+    assert len({shades.look(wrong) for wrong in found}) >= 4
+    assert shades.look(0.0) == "heat-0"
+
+
+def test_one_cell_far_from_the_others_does_not_take_the_colors_of_all() -> None:
+    found = [0.01 * part / 10 for part in range(20)]
+    assert Shades.fitted([*found, 0.9]) == Shades.fitted(found)
+    assert Shades.fitted([0.9]).look(0.9) == "heat-6"
+
+
+def test_the_legend_names_the_edges_it_colors_by() -> None:
+    legend = dict(Shades.fitted([0.01]).legend)
+    assert legend["heat-0"] == "over 99.9%"
+    assert legend["heat-6"] == "98% or less"
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        ("2026-09", "2026-09", "Sep 2026"),
+        ("2026-07", "2026-09", "Q3 2026"),
+        ("2026-08", "2026-09", "Aug–Sep 2026"),
+        ("2026-02", "2026-04", "Feb–Apr 2026"),
+        ("2026-01", "2026-12", "2026"),
+    ],
+)
+def test_a_period_has_the_words_people_use(first: str, last: str, said: str) -> None:
+    assert span_in_words(first, last) == said
 
 
 def figure(columns: list[Column], rows: list[list[object]]) -> Figure:
@@ -44,17 +80,17 @@ def figure(columns: list[Column], rows: list[list[object]]) -> Figure:
 
 
 def test_a_month_without_labels_is_empty_and_one_with_few_is_gray() -> None:
-    columns = [Column("month", "Month", "month"), Column("label", "Digit", "digit")]
+    columns = [*PERIOD, Column("label", "Digit", "digit")]
     rows = [
-        ["2026-09", 0, *share_cells(29, 29)],
-        ["2026-09", 1, *share_cells(90, 100)],
-        ["2026-10", 0, *share_cells(0, 0)],
-        ["2026-10", 1, *share_cells(100, 100)],
+        ["2026-09", "2026-09", 0, *share_cells(29, 29)],
+        ["2026-09", "2026-09", 1, *share_cells(90, 100)],
+        ["2026-10", "2026-12", 0, *share_cells(0, 0)],
+        ["2026-10", "2026-12", 1, *share_cells(100, 100)],
     ]
     grid = months_and_digits(figure([*columns, *share_columns()], rows), {"source": "draw"})
-    assert [row.head for row in grid.rows] == ["Sep 2026", "Oct 2026"]
+    assert [row.head for row in grid.rows] == ["Sep 2026", "Q4 2026"]
     cells = [cell for row in grid.rows for cell in row.cells]
-    assert [cell.look for cell in cells] == [FEW, "heat-4", GAP, "heat-0"]
+    assert [cell.look for cell in cells] == [FEW, "heat-5", GAP, "heat-0"]
     assert [cell.text for cell in cells] == ["100", "90", "", "100"]
     assert cells[1].query == "source=draw&first=2026-09&last=2026-09&label=1"
     assert cells[1].title == "Sep 2026, digit 1: 90% of 100 (95 %: 82.6% to 94.5%)"
@@ -80,5 +116,5 @@ def test_what_was_read_right_has_no_color_of_a_mistake() -> None:
     ]
     grid = truths_and_readings(figure(columns, rows), {})
     looks = [[cell.look for cell in row.cells] for row in grid.rows]
-    assert looks == [[SAME, "heat-4"], [GAP, SAME], [FEW, GAP]]
+    assert looks == [[SAME, "heat-6"], [GAP, SAME], [FEW, GAP]]
     assert grid.rows[0].cells[1].query == "label=0&predicted=1"

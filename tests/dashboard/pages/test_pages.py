@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import re
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -14,9 +16,11 @@ from django.test.utils import CaptureQueriesContext
 from config.navigation import entries_for
 from dashboard.cube.counting import catch_up, watch
 from dashboard.figures import catalog
+from dashboard.figures.figure import Column
 from dashboard.figures.heat import GRIDS
 from dashboard.filters import Filters
 from dashboard.pages import overview
+from dashboard.templatetags.charts import LONGEST_TABLE, table_rows
 from predictions.models import ModelVersion, Prediction
 from tests.dashboard.history import Month, make_history
 from tests.factories import make_ada, make_cy, make_user
@@ -69,7 +73,7 @@ def test_every_figure_stands_on_its_page_with_words_table_and_files(
         assert made["sampled_from"] in text_of(shown)
         assert f'href="/dashboard/data/{name}.csv"' in shown
         rows = shown[shown.index('<table class="numbers"') :].count("<tr") - 1
-        assert rows == max(1, len(made["rows"])), name
+        assert rows == max(1, min(len(made["rows"]), LONGEST_TABLE)), name
         assert (f'data-chart="{name}"' in shown) != (name in GRIDS)
 
 
@@ -97,6 +101,27 @@ def test_a_table_says_what_the_csv_says(client: Client) -> None:
     assert [row[1:3] for row in cells] == [line.split(",")[1:3] for line in lines]
     assert [row[0] for row in cells] == ["Sep 2026", "Oct 2026", "Nov 2026"]
     assert cells[1][3:6] == ["–", "–", "–"]  # a gap, not zero
+
+
+def test_a_long_table_has_its_last_rows_and_says_where_the_others_are(client: Client) -> None:
+    counted(*(Month(date(2026, month, 1), 3, 0.9) for month in range(1, 12)))
+    shown = figure_html(client.get("/dashboard/").content.decode(), "confidence-density-by-month")
+    made = client.get("/dashboard/data/confidence-density-by-month.json").json()["rows"]
+    assert len(made) == 11 * 41
+    table = shown[shown.index('<table class="numbers"') :]
+    assert table.count("<tr") - 1 == LONGEST_TABLE
+    assert f"{len(made) - LONGEST_TABLE} more rows, before these, are in the CSV file." in table
+    assert re.findall(r'<th scope="row">([^<]+)<', table)[-1] == "Nov 2026"
+
+
+def test_names_in_a_table_are_escaped(client: Client) -> None:
+    counted(Month(date(2026, 9, 1), 60, 0.9))
+    figure = catalog.make_figure("accuracy-by-month", Filters())
+    columns = [Column("version", "Version", "version"), Column("word", "Word", "text")]
+    hostile = replace(figure, columns=columns, rows=[["<b>x</b>", "<script>"]])
+    assert table_rows(hostile) == (
+        '<tr><th scope="row">&lt;b&gt;x&lt;/b&gt;</th><td class="words">&lt;script&gt;</td></tr>'
+    )
 
 
 def test_a_cell_with_too_few_labels_is_gray_and_never_colored(client: Client) -> None:
@@ -178,6 +203,77 @@ def test_no_figure_of_the_page_reads_the_table_of_predictions(
     assert not [each for each in asked if '"predictions_prediction"' in each["sql"]]
 
 
+def test_a_page_reads_the_same_counts_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted(SEPTEMBER, NOVEMBER)
+    monkeypatch.setattr(watch, "looked_at", float("inf"))
+    for path, names in (("/dashboard/", overview.EVERYBODY), ("/dashboard/technical/", ())):
+        with CaptureQueriesContext(connection) as asked:
+            client.get(path)
+        said = [each["sql"] for each in asked]
+        assert len(said) == len(set(said)), path
+        # Fewer than one for each figure, and its promotions and state.
+        assert len([each for each in said if '"dashboard_' in each]) < 2 + len(names or "1234567")
+
+
+def test_pages_and_figures_are_compressed_without_a_proxy(client: Client) -> None:
+    counted(SEPTEMBER, NOVEMBER)
+    for path in ("/dashboard/", "/dashboard/technical/", "/dashboard/data/corrections.json"):
+        plain = client.get(path)
+        packed = client.get(path, headers={"accept-encoding": "gzip"})
+        assert packed["Content-Encoding"] == "gzip"
+        assert len(packed.content) < len(plain.content) / 2
+        assert "Accept-Encoding" in packed["Vary"]
+    assert gzip.decompress(packed.content) == plain.content
+    known = {"If-None-Match": packed["ETag"], "accept-encoding": "gzip"}
+    assert client.get(path, headers=known).status_code == 304
+
+
+def test_what_opens_drawings_is_not_compressed() -> None:
+    """The length of a compressed page tells of what it holds beside a text that others choose."""
+    counted(Month(date(2026, 9, 1), 60, 0.9))
+    client = logged_in(ann())
+    for path in ("/dashboard/drawings/", "/dashboard/clusters/drawings.json"):
+        answer = client.get(path, headers={"accept-encoding": "gzip"})
+        assert answer.status_code == 200
+        assert "Content-Encoding" not in answer
+
+
+# -- sections -----------------------------------------------------------------------------------
+
+NAV = re.compile(r'<nav class="sections".*?</nav>', re.DOTALL)
+SECTIONS = ["/dashboard/", "/dashboard/technical/", "/dashboard/compare/", "/dashboard/replay/",
+            "/dashboard/clusters/", "/dashboard/months/2026-09/", "/dashboard/r/"]  # fmt: skip
+
+
+def test_the_sections_are_the_same_on_each_page_and_say_which_it_is() -> None:
+    counted(SEPTEMBER)
+    client = logged_in(ann())
+    found = []
+    for path in SECTIONS:
+        html = client.get(path).content.decode()
+        nav = NAV.search(html)
+        assert nav, path
+        # Nothing of a page's own stands before them, so they do not move.
+        assert html.index("<h1") > nav.start()
+        assert nav[0].count("aria-current") == 1
+        (here,) = re.findall(r'href="([^"]+)" aria-current="page"', nav[0])
+        assert path.startswith(here)
+        found.append(re.sub(' aria-current="page"', "", nav[0]))
+    assert len(set(found)) == 1
+
+
+def test_the_section_in_r_is_for_those_who_may_draw_there(client: Client) -> None:
+    counted(SEPTEMBER)
+    assert "/dashboard/r/" in logged_in(ann()).get("/dashboard/").content.decode()
+    assert "/dashboard/r/" not in client.get("/dashboard/").content.decode()
+
+
+def test_the_first_number_comes_before_the_filters(client: Client) -> None:
+    counted(SEPTEMBER)
+    html = client.get("/dashboard/").content.decode()
+    assert html.index('data-part="tiles"') < html.index("data-filters")
+
+
 def test_what_is_new_is_counted_when_somebody_looks(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,6 +326,26 @@ def test_a_cell_of_a_month_holds_that_months_drawings() -> None:
     assert "Drawings of 3" in html
 
 
+def test_a_point_of_a_day_or_of_confidence_holds_its_drawings() -> None:
+    made = counted(Month(date(2026, 9, 1), 90, 0.8, queued=20, unlabeled=15))
+    client = logged_in(ann())
+
+    def ids(query: str) -> set[str]:
+        return set(shown_ids(client.get(f"/dashboard/drawings/?{query}").content.decode()))
+
+    days = sorted({row.day for row in made})[3:6]
+    some = {str(row.public_id) for row in made if row.is_audit and row.day in days}
+    assert ids(f"since={days[0]}&until={days[-1]}") == some
+    sure = {str(row.public_id) for row in made if row.is_audit and 0.9 <= row.confidence < 0.99}
+    assert ids("above=0.9&below=0.99") == sure
+    # Those without a label too, except audits, whose reading their labeler must not see.
+    waiting = Prediction.objects.filter(label__isnull=True).earliest("pk")
+    alike = {str(row.public_id) for row in made if row.digit == waiting.digit}
+    assert ids(f"labeled=any&predicted={waiting.digit}") == alike
+    Prediction.objects.filter(pk=waiting.pk).update(is_audit=True)
+    assert ids(f"labeled=any&predicted={waiting.digit}") == alike - {str(waiting.public_id)}
+
+
 def test_older_drawings_are_a_page_away_and_none_is_shown_twice() -> None:
     made = counted(Month(date(2026, 9, 1), 150, 0.9))
     client = logged_in(ann())
@@ -258,7 +374,19 @@ def test_the_list_of_drawings_asks_as_many_queries_for_60_as_for_10() -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["label=11", "predicted=x", "read=perhaps", "before=1", "label=1&label=2"]
+    "query",
+    [
+        "label=11",
+        "predicted=x",
+        "read=perhaps",
+        "before=1",
+        "label=1&label=2",
+        "since=monday",
+        "until=2026-13-01",
+        "above=2",
+        "below=nan",
+        "labeled=no",
+    ],
 )
 def test_no_such_cell_is_said_so(query: str) -> None:
     assert logged_in(ann()).get(f"/dashboard/drawings/?{query}").status_code == 400

@@ -13,12 +13,14 @@ from django_q.models import OrmQ
 from dashboard import tasks
 from dashboard.models import DigitMap, MapPoint
 from dashboard.replay import clusters
+from labeling.models import Batch, QueueItem, Stream
+from labeling.queue.intake import enqueue_new
 from predictions.capture.erasure import erase_pictures
 from predictions.glyphs.glyph import Glyph, glyph_of
 from predictions.models import ModelVersion, Prediction
 from predictions.serving.registry import install_base
 from tests.dashboard.audits import audited, label
-from tests.factories import canvas, make_live, make_prediction
+from tests.factories import canvas, make_live, make_prediction, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -157,3 +159,52 @@ def test_an_erased_drawing_leaves_the_map(
 
 def test_without_a_map_there_are_words(client: Client, db: None) -> None:
     assert body(client)["sentence"].startswith("No drawing is on a map here")
+
+
+# -- a selection on the map ------------------------------------------------------------------------
+
+REVIEW = "/dashboard/clusters/review/"
+
+
+def enqueue_audits() -> None:
+    enqueue_new()
+    QueueItem.objects.filter(prediction__is_audit=True).update(origin=Stream.AUDIT)
+
+
+def ids(**wanted: Any) -> str:
+    found = Prediction.objects.filter(**wanted).order_by("pk")
+    return " ".join(str(each) for each in found.values_list("public_id", flat=True))
+
+
+def test_what_a_lasso_holds_goes_to_review_and_audits_are_left_alone(
+    client: Client, drawings: None
+) -> None:
+    enqueue_audits()
+    client.force_login(make_user("rosa", role="reviewer"))
+    answer = client.post(f"{REVIEW}?digit=1", {"drawings": ids()}, follow=True)
+    assert answer.redirect_chain[-1][0] == "/dashboard/clusters/?digit=1"
+    assert "Sent to review: 12 done. 20 left alone: audits" in answer.content.decode()
+    batch = Batch.objects.get()
+    assert (batch.kind, batch.count) == (Batch.Kind.REVIEW, 12)
+    asked = QueueItem.objects.filter(stream=Stream.REVIEW, is_open=True)
+    assert set(asked.values_list("prediction__is_audit", flat=True)) == {False}
+    assert asked.count() == 12
+
+
+def test_a_selection_of_audits_alone_is_refused(client: Client, drawings: None) -> None:
+    enqueue_audits()
+    client.force_login(make_user("rosa", role="reviewer"))
+    answer = client.post(REVIEW, {"drawings": ids(is_audit=True)}, follow=True)
+    assert "Nothing selected can be sent to review" in answer.content.decode()
+    assert not Batch.objects.exists()
+    assert client.post(REVIEW, {"drawings": "1 2"}).status_code == 400
+    assert client.post(f"{REVIEW}?years=1", {"drawings": ""}).status_code == 400
+
+
+def test_only_reviewers_select_and_send(client: Client, base: ModelVersion, drawings: None) -> None:
+    clusters.make_map(base)
+    for role, may in (("reviewer", True), ("analyst", False)):
+        client.force_login(make_user(role, role=role))
+        page = client.get("/dashboard/clusters/").content.decode()
+        assert ("data-map-lasso" in page, REVIEW in page) == (may, may)
+        assert client.post(REVIEW, {"drawings": ids()}).status_code == (302 if may else 403)

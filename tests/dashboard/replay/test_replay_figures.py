@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from dashboard.figures import periods
 from dashboard.models import Mark
 from dashboard.replay import replay
 from predictions.models import ModelVersion
-from tests.dashboard.audits import NOVEMBER, SEPTEMBER, audited, label, learn
+from tests.dashboard.audits import NOVEMBER, OCTOBER, SEPTEMBER, audited, label, learn
 from tests.factories import make_live, make_prediction, make_version
 
 pytestmark = pytest.mark.django_db
@@ -31,8 +32,9 @@ def rows(client: Client, name: str, query: str = "") -> list[dict[str, Any]]:
 
 
 def test_the_matrix_has_a_row_for_each_version_and_month(
-    client: Client, threes: ModelVersion
+    client: Client, threes: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(periods, "ENOUGH", 1)
     for digit in (7, 7, 3):
         audited(digit, at=NOVEMBER)
     audited(7, at=SEPTEMBER)
@@ -52,6 +54,19 @@ def test_the_matrix_has_a_row_for_each_version_and_month(
     here = next(row for row in found if row["version"] == "sevens" and row["n"] == 3)
     assert here["low"] < here["share"] < here["high"]
     assert not here["enough"]
+
+
+def test_months_with_few_labels_are_put_together_to_quarters(
+    client: Client, threes: ModelVersion
+) -> None:
+    for at in (SEPTEMBER, OCTOBER, NOVEMBER):
+        audited(7, at=at)
+    replay.replay_for()
+    found = [row for row in rows(client, "replay") if row["version"] == "sevens"]
+    assert [(row["month"], row["last"], row["n"]) for row in found] == [
+        ("2026-09", "2026-09", 1),
+        ("2026-10", "2026-11", 2),
+    ]
 
 
 def test_the_sentence_reads_the_newest_column_and_the_newest_row(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 
 from dashboard.figures import catalog
 from dashboard.figures.figure import Column, Figure, share_cells, share_columns
+from dashboard.management.commands.r_report import Command
 from dashboard.models import RChart, RReport
 from dashboard.reports import r_jobs, r_report
 from predictions.models import ModelVersion
@@ -44,6 +46,7 @@ def made_up() -> list[Figure]:
         return Figure(name, name.title(), columns=columns, rows=rows, marks=[mark], **said)
 
     month, digit = Column("month", "Month", "month"), Column("label", "Digit", "digit")
+    last = Column("last", "To", "month")
     count = Column("count", "Drawings", "count")
     gap = share_cells(0, 0)
     bins = [Column("low", "From", "number"), Column("high", "To", "number")]
@@ -55,17 +58,24 @@ def made_up() -> list[Figure]:
         figure("accuracy-by-month", [month, *shares],
                [["2026-09", *share_cells(90, 100)], ["2026-10", *gap],
                 ["2026-11", *share_cells(9, 9)]]),
-        figure("accuracy-by-month-and-digit", [month, digit, *shares],
-               [[m, d, *share_cells(40 + int(d), 50)] for m in months for d in DIGITS]),
+        figure("accuracy-by-month-and-digit", [month, last, digit, *shares],
+               [[m, m, d, *share_cells(40 + int(d), 50)] for m in months for d in DIGITS]),
         figure("accuracy-by-digit", [digit, *shares],
                [[d, *share_cells(40 + int(d), 50)] for d in DIGITS]),
-        figure("accuracy-by-day", [Column("day", "Day", "day"), *shares],
-               [[f"2026-10-{day:02}", *share_cells(40, 40 + day % 5)] for day in range(1, 31)]),
+        figure("accuracy-by-day",
+               [Column("day", "Day", "day"), *shares, Column("since", "Since", "day"),
+                Column("new", "New", "count"), Column("new_share", "Right", "share")],
+               [[f"2026-10-{day:02}", *share_cells(40, 40 + day % 5), f"2026-10-{day:02}", day,
+                 (day % 4) / 4] for day in range(1, 31)]),
         figure("true-by-predicted", [digit, Column("predicted", "Read as", "digit"), count],
                [[a, b, 100 if a == b else (int(a) * int(b)) % 4] for a in DIGITS for b in DIGITS]),
         figure("confidence-histogram-by-month",
                [month, *bins, count, Column("share", "Of", "share")],
                [[m, n / 10, (n + 1) / 10, n * n, n / 45] for m in months for n in range(10)]),
+        figure("confidence-density-by-month",
+               [month, Column("confidence", "Confidence", "number"),
+                Column("density", "Density", "number")],
+               [[m, 1 - 10 ** (-n / 10), n / 45] for m in months for n in range(10)]),
         figure("confidence-by-digit", [Column("predicted", "Read as", "digit"), *spread],
                [[d, 50, 0.9, 0.85, 0.92, 0.99] for d in DIGITS]),
         figure("corrections",
@@ -82,8 +92,8 @@ def made_up() -> list[Figure]:
                [Column("x", "Across", "number"), Column("y", "Up", "number"),
                 Column("label", "Label", "digit"), Column("is_right", "Read right", "yesno")],
                [[n % 7, n % 11, n % 10, n % 5 > 0] for n in range(60)]),
-        figure("replay", [Column("version", "Version", "version"), month, *shares],
-               [[v, m, *share_cells(45, 50)] for v in ("a-1", "a-2") for m in months]),
+        figure("replay", [Column("version", "Version", "version"), month, last, *shares],
+               [[v, m, m, *share_cells(45, 50)] for v in ("a-1", "a-2") for m in months]),
         figure("new-words", [Column("word", "=Word", "text"), count], [["=1+1", 4], ["two", 7]]),
         figure("nothing-yet", [month, count], []),
         # Few labels everywhere, and one of everything: what a young installation has.
@@ -107,12 +117,11 @@ class TestDrawing:
         made = {each.name: each for each in made_up()}
         makers = {name: (lambda filters, name=name: made[name]) for name in made}
         monkeypatch.setattr(catalog, "FIGURES", makers)
+        begun: list[str] = []
         told: list[str] = []
-        files = r_report.draw_report(tmp_path, pdf=True, drawn=told.append)
-        assert sorted(told) == sorted(
-            [*(each.name for each in made_up()), "accuracy-by-digit-as-pie"]
-        )
-        assert r_report.count_of_charts() == len(told)
+        files = r_report.draw_report(tmp_path, pdf=True, begun=begun.append, drawn=told.append)
+        assert begun == told == r_report.chart_names()
+        assert "accuracy-by-digit-as-pie" in told
         assert len(files) == 2 * len(told)
         for file in files:
             content = file.read_bytes()
@@ -167,6 +176,82 @@ class TestWithoutR:
         told = r_jobs.work(report.pk)
         assert told["state"] == RReport.State.FAILED
         assert "R is not installed" in client.get("/dashboard/r/").content.decode()
+
+
+class AtWill:
+    """A timer that goes off when the test says so."""
+
+    made: AtWill
+
+    def __init__(self, seconds: float, act: Callable[[], None]) -> None:
+        self.act = act
+        AtWill.made = self
+
+    def start(self) -> None: ...
+
+    def cancel(self) -> None: ...
+
+
+@pytest.mark.django_db
+class TestTimeIsUp:
+    """A stand-in for R draws one chart and then works on the next for ever."""
+
+    SCRIPT = """#!/bin/sh
+echo "drawing headline"
+echo picture > "$4/headline.png"; echo picture > "$4/headline.pdf"
+echo "drawn headline"
+echo "drawing accuracy-by-month"
+exec tail -f /dev/null
+"""
+
+    @pytest.fixture(autouse=True)
+    def _slow_r(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        script = tmp_path / "Rscript"
+        script.write_text(self.SCRIPT)
+        script.chmod(0o755)
+        monkeypatch.setattr(r_report, "rscript", lambda: str(script))
+        monkeypatch.setattr(r_report.threading, "Timer", AtWill)
+
+    def test_the_command_says_where_it_was_and_keeps_what_is_drawn(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        said = io.StringIO()
+
+        def stop_at_the_second(stage: str, done: float) -> None:
+            said.write(f"{stage}\n")
+            if stage == "accuracy-by-month":
+                AtWill.made.act()
+
+        monkeypatch.setattr(Command, "progress", lambda self, *told: stop_at_the_second(*told))
+        with pytest.raises(CommandError, match="at accuracy-by-month: 1 of 19 charts"):
+            call_command("r_report", str(tmp_path / "to"))
+        assert said.getvalue().split() == ["headline", "accuracy-by-month"]
+        assert (tmp_path / "to" / "headline.png").exists()
+
+    def test_the_page_names_the_chart_it_is_at_and_keeps_those_it_has(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch
+    ):
+        client.force_login(make_ben())
+        report = r_jobs.request_report(by=make_user("ana", role="analyst"))
+        seen: list[str] = []
+        draw = r_report.draw_report
+
+        def look_and_stop(name: str) -> None:
+            if name == "accuracy-by-month":
+                seen.append(client.get("/dashboard/r/").content.decode())
+                AtWill.made.act()
+
+        monkeypatch.setattr(
+            r_report,
+            "draw_report",
+            lambda *given, **more: draw(*given, **more, begun=look_and_stop),
+        )
+        assert r_jobs.work(report.pk)["state"] == RReport.State.FAILED
+        assert "1 of 19 charts are drawn; now accuracy-by-month." in " ".join(seen[0].split())
+        page = client.get("/dashboard/r/").content.decode()
+        assert "at accuracy-by-month: 1 of 19 charts are drawn and kept" in page
+        assert f'src="/dashboard/r/{report.pk}/headline.png"' in page
+        assert client.get(f"/dashboard/r/{report.pk}/headline.png").content == b"picture\n"
 
 
 class TestWithoutGgplot:
