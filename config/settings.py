@@ -356,6 +356,8 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": ["config.navigation.admin_stylesheet"],
+    "DASHBOARD_CALLBACK": "config.admin_home.home",
+    "SIDEBAR": {"navigation": "config.admin_home.sidebar"},
     "BORDER_RADIUS": "8px",
     # The palette of static/css/inkloop.css on unfold's scales.
     "COLORS": {

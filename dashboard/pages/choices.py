@@ -24,7 +24,7 @@ STREAMS = {
     ALL: "All labeled (biased)",
 }
 SOURCES = {
-    "": "Any but imported",
+    "": "All",
     Prediction.Source.DRAW: "Drawn",
     Prediction.Source.UPLOAD: "Uploaded",
     Prediction.Source.API: "By a program",
@@ -64,7 +64,7 @@ def selects(filters: Filters) -> list[Select]:
         select(
             "version", "Version", [("", "All"), *zip(names, names, strict=True)], filters.version
         ),
-        select("source", "Made", SOURCES.items(), filters.source),
+        select("source", "Source", SOURCES.items(), filters.source),
         select("stream", "Sample", STREAMS.items(), stream),
     ]
 

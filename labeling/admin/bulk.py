@@ -16,12 +16,26 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import get_token
 from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
 from unfold.widgets import UnfoldAdminRadioSelectWidget
 
+from labeling.admin.chosen import filter_in_words
 from labeling.batches import bulk, gold_items, review
-from labeling.batches.selections import Shown, as_shown, keep_shown, kept, shown_in, use_up
+from labeling.batches.bulk import BulkOutcome
+from labeling.batches.selections import (
+    Shown,
+    as_shown,
+    keep_shown,
+    kept,
+    shown_in,
+    summary_of,
+    use_up,
+)
 from labeling.decisions.decisions import Answer
+from labeling.models import Batch
 from labeling.turns import in_turn
 from predictions.errors import Declined
 from predictions.models import DIGITS, Prediction
@@ -29,7 +43,7 @@ from predictions.models import DIGITS, Prediction
 SHOWN = 24  # thumbnails on the page
 CORRECT, REVIEW, GOLD = "labeling.correct_in_bulk", "labeling.review_items", "labeling.add_gold"
 
-Do = Callable[[Shown, User, dict[str, Any]], str]
+Do = Callable[[Shown, User, dict[str, Any]], BulkOutcome | str]
 
 
 class Act:
@@ -40,18 +54,18 @@ class Act:
 
 
 def correct(digit: int | None) -> Do:
-    def do(shown: Shown, by: User, chosen_by: dict[str, Any]) -> str:
-        return str(bulk.set_verdict(shown, Answer(digit), by=by, chosen_by=chosen_by))
+    def do(shown: Shown, by: User, chosen_by: dict[str, Any]) -> BulkOutcome:
+        return bulk.set_verdict(shown, Answer(digit), by=by, chosen_by=chosen_by)
 
     return do
 
 
-def accept_feedback_act(shown: Shown, by: User, chosen_by: dict[str, Any]) -> str:
-    return str(bulk.accept_feedback(shown, by=by, chosen_by=chosen_by))
+def accept_feedback_act(shown: Shown, by: User, chosen_by: dict[str, Any]) -> BulkOutcome:
+    return bulk.accept_feedback(shown, by=by, chosen_by=chosen_by)
 
 
-def send_to_review_act(shown: Shown, by: User, chosen_by: dict[str, Any]) -> str:
-    return str(review.send_to_review(shown, by=by, chosen_by=chosen_by))
+def send_to_review_act(shown: Shown, by: User, chosen_by: dict[str, Any]) -> BulkOutcome:
+    return review.send_to_review(shown, by=by, chosen_by=chosen_by)
 
 
 def use_as_gold(shown: Shown, by: User, chosen_by: dict[str, Any]) -> str:
@@ -98,13 +112,15 @@ def decide_in_bulk(model_admin: Any, request: HttpRequest, queryset: QuerySet[An
         if not shown:
             messages.warning(request, "Nothing is selected, so nothing was changed.")
             return here
-        selection = keep_shown(shown, owner=by, chosen_by=chosen_by(request))
+        selection = keep_shown(shown, owner=by, chosen_by=chosen_by(model_admin, request))
         form = ActForm(acts=acts, initial={"selection": selection.pk})
         return bulk_page(model_admin, request, shown, form)
     form = ActForm(request.POST, acts=acts)
     try:
         if form.is_valid():
-            messages.success(request, carry_out_act(form.cleaned_data, acts, by))
+            title, done = carry_out_act(form.cleaned_data, acts, by)
+            batch = done.batch if isinstance(done, BulkOutcome) else None
+            messages.success(request, with_undo(request, f"{title}: {done}", batch))
         elif named := form.cleaned_data.get("selection"):
             return bulk_page(model_admin, request, shown_in(kept(named, owner=by)), form)
     except Declined as declined:
@@ -113,15 +129,36 @@ def decide_in_bulk(model_admin: Any, request: HttpRequest, queryset: QuerySet[An
 
 
 @in_turn
-def carry_out_act(said: dict[str, Any], acts: dict[str, Act], by: User) -> str:
+def carry_out_act(
+    said: dict[str, Any], acts: dict[str, Act], by: User
+) -> tuple[str, BulkOutcome | str]:
     """Carry out the action and delete the selection; a refused action keeps it."""
     selection, act = kept(said["selection"], owner=by), acts[said["act"]]
-    done = act.do(use_up(selection), by, {**selection.chosen_by, "act": act.title})
-    return f"{act.title}: {done}"
+    return act.title, act.do(use_up(selection), by, {**selection.chosen_by, "act": act.title})
 
 
-def chosen_by(request: HttpRequest) -> dict[str, Any]:
-    return {"filter": request.GET.dict(), "all that match": is_across(request)}
+def with_undo(request: HttpRequest, words: str, batch: Batch | None) -> str:
+    """The message of an action, with a button that undoes its batch and comes back here."""
+    if batch is None:
+        return words
+    return format_html(
+        '{} <form method="post" action="{}" class="inline">'
+        '<input type="hidden" name="csrfmiddlewaretoken" value="{}">'
+        '<input type="hidden" name="back" value="{}">'
+        '<button class="message-undo">Undo</button></form>',
+        words,
+        reverse("admin:labeling_batch_undo", args=[batch.pk]),
+        get_token(request),
+        request.get_full_path(),
+    )
+
+
+def chosen_by(model_admin: Any, request: HttpRequest) -> dict[str, Any]:
+    return {
+        "filter": request.GET.dict(),
+        "words": filter_in_words(model_admin, request),
+        "all that match": is_across(request),
+    }
 
 
 def is_across(request: HttpRequest) -> bool:
@@ -139,7 +176,8 @@ def bulk_page(model_admin: Any, request: HttpRequest, shown: Shown, form: ActFor
         "title": f"{len(shown):,} predictions",
         "count": len(shown),
         "across": is_across(request),
-        "filters": sorted(request.GET.items()),
+        "filter": filter_in_words(model_admin, request),
+        "summary": summary_of(shown),
         "shown": drawings,
         "keys": keys,
         "checkbox_name": helpers.ACTION_CHECKBOX_NAME,

@@ -14,7 +14,6 @@ from django.utils import timezone
 
 from labeling.models import Label, LabelEvent, Stream
 from predictions.models import DIGITS, ModelVersion, Prediction
-from predictions.months import after, months_between
 from predictions.templatetags.readings import STRANGE
 
 LOW = 0.8  # confidence below which a guess counts as unsure
@@ -131,7 +130,7 @@ class ByMonth(Claim):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Every month from the first drawing to the last, newest first."""
         span = Prediction.objects.aggregate(first=Min("day"), last=Max("day"))
-        return month_choices(span["first"], span["last"])
+        return months_between(span["first"], span["last"])
 
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         first, following = bounds_of(value)
@@ -139,18 +138,23 @@ class ByMonth(Claim):
         return queryset.filter(**{f"{day}__gte": first, f"{day}__lt": following})
 
 
-def month_choices(first: datetime.date | None, last: datetime.date | None) -> list[tuple[str, str]]:
+def months_between(
+    first: datetime.date | None, last: datetime.date | None
+) -> list[tuple[str, str]]:
     """Newest first; none where there is no first day."""
     if first is None or last is None:
         return []
-    months = [*months_between(first, last)][::-1]
-    return [(f"{month:%Y-%m}", f"{month:%B %Y}") for month in months]
+    month, months = last.replace(day=1), []
+    while month >= first.replace(day=1):
+        months.append((f"{month:%Y-%m}", f"{month:%B %Y}"))
+        month = (month - datetime.timedelta(days=1)).replace(day=1)
+    return months
 
 
 def bounds_of(month: str) -> tuple[datetime.date, datetime.date]:
     """The first day of a month and of the one after it."""
     first = datetime.date.fromisoformat(f"{month}-01")
-    return first, after(first)
+    return first, (first + datetime.timedelta(days=32)).replace(day=1)
 
 
 class ByVersion(Claim):
@@ -254,7 +258,7 @@ class EventByMonth(Claim):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Every month since the first drawing; no event is older."""
         first = Prediction.objects.aggregate(first=Min("day"))["first"]
-        return month_choices(first, timezone.localdate())
+        return months_between(first, timezone.localdate())
 
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         first, following = map(midnight, bounds_of(value))

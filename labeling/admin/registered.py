@@ -7,14 +7,18 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.admin import TabularInline
 
-from labeling.admin import bulk, filters, imports
+from labeling.admin import bulk, filters
+from labeling.admin.chosen import chosen_in_words
 from labeling.admin.saved_views import SavedViewsMixin
 from labeling.batches import gold_items
 from labeling.batches.batches import undo_batch
@@ -36,6 +40,10 @@ def who(event: LabelEvent) -> str:
     return "a command" if event.batch_id else "a visitor"
 
 
+def gold_in_words(event: LabelEvent) -> str:
+    return "gold" if event.is_gold else ""
+
+
 class LabelEventInline(TabularInline):
     """The events of one prediction, oldest first, read-only."""
 
@@ -43,8 +51,8 @@ class LabelEventInline(TabularInline):
     verbose_name_plural = "label events"
     ordering = ["pk"]
     fields = [
-        "event", "kind", "said", "who", "at", "in_stream", "version", "guess_shown", "took",
-        "is_gold", "takes_back", "batch",
+        "event", "kind", "said", "who", "at", "in_stream", "version", "guess", "took",
+        "gold", "takes_back", "batch",
     ]  # fmt: skip
     readonly_fields = fields
     hide_title = True
@@ -90,6 +98,14 @@ class LabelEventInline(TabularInline):
     def took(self, event: LabelEvent) -> str:
         return "" if event.seconds is None else f"{event.seconds:.1f} s"
 
+    @admin.display(description="guess")
+    def guess(self, event: LabelEvent) -> str:
+        return "seen" if event.guess_shown else "not seen"
+
+    @admin.display(description="gold")
+    def gold(self, event: LabelEvent) -> str:
+        return gold_in_words(event)
+
     @admin.display(description="takes back")
     def takes_back(self, event: LabelEvent) -> str:
         return "" if event.reverses_id is None else f"event {event.reverses_id}"
@@ -117,7 +133,7 @@ class LabeledPredictionAdmin(DecidesInBulk, SavedViewsMixin, PredictionAdmin):
 
     list_display = [
         "thumbnail", "digit", "percent", "strange", "said", "visitor_said", "version",
-        "source", "created_at", "is_audit",
+        "source", "created_at", "audit",
     ]  # fmt: skip
     list_filter: ClassVar[list[Any]] = [
         filters.ByMonth, filters.ByPredicted, filters.ByLabel, filters.ByFeedback,
@@ -230,7 +246,7 @@ class LabelAdmin(DecidesInBulk, OfPredictionAdmin):
 
 @admin.register(LabelEvent)
 class LabelEventAdmin(OfPredictionAdmin):
-    list_display = ["thumbnail", "kind", "said", "labeler", "stream", "created_at", "is_gold"]
+    list_display = ["thumbnail", "kind", "said", "labeler", "stream", "created_at", "gold"]
     list_filter = [
         filters.EventByKind, filters.EventByStream, filters.EventByLabeler, filters.EventByMonth,
     ]  # fmt: skip
@@ -245,37 +261,62 @@ class LabelEventAdmin(OfPredictionAdmin):
     def said(self, event: LabelEvent) -> str:
         return "" if event.is_reversal else event.value
 
+    @admin.display(description="gold")
+    def gold(self, event: LabelEvent) -> str:
+        return gold_in_words(event)
+
 
 @admin.register(Batch)
 class BatchAdmin(ReadOnlyAdmin):
-    list_display = ["made_at", "kind", "count", "made_by", "chosen_by", "undone_at", "undone_by"]
+    list_display = ["made_at", "kind", "count", "made_by", "chosen", "undone_at", "undone_by"]
+    fields = ["id", "kind", "made_by", "made_at", "chosen", "count", "undone_by", "undone_at"]
+    readonly_fields = fields
     list_select_related = ["made_by", "undone_by"]
     list_before_template = "admin/labeling/import_link.html"
     ordering = ["-made_at"]
     actions = ["undo"]
 
     def get_urls(self) -> list[Any]:
-        page = self.admin_site.admin_view(self.import_page)
-        return [path("import/", page, name="labeling_batch_import"), *super().get_urls()]
+        undo = self.admin_site.admin_view(self.undo_page)
+        return [
+            path("<uuid:batch_id>/undo/", undo, name="labeling_batch_undo"),
+            *super().get_urls(),
+        ]
 
-    def import_page(self, request: HttpRequest) -> HttpResponse:
-        return imports.page(self, request)
+    @admin.display(description="chosen by")
+    def chosen(self, batch: Batch) -> str:
+        return chosen_in_words(batch.chosen_by)
 
     def has_undo_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(bulk.CORRECT)
 
-    @admin.action(description="Take back", permissions=["undo"])
+    @admin.action(description="Undo", permissions=["undo"])
     def undo(self, request: HttpRequest, queryset: QuerySet[Batch]) -> None:
         """Undo batches, the newest first; a batch that was undone before is left alone."""
-        assert isinstance(request.user, User)
         for batch in queryset.order_by("-made_at"):
-            try:
-                count = undo_batch(batch, by=request.user)
-            except Declined as declined:
-                messages.warning(request, f"{batch}: {declined}")
-            else:
-                what = "places" if batch.kind == Batch.Kind.REVIEW else f"{count:,} labels"
-                messages.success(request, f"{batch} was taken back: {what} are as they were.")
+            undo_and_tell(request, batch)
+
+    def undo_page(self, request: HttpRequest, batch_id: UUID) -> HttpResponse:
+        """Undo one batch, from the message of its action; go back to where that was shown."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not self.has_undo_permission(request):
+            raise PermissionDenied
+        undo_and_tell(request, get_object_or_404(Batch, pk=batch_id))
+        back = request.POST.get("back", "")
+        is_here = url_has_allowed_host_and_scheme(back, allowed_hosts=None)
+        return redirect(back if is_here else reverse("admin:labeling_batch_changelist"))
+
+
+def undo_and_tell(request: HttpRequest, batch: Batch) -> None:
+    assert isinstance(request.user, User)
+    try:
+        count = undo_batch(batch, by=request.user)
+    except Declined as declined:
+        messages.warning(request, f"{batch}: {declined}")
+    else:
+        what = "places" if batch.kind == Batch.Kind.REVIEW else f"{count:,} labels"
+        messages.success(request, f"Undone: {batch}. {what.capitalize()} are as they were.")
 
 
 @admin.register(Gold)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,13 +17,14 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.db.models.functions import Now
 
-from labeling.batches.batches import locked_items
+from labeling.batches.batches import AT_ONCE, locked_items
 from labeling.errors import Gone
 from labeling.models import Selection
 from labeling.turns import among_keys
+from predictions.database.slices import chunks
 from predictions.models import Prediction
 
 KEPT_FOR = timedelta(hours=1)  # by the database's clock
@@ -70,6 +72,33 @@ def what_stands(keys: Iterable[int]) -> dict[int, int]:
     with connection.cursor() as cursor:
         cursor.execute(STANDS.format(among=among), [given, given])
         return dict(cursor.fetchall())
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What stands about the items shown: how many have each label, and how many are audits."""
+
+    labels: list[tuple[str, int]]  # the most frequent first
+    audits: int
+    unanswered: int  # audits that only a labeler may answer first
+    disagreeing: int  # labels that differ from the guess
+
+
+def summary_of(shown: Shown) -> Summary:
+    labels: Counter[str] = Counter()
+    audits = unanswered = disagreeing = 0
+    for some in chunks(sorted(shown.stood), AT_ONCE):
+        rows = Prediction.objects.filter(pk__in=some).order_by()
+        fields = ("label__digit", "label__is_unreadable", "digit", "is_audit")
+        for digit, is_unreadable, guess, is_audit, count in rows.values_list(*fields).annotate(
+            Count("pk")
+        ):
+            word = "no label" if is_unreadable is None else str(digit)
+            labels["unreadable" if is_unreadable else word] += count
+            audits += count * is_audit
+            unanswered += count * (is_audit and is_unreadable is None)
+            disagreeing += count * (is_unreadable is not None and digit != guess)
+    return Summary(labels.most_common(), audits, unanswered, disagreeing)
 
 
 # -- between the page and the action -------------------------------------------------------------

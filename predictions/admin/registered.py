@@ -35,6 +35,7 @@ admin.site.unregister(Group)
 class UserAdmin(DjangoUserAdmin, ModelAdmin):
     """Accounts: a person's roles are their groups."""
 
+    list_display = ["username", "roles", "email", "last_login", "state"]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -45,6 +46,18 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         ("Roles", {"fields": ["is_active", "is_staff", "is_superuser", "groups"]}),
         ("Dates", {"fields": ["last_login", "date_joined"]}),
     ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    @admin.display(description="roles")
+    def roles(self, user: User) -> str:
+        named = sorted(group.name for group in user.groups.all())
+        return ", ".join([*(["superuser"] if user.is_superuser else []), *named])
+
+    @admin.display(description="state", ordering="is_active")
+    def state(self, user: User) -> str:
+        return "" if user.is_active else "closed"
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Show the few roles as checkboxes, not as two lists."""
@@ -129,7 +142,7 @@ class LooksUpIds(ReadOnlyAdmin):
 @admin.register(Prediction)
 class PredictionAdmin(LooksUpIds):
     list_display = [
-        "thumbnail", "digit", "percent", "strange", "version", "source", "created_at", "is_audit",
+        "thumbnail", "digit", "percent", "strange", "version", "source", "created_at", "audit",
     ]  # fmt: skip
     list_filter: ClassVar[list[Any]] = ["digit", "source", "is_audit", "version"]
     list_select_related = ["version"]
@@ -137,7 +150,7 @@ class PredictionAdmin(LooksUpIds):
     search_fields = ["public_id"]
     fields = [
         "picture", "public_id", "digit", "confidence", "strangeness", "version", "source",
-        "user", "visitor", "created_at", "is_audit", "audit_probability", "erased_at",
+        "user", "visitor", "created_at", "audit", "audit_probability", "erased_at",
     ]  # fmt: skip
     readonly_fields = fields
 
@@ -162,6 +175,10 @@ class PredictionAdmin(LooksUpIds):
     @admin.display(description="confidence", ordering="confidence")
     def percent(self, prediction: Prediction) -> str:
         return percent(prediction.confidence)
+
+    @admin.display(description="audit", ordering="is_audit")
+    def audit(self, prediction: Prediction) -> str:
+        return "audit" if prediction.is_audit else ""
 
     @admin.display(description="strangeness", ordering="strangeness")
     def strange(self, prediction: Prediction) -> str:

@@ -216,7 +216,7 @@ BODIES: dict[str, Body] = {
     "api/v1/labels/withdraw/": lambda things: {"labeler": "labeler"},
     "review/withdrawals/": lambda things: {"labeler": "labeler", "sure": "on"},
     "api/v1/labels/import/": lambda things: {"file": line_of_pixels()},
-    "admin/labeling/batch/import/": lambda things: {"file": line_of_pixels()},
+    "label/import/": lambda things: {"file": line_of_pixels()},
     "api/v1/labels/suspicious/": lambda things: {"limit": 1},
     "api/v1/versions/<str:name>/promote/": lambda things: {"why": "It reads better."},
     "api/v1/versions/rollback/": lambda things: {"why": "It does not."},

@@ -50,7 +50,7 @@ def test_an_answer_is_taken_back_by_the_keyboard_and_the_admin_tells_of_it(
     browser.press(Keys.ENTER)
     browser.wait_for_text(".messages", "your 4 no longer counts")
     assert not Label.objects.filter(pk=oldest.prediction_id).exists()
-    assert "Taken back" in browser.text(f"[data-answer='{oldest.pk}']")
+    assert "Undone" in browser.text(f"[data-answer='{oldest.pk}']")
 
     page = f"/admin/predictions/prediction/{oldest.prediction_id}/change/"
     for theme in ("light", "dark"):

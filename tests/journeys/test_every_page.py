@@ -29,7 +29,7 @@ PUBLIC = (
     "/nowhere",
 )
 SIGNED_IN = ("/", "/predictions/", "/accounts/password/", "/accounts/password/done/",
-             "/review/withdrawals/", "/label/answers/")  # fmt: skip
+             "/review/withdrawals/", "/label/answers/", "/label/import/")  # fmt: skip
 ADMIN = (
     "/admin/",
     "/admin/predictions/prediction/",
@@ -40,7 +40,6 @@ ADMIN = (
     "/admin/labeling/label/",
     "/admin/labeling/labelevent/",
     "/admin/labeling/batch/",
-    "/admin/labeling/batch/import/",
 )
 
 

@@ -1,4 +1,4 @@
-"""Images in through the API and the admin's page: who may, how many, and what comes of it."""
+"""Images in through the API and the page: who may, how many, and what comes of it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from django.test import Client
 
 from labeling.files import imports
 from labeling.models import Batch, Label
-from predictions.models import Prediction
+from predictions.models import ModelVersion, Prediction
+from predictions.serving.registry import install_base
 from tests.factories import make_ada, make_ben, make_cy, make_live, make_user
 from tests.labeling.collection import a_glyph, idx_images, idx_labels, png_of, zip_of
 from tests.labeling.door import Door
 
 pytestmark = pytest.mark.django_db
 IMPORT = "/api/v1/labels/import/"
-PAGE = "/admin/labeling/batch/import/"
+PAGE = "/label/import/"
 
 
 @pytest.fixture(autouse=True)
@@ -145,18 +146,29 @@ class TestTheEndpoint:
         assert not Prediction.objects.exists()
 
 
-class TestTheAdmin:
-    def test_the_page_leads_to_the_batch_and_says_what_was_refused(self, ben: Client, three: bytes):
+class TestThePage:
+    def test_the_page_says_what_came_in_and_what_was_refused(self, ben: Client, three: bytes):
         assert b'type="file"' in ben.get(PAGE).content
         answer = ben.post(PAGE, {"file": upload(three)}, follow=True)
-        batch = Batch.objects.get()
-        assert answer.redirect_chain == [
-            (f"/admin/labeling/batch/?id__exact={batch.pk}", 302),
-        ]
+        assert answer.redirect_chain == [(PAGE, 302)]
         page = answer.content.decode()
         assert "2 images taken in, 1 labels, 0 here already, 1 refused." in page
         assert "x.zip/odd/c.png: it lies in no folder" in page
-        assert "Take back" in page
+
+    def test_an_import_is_undone_where_it_was_made(self, ben: Client, three: bytes):
+        page = ben.post(PAGE, {"file": upload(three)}, follow=True).content.decode()
+        batch = Batch.objects.get()
+        assert f'name="batch" value="{batch.pk}"' in page
+        page = ben.post(PAGE, {"batch": str(batch.pk)}, follow=True).content.decode()
+        assert "Undone: 1 labels are as they were." in page
+        assert f'value="{batch.pk}"' not in page
+        assert not Label.objects.exists()
+
+    def test_only_an_import_is_undone_there(self, ben: Client, three: bytes):
+        other = Batch.objects.create(kind=Batch.Kind.CORRECTION)
+        ben.post(PAGE, {"batch": str(other.pk)})
+        other.refresh_from_db()
+        assert other.undone_at is None
 
     def test_a_dry_run_and_a_refusal_come_back_to_the_page(self, ben: Client, three: bytes):
         answer = ben.post(PAGE, {"file": upload(three), "dry_run": "on"}, follow=True)
@@ -165,9 +177,18 @@ class TestTheAdmin:
         assert "This file format is not supported" in answer.content.decode()
         assert not Prediction.objects.exists()
 
+    def test_the_sample_can_be_imported_as_it_is(self, ben: Client):
+        ModelVersion.objects.all().delete()
+        install_base()
+        sample = ben.get(PAGE + "sample.zip")
+        assert sample["Content-Type"] == "application/zip"
+        ben.post(PAGE, {"file": upload(sample.content)})
+        assert Label.objects.settled().count() == Prediction.objects.count() == 10
+
     def test_who_may_not_correct_gets_nothing(self, three: bytes):
         rita = Door(make_user("rita", role="reviewer", is_staff=True)).client
-        assert rita.get(PAGE).status_code == 403
+        for path in (PAGE, PAGE + "sample.zip"):
+            assert rita.get(path).status_code == 403
         assert rita.post(PAGE, {"file": upload(three)}).status_code == 403
         assert b"Import images" not in rita.get("/admin/labeling/batch/").content
 
