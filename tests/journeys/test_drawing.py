@@ -10,6 +10,7 @@ from selenium.webdriver.common.keys import Keys
 
 from labeling.models import Label, LabelEvent
 from predictions.models import Feedback, Prediction
+from predictions.templatetags.readings import close_percent, nines
 from tests.factories import a_seven, make_prediction, png
 from tests.journeys.browser import ONE, SEVEN, Browser
 
@@ -35,6 +36,9 @@ def test_a_drawn_seven_is_read_as_seven_and_stored_on_submit(browser: Browser, k
     assert (stored.digit, stored.source) == (7, "draw")
     assert stored.confidence > 0.9
     assert "7" in browser.text("[data-question]")
+    assert browser.text("[data-best-text]") == f"{nines(stored.confidence)}, this one"
+    beside = close_percent(stored.confidence)
+    assert browser.text("[data-best-confidence]") == f"confidence {beside}"
     assert bytes(stored.drawing.png).startswith(b"\x89PNG")
 
 

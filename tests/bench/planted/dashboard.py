@@ -12,12 +12,14 @@ SHARES = "predictions/shares.py"
 SAMPLE = "dashboard/figures/sample.py"
 STRATA = "dashboard/figures/strata.py"
 DIFFERENCE = "dashboard/figures/difference.py"
+SENTENCES = "dashboard/figures/sentences.py"
 
 OF_CUBE = (
     "tests/dashboard/cube/test_cube.py",
     "tests/dashboard/cube/test_rebuild.py",
     "tests/dashboard/figures/test_figures.py",
 )
+OF_SENTENCES = ("tests/dashboard/figures/test_sentences.py",)
 OF_INTERVALS = (
     "tests/dashboard/figures/test_intervals.py",
     "tests/dashboard/figures/test_strata.py",
@@ -296,6 +298,64 @@ FAULTS: dict[str, list[Fault]] = {
             "        self.unreadable += times * other.unreadable\n",
             "",
             OF_INTERVALS,
+        ),
+    ],
+    "sentences": [
+        Fault(
+            "a month of a few labels is told as now",
+            SENTENCES,
+            "for name, sample in samples.items() if sample.n >= ENOUGH}",
+            "for name, sample in samples.items() if sample.n}",
+            OF_SENTENCES,
+        ),
+        Fault(
+            "a best is named where chance makes one",
+            SENTENCES,
+            "if p >= LEVEL:",
+            "if p >= 1:",
+            OF_SENTENCES,
+        ),
+        Fault(
+            "intervals of the best and worst are for one cell",
+            SENTENCES,
+            "1 - LEVEL / 2 / len(enough)",
+            "1 - LEVEL / 2",
+            OF_SENTENCES,
+        ),
+        Fault(
+            "imported images are drawings",
+            "dashboard/cube/sums.py",
+            "return rows.exclude(source=Prediction.Source.IMPORT)",
+            "return rows",
+            OF_SENTENCES,
+        ),
+        Fault(
+            "corrections are those of the filter's stream",
+            "dashboard/cube/sums.py",
+            'replace(filters, first=None, stream="")',
+            "replace(filters, first=None)",
+            OF_SENTENCES,
+        ),
+        Fault(
+            "a month is explained by what read most of it",
+            "dashboard/reports/causes.py",
+            "readers_before.most_common(1)",
+            "readers.most_common(1)",
+            ("tests/dashboard/reports/test_month_report.py",),
+        ),
+        Fault(
+            "two versions are told with each other's shares",
+            "dashboard/reports/compare.py",
+            "(each, each.both + each.worse)",
+            "(each, each.both + each.better)",
+            ("tests/dashboard/reports/test_compare.py",),
+        ),
+        Fault(
+            "an imported image holds the day's best score",
+            "predictions/capture/history.py",
+            "        .exclude(source__in=NOT_MADE_HERE)\n",
+            "",
+            ("tests/predictions/capture/test_history.py",),
         ),
     ],
 }

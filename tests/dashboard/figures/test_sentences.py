@@ -271,7 +271,7 @@ ALL_ERASED = [Group(0, right=30, wrong=1, is_erased=True)]
 
 
 class TestAnyHistory(TestCase):
-    @settings(max_examples=40)
+    @settings(max_examples=25)
     @given(st.lists(groups, max_size=5), some_filters)
     @example(NOTHING, Filters())
     @example(ONE_LABEL, Filters())
@@ -296,7 +296,7 @@ class TestAnyHistory(TestCase):
         check_best_and_worst(made["accuracy-by-month-and-digit"])
         check_counts(history, filters, made)
 
-    @settings(max_examples=15)
+    @settings(max_examples=8)
     @given(st.lists(groups, max_size=4))
     @example(NOTHING)
     @example(ONE_LABEL)
