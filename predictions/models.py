@@ -120,6 +120,11 @@ class Owner:
     user_id: int | None = None
     visitor: uuid.UUID | None = None
 
+    @property
+    def key(self) -> str:
+        """Different for different owners; empty for none."""
+        return str(self.visitor or "") if self.user_id is None else f"user {self.user_id}"
+
 
 class PredictionQuerySet(models.QuerySet["Prediction"]):
     def owned_by(self, owner: Owner) -> Self:

@@ -177,11 +177,12 @@ def make_prediction(
     visitor: uuid.UUID | None = None,
     created_at: datetime | None = None,
     glyph: NDArray[np.uint8] | None = None,
+    public_id: uuid.UUID | None = None,
     **fields: Any,
 ) -> Prediction:
     """A stored prediction with its drawing; every one has a glyph of its own unless told."""
     created_at = created_at or timezone.now()
-    public_id = uuid.uuid4()
+    public_id = public_id or uuid.uuid4()
     if glyph is None:
         glyph = some_glyph(public_id.int % 2**32)
     prediction = Prediction.objects.create(

@@ -22,15 +22,21 @@ from labeling.admin.chosen import chosen_in_words
 from labeling.admin.saved_views import SavedViewsMixin
 from labeling.batches import gold_items
 from labeling.batches.batches import undo_batch
-from labeling.decisions.blindness import labels_blind
+from labeling.decisions.blindness import held_by, labels_blind
 from labeling.files import export
 from labeling.models import Batch, Gold, Label, LabelEvent
-from predictions.admin.registered import LooksUpIds, PredictionAdmin, ReadOnlyAdmin
+from predictions.admin.registered import (
+    FeedbackAdmin,
+    LooksUpIds,
+    PredictionAdmin,
+    ReadOnlyAdmin,
+)
 from predictions.errors import Declined
-from predictions.models import Prediction
+from predictions.models import Feedback, Prediction
 
 PICTURES = ["prediction__glyph", "prediction__probabilities"]
 admin.site.unregister(Prediction)
+admin.site.unregister(Feedback)
 
 
 def who(event: LabelEvent) -> str:
@@ -145,6 +151,10 @@ class LabeledPredictionAdmin(DecidesInBulk, SavedViewsMixin, PredictionAdmin):
     readonly_fields = fields
     inlines = [LabelEventInline]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Prediction]:
+        """Without what this user holds in the queue, so that nobody looks up a guess there."""
+        return super().get_queryset(request).exclude(pk__in=held_by(request.user))
+
     # -- labelers see drawings only: no guess, label or feedback --
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
@@ -179,6 +189,8 @@ class LabeledPredictionAdmin(DecidesInBulk, SavedViewsMixin, PredictionAdmin):
         if label is None:
             return "none"
         opinions = f"{label.opinions} opinion{'' if label.opinions == 1 else 's'}"
+        if prediction.is_audit and label.event.kind == LabelEvent.Kind.CORRECT:
+            opinions += ", no longer blind: an admin changed it"
         address = reverse("admin:labeling_label_change", args=[label.pk])
         return format_html('<a class="text-link" href="{}">{}</a>, {}', address, label, opinions)
 
@@ -188,6 +200,14 @@ class LabeledPredictionAdmin(DecidesInBulk, SavedViewsMixin, PredictionAdmin):
         if feedback is None:
             return ""
         return "not a digit" if feedback.digit is None else str(feedback.digit)
+
+
+@admin.register(Feedback)
+class BlindFeedbackAdmin(FeedbackAdmin):
+    """The list of `predictions`, without what was said of drawings that this user holds."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Feedback]:
+        return super().get_queryset(request).exclude(prediction__in=held_by(request.user))
 
 
 def key_of_prediction(public_id: UUID) -> Subquery:
@@ -202,7 +222,8 @@ class OfPredictionAdmin(LooksUpIds):
     search_fields = ["prediction__public_id"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).defer(*PICTURES)
+        rows = super().get_queryset(request).exclude(prediction__in=held_by(request.user))
+        return rows.defer(*PICTURES)
 
     def named(self, named: UUID) -> Q:
         return Q(prediction=key_of_prediction(named))

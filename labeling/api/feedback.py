@@ -19,7 +19,7 @@ from predictions.access.permissions import Everybody
 from predictions.api.drawings import ErrorOutput, PredictionOutput, prediction_body
 from predictions.api.endpoints import ApiEndpoint, Input
 from predictions.api.schema import either
-from predictions.capture.visitors import make_owner
+from predictions.capture.visitors import make_owner, owner_of
 from predictions.models import Prediction
 
 
@@ -27,7 +27,7 @@ class FeedbackOutput(serializers.Serializer[Any]):
     digit = serializers.IntegerField(allow_null=True, min_value=0, max_value=9)
     correct = serializers.BooleanField()
     label = serializers.BooleanField(  # type: ignore[assignment]  # the contract's word
-        help_text="Whether it became a label at once."
+        help_text="Whether your feedback is a label at once; except on audits, which are not named."
     )
     labels_toward_next_run = serializers.IntegerField(
         allow_null=True, help_text="Only for people whose feedback becomes a label."
@@ -71,7 +71,7 @@ class FeedbackInput(Input):
 
 
 class PredictionView(ApiEndpoint):
-    """Whoever holds the unguessable id may look; labelers cannot look up an audit's guess."""
+    """Whoever holds the unguessable id may look; those who label cannot look up a guess."""
 
     scope = "predict"
     permission_classes = [Everybody]
@@ -100,20 +100,19 @@ class FeedbackView(ApiEndpoint):
         said = FeedbackInput(data=request.data)
         said.is_valid(raise_exception=True)
         digit = said.digit_for(prediction)
-        event = take_word(prediction, digit, user=request.user, owner=make_owner(request))
+        take_word(prediction, digit, user=request.user, owner=make_owner(request))
+        trusted = is_trusted(request.user)
         return Response(
             {
                 "digit": digit,
                 "correct": digit == prediction.digit,
-                "label": event is not None,
-                "labels_toward_next_run": (
-                    labels_to_learn_from() if is_trusted(request.user) else None
-                ),
+                "label": trusted,
+                "labels_toward_next_run": labels_to_learn_from() if trusted else None,
             }
         )
 
 
 def shown_prediction(request: Request, public_id: UUID) -> Prediction:
-    if is_kept_from(request.user, public_id):
+    if is_kept_from(request.user, owner_of(request), public_id):
         raise PermissionDenied(KEPT)
     return get_object_or_404(Prediction.objects.for_lists(), public_id=public_id)

@@ -15,11 +15,12 @@ from labeling.decisions import decisions
 from labeling.decisions.decisions import Answer, Decided
 from labeling.models import Label, Stream
 from labeling.queue import progress, queue
-from labeling.queue.held import Held
+from labeling.queue.held import HIDDEN, WHY, Held
 from labeling.queue.intake import watch
 from predictions.access.permissions import needs
 from predictions.api.drawings import ErrorOutput
 from predictions.api.endpoints import ApiEndpoint, Input
+from predictions.capture.visitors import visitor_of
 from predictions.models import Prediction
 
 MOST_TOKENS = 200
@@ -45,8 +46,11 @@ class ItemOutput(serializers.Serializer[Any]):
     )
     glyph = serializers.CharField(help_text="The glyph as a data URL.")
     drawing_url = serializers.CharField()
-    stream = serializers.ChoiceField(choices=Stream.choices)
-    why = serializers.CharField()
+    stream = serializers.ChoiceField(
+        choices=[(HIDDEN, "not told before the answer"), *Stream.choices],
+        help_text=f'"{HIDDEN}": a labeler who knew it would judge otherwise.',
+    )
+    why = serializers.CharField(help_text="The same of every item.")
     guess = serializers.IntegerField(
         allow_null=True,
         min_value=0,
@@ -146,6 +150,7 @@ class NextView(LabelView):
             holding=asked["holding"],
             page=asked.get("page"),
             priority_first=asked["priority_first"],
+            visitor=visitor_of(request),
         )
         outlook = None if held or asked["holding"] else queue.outlook(self.labeler)
         return Response(
@@ -292,8 +297,8 @@ def item_body(item: Held) -> dict[str, Any]:
         "token": str(item.token),
         "glyph": "data:image/png;base64," + base64.b64encode(item.glyph).decode(),
         "drawing_url": Prediction(public_id=item.public_id).drawing_url,
-        "stream": item.stream,
-        "why": item.why,
+        "stream": HIDDEN,
+        "why": WHY,
         "guess": item.shown_guess,
     }
 

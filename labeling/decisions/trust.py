@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 from labeling.decisions import decisions
 from labeling.decisions.decisions import Answer
 from labeling.errors import Gone
-from labeling.models import Intake, Label, LabelEvent, LabelQuerySet
+from labeling.models import Intake, Label, LabelQuerySet
 from labeling.turns import in_turn, lock_items
 from predictions.database.clock import Moment
 from predictions.models import DIGITS, Feedback, Owner, Prediction
@@ -30,15 +30,14 @@ def is_trusted(user: User | AnonymousUser) -> bool:
 @in_turn
 def take_word(
     prediction: Prediction, digit: int | None, *, user: User | AnonymousUser, owner: Owner
-) -> LabelEvent | None:
-    """Save feedback on a drawing; if the person is trusted, also as a label, which is returned."""
+) -> None:
+    """Save feedback on a drawing; if the person is trusted, also as a label."""
     lock_items([prediction.pk])
     if not Prediction.objects.filter(public_id=prediction.public_id).exists():
         raise Gone("This drawing was erased meanwhile.")
     give_feedback(prediction, digit=digit, owner=owner)
-    if not is_trusted(user):
-        return None
-    return decisions.label_by_feedback(prediction, Answer(digit), owner=owner)
+    if is_trusted(user):
+        decisions.label_by_feedback(prediction, Answer(digit), owner=owner)
 
 
 def give_feedback(prediction: Prediction, *, digit: int | None, owner: Owner) -> None:

@@ -19,6 +19,7 @@ from labeling.queue import progress, queue
 from labeling.queue.held import Held
 from labeling.queue.intake import watch
 from predictions.access.permissions import page_for, signed_in
+from predictions.capture.visitors import visitor_of
 from predictions.errors import Declined
 from predictions.models import DIGITS, Prediction
 
@@ -38,7 +39,6 @@ def label(request: HttpRequest) -> HttpResponse:
     context = {
         "held": held,
         "drawing_url": Prediction(public_id=held.public_id).drawing_url if held else "",
-        "why": held.why if held else "",
         "guess": held.shown_guess if held else None,
         "request_id": uuid.uuid4(),
         "progress": progress.of(labeler),
@@ -68,7 +68,7 @@ def answer(request: HttpRequest, labeler: User) -> HttpResponse:
         messages.warning(request, str(declined))
         again = None
     priority_first = form.cleaned_data["priority_first"]
-    held = again or claim_one(labeler, priority_first=priority_first)
+    held = again or claim_one(request, labeler, priority_first=priority_first)
     return show_item(held, labeler, request, priority_first=priority_first)
 
 
@@ -101,9 +101,9 @@ def answer_in_words(decided: decisions.Decided) -> str:
     return f"{said} The model said {decided.prediction.digit}."
 
 
-def claim_one(labeler: User, *, priority_first: bool) -> Held | None:
+def claim_one(request: HttpRequest, labeler: User, *, priority_first: bool) -> Held | None:
     watch.take_in_if_due()
-    held = queue.claim(labeler, priority_first=priority_first)
+    held = queue.claim(labeler, priority_first=priority_first, visitor=visitor_of(request))
     return held[0] if held else None
 
 
@@ -124,7 +124,9 @@ def outlook_in_words(outlook: queue.Outlook) -> str:
     if outlook.left == 0:
         return "All done: nothing is left to label."
     if outlook.held_by_others == 0:
-        return f"{outlook.left} left, all for somebody else: you have answered or skipped them."
+        return (
+            f"{outlook.left} left, all for somebody else: you have answered, skipped or drawn them."
+        )
     seconds = int(outlook.next_free_in or 0)
     return (
         f"{outlook.left} left, {outlook.held_by_others} held by others,"

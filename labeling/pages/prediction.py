@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from labeling.batches.erasure import erase_owner
 from labeling.decisions.blindness import KEPT, is_kept_from
-from labeling.decisions.trust import take_word
+from labeling.decisions.trust import is_trusted, take_word
 from labeling.pages.forms import FeedbackForm
 from predictions.access.limits import charge_pixels
 from predictions.capture.visitors import make_owner, owner_of
@@ -26,7 +26,7 @@ from predictions.refusals import problem, refusal_page
 @require_http_methods(["GET", "HEAD", "POST"])
 def prediction(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """One prediction, for anybody who knows its unguessable id; its form takes feedback."""
-    if is_kept_from(request.user, public_id):
+    if is_kept_from(request.user, owner_of(request), public_id):
         return problem(request, "forbidden", KEPT, status=403, title="Not shown")
     shown = get_object_or_404(
         Prediction.objects.for_lists().select_related("feedback"), public_id=public_id
@@ -56,11 +56,11 @@ def take_feedback(request: HttpRequest, shown: Prediction) -> HttpResponse:
         if not form.is_valid():
             return prediction_page(request, shown, form, status=422)
         digit = form.digit_for(shown)
-        label = take_word(shown, digit, user=request.user, owner=make_owner(request))
+        take_word(shown, digit, user=request.user, owner=make_owner(request))
     except Declined as declined:
         return refusal_page(request, declined)
-    if label is not None:
-        messages.success(request, "Saved as a label.")
+    if is_trusted(request.user):
+        messages.success(request, "Saved as a label, unless it is an audit.")
     return redirect(shown)
 
 

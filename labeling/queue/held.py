@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from labeling.models import QueueItem, Stream
 
 ANOTHER_LOOK = {Stream.SECOND, Stream.REVIEW}
+# What labelers are told of every item: who knew that it is an audit would judge otherwise.
+HIDDEN, WHY = "hidden", "it is its turn"
 MARK = 6  # first bytes of a token, which name the page; the rest cannot be guessed
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An item given to a labeler, with everything needed to show it and to explain why."""
+    """An item given to a labeler, with everything needed to show it."""
 
     prediction_id: int
     public_id: uuid.UUID
@@ -24,11 +26,6 @@ class Held:
     is_audit: bool
     token: uuid.UUID
     may_show_guess: bool
-
-    @property
-    def why(self) -> str:
-        """Why it is shown, in words for the labeler; a priority is not mentioned."""
-        return str(Stream(self.stream).label)
 
     @property
     def shown_guess(self) -> int | None:

@@ -19,7 +19,7 @@ from labeling.queue.places import place_of
 from labeling.turns import in_turn, lock_items
 from predictions.database.append_only import PATIENCE, complete_until
 from predictions.database.slices import chunks
-from predictions.models import Feedback, Prediction
+from predictions.models import Feedback, Owner, Prediction
 
 AT_ONCE = 1_000  # rows per transaction
 MOVABLE = [Stream.UNSURE, Stream.FEEDBACK]
@@ -85,7 +85,7 @@ def outside() -> QuerySet[Prediction]:
         .filter(~Exists(QueueItem.objects.filter(prediction=OuterRef("pk"))))
         .only(
             "is_audit", "audit_probability", "probabilities", "digit", "glyph_digest", "user",
-            "visitor",
+            "visitor", "public_id", "day",
         )
         .order_by("pk")
     )  # fmt: skip
@@ -127,26 +127,29 @@ def item_for(prediction: Prediction) -> QueueItem:
         prediction_id=prediction.pk,
         origin=stream,
         stream=stream,
-        # Audits are ordered by age, other items by how unsure the model was.
-        rank=float(prediction.pk) if prediction.is_audit else margin,
+        rank=audit_rank(prediction) if prediction.is_audit else margin,
         score=margin,
         digit=prediction.digit,
         selection_probability=prediction.audit_probability if prediction.is_audit else None,
         glyph_digest=prediction.glyph_digest,
-        owner_key=owner_key(prediction),
+        owner_key=Owner(prediction.user_id, prediction.visitor).key,
     )
+
+
+def audit_rank(prediction: Prediction) -> float:
+    """Audits come by month, and at random within one.
+
+    So the labeled audits of a month are a random part of it, however many are labeled. In the order
+    of time they would be its first days, before a promotion for example.
+    """
+    month = 12 * prediction.day.year + prediction.day.month
+    return month + prediction.public_id.int % 2**32 / 2**32
 
 
 def margin_of(probabilities: list[float]) -> float:
     """Difference of the two highest probabilities: 0 is undecided, 1 is certain."""
     first, second = sorted(probabilities, reverse=True)[:2]
     return first - second
-
-
-def owner_key(prediction: Prediction) -> str:
-    if prediction.user_id is not None:
-        return f"user {prediction.user_id}"
-    return str(prediction.visitor or "")
 
 
 def take_in_feedback(intake: Intake) -> None:

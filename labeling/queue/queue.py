@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -31,7 +32,7 @@ from labeling.turns import in_turn, lock_items
 from predictions.database.clock import Moment
 from predictions.database.fields import adapted_uuid
 from predictions.errors import NotThere
-from predictions.models import Prediction
+from predictions.models import Owner, Prediction
 
 LEASE = timedelta(minutes=3)
 AT_MOST = 20  # items leased by one call
@@ -55,6 +56,7 @@ def claim(
     holding: Sequence[uuid.UUID] = (),
     page: uuid.UUID | None = None,
     priority_first: bool = False,
+    visitor: uuid.UUID | None = None,
     dice: random.Random | None = None,
 ) -> list[Held]:
     """Lease the next items: first own leases that the page no longer shows, then free items.
@@ -63,11 +65,13 @@ def claim(
 
     `holding` lists the items the page shows, in order; their leases do not change. Leases of the
     same `page` keep their tokens: a request that arrives after its own retry invalidates none.
+
+    Nobody gets an audit of their own, also not of their browser's `visitor`: they saw the guess.
     """
     count = min(count, AT_MOST)
     dice = dice or random.Random()  # noqa: S311  (a fair mix, no secret)
     weave = dice.random() < settings.GOLD_RATE * count
-    rows = candidates(labeler, count, len(holding), with_gold=weave)
+    rows = candidates(labeler, count, len(holding), visitor=visitor, with_gold=weave)
     chosen, known = choose(rows, count, holding, dice, priority_first=priority_first)
     tokens = {row.prediction_id: row.token_for(page) for row in chosen}
     if lease(labeler, tokens) != len(tokens):  # locked rows cannot have changed
@@ -129,6 +133,8 @@ NOT_ANSWERED = """AND NOT EXISTS (SELECT 1 FROM labeling_labelevent AS event
         SELECT 1 FROM labeling_labelevent AS undo WHERE undo.reverses_id = event.id
         AND NOT EXISTS (
           SELECT 1 FROM labeling_labelevent AS redo WHERE redo.reverses_id = undo.id)))"""
+NOT_OWN_AUDIT = """AND NOT (item.origin = 'audit' AND item.owner_key <> ''
+      AND item.owner_key IN (%(user)s, %(visitor)s))"""
 # Items with priority may be deep in their stream. SQLite keeps the table order of a CROSS JOIN;
 # with another join it would scan all open items to find the few with priority.
 WANTED = """
@@ -168,11 +174,11 @@ def candidates_sql(*, with_gold: bool) -> str:
     gold_arm = GOLD.format(unseen=NOT_SKIPPED + NOT_ANSWERED)
     arms = [OWN.format(now=now), *([gold_arm] if with_gold else [])]
     for stream in Stream.values:
-        unseen = NOT_SKIPPED
+        unseen = NOT_SKIPPED + NOT_OWN_AUDIT
         if stream in ANOTHER_LOOK:
             unseen += NOT_ANSWERED
         arms.append(FREE.format(stream=stream, now=now, unseen=unseen))
-    arms.append(WANTED.format(now=now, unseen=NOT_SKIPPED + NOT_ANSWERED))
+    arms.append(WANTED.format(now=now, unseen=NOT_SKIPPED + NOT_ANSWERED + NOT_OWN_AUDIT))
     turn, lock = (TURN, "FOR UPDATE OF q SKIP LOCKED") if on_postgresql() else ("", "")
     takeable = TAKEABLE.format(now=now)
     arm = " UNION ALL ".join(arms)
@@ -187,9 +193,22 @@ def as_uuid(stored: uuid.UUID | str) -> uuid.UUID:
     return stored if isinstance(stored, uuid.UUID) else uuid.UUID(stored)
 
 
-def candidates(labeler: User, count: int, held: int, *, with_gold: bool = False) -> list[Candidate]:
+def candidates(
+    labeler: User,
+    count: int,
+    held: int,
+    *,
+    visitor: uuid.UUID | None = None,
+    with_gold: bool = False,
+) -> list[Candidate]:
     """Return the first free items of each stream and own leases; locked until commit."""
-    given = {"labeler": labeler.pk, "reach": count * 2 + held + 4, "turn": TURN_KEY}
+    given: dict[str, Any] = {
+        "labeler": labeler.pk,
+        "user": Owner(user_id=labeler.pk).key,
+        "visitor": Owner(visitor=visitor).key,
+        "reach": count * 2 + held + 4,
+        "turn": TURN_KEY,
+    }
     with connection.cursor() as cursor:
         cursor.execute(candidates_sql(with_gold=with_gold), given)
         rows = {row[0]: row for row in cursor.fetchall()}  # an item may match two subqueries

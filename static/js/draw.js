@@ -459,7 +459,7 @@ function showLast(about, digit, isLabel) {
   const words = digit === about.digit ? "Right" : digit === null ? "Not a digit" : `It is ${withArticle(digit)}`;
   find("last").hidden = false;
   find("last-glyph").src = about.glyph_url;
-  find("said").textContent = `Read as ${about.digit}. You said: ${words}${isLabel ? ", saved as a label" : ""}.`;
+  find("said").textContent = `Read as ${about.digit}. You said: ${words}${isLabel ? ", saved as a label, unless it is an audit" : ""}.`;
   find("last-link").href = pageOf(about);
 }
 

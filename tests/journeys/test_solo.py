@@ -45,7 +45,7 @@ def test_draw_correct_and_watch_the_count_grow(browser: Browser) -> None:
     browser.open(Prediction.objects.latest("pk").get_absolute_url())
     assert "2 labels toward" in browser.text("[data-toward]")
     browser.find("[value='none']").click()
-    browser.wait_for_text("main", "Saved as a label.")
+    browser.wait_for_text("main", "Saved as a label")
     browser.wait_for_text("[data-toward]", "1 label toward")  # unreadable: nothing to learn from
 
 

@@ -27,7 +27,7 @@ export function showStage() {
   const isNew = item !== onStage;
   onStage = item;
   page.dataset.held = state.items.length;
-  find("stage").hidden = find("why-line").hidden = !item;
+  find("stage").hidden = !item;
   find("pad").hidden = !item && !state.done.length;
   find("pad").toggleAttribute("data-idle", !item); // only "Undo" can be used
   find("wait").hidden = Boolean(item);
@@ -36,7 +36,6 @@ export function showStage() {
   if (!isNew) return;
   find("glyph").replaceChildren(item.glyphImage);
   find("drawing").replaceChildren(item.drawingImage);
-  find("why").textContent = item.why;
   find("guess").textContent = item.guess ?? "";
   page.dataset.item = item.id;
   item.shownAt = performance.now();

@@ -383,8 +383,29 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "who drew an audit may not see what they were told",
             "labeling/decisions/blindness.py",
-            "audits.exclude(user=user.pk).exists()",
-            "audits.exists()",
+            " and not found.owned_by(owner).exists()",
+            "",
+            OF_DECISIONS,
+        ),
+        Fault(
+            "whoever holds a drawing looks up what it was read as",
+            "labeling/decisions/blindness.py",
+            "hidden = Q(queue_item__is_open=True, queue_item__leased_until__gt=Now())",
+            "hidden = Q(pk=0)",
+            OF_DECISIONS,
+        ),
+        Fault(
+            "a refusal names audits",
+            "labeling/decisions/blindness.py",
+            "hidden |= Q(queue_item__is_open=True) | Q(is_audit=True)",
+            "hidden |= Q(is_audit=True)",
+            OF_DECISIONS,
+        ),
+        Fault(
+            "the admin shows what its reader holds",
+            "labeling/decisions/blindness.py",
+            "filter(holder=user.pk, is_open=True, leased_until__gt=Now())",
+            "filter(holder=0)",
             OF_DECISIONS,
         ),
         Fault(
@@ -630,9 +651,30 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "audits are ordered by how unsure the model was",
             INTAKE,
-            "rank=float(prediction.pk) if prediction.is_audit else margin",
+            "rank=audit_rank(prediction) if prediction.is_audit else margin",
             "rank=margin",
             OF_INTAKE,
+        ),
+        Fault(
+            "audits come in the order of time",
+            INTAKE,
+            "return month + prediction.public_id.int % 2**32 / 2**32",
+            "return month + prediction.pk / 2**32",
+            OF_INTAKE,
+        ),
+        Fault(
+            "labelers get their own audits",
+            QUEUE,
+            "unseen = NOT_SKIPPED + NOT_OWN_AUDIT",
+            "unseen = NOT_SKIPPED",
+            OF_QUEUE,
+        ),
+        Fault(
+            "labelers get what their browser drew",
+            QUEUE,
+            "IN (%(user)s, %(visitor)s)",
+            "IN (%(user)s)",
+            OF_QUEUE,
         ),
         Fault(
             "the least likely digits decide how unsure the model was",

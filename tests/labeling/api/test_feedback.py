@@ -72,13 +72,17 @@ def test_in_a_one_person_install_everybodys_word_is_a_label(settings: Any) -> No
     assert [answer["labels_toward_next_run"] for answer in answers] == [1, 1]
 
 
-def test_an_audit_drawing_stays_blind_to_feedback(client: Client) -> None:
+def test_feedback_does_not_decide_an_audit_and_the_answer_does_not_name_it(client: Client) -> None:
     ada = make_ada()
     client.force_login(ada)
-    prediction = make_prediction(is_audit=True, user=ada)
-    answer = say(client, prediction.public_id, {"digit": 4}).json()
-    assert (answer["label"], answer["labels_toward_next_run"]) == (False, 0)
-    assert not LabelEvent.objects.exists()
+    answers, pages = [], []
+    for is_audit in (True, False):
+        prediction = make_prediction(is_audit=is_audit, user=ada)
+        answers.append(say(client, prediction.public_id, {"digit": 4}).json())
+        assert LabelEvent.objects.exists() is not is_audit
+        page = client.post(f"/predictions/{prediction.public_id}/", {"said": "4"}, follow=True)
+        pages.append("Saved as a label, unless it is an audit." in page.content.decode())
+    assert [answer["label"] for answer in answers] == pages == [True, True]
 
 
 def test_a_stranger_is_told_nothing_about_labels(settings: Any) -> None:

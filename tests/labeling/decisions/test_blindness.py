@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from labeling.decisions.decisions import Answer
 from predictions.models import Prediction
 from tests.factories import make_feedback, make_live, make_user
-from tests.labeling.door import make_item
+from tests.labeling.door import Door, correct, let_lease_expire, make_item
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/predictions/prediction/"
@@ -91,6 +93,14 @@ class TestTheAdmin:
                 item.pk
             ]
 
+    def test_an_audit_that_an_admin_changed_is_marked_as_no_longer_blind(self, item: Prediction):
+        bea = Door(make_user("bea", role="labeler"))
+        bea.label(bea.item(), 7)
+        rita, mark = reviewer(), "no longer blind: an admin changed it"
+        assert mark not in rita.get(f"{LIST}{item.pk}/change/").content.decode()
+        correct(Prediction.objects.filter(pk=item.pk), Answer(4), by=make_user("ben"))
+        assert mark in rita.get(f"{LIST}{item.pk}/change/").content.decode()
+
 
 class TestThePredictionItself:
     @pytest.fixture
@@ -125,9 +135,94 @@ class TestThePredictionItself:
         for place in ("/", "/api/v1/"):
             assert ada.get(f"{place}predictions/{own.public_id}/").status_code == 200
 
-    def test_what_is_no_audit_is_shown_to_everybody(self):
-        make_live()
-        ada, _ = signed_in("ada", "labeler")
+    def test_what_waits_for_a_label_is_refused_in_the_same_words_and_shown_afterwards(
+        self, item: Prediction
+    ):
+        ada = labeler()
         plain = make_item(visitor=uuid.uuid4())
         for place in ("/", "/api/v1/"):
+            audit, other = (
+                ada.get(f"{place}predictions/{each.public_id}/") for each in (item, plain)
+            )
+            assert audit.status_code == other.status_code == 403
+            assert words_of(audit) == words_of(other)
+        bea = Door(make_user("bea", role="labeler"))
+        for held in bea.items(2):
+            bea.label(held, 7)
+        for place in ("/", "/api/v1/"):
             assert ada.get(f"{place}predictions/{plain.public_id}/").status_code == 200
+            assert ada.get(f"{place}predictions/{item.public_id}/").status_code == 403
+
+
+class TestWhileSomebodyHoldsIt:
+    """A reviewer labels too, and anybody can sign out."""
+
+    @pytest.fixture
+    def rita(self) -> Client:
+        return signed_in("rita", "reviewer", "labeler", is_superuser=True, is_staff=True)[0]
+
+    def hold(self, client: Client) -> Door:
+        door = Door()
+        door.client = client
+        (held,) = door.items()
+        self.held = held
+        return door
+
+    @pytest.mark.parametrize("is_audit", [True, False])
+    def test_nobody_but_its_author_looks_up_what_it_was_read_as(self, rita: Client, is_audit: bool):
+        make_live()
+        author, drew = signed_in("cy")
+        made = make_item(digit=DIGIT, confidence=CONFIDENCE, is_audit=is_audit, user=drew)
+        addresses = [f"{place}predictions/{made.public_id}/" for place in ("/", "/api/v1/")]
+        door = self.hold(rita)
+        for address in addresses:
+            for client in (rita, Client()):
+                refused = client.get(address)
+                assert refused.status_code == 403
+                assert "0.83" not in refused.content.decode()
+            assert author.get(address).status_code == 200
+        said = {"correct": True}
+        answer = rita.post(f"{addresses[1]}feedback/", said, content_type="application/json")
+        assert answer.status_code == 403
+        door.label(self.held, 7)
+        for address in addresses:
+            for client in (rita, Client()):
+                assert client.get(address).status_code == 200
+
+    def test_the_admin_does_not_show_it_to_who_holds_it(self, rita: Client, item: Prediction):
+        other = signed_in("otto", is_superuser=True, is_staff=True)[0]
+        pages = [
+            f"{LIST}{item.pk}/change/", f"/admin/predictions/feedback/{item.pk}/change/",
+        ]  # fmt: skip
+        lists = [LIST, "/admin/predictions/feedback/"]
+        self.hold(rita)
+        for path in lists:
+            assert len(other.get(path).context["cl"].result_list) == 1
+            assert len(rita.get(path).context["cl"].result_list) == 0
+        for path in pages:
+            assert other.get(path).status_code == 200
+            assert rita.get(path).status_code == 302
+        let_lease_expire(item)
+        assert len(rita.get(LIST).context["cl"].result_list) == 1
+
+    def test_nor_what_another_said_of_it(self, rita: Client):
+        make_live()
+        made = make_item(digit=DIGIT, confidence=0.99)
+        bea = Door(make_user("bea", role="labeler"))
+        bea.label(bea.item(), 3)
+        lists = [f"/admin/labeling/{name}/" for name in ("label", "labelevent")]
+        for path in lists:
+            assert len(rita.get(path).context["cl"].result_list) == 1
+        self.hold(rita)
+        assert self.held["id"] == str(made.public_id)
+        for path in lists:
+            assert len(rita.get(path).context["cl"].result_list) == 0
+
+
+def words_of(answer: Any) -> str:
+    """The answer without what differs from request to request."""
+    return re.sub(
+        r"[0-9a-f-]{36}|csrfmiddlewaretoken\" value=\"[^\"]*|nonce=\"[^\"]*",
+        "",
+        answer.content.decode(),
+    )

@@ -180,7 +180,6 @@ class TestOpinions:
         assert place(made) == (True, Stream.SECOND)
         assert ada.items() == []  # nobody is asked twice
         item = bea.item()
-        assert item["stream"] == "second"
         assert bea.label(item, 3).json()["state"] == "settled"
         assert label_of(made) == ("3", "settled", 2)
         assert place(made)[0] is False
@@ -240,10 +239,10 @@ class TestOpinions:
         self, ada: Door, bea: Door, settings: Any
     ):
         settings.SHOW_GUESSES = True
-        make_item(is_audit=True, confidence=0.99)
+        made = make_item(is_audit=True, confidence=0.99)
         ada.label(ada.item(), 3)
-        item = bea.item()
-        assert (item["stream"], item["guess"]) == ("second", None)
+        assert place(made) == (True, Stream.SECOND)
+        assert bea.item()["guess"] is None
 
 
 class TestBlindness:
@@ -363,7 +362,7 @@ class TestGold:
         assert len({item["token"] for item in items}) == 3
         assert {uuid.UUID(item["token"]).version for item in items} == {4}
         assert len({frozenset(item) for item in items}) == 1
-        assert {item["stream"] for item in items} == {"unsure"}
+        assert len({item["stream"] for item in items}) == 1
         tokens = [item["token"] for item in items]
         assert sorted(ada.keep(*tokens).json()["kept"]) == sorted(tokens)
         answers = [ada.label(item, 7).json() for item in items]
@@ -478,7 +477,7 @@ class TestUndoing:
         made = make_item(version=make_live())
         say(client, made, 3)
         item = ada.item()
-        assert item["stream"] == "feedback"
+        assert place(made) == (True, Stream.FEEDBACK)
         before = QueueItem.objects.values_list("stream", "rank").get()
         ada.label(item)
         ada.undo()

@@ -35,13 +35,26 @@ class TestHolding:
         assert ada.item()["id"] == str(first.public_id)
         assert bea.item()["id"] == str(second.public_id)
 
-    def test_an_item_arrives_with_its_glyph_and_the_reason(self, ada: Door):
+    def test_an_item_arrives_with_its_glyph(self, ada: Door):
         made = make_item()
         item = ada.item()
         assert item["glyph"].startswith("data:image/png;base64,")
         assert item["drawing_url"] == made.drawing_url
-        assert (item["stream"], item["why"]) == ("unsure", "the model was least sure")
         assert item["guess"] is None
+
+    def test_an_audit_and_a_second_opinion_arrive_as_any_other_item_does(
+        self, ada: Door, bea: Door
+    ):
+        contradicted = make_item(confidence=0.99)
+        bea.label(bea.item(), 3)
+        others = [make_item(is_audit=is_audit) for is_audit in (True, False)]
+        items = ada.items(3)
+        assert {item["id"] for item in items} == {
+            str(each.public_id) for each in (contradicted, *others)
+        }
+        assert {(item["stream"], item["why"]) for item in items} == {("hidden", "it is its turn")}
+        own = ("id", "token", "glyph", "drawing_url")
+        assert len({str({**item, **dict.fromkeys(own)}) for item in items}) == 1
 
     def test_several_come_at_once_each_with_a_token_of_its_own(self, ada: Door):
         for _ in range(4):
@@ -223,7 +236,7 @@ class TestSkipping:
         bea.skip(bea.item())
         assert place(made) == (True, Stream.REVIEW)
         cid = Door(make_user("cid", role="labeler"))
-        assert cid.item()["stream"] == "review"
+        assert cid.item()["id"] == str(made.public_id)
 
     def test_an_audit_item_stays_in_the_audit(self, ada: Door, bea: Door):
         made = make_item(is_audit=True)

@@ -4,16 +4,19 @@ import random
 import threading
 import uuid
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
+from django.core import signing
 from django.db import connection
 
 from labeling.decisions import decisions
 from labeling.decisions.decisions import Answer
 from labeling.models import QueueItem, Stream
-from labeling.queue import queue
+from labeling.queue import priorities, queue
 from labeling.queue.choice import Candidate, choose_items
 from labeling.queue.held import Held
 from labeling.queue.intake import enqueue
@@ -51,12 +54,31 @@ class TestOrder:
                 answer(ada, item)
         assert served == in_order
 
-    def test_the_least_sure_come_first_and_audits_as_they_were_drawn(self):
+    def test_the_least_sure_come_first(self):
         sure, unsure = make_item(confidence=0.9), make_item(confidence=0.2)
-        first, second = (make_item(is_audit=True, confidence=each) for each in (0.9, 0.2))
         ranks = dict(QueueItem.objects.values_list("pk", "rank"))
         assert ranks[unsure.pk] < ranks[sure.pk]
-        assert ranks[first.pk] < ranks[second.pk]
+
+    def test_audits_come_by_month_and_within_one_neither_by_time_nor_by_confidence(self):
+        """The first half that is handed out is a random half of the month."""
+        months = [datetime(2026, month, 1, 12, tzinfo=UTC) for month in (12, 1)]
+        made = [
+            make_item(
+                is_audit=True,
+                created_at=month + timedelta(hours=hour),
+                confidence=0.2 + hour / 100,
+                public_id=uuid.UUID(int=random.Random(f"{month} {hour}").getrandbits(128)),
+            )
+            for month in months
+            for hour in range(60)
+        ]
+        served = QueueItem.objects.order_by("rank").values_list("prediction__created_at", flat=True)
+        hours = [round((at - months[at.month == 1]).total_seconds() / 3600) for at in served]
+        assert len(hours) == len(made)
+        assert [at.month for at in served] == [1] * 60 + [12] * 60
+        for first_half in (hours[:30], hours[60:90]):
+            early = sum(hour < 30 for hour in first_half)
+            assert 9 <= early <= 21
 
     def test_what_comes_free_is_served_first_again(self):
         in_order, ada, bea = fill(10), make_user("ada"), make_user("bea")
@@ -161,6 +183,42 @@ class TestWriters:
 
 
 @pytest.mark.django_db
+class TestOwnDrawings:
+    def test_nobody_gets_an_audit_of_their_own_and_others_do(self):
+        ada, bea = make_ada(), make_user("bea", role="labeler")
+        own = make_item(is_audit=True, user=ada)
+        assert Door(ada).items() == []
+        assert Door(bea).item()["id"] == str(own.public_id)
+
+    def test_nor_one_that_their_browser_drew_before_they_signed_in(self):
+        ada, visitor = Door(make_ada()), uuid.uuid4()
+        drawn = make_item(is_audit=True, visitor=visitor)
+        signed = signing.get_cookie_signer(salt=settings.VISITOR_COOKIE_NAME).sign(str(visitor))
+        ada.client.cookies[settings.VISITOR_COOKIE_NAME] = signed
+        assert ada.items() == []
+        del ada.client.cookies[settings.VISITOR_COOKIE_NAME]
+        assert ada.item()["id"] == str(drawn.public_id)
+
+    def test_nor_by_its_priority(self):
+        ada = make_ada()
+        own = make_item(is_audit=True, user=ada)
+        priorities.want([own.pk])
+        assert Door(ada).items(priority_first=True) == []
+
+    def test_what_is_no_audit_they_may_label_themselves(self):
+        ada = make_ada()
+        own = make_item(user=ada)
+        assert Door(ada).item()["id"] == str(own.public_id)
+
+    def test_many_own_audits_hide_none_of_others(self):
+        ada = make_ada()
+        for _ in range(30):
+            make_item(is_audit=True, user=ada)
+        other = make_item(is_audit=True, public_id=uuid.UUID(int=2**128 - 1))  # the last in rank
+        assert Door(ada).item()["id"] == str(other.public_id)
+
+
+@pytest.mark.django_db
 class TestTwins:
     def test_the_same_glyph_is_shown_once(self):
         glyph = some_glyph(1)
@@ -193,7 +251,8 @@ class TestTwins:
 def test_the_head_of_the_queue_is_found_without_walking_the_queue():
     """A walk over the open items shows in no test by its time, and in every one by its plan."""
     fill(60)
-    given = {"labeler": make_ada().pk, "reach": 6, "turn": queue.TURN_KEY}
+    given = {"labeler": make_ada().pk, "user": "user 1", "visitor": "", "reach": 6}
+    given |= {"turn": queue.TURN_KEY}
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
         cursor.execute("EXPLAIN QUERY PLAN " + queue.candidates_sql(with_gold=False), given)
