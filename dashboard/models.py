@@ -195,6 +195,46 @@ class ReplayMonth(models.Model):
         return f"{self.month:%Y-%m}"
 
 
+class MonthAuthors(models.Model):
+    """Who drew a month's replay items, and how far one person's are read alike."""
+
+    month = models.DateField(primary_key=True)
+    counts = models.BinaryField(help_text="Packed rows of `cube.authors.AUTHOR`.")
+    reading = models.JSONField(default=list, help_text="Sums for the likeness of one's drawings.")
+    pairs = models.JSONField(default=list, help_text="The same, for differences of two versions.")
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}"
+
+
+class VersionAuthors(models.Model):
+    """The people from whose drawings a version learned; not those of its ancestors."""
+
+    version = models.OneToOneField(
+        ModelVersion, on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
+    authors = models.BinaryField(help_text="Their numbers, 8 bytes each.")
+
+    def __str__(self) -> str:
+        return f"{len(self.authors) // 8} people of {self.version_id}"
+
+
+class MissingAudits(models.Model):
+    """What became of a month's audits, except of those that nobody was shown yet."""
+
+    month = models.DateField(primary_key=True)
+    labeled = models.PositiveIntegerField(default=0, help_text="Not missing; to compare with.")
+    skipped = models.PositiveIntegerField(default=0, help_text="Somebody passed it on.")
+    expired = models.PositiveIntegerField(default=0, help_text="Handed out and not answered.")
+    erased = models.PositiveIntegerField(default=0, help_text="Before it was labeled.")
+    changed = models.PositiveIntegerField(
+        default=0, help_text="Labeled, but an admin's word stands, who may have seen the guess."
+    )
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}"
+
+
 class ReplayCell(models.Model):
     """One version's results on a month's audited drawings of one digit and one chance."""
 
@@ -212,6 +252,10 @@ class ReplayCell(models.Model):
     weight = models.FloatField(help_text="Sum of 1 / chance over the n.")
     weight_right = models.FloatField(help_text="The same over those that were read right.")
     weight_squares = models.FloatField(help_text="Sum of the squares.")
+    unseen = models.PositiveIntegerField(
+        db_default=0, help_text="Of the n, by people whom the version never learned from."
+    )
+    unseen_right = models.PositiveIntegerField(db_default=0)
     learned = models.PositiveIntegerField(help_text="Left out: the version learned from them.")
     unread = models.PositiveIntegerField(help_text="Still to be read.")
 
@@ -250,6 +294,11 @@ class ReplayPair(models.Model):
     )
     better = models.PositiveIntegerField(help_text="The second right, the first wrong.")
     worse = models.PositiveIntegerField(help_text="The first right, the second wrong.")
+    unseen = models.PositiveIntegerField(
+        db_default=0, help_text="Of the n, by people whom neither version learned from."
+    )
+    unseen_better = models.PositiveIntegerField(db_default=0)
+    unseen_worse = models.PositiveIntegerField(db_default=0)
 
     class Meta:
         constraints = [
@@ -277,6 +326,14 @@ class Replay(models.Model):
     counts_made = models.PositiveBigIntegerField(
         default=0, help_text="How often a month was counted; equal numbers, equal figures."
     )
+    alike = models.FloatField(
+        db_default=0.0, help_text="Correlation of two drawings by one person: are both read right?"
+    )
+    alike_in_pairs = models.FloatField(
+        db_default=0.0, help_text="The same: does the same one of two versions read both right?"
+    )
+    gold_answers = models.PositiveIntegerField(db_default=0)
+    gold_wrong = models.PositiveIntegerField(db_default=0, help_text="Of the answers to gold.")
     readings_done = models.PositiveIntegerField(default=0)
     readings_wanted = models.PositiveIntegerField(default=0)
     problems = models.JSONField(default=dict, help_text="Why a version could not be asked.")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
 from django_q.tasks import async_task
 
 from dashboard.cube.counting import catch_up
+from dashboard.cube.missing import count_missing
 from dashboard.replay import clusters
 from dashboard.replay import replay as replays
 from dashboard.reports.alarm import RECENT, fallen
 from predictions.errors import Declined
+from predictions.months import month_of
 from training.messages.outbox import tell
 from training.models import Message
 from training.versions.promotion import live_version
@@ -23,13 +26,15 @@ CHECK_FOR = 200.0  # seconds; a task may take 300
 def count() -> dict[str, Any]:
     """Count new predictions and label events."""
     at = catch_up(seconds=COUNT_FOR)
+    count_missing(since=month_of(month_of(timezone.localdate()) - timedelta(days=1)))
     return {"prediction": at.prediction, "event": at.event}
 
 
 def check() -> dict[str, Any]:
-    """Compare the cube with a full recount and store the result."""
+    """Every night: count the missing audits of all months, compare the cube with a full recount."""
     from dashboard.cube.rebuild import check_counts
 
+    count_missing()
     try:
         made = check_counts(seconds=CHECK_FOR)
     except Declined as declined:

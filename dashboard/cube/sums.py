@@ -7,16 +7,18 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+import numpy as np
+from django.db.models import QuerySet, Subquery
 from django.utils import timezone
 
 from dashboard.axes import UNLABELED
+from dashboard.cube.authors import AUTHOR, Authors
 from dashboard.cube.shared import once
 from dashboard.fields import Counts
-from dashboard.filters import ALL, Filters
-from dashboard.models import MonthFlow, MonthSums
+from dashboard.filters import ALL, SOURCES, Filters
+from dashboard.models import MonthAuthors, MonthFlow, MonthSums, Replay
 from labeling.models import Stream
-from predictions.models import Prediction
+from predictions.models import ModelVersion, Prediction
 from predictions.months import after, months_between
 from training.models import Promotion
 
@@ -52,12 +54,16 @@ def read_months(filters: Filters, names: Sequence[str], stream: str) -> list[Sum
     ]
 
 
-def within_filters(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:
-    """Imported images are no drawings: only a filter for them shows them."""
+def filtered_months(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:
+    """The rows of the period."""
     if filters.first:
         rows = rows.filter(month__gte=filters.first)
-    if filters.last:
-        rows = rows.filter(month__lte=filters.last)
+    return rows.filter(month__lte=filters.last) if filters.last else rows
+
+
+def within_filters(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:
+    """Imported images are no drawings: only a filter for them shows them."""
+    rows = filtered_months(rows, filters)
     if filters.version:
         rows = rows.filter(version__name=filters.version)
     if filters.source:
@@ -134,3 +140,46 @@ def read_promotions() -> list[dict[str, str]]:
         }
         for at, name, kind in rows
     ]  # fmt: skip
+
+
+def authors_by_month(filters: Filters) -> dict[date, Authors]:
+    """Who drew each month's labeled audits, as far as the worker has counted."""
+    if not is_random(filters):
+        return {}
+    return once(("authors", filters), lambda: read_authors(filters))
+
+
+def read_authors(filters: Filters) -> dict[date, Authors]:
+    months = filtered_months(MonthAuthors.objects.order_by("month"), filters)
+    state = Replay.objects.all()[:1]
+    version = ModelVersion.objects.filter(name=filters.version).values("pk")[:1]
+    found = months.values_list(
+        "month",
+        "counts",
+        Subquery(state.values("alike")),
+        Subquery(state.values("alike_in_pairs")),
+        Subquery(version),
+    )
+    return {
+        month: Authors(rows_within(np.frombuffer(counts, AUTHOR), filters, key), alike, in_pairs)
+        for month, counts, alike, in_pairs, key in found
+    }
+
+
+def rows_within(rows: Any, filters: Filters, version: int | None) -> Any:
+    wanted = np.ones(len(rows), bool)
+    if filters.digit is not None:
+        wanted &= rows["digit"] == filters.digit
+    if filters.source:
+        wanted &= rows["source"] == SOURCES.index(filters.source)
+    if filters.version:
+        wanted &= rows["version"] == (version or 0)
+    return rows if wanted.all() else rows[wanted]
+
+
+def authors_of(filters: Filters) -> Authors | None:
+    """Who drew the labeled audits of the whole period."""
+    whole: Authors | None = None
+    for each in authors_by_month(filters).values():
+        whole = whole + each if whole else each
+    return whole

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 
-from dashboard.axes import DIGITS
-from dashboard.cube.sums import Sum, days_of, every_month, is_random, months, promotions, totals
+from dashboard.axes import DIGITS, UNLABELED
+from dashboard.cube.authors import Authors
+from dashboard.cube.shared import once
+from dashboard.cube.sums import (
+    Sum,
+    authors_by_month,
+    authors_of,
+    days_of,
+    every_month,
+    filtered_months,
+    is_random,
+    months,
+    promotions,
+    totals,
+)
 from dashboard.fields import Counts
 from dashboard.figures import sentences
+from dashboard.figures.audits import Missing, ceiling, lopsided
 from dashboard.figures.figure import ENOUGH, Column, Figure, share_cells, share_columns
 from dashboard.figures.periods import PERIOD, Period, periods_of
 from dashboard.figures.sample import (
@@ -27,9 +41,15 @@ from dashboard.figures.sample import (
 )
 from dashboard.figures.words import span_in_words
 from dashboard.filters import ALL, Filters
+from dashboard.models import MissingAudits, Replay
 from labeling.models import Stream
 from predictions.months import month_of
 
+# Figures that say who drew their drawings; the replay's worker counts that.
+WITH_AUTHORS = (
+    "headline", "accuracy-by-month", "accuracy-by-month-and-digit", "accuracy-by-digit",
+    "accuracy-by-day", "true-by-predicted",
+)  # fmt: skip
 BIASED = (
     "Biased: the queue picks drawings that the model was unsure of or that somebody called wrong,"
     " so accuracy over them is not the accuracy of the model."
@@ -41,13 +61,13 @@ MOST_PERIODS = 24  # rows of a heat map
 
 def by_month(filters: Filters) -> Figure:
     """Accuracy by month, with promotions as marks."""
-    samples = monthly(filters)
+    found = months(filters, "readings", stream=Stream.AUDIT)
+    samples = monthly_of(found, filters)
     return Figure(
         name="accuracy-by-month",
         title="Accuracy by month",
         sentence=sentences.over_time(samples, filters),
-        sampled_from=rests_on(filters, samples),
-        warning=warning(filters),
+        **basis(filters, samples.values(), found, more=highest()),
         columns=[Column("month", "Month", "month"), *share_columns()],
         rows=[
             [f"{month:%Y-%m}", *accuracy_cells(samples[month])]
@@ -93,8 +113,7 @@ def by_month_and_digit(filters: Filters) -> Figure:
         title="Accuracy by month and digit",
         sentence=sentences.extremes({f"{digit} in {in_words(period)}": samples[period, digit]
                                      for period, digit in listed}),
-        sampled_from=rests_on(filters, whole),
-        warning=warning(filters),
+        **basis(filters, whole.values(), rows),
         columns=[
             *PERIOD, Column("label", "Digit", "digit"), *share_columns(),
         ],
@@ -118,8 +137,7 @@ def by_digit(filters: Filters) -> Figure:
         name="accuracy-by-digit",
         title="Accuracy by digit",
         sentence=sentences.extremes({str(digit): sample for digit, sample in samples.items()}),
-        sampled_from=rests_on(filters, monthly_of(rows, filters)),
-        warning=warning(filters),
+        **basis(filters, monthly_of(rows, filters).values(), rows),
         columns=[Column("label", "Digit", "digit"), *share_columns()],
         rows=[[digit, *accuracy_cells(sample)] for digit, sample in samples.items()],
     )
@@ -136,8 +154,7 @@ def by_day(filters: Filters) -> Figure:
         name="accuracy-by-day",
         title="Accuracy by day, over 28 days",
         sentence=sentences.over_time(by_month_of(labeled), filters),
-        sampled_from=rests_on(filters, samples),
-        warning=warning(filters),
+        **basis(filters, samples.values(), authors=authors_of(filters)),
         columns=[
             Column("day", "Day", "day"),
             *share_columns(),
@@ -171,7 +188,8 @@ def rolling(samples: Mapping[date, Sample], days: Sequence[date]) -> list[list[A
 
 def headline(filters: Filters) -> Figure:
     """Accuracy in the newest and the oldest month, and the change, each as a sentence."""
-    samples = monthly(filters)
+    found = months(filters, "readings", stream=Stream.AUDIT)
+    samples = monthly_of(found, filters)
     rows = [
         [
             name,
@@ -185,8 +203,7 @@ def headline(filters: Filters) -> Figure:
         name="headline",
         title="In plain words",
         sentence=" ".join(row[1] for row in rows) or sentences.too_few(samples),
-        sampled_from=rests_on(filters, samples),
-        warning=warning(filters),
+        **basis(filters, samples.values(), found),
         columns=[
             Column("tile", "Tile", "text"), Column("words", "In words", "text"),
             Column("month", "Month", "month"), *share_columns(),
@@ -224,8 +241,7 @@ def true_by_predicted(filters: Filters) -> Figure:
         name="true-by-predicted",
         title="What each digit was read as",
         sentence=sentences.confused(counts, drawings, whole, filters),
-        sampled_from=sampled_from(whole, is_random=is_random(filters)),
-        warning=warning(filters),
+        **basis(filters, [whole], found),
         columns=[
             Column("label", "It was", "digit"),
             Column("predicted", "Read as", "digit"),
@@ -260,6 +276,9 @@ def monthly_of(rows: Sequence[Sum], filters: Filters) -> defaultdict[date, Sampl
     found = totals(rows, "readings")
     for (month, chance), part in zip(found, parts_of(found, filters.digit), strict=True):
         samples[month].add(chance, part)
+    for month, authors in authors_by_month(filters).items():
+        if month in samples:
+            samples[month].authors = authors
     return samples
 
 
@@ -283,12 +302,26 @@ def every_day(labeled: Mapping[date, Sample]) -> list[date]:
     return [first + timedelta(days=at) for at in range((last - first).days + 1)]
 
 
-def rests_on(filters: Filters, samples: Mapping[date, Sample]) -> str:
-    return sampled_from(together(samples.values()), is_random=is_random(filters))
+def basis(
+    filters: Filters,
+    samples: Iterable[Sample],
+    rows: Sequence[Sum] = (),
+    *,
+    authors: Authors | None = None,
+    more: str = "",
+) -> dict[str, Any]:
+    """What a figure of these samples was sampled from, and why it is biased or may be.
 
-
-def warning(filters: Filters) -> str:
-    return "" if is_random(filters) else BIASED
+    `rows` are their months; `authors` drew them, where the samples do not say it.
+    """
+    whole = together(samples)
+    whole.authors = whole.authors or authors
+    if not is_random(filters):
+        return {"sampled_from": sampled_from(whole, is_random=False), "warning": BIASED}
+    missing = missing_of(filters)
+    said = sampled_from(whole, is_random=True, missing=missing)
+    warning = missing.warning or labeled_by_version(rows)
+    return {"sampled_from": said + more, "warning": warning}
 
 
 def months_of(period: Period) -> list[str]:
@@ -297,3 +330,35 @@ def months_of(period: Period) -> list[str]:
 
 def in_words(period: Period) -> str:
     return span_in_words(*months_of(period))
+
+
+def labeled_by_version(rows: Sequence[Sum]) -> str:
+    """A warning about the newest month in which not all versions' audits are labeled alike."""
+    counts: defaultdict[date, defaultdict[str, list[int]]]
+    counts = defaultdict(lambda: defaultdict(lambda: [0, 0]))
+    for each in rows:
+        of_version = counts[each.month][each.version]
+        of_version[0] += int(each["readings"].sum())
+        of_version[1] += int(each["readings"][:, :UNLABELED].sum())
+    for month in sorted(counts, reverse=True):
+        by_version = {name: (audits, labeled) for name, (audits, labeled) in counts[month].items()}
+        if said := lopsided(by_version):
+            return f"{month:%B %Y}: {said}"
+    return ""
+
+
+def missing_of(filters: Filters) -> Missing:
+    """What became of the period's audits, whatever else the filters ask for."""
+    return once(("missing", filters.first, filters.last), lambda: read_missing(filters))
+
+
+def read_missing(filters: Filters) -> Missing:
+    rows = filtered_months(MissingAudits.objects.all(), filters)
+    return Missing.total(Missing._make(row) for row in rows.values_list(*Missing._fields))
+
+
+def highest() -> str:
+    """How high an accuracy can read with labels as they are, or nothing."""
+    gold = Replay.objects.values_list("gold_wrong", "gold_answers").first()
+    said = ceiling(*gold) if gold else ""
+    return f" {said}" if said else ""

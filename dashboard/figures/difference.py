@@ -2,7 +2,8 @@
 
 These are Newcombe's intervals (1998), made of those of the shares. Unlike the usual ones they have
 the stated coverage for shares near 1 and for few labels. Two shares may differ by more than chance
-although their intervals overlap.
+although their intervals overlap. Of samples whose authors are known, the difference is a claim
+about the model: its interval is wide enough for other people's drawings too.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from dashboard.cube.authors import Authors
 from dashboard.figures.figure import Share
-from dashboard.figures.sample import Audits, sample_of_audits
-from predictions.shares import Z95, jeffreys
+from dashboard.figures.people import Side, widening
+from dashboard.figures.sample import Audits, Sample, sample_of_audits
+from predictions.shares import Z95, exact
 from training.trials.pairs import Pairs
 
 
@@ -45,10 +48,18 @@ def difference(before: Share, after: Share) -> Difference:
     return Difference(value, value - down, value + up)
 
 
-def difference_of_pairs(better: int, worse: int, n: int) -> Difference:
+def between(before: Sample, after: Sample, z: float = Z95) -> Difference | None:
+    """The difference of two samples; None if one of them has no labels."""
+    sides = [each for each in (before.side(-1), after.side()) if each is not None]
+    wider = widening(sides, sides[0].authors.alike) if len(sides) == 2 else 1.0
+    was, now = before.share_within(z, wider), after.share_within(z, wider)
+    return difference(was, now) if was and now else None
+
+
+def difference_of_pairs(better: float, worse: float, n: float) -> Difference:
     """The difference of two shares of the same drawings, of which so many were only in one."""
     more, less = better / n, worse / n
-    (more_low, more_high), (less_low, less_high) = jeffreys(better, n), jeffreys(worse, n)
+    (more_low, more_high), (less_low, less_high) = exact(better, n), exact(worse, n)
     # The two exclude each other, so they are correlated.
     free = (1 - more) * (1 - less)
     twice = 2 * math.sqrt(more * less / free) if free else 2.0
@@ -61,18 +72,34 @@ def difference_of_pairs(better: int, worse: int, n: int) -> Difference:
     )
 
 
-def between_pairs(pairs: Mapping[tuple[date, int], Pairs], told: Audits) -> Difference:
+def between_pairs(
+    pairs: Mapping[tuple[date, int], Pairs], told: Audits, authors: Authors | None = None
+) -> Difference:
     """The difference; weighted if the drawings had different chances of being audited."""
     sample = sample_of_audits(((*place, each.n, 0) for place, each in pairs.items()), told)
+    by_chance = {
+        chance: sum_of_pairs(each for (_, other), each in pairs.items() if other == chance)
+        for chance in {chance for _, chance in pairs}
+    }
+    wider = 1.0
+    if authors is not None:
+        spread = {chance: deviation(each) for chance, each in by_chance.items()}
+        wider = widening([Side(authors, sample.weights, spread)], authors.alike_in_pairs)
     if not sample.is_weighted:
-        whole = sum_of_pairs(pairs.values())
-        return Difference(whole.difference, whole.lower(0.975), whole.upper(0.975))
+        by_chance = {0: sum_of_pairs(pairs.values())}
     found = {}
-    for chance in {chance for _, chance in pairs}:
-        some = sum_of_pairs(each for (_, other), each in pairs.items() if other == chance)
-        each = difference_of_pairs(some.better, some.worse, some.n)
+    for chance, some in by_chance.items():
+        each = difference_of_pairs(some.better / wider, some.worse / wider, some.n / wider)
         found[chance] = (each.value, each.low, each.high)
-    return Difference(*sample.mean(found, Z95, -1.0, 1.0))
+    if not sample.is_weighted:
+        return each
+    return Difference(*sample.mean(found, Z95, -1.0, 1.0, wider))
+
+
+def deviation(pairs: Pairs) -> float:
+    """Of the difference between two versions on one drawing; not 0 where none was found."""
+    differ = (pairs.better + pairs.worse + 0.5) / (pairs.n + 1)
+    return math.sqrt(max(differ - pairs.difference**2, 0.0))
 
 
 def sum_of_pairs(pairs: Iterable[Pairs]) -> Pairs:

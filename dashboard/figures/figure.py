@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, Literal
 
 from labeling.files.csv_cells import cell
-from predictions.shares import Z95, wilson
+from predictions.shares import Z95, exact
 
 Kind = Literal["text", "month", "day", "digit", "version", "count", "share", "number", "yesno"]
 ENOUGH: Final = 30  # labels; a share of fewer is shown gray
@@ -53,7 +53,7 @@ class Share:
 
     @classmethod
     def of(cls, right: float, n: float, z: float = Z95) -> Share:
-        return cls(right / n, *wilson(right, n, z))
+        return cls(right / n, *exact(right, n, z))
 
     @property
     def rest(self) -> Share:

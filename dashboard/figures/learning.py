@@ -8,10 +8,17 @@ from django.db.models import CharField, QuerySet, Subquery, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Concat
 
-from dashboard.cube.sums import audit_counts
+from dashboard.cube.sums import audit_counts, authors_of
 from dashboard.figures import sentences
 from dashboard.figures.figure import Column, Figure, Share, share_cells, share_columns
-from dashboard.figures.replay import NOTHING_READ, counts_by, replay_warning, replayed
+from dashboard.figures.replay import (
+    NOTHING_READ,
+    counts_by,
+    replay_warning,
+    replayed,
+    unseen_cells,
+    unseen_columns,
+)
 from dashboard.filters import Filters
 from dashboard.models import Replay
 from predictions.models import ModelVersion
@@ -33,16 +40,20 @@ def as_of() -> Combinable:
 def curve(filters: Filters) -> Figure:
     """Error on audited drawings, against the number of labels."""
     by_version = counts_by(lambda cell: cell.version, replayed(filters), audit_counts(filters))
+    authors = authors_of(Filters(first=filters.first, last=filters.last, digit=filters.digit))
     rows = []
     for key, name, state, labels in of_live_family(list(versions_of(filters))):
-        sample = by_version.get(key, NOTHING_READ).sample
-        share = sample.share
+        found = by_version.get(key, NOTHING_READ)
+        sample = found.sample
+        sample.authors = authors
+        share = sample.share_of_others()
         rows.append(
             [
                 name,
                 state,
                 labels or 0,  # None: trained without labels from this installation
                 *share_cells(sample.n - sample.right, sample.n, of=share and share.rest),
+                *unseen_cells(found.unseen, is_error=True),
             ]
         )
     rows.sort(key=lambda row: row[2])
@@ -54,7 +65,8 @@ def curve(filters: Filters) -> Figure:
         ),
         sampled_from=(
             "Error on drawings chosen at random, labeled blind, every version on the same ones"
-            " except those it learned from."
+            " except those it learned from. The intervals are about other people's drawings too."
+            " Unseen hands: only drawings by people of whom it learned from none."
         ),
         warning=replay_warning(filters),
         columns=[
@@ -62,6 +74,7 @@ def curve(filters: Filters) -> Figure:
             Column("state", "State", "text"),
             Column("labels", "Labels learned from", "count"),
             *share_columns("Read wrong", "Error"),
+            *unseen_columns("Error"),
         ],
         rows=rows,
     )

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from django.db.models import QuerySet, Subquery
 from django.db.models.expressions import Combinable
 
-from dashboard.cube.sums import audit_counts, every_month
+from dashboard.cube.sums import audit_counts, every_month, filtered_months
 from dashboard.figures import sentences
 from dashboard.figures.figure import Column, Figure, share_columns
 from dashboard.figures.periods import PERIOD, periods_of
@@ -23,7 +23,8 @@ from training.trials.sentences import number_of
 
 MOST_PERIODS = 14  # columns of the heat map that fit on a page
 FIELDS = (
-    "version", "version__name", "month", "digit", "chance", "n", "right", "learned", "unread"
+    "version", "version__name", "month", "digit", "chance", "n", "right", "unseen", "unseen_right",
+    "learned", "unread",
 )  # fmt: skip
 
 
@@ -37,6 +38,8 @@ class ReplayCount(NamedTuple):
     chance: int
     n: int
     right: int
+    unseen: int
+    unseen_right: int
     learned: int
     unread: int
 
@@ -46,11 +49,12 @@ class Count:
     """A sum of replay cells."""
 
     sample: Sample
+    unseen: Sample  # of the same, those by people whom the version never learned from
     learned: int
     unread: int
 
 
-NOTHING_READ = Count(Sample(), 0, 0)
+NOTHING_READ = Count(Sample(), Sample(), 0, 0)
 
 
 def counts_by(
@@ -64,6 +68,10 @@ def counts_by(
         each: Count(
             sample_of_audits(
                 ((cell.month, cell.chance, cell.n, cell.right) for cell in some), audits
+            ),
+            sample_of_audits(
+                ((cell.month, cell.chance, cell.unseen, cell.unseen_right) for cell in some),
+                audits,
             ),
             sum(cell.learned for cell in some),
             sum(cell.unread for cell in some),
@@ -88,7 +96,7 @@ def matrix(filters: Filters) -> Figure:
     whole = counts_by(lambda cell: (cell.version, period_of[cell.month]), cells, audits)
     rows = [
         [name, *(f"{month:%Y-%m}" for month in period), *accuracy_cells(found.sample),
-         found.learned, found.unread]
+         found.learned, found.unread, *unseen_cells(found.unseen)]
         for version, name in names.items()
         for period in dict.fromkeys(period_of.values())
         if (found := whole.get((version, period), NOTHING_READ))
@@ -107,9 +115,29 @@ def matrix(filters: Filters) -> Figure:
             *share_columns(),
             Column("learned", "Left out: learned from", "count"),
             Column("unread", "Still to be read", "count"),
+            *unseen_columns(),
         ],
         rows=rows,
-    )
+    )  # fmt: skip
+
+
+def unseen_columns(share: str = "Accuracy") -> list[Column]:
+    """The columns of the same share, of drawings by people whom the version never learned from."""
+    return [
+        Column("unseen_n", "Labels, unseen hands", "count"),
+        Column("unseen_share", f"{share}, unseen hands", "share"),
+        Column("unseen_low", "95 % from", "share"),
+        Column("unseen_high", "95 % to", "share"),
+    ]
+
+
+def unseen_cells(sample: Sample, *, is_error: bool = False) -> list[Any]:
+    """The cells for `unseen_columns`."""
+    share = sample.share
+    if share is None:
+        return [0, None, None, None]
+    found = share.rest if is_error else share
+    return [sample.n, found.value, found.low, found.high]
 
 
 Counts = Mapping[tuple[int, date], Count]
@@ -126,10 +154,7 @@ def replayed(filters: Filters) -> list[ReplayCount]:
 
 def filtered_rows(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:
     """The rows of the filters' period and digit."""
-    if filters.first:
-        rows = rows.filter(month__gte=filters.first)
-    if filters.last:
-        rows = rows.filter(month__lte=filters.last)
+    rows = filtered_months(rows, filters)
     return rows if filters.digit is None else rows.filter(digit=filters.digit)
 
 

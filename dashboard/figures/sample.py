@@ -3,11 +3,12 @@
 Drawings of one sample may have had different chances of being audited. Each chance is a stratum. A
 label stands for as many drawings as the stratum has for each label: its audited drawings divided by
 the chance and by those that are labeled. This assumes that the labeled audits of a stratum are a
-random part of them. Where all had one chance, the interval is Wilson's.
+random part of them. Shares of a stratum have Clopper and Pearson's interval.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,12 +18,16 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from dashboard.axes import DIGITS, LABELS, MILLION, UNLABELED, UNREADABLE
+from dashboard.cube.authors import Authors
 from dashboard.fields import Counts
+from dashboard.figures.audits import Missing
 from dashboard.figures.figure import Share, share_cells
+from dashboard.figures.people import FOR_THESE, People, Side, people_of, widening
 from dashboard.figures.strata import Term, mean
-from predictions.shares import Z95, jeffreys, wilson
+from predictions.shares import Z95, exact
 from training.trials.sentences import number_of
 
+NOTHING_MISSING = Missing()
 Interval = tuple[float, float, float]  # a value and its interval
 # By month and chance: drawings chosen for the audit, and those labeled.
 Audits = Mapping[tuple[date, int], tuple[int, int]]
@@ -92,6 +97,7 @@ class Sample:
     def __init__(self) -> None:
         self.strata: dict[int, Stratum] = {}
         self.unreadable = self.unsettled = 0
+        self.authors: Authors | None = None  # who drew the n, where that is known
 
     @classmethod
     def of(cls, right: int, n: int) -> Self:
@@ -144,26 +150,64 @@ class Sample:
     def share(self) -> Share | None:
         return self.share_within(Z95)
 
-    def share_within(self, z: float) -> Share | None:
-        """The share with an interval of z deviations; None if n = 0."""
+    @property
+    def people(self) -> People | None:
+        """Who drew it; None if that is not known."""
+        return people_of(self.authors) if self.authors else None
+
+    def share_within(self, z: float, wider: float = 1.0) -> Share | None:
+        """The share with an interval of z deviations; None if n = 0.
+
+        With `wider`, as from so many times fewer labels: see `people.widening`.
+        """
         if not self.n:
             return None
         if not self.is_weighted:
-            return Share.of(self.right, self.n, z)
+            return Share.of(self.right / wider, self.n / wider, z)
         found = {
-            stratum.chance: (stratum.right / stratum.n, *jeffreys(stratum.right, stratum.n, z))
+            stratum.chance: (
+                stratum.right / stratum.n, *exact(stratum.right / wider, stratum.n / wider, z)
+            )
             for stratum in self.strata.values()
             if stratum.n
-        }
-        return Share(*self.mean(found, z, 0.0, 1.0))
+        }  # fmt: skip
+        return Share(*self.mean(found, z, 0.0, 1.0, wider))
 
-    def mean(self, found: Mapping[int, Interval], z: float, least: float, most: float) -> Interval:
+    def share_of_others(self, z: float = Z95) -> Share | None:
+        """The share as a claim about the model: its interval is about other people's drawings."""
+        wider = widening([side], side.authors.alike) if (side := self.side()) else 1.0
+        return self.share_within(z, wider)
+
+    def side(self, sign: int = 1) -> Side | None:
+        """What `people.widening` needs; None if nobody knows who drew it."""
+        if self.authors is None:
+            return None
+        spread = {
+            chance: math.sqrt(share * (1 - share))
+            for chance, stratum in self.strata.items()
+            if stratum.n
+            for share in [(stratum.right + 0.5) / (stratum.n + 1)]
+        }
+        return Side(self.authors, self.weights, spread, sign)
+
+    @property
+    def weights(self) -> dict[int, float]:
+        return {chance: self.weight_of(chance) for chance in self.strata}
+
+    def mean(
+        self,
+        found: Mapping[int, Interval],
+        z: float,
+        least: float,
+        most: float,
+        wider: float = 1.0,
+    ) -> Interval:
         """The weighted mean of what was found by chance.
 
         Drawings of which nothing was found may all have the least or the most value.
         """
         terms = [
-            Term(stratum.weight * stratum.n, stratum.doubt, *found[chance])
+            Term(stratum.weight * stratum.n, wider * stratum.doubt, *found[chance])
             for chance, stratum in self.strata.items()
             if chance in found
         ]
@@ -190,7 +234,7 @@ class Sample:
         share = self.share
         if share is None or not self.is_weighted:
             return float(self.n)
-        low, high = wilson(share.value * self.n, self.n)
+        low, high = exact(share.value * self.n, self.n)
         return self.n * ((high - low) / (share.high - share.low)) ** 2
 
 
@@ -213,6 +257,8 @@ def together(samples: Iterable[Sample]) -> Sample:
     joined = Sample()
     for sample in samples:
         joined.merge(sample)
+        if sample.authors:
+            joined.authors = joined.authors + sample.authors if joined.authors else sample.authors
     return joined
 
 
@@ -231,10 +277,12 @@ def sample_of_audits(counts: Iterable[tuple[date, int, int, int]], audits: Audit
     return sample
 
 
-def sampled_from(sample: Sample, *, is_random: bool) -> str:
+def sampled_from(sample: Sample, *, is_random: bool, missing: Missing = NOTHING_MISSING) -> str:
     """A sentence that describes the sample."""
+    people = sample.people
     if is_random:
-        said = [f"From {number_of(sample.n, 'drawing')} chosen at random, labeled blind"]
+        by = f", {people.in_words}" if people else ""
+        said = [f"From {number_of(sample.n, 'drawing')} chosen at random, labeled blind{by}"]
     else:
         said = [f"From {number_of(sample.n, 'labeled drawing')}"]
     if n := sample.unreadable:
@@ -246,8 +294,9 @@ def sampled_from(sample: Sample, *, is_random: bool) -> str:
             else "wait for another opinion and count"
         )
         said.append(f"{n:,} {waits} as labeled so far")
-    if is_random and (n := sample.unlabeled):
-        said.append(f"{n:,} {'is' if n == 1 else 'are'} not labeled yet")
+    if is_random:
+        said += missing.in_words(sample.unlabeled)
     if is_random and sample.is_weighted:
         said.append("weighted, because they had different chances of being chosen")
-    return "; ".join(said) + "."
+    about = f" {FOR_THESE}" if people else ""
+    return f"{'; '.join(said)}.{about}"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from dashboard.axes import EDGES, MILLION, UNREADABLE
 from dashboard.fields import Counts
 from dashboard.figures.chance import LEVEL, p_equal
-from dashboard.figures.difference import difference
+from dashboard.figures.difference import between
 from dashboard.figures.figure import ENOUGH, Share
 from dashboard.figures.sample import Sample
 from dashboard.figures.words import as_hundred, day_in_words
@@ -133,10 +133,8 @@ def in_month(month: date, sample: Sample, filters: Filters) -> str:
 
 
 def change(before: Sample, after: Sample, then: date) -> str:
-    one, other = before.share, after.share
-    assert one is not None
-    assert other is not None
-    found = difference(one, other)
+    found = between(before, after)
+    assert found is not None
     if abs(found.value) < LEAST_SHOWN:
         return f"That is as many as in {then:%B %Y}, to a tenth of 100."
     way = "more" if found.value > 0 else "fewer"

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from dashboard.cube.sums import authors_of
 from dashboard.figures.accuracy import daily
-from dashboard.figures.difference import Difference, difference
+from dashboard.figures.difference import Difference, between
 from dashboard.figures.figure import ENOUGH
 from dashboard.figures.sample import Sample, together
 from dashboard.filters import Filters
@@ -49,8 +50,9 @@ def fallen(today: date) -> Fall | None:
     samples = daily(Filters(first=month_of(first), last=month_of(today)))
     before = together(sample for day, sample in samples.items() if first <= day < middle)
     recent = together(sample for day, sample in samples.items() if middle <= day < today)
-    was, now = before.share_within(SURE), recent.share_within(SURE)
-    if was is None or now is None or min(before.n, recent.n) < ENOUGH:
+    before.authors = authors_of(Filters(first=month_of(first), last=month_of(middle)))
+    recent.authors = authors_of(Filters(first=month_of(middle), last=month_of(today)))
+    by = between(before, recent, SURE)
+    if by is None or min(before.n, recent.n) < ENOUGH:
         return None
-    by = difference(was, now)
     return Fall(before, recent, by) if by.high < 0 else None

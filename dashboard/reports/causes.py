@@ -17,7 +17,7 @@ from typing import Any
 from django.db.models import Count, F, OuterRef, Q, Subquery
 
 from dashboard.axes import DIGITS, millionths
-from dashboard.cube.sums import audit_counts, months
+from dashboard.cube.sums import audit_counts, authors_of, months
 from dashboard.figures.difference import Difference, between_pairs, difference, sum_of_pairs
 from dashboard.figures.figure import ENOUGH, Share
 from dashboard.figures.sample import Audits, sample_of_audits
@@ -44,7 +44,7 @@ class Reread:
 
     n: int
     as_read: Share | None
-    again: Share | None
+    again: Share | None  # its interval is about other people's drawings too
     gain: Difference | None  # as read minus again
 
     @property
@@ -223,9 +223,11 @@ def reread(places: Places, month: date, told: Audits) -> Reread:
     as_read = [
         (*place, each.n, right + each.better - each.worse) for place, (each, right) in here.items()
     ]
+    sample, authors = sample_of_audits(again, told), authors_of(Filters(first=month, last=month))
+    sample.authors = authors
     return Reread(
         n,
         sample_of_audits(as_read, told).share,
-        sample_of_audits(again, told).share,
-        between_pairs(pairs, told),
+        sample.share_of_others(),
+        between_pairs(pairs, told, authors),
     )

@@ -15,9 +15,11 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from dashboard.axes import DIGITS
-from dashboard.cube.sums import audit_counts, months
+from dashboard.cube.authors import Authors
+from dashboard.cube.sums import audit_counts, authors_by_month, authors_of, months
 from dashboard.figures.chance import LEVEL, p_equal
-from dashboard.figures.difference import Difference, between_pairs, difference, sum_of_pairs
+from dashboard.figures.difference import Difference, between_pairs, sum_of_pairs
+from dashboard.figures.difference import between as difference_between
 from dashboard.figures.figure import ENOUGH, Share
 from dashboard.figures.replay import filtered_rows
 from dashboard.figures.sample import Audits, Sample, sample_of_audits, sampled_from
@@ -132,6 +134,8 @@ class Comparison:
     what: str  # which drawings, in words
     parts_are: str  # what a part is, in words
     pairs: Pairs | None = None  # for versions: counts on the same drawings
+    unseen_pairs: Pairs | None = None  # the same, by people whom neither learned from
+    unseen: Difference | None = None
 
     @property
     def in_words(self) -> str:
@@ -180,6 +184,22 @@ class Comparison:
         return f"{said}: chance alone could make it.{more}"
 
     @property
+    def unseen_in_words(self) -> str:
+        """The difference on drawings by people of whom neither version learned; for versions."""
+        if self.pairs is None or self.unseen_pairs is None or not self.pairs.n:
+            return ""
+        if self.unseen is None:
+            return "All of these drawings are by people from whom one of the versions learned."
+        part = f"On the {self.unseen_pairs.n:,} of {self.pairs.n:,} by people from whom neither"
+        if self.unseen_pairs.n < ENOUGH:
+            return f"{part} version learned, nothing can be told: {needed(self.unseen_pairs.n)}."
+        found = self.unseen
+        return (
+            f"{part} version learned, the difference is {in_points(found.value)} points (95 %:"
+            f" {in_points(found.low)} to {in_points(found.high)})."
+        )
+
+    @property
     def needed(self) -> int | None:
         """Labels for each side to detect a difference of this size with 80 % power."""
         one, other = self.first.share, self.second.share
@@ -201,12 +221,15 @@ class Comparison:
 
 
 def of_months(first: date, second: date, digit: int | None) -> Comparison:
-    """Accuracy on audited drawings, as the version live at the time read them. One query."""
+    """Accuracy on audited drawings, as the version live at the time read them. Two queries."""
     between = Filters(first=min(first, second), last=max(first, second))
     sums: defaultdict[date, list[tuple[int, Any]]] = defaultdict(list)
     for each in months(between, "days", stream=Stream.AUDIT):
         sums[each.month].append((each.chance, each["days"]))
-    one, other = (side_of_month(month, sums[month], digit) for month in (first, second))
+    authors = authors_by_month(between)
+    one, other = (
+        side_of_month(month, sums[month], digit, authors.get(month)) for month in (first, second)
+    )
     return Comparison(
         one,
         other,
@@ -219,12 +242,12 @@ def of_months(first: date, second: date, digit: int | None) -> Comparison:
 def between_samples(first: Side, second: Side) -> Difference | None:
     if first.name == second.name or not (first.is_enough and second.is_enough):
         return None
-    assert first.share is not None
-    assert second.share is not None
-    return difference(first.share, second.share)
+    return difference_between(first.sample, second.sample)
 
 
-def side_of_month(month: date, counts: list[tuple[int, Any]], digit: int | None) -> Side:
+def side_of_month(
+    month: date, counts: list[tuple[int, Any]], digit: int | None, authors: Authors | None
+) -> Side:
     """`counts` are (chance, array of (day, label, [drawings, right, settled]))."""
     if counts and digit is None:
         parts = [
@@ -240,6 +263,10 @@ def side_of_month(month: date, counts: list[tuple[int, Any]], digit: int | None)
     else:
         parts = []
     sample = sample_of_days(counts, slice(None), digit)
+    if authors is not None:
+        sample.authors = authors.of_digit(digit)
+        for part in parts if digit is None else ():
+            part.sample.authors = authors.of_digit(int(part.name))
     return Side(
         name=f"{month:%Y-%m}",
         title=f"{month:%B %Y}",
@@ -268,8 +295,26 @@ class CommonCount(NamedTuple):
     chance: int
     n: int
     both: int  # read right by both
+    unseen: int  # by people whom neither learned from
+    unseen_better: int
+    unseen_worse: int
     better: int  # by the second alone
     worse: int  # by the first alone
+
+    @property
+    def by_unseen(self) -> CommonCount:
+        """The counts of the drawings by people whom neither learned from."""
+        return self._replace(n=self.unseen, better=self.unseen_better, worse=self.unseen_worse)
+
+    @property
+    def turned(self) -> CommonCount:
+        """With the versions exchanged."""
+        return self._replace(
+            better=self.worse,
+            worse=self.better,
+            unseen_better=self.unseen_worse,
+            unseen_worse=self.unseen_better,
+        )
 
     @property
     def pairs(self) -> Pairs:
@@ -277,19 +322,23 @@ class CommonCount(NamedTuple):
 
 
 def of_versions(first: str, second: str, filters: Filters) -> Comparison:
-    """Two versions on the same audited drawings of the period. Two queries."""
+    """Two versions on the same audited drawings of the period. Three queries."""
     told, counts = audit_counts(filters), common_counts(first, second, filters)
     one = side_of_version(first, [(each, each.both + each.worse) for each in counts], told, filters)
     other = side_of_version(
         second, [(each, each.both + each.better) for each in counts], told, filters
     )
+    authors = authors_of(Filters(first=filters.first, last=filters.last, digit=filters.digit))
+    unseen = pairs_by_chance([each.by_unseen for each in counts if each.unseen])
     return Comparison(
         one,
         other,
-        between_pairs(pairs_by_chance(counts), told) if one.is_enough else None,
+        between_pairs(pairs_by_chance(counts), told, authors) if one.is_enough else None,
         drawings_of(Filters(digit=filters.digit)),
         "by digit" if filters.digit is None else f"by month, for the digit {filters.digit}",
         sum_of_pairs(each.pairs for each in counts),
+        sum_of_pairs(unseen.values()),
+        between_pairs(unseen, told) if unseen else None,
     )
 
 
@@ -299,10 +348,8 @@ def common_counts(first: str, second: str, filters: Filters) -> list[CommonCount
     rows = ReplayPair.objects.filter(first__name__in=names, second__name__in=names, n__gt=0)
     found = filtered_rows(rows, filters).exclude(both=None).order_by("month", "digit", "chance")
     values = found.values_list("first__name", *CommonCount._fields)
-    return [
-        CommonCount._make([*rest, up, down] if older == first else [*rest, down, up])
-        for older, *rest, up, down in values
-    ]
+    counts = [(older, CommonCount._make(rest)) for older, *rest in values]
+    return [each if older == first else each.turned for older, each in counts]
 
 
 def side_of_version(

@@ -13,7 +13,7 @@ from django.utils import timezone
 from dashboard.axes import UNLABELED
 from dashboard.cube.sums import flows, months, within_filters
 from dashboard.figures.accuracy import months_with_enough
-from dashboard.figures.difference import Difference, difference
+from dashboard.figures.difference import Difference, between
 from dashboard.figures.figure import ENOUGH, Share
 from dashboard.figures.sentences import needed
 from dashboard.figures.words import as_hundred
@@ -155,8 +155,8 @@ def digit_changes(comparison: Comparison | None, here: Side) -> list[DigitChange
     earlier = {part.name: part for part in comparison.first.parts} if comparison else {}
     pairs = [(part, earlier.get(part.name)) for part in here.parts]
     found = [
-        difference(before.share, now.share)
-        if now.is_enough and before and before.is_enough and before.share and now.share
+        between(before.sample, now.sample)
+        if now.is_enough and before and before.is_enough
         else None
         for now, before in pairs
     ]

@@ -33,7 +33,7 @@ from tests.bench.seed import (
 
 DAYS = 365
 P95 = 50.0  # ms, what an endpoint may take
-QUERIES = 3
+QUERIES = 6
 PAGES = {"page for everybody": "/dashboard/", "page for analysts": "/dashboard/technical/"}
 PAGE_P95 = 120.0  # ms, what a page with all its figures may take
 RATIO = 1.3  # of the largest size to the smallest

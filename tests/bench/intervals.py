@@ -12,6 +12,9 @@ one digit of it, for the difference of two months, and for that of two versions 
 drawings; with errors where the shipped model makes them, and spread over all confidences, as an
 overconfident version makes them; with all audits labeled, and with 6 of 10.
 
+At last people: few or many, some of whom drew more and are read worse (`people.py`), with the
+intervals that count drawings beside those that count people.
+
 Every estimate is made by the code the figures use.
 """
 
@@ -34,12 +37,14 @@ from dashboard.figures.difference import Difference, between_pairs, difference, 
 from dashboard.figures.figure import Share
 from dashboard.figures.sample import Part, Sample, parts
 from predictions.capture.audits import BANDS, band_probabilities
+from tests.bench import people
 from tests.bench.report import finish, table
 from training.trials.pairs import Pairs
 
 CHANCES = (0.02, 0.05, 0.2)
-CLAIMED = (0.93, 0.97)  # what 95 % intervals may cover
-LEAST = 0.93  # what they cover at least, however few the labels
+CLAIMED = (0.94, 0.985)  # what 95 % intervals may cover
+LEAST = 0.94  # what they cover at least, however few the labels
+LUCK = 2.6  # standard errors by which a share of some histories may be below it
 
 RATE = 0.05  # of drawings, audited
 LABELED = (20, 50, 100, 300, 1_000, 2_000, 5_000)
@@ -170,6 +175,7 @@ class Design:
     chances: Sequence[float]  # by band
     errors: NDArray[np.float64]  # by band
     answered: float = 1.0  # share of the audits that is labeled
+    rate: float = RATE
 
     def months(
         self, dice: np.random.Generator, labeled: int, histories: int, part: float = READABLE
@@ -209,7 +215,7 @@ class Design:
         self, dice: np.random.Generator, labeled: int, histories: int, part: float
     ) -> tuple[Counts, Counts]:
         """Drawings that count, by history and band; of them audits, labels, labels that count."""
-        drawings = round(labeled / RATE / self.answered / READABLE)
+        drawings = round(labeled / self.rate / self.answered / READABLE)
         drawn = dice.multinomial(drawings, SHARES, size=histories)
         wanted = dice.binomial(drawn, part)
         both = np.stack([wanted, drawn - wanted])
@@ -327,7 +333,9 @@ def labels_for(places: Sequence[Place], profile: str, side: str) -> int:
 # -- the bench ------------------------------------------------------------------------------------
 
 
-def verdict(found: dict[str, Coverage], places: Sequence[Place]) -> list[str]:
+def verdict(
+    found: dict[str, Coverage], places: Sequence[Place], of_people: Sequence[dict[str, Any]]
+) -> list[str]:
     """What is not as promised; empty when all is."""
     low, high = CLAIMED
     wrong = [
@@ -337,11 +345,26 @@ def verdict(found: dict[str, Coverage], places: Sequence[Place]) -> list[str]:
     ]
     if found["all labeled"].share > 0.5:
         wrong.append("the biased figure is not shown to miss")
-    return wrong + [
-        f"{' '.join(map(str, place.row[:4]))}: {place.by_confidence.share:.1%}"
-        for place in places
-        if place.by_confidence.share < LEAST
-    ]
+    return (
+        wrong
+        + [
+            f"{' '.join(map(str, place.row[:4]))}: {place.by_confidence.share:.1%}"
+            for place in places
+            if is_below(place.by_confidence.share, len(place.by_confidence.held))
+        ]
+        + [
+            f"{each['claim']}, {each['crowd']}, {each['spread']}, {each['accuracy']:.1%},"
+            f" {each['labels']}: {each['covered']:.1%}"
+            for each in of_people
+            if not each["claim"].endswith(people.AS_DRAWINGS)
+            and is_below(each["covered"], each["histories"])
+        ]
+    )
+
+
+def is_below(share: float, histories: int) -> bool:
+    """Whether intervals that cover LEAST would hardly ever cover so few of so many histories."""
+    return share < LEAST - LUCK * math.sqrt(LEAST * (1 - LEAST) / histories)
 
 
 def main() -> int:
@@ -371,11 +394,18 @@ def main() -> int:
             f"±{100 * WANTED:.1f} points at {ACCURACY:.1%}, {profile}: {each['by_confidence']:,}"
             f" audits instead of {each['simple']:,}."
         )
-    wrong = verdict(found, places)
+    of_people = people.coverage(
+        lambda accuracy: errors_of(PROFILES["calibrated"], accuracy),
+        options.histories,
+        options.seed,
+    )
+    print()
+    table([list(of_people[0]), *(list(each.values()) for each in of_people)])
+    wrong = verdict(found, places, of_people)
     print("As promised." if not wrong else "Not as promised: " + "; ".join(wrong))
     finish({
         "bench": "intervals", "coverage": figures, "table": [place.as_json() for place in places],
-        "labels_needed": needed, "wrong": wrong,
+        "people": of_people, "labels_needed": needed, "wrong": wrong,
     })  # fmt: skip
     return 1 if wrong else 0
 

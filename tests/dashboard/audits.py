@@ -24,7 +24,8 @@ def audited(
     digit: int | None = 7, *, at: datetime = NOVEMBER, read: int = 7, **fields: Any
 ) -> Prediction:
     """An audited drawing that was labeled so; None is unreadable."""
-    prediction = make_prediction(digit=read, created_at=at, visitor=uuid.uuid4(), **fields)
+    drawn = {"visitor": uuid.uuid4(), **fields}
+    prediction = make_prediction(digit=read, created_at=at, **drawn)
     label(prediction, digit)
     Prediction.objects.filter(pk=prediction.pk).update(is_audit=True)
     return prediction

@@ -20,6 +20,7 @@ OF_CUBE = (
     "tests/dashboard/figures/test_figures.py",
 )
 OF_SENTENCES = ("tests/dashboard/figures/test_sentences.py",)
+OF_PEOPLE = ("tests/dashboard/figures/test_people.py",)
 OF_INTERVALS = (
     "tests/dashboard/figures/test_intervals.py",
     "tests/dashboard/figures/test_strata.py",
@@ -167,17 +168,17 @@ FAULTS: dict[str, list[Fault]] = {
     ],
     "intervals": [
         Fault(
-            "Wilson's interval is too wide for small n",
+            "the lower end of an interval is that of one label more",
             SHARES,
-            "z2 / (4 * n**2)",
-            "z2 / (4 * n)",
+            "beta_quantile(right, wrong + 1, -z)",
+            "beta_quantile(right + 1, wrong + 1, -z)",
             OF_INTERVALS,
         ),
         Fault(
-            "Wilson's interval is not drawn toward a half",
+            "the upper end of an interval is that of one label less",
             SHARES,
-            "middle = p + z2 / (2 * n)",
-            "middle = p",
+            "beta_quantile(right + 1, wrong, z)",
+            "beta_quantile(right, wrong, z)",
             OF_INTERVALS,
         ),
         Fault(
@@ -188,11 +189,74 @@ FAULTS: dict[str, list[Fault]] = {
             OF_INTERVALS,
         ),
         Fault(
-            "Jeffreys' interval is that of a flat prior",
-            SHARES,
-            "beta_quantile(right + 0.5, n - right + 0.5, z)",
-            "beta_quantile(right + 1.0, n - right + 1.0, z)",
-            OF_INTERVALS,
+            "one person's drawings count as many people's",
+            "dashboard/figures/people.py",
+            "1 + alike * (shared / variance - 1)",
+            "1.0",
+            OF_PEOPLE,
+        ),
+        Fault(
+            "what one person adds to both sides of a difference adds up",
+            "dashboard/figures/people.py",
+            "parts.append(side.sign * spread",
+            "parts.append(spread",
+            OF_PEOPLE,
+        ),
+        Fault(
+            "two months are compared as drawings",
+            "dashboard/figures/difference.py",
+            "if len(sides) == 2 else 1.0",
+            "if len(sides) == 3 else 1.0",
+            OF_PEOPLE,
+        ),
+        Fault(
+            "few people tell the correlation as well as many",
+            "dashboard/figures/likeness.py",
+            "USUAL, USUAL_PEOPLE = 0.05, 10.0",
+            "USUAL, USUAL_PEOPLE = 0.05, 0.01",
+            OF_PEOPLE,
+        ),
+        Fault(
+            "seen hands count as unseen",
+            "dashboard/replay/replay.py",
+            "unseen = counts & ~table.seen[at]",
+            "unseen = counts",
+            OF_PEOPLE,
+        ),
+        Fault(
+            "a comparison takes the hands that one version knows for unseen",
+            "dashboard/replay/replay.py",
+            "~(table.seen[one] | table.seen[other])[common]",
+            "~(table.seen[one] & table.seen[other])[common]",
+            OF_PEOPLE,
+        ),
+        Fault(
+            "descendants do not know whom their ancestors learned from",
+            "dashboard/replay/authorship.py",
+            "own if before is None else np.union1d(own, before)",
+            "own",
+            OF_PEOPLE,
+        ),
+        Fault(
+            "skipped audits count as handed out and not answered",
+            "dashboard/cube/missing.py",
+            "expired=open_ & Q(queue_item__skips=0, ",
+            "expired=open_ & Q(",
+            OF_PEOPLE,
+        ),
+        Fault(
+            "a figure does not warn of skipped audits",
+            "dashboard/figures/audits.py",
+            "if self.share_labeled >= LEAST_LABELED:",
+            "if self.share_labeled >= 0.0:",
+            OF_PEOPLE,
+        ),
+        Fault(
+            "a figure does not warn of a month about one version",
+            "dashboard/figures/audits.py",
+            "if told[least] >= HALF_AS_MANY * told[most]:",
+            "if told[least] >= 0.0:",
+            OF_PEOPLE,
         ),
         Fault(
             "drawings with different chances weigh the same",

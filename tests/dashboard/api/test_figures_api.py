@@ -39,7 +39,7 @@ def test_the_list_says_what_each_shows_and_where_it_is(client: Client):
 def test_a_figure_is_the_pages_and_costs_few_queries(
     client: Client, counted: None, django_assert_max_num_queries: Any, name: str, query: str
 ):
-    with django_assert_max_num_queries(4 if name == "learning-curve" else 3):
+    with django_assert_max_num_queries(6):
         answer = client.get(f"{API}{name}/{query}")
     assert answer.json() == client.get(f"/dashboard/data/{name}.json{query}").json()
 

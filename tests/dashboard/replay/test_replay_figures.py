@@ -151,7 +151,7 @@ def test_a_figure_costs_few_queries(
             audited(digit, at=at)
     replay.replay_for()
     Mark.objects.create(pk=1)  # as the cube keeps it
-    most = {"clusters": 2, "replay": 3, "learning-curve": 4}[name]
+    most = {"clusters": 2, "replay": 3, "learning-curve": 5}[name]
     with django_assert_num_queries(most, exact=False):
         client.get(f"/dashboard/data/{name}.json")
 
