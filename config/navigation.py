@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 from django.utils.functional import SimpleLazyObject
 
 from dashboard.demo import presence
@@ -41,7 +42,43 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "navigation": SimpleLazyObject(lambda: entries_for(request)),
         "answering": SimpleLazyObject(answering),
         "is_demo": SimpleLazyObject(presence.is_here),
+        "came_from": SimpleLazyObject(lambda: came_from(request)),
     }
+
+
+# Pages that lead to a drawing, and what its page calls them.
+ORIGINS = {
+    "predictions:history": "History",
+    "labeling:answers": "My answers",
+    "labeling:labeler": "Answers of {username}",
+    "labeling:review": "Disputes",
+    "dashboard:compare": "Compare",
+    "dashboard:clusters": "Clusters",
+    "dashboard:drawings": "Drawings",
+    "dashboard:month": "Month {name}",
+    "training:version": "Version {name}",
+    "training:drawings": "Drawings of {name}",
+    "admin:predictions_prediction_changelist": "Predictions",
+    "admin:predictions_prediction_change": "Prediction {object_id}",
+}
+
+
+def came_from(request: HttpRequest) -> Entry:
+    """The page of this site that led here; the history where none is known.
+
+    A form of the page hands on the address in `back`, since after it the page leads to itself.
+    """
+    back = request.GET.get("back", "")
+    there = urlsplit(back or request.headers.get("Referer", ""))
+    if there.netloc == ("" if back else request.get_host()):
+        try:
+            match = resolve(there.path)
+        except Resolver404:
+            match = None
+        if match is not None and (title := ORIGINS.get(match.view_name)):
+            url = there.path + (f"?{there.query}" if there.query else "")
+            return Entry(title.format(**match.kwargs), url, is_here=False)
+    return Entry("History", reverse("predictions:history"), is_here=False)
 
 
 def entries_for(request: HttpRequest) -> list[Entry]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from training.pages import runs
+from training.pages import drawings, runs
 
 app_name = "training"
 urlpatterns = [
@@ -14,5 +14,6 @@ urlpatterns = [
     path("training/roll-back/", runs.roll_back, name="roll_back"),
     path("versions/", runs.versions_page, name="versions"),
     path("versions/<str:name>/", runs.version, name="version"),
+    path("versions/<str:name>/drawings/", drawings.learned_drawings, name="drawings"),
     path("versions/<str:name>/promote/", runs.promote_page, name="promote"),
 ]

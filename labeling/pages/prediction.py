@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from labeling.batches.erasure import erase_owner
+from labeling.batches.story import story_of
 from labeling.decisions.blindness import KEPT, is_kept_from
 from labeling.decisions.trust import is_trusted, take_word
 from labeling.pages.forms import FeedbackForm
@@ -43,6 +45,7 @@ def prediction_page(
         "prediction": shown,
         "form": form,
         "digits": DIGITS,
+        "story": story_of(shown, request.user),
         "link": request.build_absolute_uri(shown.get_absolute_url()),
     }
     return render(request, "labeling/prediction.html", context, status=status)
@@ -61,7 +64,8 @@ def take_feedback(request: HttpRequest, shown: Prediction) -> HttpResponse:
         return refusal_page(request, declined)
     if is_trusted(request.user):
         messages.success(request, "Saved as a label, unless it is an audit.")
-    return redirect(shown)
+    back = request.POST.get("back")  # the page that led here, for the next one's crumb
+    return redirect(f"{shown.get_absolute_url()}?{urlencode({'back': back})}" if back else shown)
 
 
 @login_not_required
