@@ -13,7 +13,7 @@ from dashboard.axes import BINS, DAYS, DIGITS, LABELS
 from dashboard.fields import CountsField
 from dashboard.flow import ACTS
 from predictions.database.clock import Moment
-from predictions.models import ModelVersion, Prediction, is_digit
+from predictions.models import ModelVersion, Prediction, holds_digit
 
 
 class Mark(models.Model):
@@ -155,7 +155,7 @@ class ReplayItem(models.Model):
             models.Index(fields=["glyph_digest"], name="replay_item_of_glyph"),
         ]
         constraints = [
-            models.CheckConstraint(condition=is_digit("digit"), name="replay_item_is_a_digit")
+            models.CheckConstraint(condition=holds_digit("digit"), name="replay_item_is_a_digit")
         ]
 
     def __str__(self) -> str:
@@ -177,7 +177,9 @@ class ReplayReading(models.Model):
             models.UniqueConstraint(
                 fields=["glyph_digest", "version"], name="one_replay_reading_a_version_a_glyph"
             ),
-            models.CheckConstraint(condition=is_digit("digit"), name="replay_reading_is_a_digit"),
+            models.CheckConstraint(
+                condition=holds_digit("digit"), name="replay_reading_is_a_digit"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -264,7 +266,7 @@ class ReplayCell(models.Model):
             models.UniqueConstraint(
                 fields=["month", "version", "digit", "chance"], name="one_replay_cell_a_stratum"
             ),
-            models.CheckConstraint(condition=is_digit("digit"), name="replay_cell_is_a_digit"),
+            models.CheckConstraint(condition=holds_digit("digit"), name="replay_cell_is_a_digit"),
             models.CheckConstraint(
                 condition=Q(right__lte=F("n")), name="replay_cell_right_at_most_n"
             ),
@@ -385,7 +387,7 @@ class MapPoint(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["map", "prediction"], name="one_map_point_a_drawing"),
             models.CheckConstraint(
-                condition=is_digit("label") & is_digit("read"), name="map_point_is_of_digits"
+                condition=holds_digit("label") & holds_digit("read"), name="map_point_is_of_digits"
             ),
         ]
 

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from labeling.standing import REVERSALS, Past
 from predictions.database.clock import Moment
-from predictions.models import ModelVersion, Prediction, is_digit
+from predictions.models import ModelVersion, Prediction, holds_digit
 
 
 class Stream(models.TextChoices):
@@ -133,7 +133,7 @@ class LabelEvent(models.Model):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(digit__isnull=True) | is_digit("digit"), name="event_is_a_digit"
+                condition=Q(digit__isnull=True) | holds_digit("digit"), name="event_is_a_digit"
             ),
             models.CheckConstraint(
                 condition=Q(kind__in=REVERSALS, digit__isnull=True, is_unreadable=False)
@@ -221,7 +221,7 @@ class Label(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(digit__isnull=True, is_unreadable=True)
-                | (is_digit("digit") & Q(is_unreadable=False)),
+                | (holds_digit("digit") & Q(is_unreadable=False)),
                 name="label_is_a_digit_or_unreadable",
             ),
         ]
@@ -281,7 +281,7 @@ class QueueItem(models.Model):
             ),
         ]
         constraints = [
-            models.CheckConstraint(condition=is_digit("digit"), name="queue_item_is_a_digit"),
+            models.CheckConstraint(condition=holds_digit("digit"), name="queue_item_is_a_digit"),
             models.CheckConstraint(
                 condition=Q(token__isnull=True, leased_until__isnull=True)
                 | Q(token__isnull=False, leased_until__isnull=False),
@@ -357,7 +357,9 @@ class Gold(models.Model):
 
     class Meta:
         verbose_name_plural = "gold"
-        constraints = [models.CheckConstraint(condition=is_digit("digit"), name="gold_is_a_digit")]
+        constraints = [
+            models.CheckConstraint(condition=holds_digit("digit"), name="gold_is_a_digit")
+        ]
 
     def __str__(self) -> str:
         return f"{self.prediction_id} is {self.digit}"

@@ -16,9 +16,10 @@ from predictions.database.clock import Moment
 from predictions.database.fields import PackedFloatsField
 
 DIGITS = range(10)
+STRANGE = 0.5  # strangeness at or above this: more likely no digit than one
 
 
-def is_digit(field: str) -> Q:
+def holds_digit(field: str) -> Q:
     return Q(**{f"{field}__gte": 0, f"{field}__lte": 9})
 
 
@@ -217,7 +218,7 @@ class Prediction(models.Model):
             ),
         ]
         constraints = [
-            models.CheckConstraint(condition=is_digit("digit"), name="prediction_is_a_digit"),
+            models.CheckConstraint(condition=holds_digit("digit"), name="prediction_is_a_digit"),
             models.CheckConstraint(
                 condition=Q(confidence__gte=0, confidence__lte=1),
                 name="prediction_confidence_is_a_probability",
@@ -237,6 +238,11 @@ class Prediction(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("labeling:prediction", args=[self.public_id])
+
+    @property
+    def is_digit(self) -> bool:
+        """Whether it is more likely a digit than not."""
+        return self.strangeness < STRANGE
 
     @property
     def glyph_url(self) -> str:
@@ -279,7 +285,7 @@ class Feedback(models.Model):
         indexes = [models.Index(fields=["changed_at"], name="feedback_by_time")]
         constraints = [
             models.CheckConstraint(
-                condition=Q(digit__isnull=True) | is_digit("digit"), name="feedback_is_a_digit"
+                condition=Q(digit__isnull=True) | holds_digit("digit"), name="feedback_is_a_digit"
             ),
         ]
 

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from labeling.models import LabelEvent
 from predictions.database.clock import Moment
-from predictions.models import ModelVersion, Prediction, is_digit
+from predictions.models import ModelVersion, Prediction, holds_digit
 
 
 class Snapshot(models.Model):
@@ -298,7 +298,7 @@ class TrialReading(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["trial", "prediction"], name="read_once_a_trial"),
             models.CheckConstraint(
-                condition=is_digit("live_digit") & is_digit("candidate_digit"),
+                condition=holds_digit("live_digit") & holds_digit("candidate_digit"),
                 name="trial_reads_digits",
             ),
         ]

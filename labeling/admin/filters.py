@@ -13,8 +13,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from labeling.models import Label, LabelEvent, Stream
-from predictions.models import DIGITS, ModelVersion, Prediction
-from predictions.templatetags.readings import STRANGE
+from predictions.models import DIGITS, STRANGE, ModelVersion, Prediction
 
 LOW = 0.8  # confidence below which a guess counts as unsure
 

@@ -28,7 +28,7 @@ from predictions.capture import capture
 from predictions.capture.visitors import make_owner, owner_of
 from predictions.errors import Declined
 from predictions.glyphs.images import image_from_data_url
-from predictions.models import Prediction
+from predictions.models import STRANGE, Prediction
 from predictions.refusals import error_body
 
 BATCH_MOST = 256
@@ -71,6 +71,9 @@ class PredictionOutput(serializers.Serializer[Any]):
     strangeness = serializers.FloatField(
         help_text="From 0, certainly a digit, to 1, certainly not one."
     )
+    is_digit = serializers.BooleanField(
+        help_text="False if it is probably not a digit: strangeness is 0.5 or more."
+    )
     model = serializers.CharField(help_text="The model version that read it.")
     glyph_url = serializers.CharField(help_text="The 28×28 image the network saw.")
     created_at = serializers.DateTimeField()
@@ -109,6 +112,7 @@ def prediction_body(prediction: Prediction) -> dict[str, Any]:
         "confidence": prediction.confidence,
         "probabilities": prediction.probabilities,
         "strangeness": prediction.strangeness,
+        "is_digit": prediction.is_digit,
         "model": prediction.version.name,
         "glyph_url": prediction.glyph_url,
         "created_at": prediction.created_at.isoformat(),
@@ -124,6 +128,7 @@ def preview_body(preview: capture.Preview) -> dict[str, Any]:
         "confidence": confidence,
         "probabilities": probabilities.tolist(),
         "strangeness": strangeness,
+        "is_digit": strangeness < STRANGE,
         "model": preview.model,
         "glyph_url": "data:image/png;base64," + base64.b64encode(preview.glyph_png).decode(),
         "created_at": None,

@@ -44,6 +44,7 @@ WORDS: dict[str, Any] = {
     "confidence": 0.9993,
     "probabilities": [0.0, 0.0001, 0.0, 0.0002, 0.0, 0.0, 0.0, 0.9993, 0.0001, 0.0003],
     "strangeness": 0.01,
+    "is_digit": True,
     "model": "base-1",
     "version": "base-2",
     "parent": "base-1",

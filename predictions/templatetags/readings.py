@@ -12,7 +12,6 @@ register = template.Library()
 ALMOST_CERTAIN = 0.9995  # from here, one decimal would round to 100.0%
 MOST_NINES = 7  # confidences are 32-bit floats, which cannot be nearer to 1
 NO_DOUBT = 10**-MOST_NINES
-STRANGE = 0.5  # at or above this, the drawing is more likely no digit than one
 
 
 @register.filter
@@ -54,11 +53,6 @@ def width(share: float) -> str:
 def at(probabilities: list[float] | str | None, digit: int) -> float:
     """One digit's probability; 0 while nothing has been read."""
     return probabilities[digit] if isinstance(probabilities, list) else 0.0
-
-
-@register.filter
-def is_strange(prediction: Prediction) -> bool:
-    return prediction.strangeness >= STRANGE
 
 
 @register.filter

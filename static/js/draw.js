@@ -15,7 +15,6 @@ const RETRY = 3000; // ms until a lost connection is tried again
 const LARGEST_SENT = 2_000_000; // bytes; the server refuses more
 const LARGEST_SIDE = 1600; // pixels; larger photographs are shrunk before they are sent
 const KEPT_TYPES = new Set(["image/png", "image/jpeg", "image/webp"]);
-const STRANGE = 0.5;
 
 const desk = document.querySelector("[data-draw]");
 const find = (name) => desk.querySelector(`[data-${name}]`);
@@ -250,7 +249,7 @@ function showReading(body) {
   find("digit").textContent = body ? body.digit : "–";
   find("confidence").textContent = body ? inPercent(body.confidence) : "";
   find("sure").textContent = body ? "confidence" : "Draw, and the guess appears here";
-  find("strange").hidden = !body || body.strangeness < STRANGE;
+  find("strange").hidden = !body || body.is_digit;
   const glyph = find("glyph");
   glyph.hidden = !body;
   if (body) {
@@ -280,7 +279,7 @@ function announce(body) {
   clearTimeout(announcing);
   announcing = setTimeout(() => {
     const sure = body && `${body.digit}, ${inPercent(body.confidence)} confidence`;
-    const strange = body && body.strangeness >= STRANGE ? ". Probably not a digit" : "";
+    const strange = body && !body.is_digit ? ". Probably not a digit" : "";
     find("announce").textContent = sure ? sure + strange : "";
   }, 600);
 }

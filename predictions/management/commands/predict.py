@@ -18,14 +18,13 @@ from tqdm import tqdm
 from predictions.capture import capture
 from predictions.errors import Declined
 from predictions.glyphs.images import MAX_BYTES
-from predictions.models import Owner, Prediction
+from predictions.models import STRANGE, Owner, Prediction
 from predictions.serving.network import Reading
 from predictions.serving.recognizer import NoModel, recognizer
-from predictions.templatetags.readings import STRANGE
 
 AT_ONCE = 64  # images decoded, read and stored together
 IMAGES = {".png", ".jpg", ".jpeg", ".webp"}
-COLUMNS = ["file", "digit", "confidence", "strangeness", "model", "id", "refused"]
+COLUMNS = ["file", "digit", "confidence", "strangeness", "is_digit", "model", "id", "refused"]
 SOME_REFUSED = 2  # exit code
 
 
@@ -40,6 +39,10 @@ class Line:
     model: str = ""
     id: str = ""  # of the stored prediction
     refused: str = ""
+
+    @property
+    def is_digit(self) -> bool | None:
+        return None if self.strangeness is None else self.strangeness < STRANGE
 
     def cells(self) -> list[Any]:
         values = [getattr(self, column) for column in COLUMNS]
@@ -126,8 +129,7 @@ class Command(BaseCommand):
 def in_words(line: Line) -> str:
     if line.refused:
         return f"{line.file}  refused: {line.refused}"
-    assert line.strangeness is not None
-    doubt = "  (probably not a digit)" if line.strangeness >= STRANGE else ""
+    doubt = "" if line.is_digit else "  (probably not a digit)"
     stored_as = f"  {line.id}" if line.id else ""
     return f"{line.file}  {line.digit}  {line.confidence:.1%}{doubt}{stored_as}"
 

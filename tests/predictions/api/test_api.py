@@ -9,6 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from predictions.models import Drawing, ModelVersion, Prediction
+from predictions.serving.registry import install_base
 from tests.factories import (
     a_one,
     canvas,
@@ -44,6 +45,21 @@ class TestCapturing:
         assert body["probabilities"] == pytest.approx(stored.probabilities, abs=1e-6)
         assert stored.source == Prediction.Source.API
         assert Drawing.objects.filter(prediction=stored).exists()
+
+    @pytest.mark.parametrize("is_digit", [True, False])
+    def test_every_answer_says_whether_it_is_a_digit(self, client: Client, is_digit: bool):
+        install_base()
+        star = canvas([(20, 140), (260, 140)], [(140, 20), (140, 260)], [(55, 55), (225, 225)])
+        content = png() if is_digit else png(star)
+        stored = post_file(client, content=content).json()
+        shown = client.get(f"{PREDICTIONS}{stored['id']}/").json()
+        preview = post_file(client, f"{PREDICTIONS}preview/", content).json()
+        (in_batch,) = client.post(
+            f"{PREDICTIONS}batch/", {"images": [SimpleUploadedFile("x.png", content)]}
+        ).json()["results"]
+        for answer in (stored, shown, preview, in_batch):
+            assert answer["is_digit"] is is_digit
+            assert (answer["strangeness"] < 0.5) is is_digit
 
     def test_a_data_url_is_read_like_the_file(self, client: Client, live_version: ModelVersion):
         by_file = post_file(client).json()

@@ -54,6 +54,7 @@ def test_what_is_refused_is_named_with_its_reason_and_the_rest_is_read(folder: P
     assert code == 2
     assert rows["seven.png"]["digit"] == rows["another.PNG"]["digit"] == "7"
     assert "no ink" in rows["blank.png"]["refused"]
+    assert [rows[name]["is_digit"] for name in ("seven.png", "blank.png")] == ["True", ""]
     assert "PNG, JPEG and WebP" in rows["notes.txt"]["refused"]
 
 
@@ -65,6 +66,7 @@ def test_stored_ones_belong_to_the_account_that_was_named(folder: Path) -> None:
     assert code == 0
     assert line["id"] == str(prediction.public_id)
     assert line["digit"] == prediction.digit == 7
+    assert line["is_digit"] is True
     assert prediction.user_id == ada.pk
     assert prediction.source == "batch"
 
