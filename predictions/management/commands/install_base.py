@@ -12,8 +12,9 @@ from predictions.serving.registry import install_base, remedy, unsoundness
 class Command(BaseCommand):
     help = (
         "Register the shipped model version, or repair it from the shipped files where its rows "
-        "are unsound; it goes live where nothing else is yet. Exit code 1 when the shipped files "
-        "are not what they were."
+        "are unsound. It goes live where nothing else is yet; elsewhere it waits as a candidate, "
+        "and what is live goes on answering. Exit code 1 when the shipped files are not what they "
+        "were."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -27,3 +28,8 @@ class Command(BaseCommand):
         live = ModelVersion.objects.live().get()
         if live != version and (fault := unsoundness(live)):
             self.stdout.write(f"{live} is live and unsound: {fault} {remedy(live)}")
+        elif version.state == ModelVersion.State.CANDIDATE:
+            self.stdout.write(
+                f"{live} answers until somebody promotes {version}: "
+                f"`manage.py promote {version} --why '…'`."
+            )

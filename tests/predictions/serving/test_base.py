@@ -98,6 +98,32 @@ def test_the_files_as_they_are_come_in_and_go_live(
     assert install(shipped, monkeypatch) == f"{BASE} is live.\n"  # again: nothing to do
 
 
+def model_that_reads(client: Client) -> str:
+    answer = client.post("/api/v1/predictions/", {"image": data_url()}, "application/json")
+    model: str = answer.json()["model"]
+    return model
+
+
+def test_after_an_upgrade_the_old_version_answers_until_somebody_promotes_the_new_one(
+    client: Client, shipped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(recognizer, "time", clock)
+    make_live("base-0")
+    told = [
+        f"{BASE} is registered.",
+        f"{BASE} is candidate.",
+        f"base-0 answers until somebody promotes {BASE}: `manage.py promote {BASE} --why '…'`.",
+    ]
+    assert install(shipped, monkeypatch).splitlines() == told
+    assert model_that_reads(client) == "base-0"
+    assert install(shipped, monkeypatch).splitlines() == told[1:]  # at the next start too
+    call_command("promote", BASE, why="It reads better.", stdout=StringIO())
+    clock.now += recognizer.LOOK_EVERY + 1
+    assert model_that_reads(client) == BASE
+    assert install(shipped, monkeypatch) == f"{BASE} is live.\n"
+
+
 def damage(kind: Artifact.Kind) -> None:
     artifact = Artifact.objects.get(version__name=BASE, kind=kind)
     content = bytearray(artifact.content)
@@ -191,8 +217,8 @@ def test_a_broken_version_that_is_not_the_shipped_one_is_named_with_what_to_do()
     assert ModelVersion.objects.live().get().name == BASE
 
 
-def test_a_sound_live_version_is_not_spoken_of() -> None:
+def test_a_sound_live_version_is_not_called_unsound() -> None:
     make_live("other")
     said = StringIO()
     call_command("install_base", stdout=said)
-    assert "other" not in said.getvalue()
+    assert "unsound" not in said.getvalue()
