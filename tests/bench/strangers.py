@@ -1,7 +1,8 @@
 """Drawings of no digit, made here and nowhere else: the network learned from none of them.
 
-Letters come from Pillow's own font, shapes and faces from formulas. Letters that are also
-digits (O and 0, l and 1) are a kind of their own: there is no telling them apart.
+Latin letters come from Pillow's own font, other letters and symbols from DejaVu Sans, shapes and
+faces from formulas. Letters that are also digits (O and 0, l and 1) are a kind of their own: there
+is no telling them apart. Of the kinds in UNSEEN, the course draws nothing alike.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from predictions.glyphs.glyph import glyph_of
 SIDE = 280  # pixels of the canvas
 LIKE_DIGITS = "OoDQIiljJSsZzBbqgyGT"  # in some hand each is also a digit
 LETTERS = "AaCcdEeFfHhKkLMmNnPpRrtUuVvWwXxY&@#?!%+"
+ARMENIAN = "ԱԲԳԴԸԹԺԽՃՄՆՇՈՊՌՔՖ"
+TIFINAGH = "ⴳⴹⴻⴼⵅⵇⵉⵎⵖⵜⵟⵡⵢⵣⵥ"
+SYMBOLS = "♠♣♦♪♫☎☂☀✂✈☮☯⚓⌂✎√∫≈≠¶§£¥©"
+DEJAVU = "DejaVuSans.ttf"  # Debian's package fonts-dejavu-core; Chromium brings it along
 
 Random = np.random.Generator
 Picture = Callable[[ImageDraw.ImageDraw, Random], None]
@@ -44,9 +49,10 @@ def pictures(draw: Picture, random: Random) -> Iterator[Image.Image]:
         yield image.rotate(float(random.normal(0, 6)), fillcolor=255, resample=Image.BILINEAR)
 
 
-def letters(of: str) -> Picture:
+def letters(of: str, file: str | None = None) -> Picture:
     def draw(brush: ImageDraw.ImageDraw, random: Random) -> None:
-        font = ImageFont.load_default(size=float(random.uniform(90, 220)))
+        size = float(random.uniform(90, 220))
+        font = ImageFont.truetype(file, size) if file else ImageFont.load_default(size)
         letter = of[int(random.integers(len(of)))]
         stroke = float(random.uniform(0, 5))
         brush.text((SIDE / 2, SIDE / 2), letter, 0, font, anchor="mm", stroke_width=stroke)
@@ -87,6 +93,15 @@ def polygon(fewest: int, most: int) -> Picture:
         points_on(brush, around(angles, 100), pen_of(random))
 
     return draw
+
+
+def dotted_ring(brush: ImageDraw.ImageDraw, random: Random) -> None:
+    """A circle with a dot in its middle."""
+    pen, reach = int(random.uniform(6, 16)), random.uniform(70, 115)
+    points_on(brush, around(np.linspace(0, 2 * np.pi, 60), reach), pen)
+    x, y = SIDE / 2 + random.normal(0, 8, 2)
+    dot = random.uniform(7, 18)
+    brush.ellipse((x - dot, y - dot, x + dot, y + dot), fill=0)
 
 
 def star(brush: ImageDraw.ImageDraw, random: Random) -> None:
@@ -136,11 +151,17 @@ def wave(brush: ImageDraw.ImageDraw, random: Random) -> None:
 KINDS: dict[str, Picture] = {
     "letters": letters(LETTERS),
     "letters like digits": letters(LIKE_DIGITS),
+    "Armenian letters": letters(ARMENIAN, DEJAVU),
+    "Tifinagh letters": letters(TIFINAGH, DEJAVU),
+    "symbols": letters(SYMBOLS, DEJAVU),
     "crosses": cross,
     "triangles and squares": polygon(3, 4),
     "polygons of 5 to 8 corners": polygon(5, 8),  # much like a 0
+    "circles with a dot": dotted_ring,
     "stars": star,
     "faces": face,
     "scribbles": scribble,
     "waves and teeth": wave,
 }
+
+UNSEEN = {"Armenian letters", "Tifinagh letters", "symbols", "polygons of 5 to 8 corners"}
