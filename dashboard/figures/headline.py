@@ -44,10 +44,8 @@ def accuracy_tiles(figure: Figure) -> list[Tile]:
 
 
 def month_tile(found: Mapping[str, Any]) -> Tile:
-    low, high = as_hundred(found["low"]), as_hundred(found["high"])
-    note = f"{found['words']} 95 %: {low} to {high}, from {found['n']:,} labels."
     title = f"{date.fromisoformat(found['month'] + '-01'):%B %Y}"
-    return Tile(title, as_hundred(found["share"]), note)
+    return Tile(title, as_hundred(found["share"]), found["words"])
 
 
 def correction_tiles(figure: Figure) -> list[Tile]:

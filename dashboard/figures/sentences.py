@@ -66,12 +66,11 @@ def too_few(samples: Mapping[date, Sample]) -> str:
     labeled = [month for month, sample in samples.items() if sample.n]
     if not labeled:
         return NO_LABELS
-    return f"There are too few labels to tell accuracy: {of_needed(labeled, samples)}."
-
-
-def of_needed(months: Sequence[date], samples: Mapping[date, Sample]) -> str:
-    newest = max(months)
-    return f"{newest:%B %Y} has {needed(samples[newest].n)}"
+    newest = max(labeled)
+    return (
+        "There are too few labels to tell accuracy:"
+        f" {newest:%B %Y} has {needed(samples[newest].n)}."
+    )
 
 
 def needed(n: int) -> str:
@@ -82,7 +81,10 @@ def needed(n: int) -> str:
 def since(now: date, samples: Mapping[date, Sample]) -> str:
     """A sentence about labeled months after the newest with enough labels; or nothing."""
     later = [month for month, sample in samples.items() if month > now and sample.n]
-    return f" Since then there are too few labels: {of_needed(later, samples)}." if later else ""
+    if not later:
+        return ""
+    newest = max(later)
+    return f" {newest:%B %Y} has too few labels yet: {needed(samples[newest].n)}."
 
 
 # -- accuracy -----------------------------------------------------------------------------------
@@ -126,10 +128,7 @@ def headlines(samples: Mapping[date, Sample], filters: Filters) -> dict[str, tup
 
 
 def in_month(month: date, sample: Sample, filters: Filters) -> str:
-    share = sample.share
-    assert share is not None
-    number = as_hundred(share.value)
-    return f"Of 100 {drawings_of(filters)} in {month:%B %Y}, {number} were read right."
+    return f"Of 100 {drawings_of(filters)} in {month:%B %Y}, {told(sample)} were read right."
 
 
 def change(before: Sample, after: Sample, then: date) -> str:

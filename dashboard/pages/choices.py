@@ -24,7 +24,7 @@ STREAMS = {
     ALL: "All labeled (biased)",
 }
 SOURCES = {
-    "": "All",
+    "": "All but imported",
     Prediction.Source.DRAW: "Drawn",
     Prediction.Source.UPLOAD: "Uploaded",
     Prediction.Source.API: "By a program",

@@ -419,7 +419,7 @@ function showBest(confidence) {
   if (confidence <= best) return;
   desk.dataset.best = confidence;
   find("best-text").textContent = `${nines(confidence)}, this one`;
-  find("best-confidence").textContent = `confidence ${closePercent(confidence)}`;
+  find("best-confidence").textContent = `(confidence ${closePercent(confidence)})`;
 }
 
 async function tell(about, said) {

@@ -38,7 +38,7 @@ def test_a_drawn_seven_is_read_as_seven_and_stored_on_submit(browser: Browser, k
     assert "7" in browser.text("[data-question]")
     assert browser.text("[data-best-text]") == f"{nines(stored.confidence)}, this one"
     beside = close_percent(stored.confidence)
-    assert browser.text("[data-best-confidence]") == f"confidence {beside}"
+    assert browser.text("[data-best-confidence]") == f"(confidence {beside})"
     assert bytes(stored.drawing.png).startswith(b"\x89PNG")
 
 

@@ -198,14 +198,14 @@ def check_accuracy(history: list[Group], filters: Filters, made: Mapping[str, Fi
         if told:
             n, right = labels[told[-1]]
             (said,) = re.findall(
-                rf"Of 100 drawings.* in {told[-1]:%B %Y}, ([\d.]+) were read right"
+                rf"Of 100 drawings.*? in {told[-1]:%B %Y}, ([\d.]+) \([^)]*\) were read right"
                 rf"|Of 100 drawings.*?, ([\d.]+) \([^)]*\) were read right in {told[-1]:%B %Y}",
                 sentence,
             )
             assert_is_share("".join(said), right, n)
             assert_is_share(shown[f"{told[-1]:%B %Y}"].number, right, n)
             later = [month for month in labels if month > told[-1]]
-            assert ("too few labels" in sentence) == bool(later)
+            assert ("has too few labels yet" in sentence) == bool(later)
         elif labels:
             newest = max(labels)
             wanted = f"{newest:%B %Y} has {labels[newest][0]} of 30 needed"
