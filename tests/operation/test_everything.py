@@ -67,6 +67,20 @@ def test_a_check_that_fails_is_a_failure_and_shows_why(capsys: Any) -> None:
     assert "fine" not in said
 
 
+def test_each_check_of_the_code_counts_also_the_one_that_runs_beside_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(tally: Tally, what: str, *given: Any, **more: Any) -> None:
+        tally.failed += 1
+        tally.note("FAILED", what)
+
+    monkeypatch.setattr(everything, "check", fails)
+    tally = Tally()
+    everything.check_code(tally, ENVIRONMENT)
+    assert "  FAILED   types" in tally.lines
+    assert tally.failed == len(tally.lines) == 8
+
+
 @pytest.mark.slow
 def test_a_database_of_vulnerabilities_that_cannot_be_reached_is_said_and_no_failure(
     in_ci: None, capsys: Any
