@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from labeling.batches import gold_items
 from labeling.batches.withdrawal import withdraw
-from labeling.decisions.decisions import Answer
+from labeling.decisions.decisions import Answer, decide
 from labeling.models import LabelerAlert, QueueItem
 from labeling.queue.gold import new_gold_token
 from labeling.queue.queue import LEASE
@@ -55,15 +55,13 @@ def rita() -> Client:
 
 def answer(user: User, digit: int, items: list[Prediction], *, gold: bool = False) -> None:
     """Answer items that the queue has handed out."""
-    door = Door(user)
     for item in items:
         token = new_gold_token(user.pk, item.pk) if gold else uuid.uuid4()
         if not gold:
             QueueItem.objects.filter(pk=item.pk).update(
                 holder=user, token=token, leased_until=timezone.now() + LEASE
             )
-        said = door.label({"id": str(item.public_id), "token": str(token)}, digit)
-        assert said.status_code == 200, said.content
+        decide(item.public_id, Answer(digit), labeler=user, token=token, request_id=uuid.uuid4())
 
 
 def first(user: User, digit: int, *others: User, count: int = ITEMS) -> list[Prediction]:
