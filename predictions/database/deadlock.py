@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -11,6 +12,7 @@ from django.db import OperationalError, connection
 
 logger = logging.getLogger(__name__)
 DEADLOCK = "40P01"  # PostgreSQL's code
+PAUSE = 0.1  # seconds, in which the transaction that waited takes its locks and ends
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -27,6 +29,7 @@ def tried_again(act: Callable[P, T]) -> Callable[P, T]:
             if not is_deadlock or connection.in_atomic_block:
                 raise
         logger.warning("%s met a deadlock and is tried again", act.__qualname__)
+        time.sleep(PAUSE)
         return act(*args, **kwargs)
 
     return trying
