@@ -30,6 +30,7 @@ from labeling.models import Stream
 from predictions.models import ModelVersion
 from training.snapshots.lineage import ancestry
 from training.trials.pairs import Pairs
+from training.trials.sentences import number_of
 
 AS_READ = Q(prediction__digit=F("digit"))  # right when it was drawn
 AGAIN = Q(again=F("digit"))  # right in the replay
@@ -113,14 +114,16 @@ class Causes:
             return self.unknown
         assert self.now.again is not None
         assert self.now.as_read is not None
+        read, total = self.readers_before[self.version], self.readers_before.total()
         said = (
-            f"On the same {self.now.n:,} drawings of this month, {self.version}, which read most of"
-            f" {self.before:%B}’s, reads {as_hundred(self.now.again.value)} of 100 right; when"
-            f" they were drawn, {as_hundred(self.now.as_read.value)} were read right"
+            f"{self.version} read {read:,} of the {number_of(total, 'labeled drawing')} of"
+            f" {self.before:%B %Y}. On the same {self.now.n:,} drawings of this month it reads"
+            f" {as_hundred(self.now.again.value)} of 100 right; when they were drawn,"
+            f" {as_hundred(self.now.as_read.value)} were read right"
         )
         if set(self.readers_before) != {self.version}:
             assert self.then.gain is not None
-            said += f" ({in_points(self.then.gain.value)} points apart in {self.before:%B})"
+            said += f" ({in_points(self.then.gain.value)} points apart in {self.before:%B %Y})"
         return f"{said}. The model’s part of the change: {part_in_words(self.by_model)}."
 
     @property
@@ -133,7 +136,7 @@ class Causes:
         assert self.now.again is not None
         return (
             f"{self.version} reads {as_hundred(self.then.again.value)} of 100 drawings of"
-            f" {self.before:%B} right (n = {self.then.n:,}) and"
+            f" {self.before:%B %Y} right (n = {self.then.n:,}) and"
             f" {as_hundred(self.now.again.value)} of this month’s (n = {self.now.n:,})."
             f" The drawings’ part of the change: {part_in_words(self.by_drawings)}."
         )

@@ -136,6 +136,7 @@ class Comparison:
     pairs: Pairs | None = None  # for versions: counts on the same drawings
     unseen_pairs: Pairs | None = None  # the same, by people whom neither learned from
     unseen: Difference | None = None
+    is_counted: bool = True  # False while the replay counts the drawings again
 
     @property
     def in_words(self) -> str:
@@ -149,6 +150,8 @@ class Comparison:
         sides = [self.first, self.second]
         if self.first.name == self.second.name:
             return f"Both sides are {self.first.title}."
+        if not self.is_counted:
+            return "The replay is counting these drawings again; look here in a few minutes."
         if self.pairs is not None:
             return f"Too few labeled drawings were read by both to compare: {needed(self.pairs.n)}."
         few = [f"{side.title} has {needed(side.n)}" for side in sides if not side.is_enough]
@@ -294,7 +297,7 @@ class CommonCount(NamedTuple):
     digit: int
     chance: int
     n: int
-    both: int  # read right by both
+    both: int  # read right by both; None in rows of before an upgrade
     unseen: int  # by people whom neither learned from
     unseen_better: int
     unseen_worse: int
@@ -323,7 +326,8 @@ class CommonCount(NamedTuple):
 
 def of_versions(first: str, second: str, filters: Filters) -> Comparison:
     """Two versions on the same audited drawings of the period. Three queries."""
-    told, counts = audit_counts(filters), common_counts(first, second, filters)
+    found = common_counts(first, second, filters)
+    told, counts = audit_counts(filters), found or []
     one = side_of_version(first, [(each, each.both + each.worse) for each in counts], told, filters)
     other = side_of_version(
         second, [(each, each.both + each.better) for each in counts], told, filters
@@ -339,16 +343,19 @@ def of_versions(first: str, second: str, filters: Filters) -> Comparison:
         sum_of_pairs(each.pairs for each in counts),
         sum_of_pairs(unseen.values()),
         between_pairs(unseen, told) if unseen else None,
+        is_counted=found is not None,
     )
 
 
-def common_counts(first: str, second: str, filters: Filters) -> list[CommonCount]:
-    """In the order of months and digits. Months that are to be counted again are left out."""
+def common_counts(first: str, second: str, filters: Filters) -> list[CommonCount] | None:
+    """In the order of months and digits; None while some are to be counted again."""
     names = [first, second]
     rows = ReplayPair.objects.filter(first__name__in=names, second__name__in=names, n__gt=0)
-    found = filtered_rows(rows, filters).exclude(both=None).order_by("month", "digit", "chance")
+    found = filtered_rows(rows, filters).order_by("month", "digit", "chance")
     values = found.values_list("first__name", *CommonCount._fields)
     counts = [(older, CommonCount._make(rest)) for older, *rest in values]
+    if any(each.both is None for _, each in counts):
+        return None
     return [each if older == first else each.turned for older, each in counts]
 
 

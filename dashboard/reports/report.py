@@ -93,8 +93,8 @@ class Report:
         told = self.readers.most_common()
         if len(told) == 1:
             return f"{told[0][0]} read all labeled drawings of the month."
-        counts = ", ".join(f"{name} {number_of(n, 'labeled drawing')}" for name, n in told)
-        return f"Read by {counts}." if told else ""
+        counts = ", ".join(f"{name} read {n:,}" for name, n in told)
+        return f"Of its labeled drawings, {counts}." if told else ""
 
 
 def months_with_drawings() -> list[date]:

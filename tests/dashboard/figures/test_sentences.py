@@ -21,10 +21,12 @@ from scipy.stats import chi2_contingency
 from dashboard.cube.counting import catch_up
 from dashboard.figures import sentences
 from dashboard.figures.catalog import FIGURES, make_figure
+from dashboard.figures.difference import difference
 from dashboard.figures.figure import Figure, Share
 from dashboard.figures.headline import tiles
 from dashboard.figures.sample import Sample, sampled_from
 from dashboard.filters import Filters
+from dashboard.reports.causes import Causes, Reread
 from labeling.models import LabelEvent
 from predictions.glyphs.glyph import encode_glyph
 from predictions.models import ModelVersion, Prediction
@@ -424,6 +426,41 @@ def test_the_check_of_words_finds_what_it_is_for(text: str, is_wrong: bool) -> N
             check_sentence(text)
     else:
         check_sentence(text)
+
+
+readers = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers(1, 90), min_size=1)
+rereads = st.tuples(st.integers(0, 90), st.integers(0, 90), st.integers(0, 90)).map(
+    lambda drawn: reread_of(max(drawn), min(drawn[:2]), min(drawn[1:]))
+)
+
+
+def reread_of(n: int, as_read: int, again: int) -> Reread:
+    if not n:
+        return Reread(0, None, None, None)
+    one, other = Share.of(as_read, n), Share.of(again, n)
+    return Reread(n, one, other, difference(other, one))
+
+
+@given(readers, readers, rereads, rereads)
+def test_the_causes_of_a_change_are_told_only_from_enough_drawings(
+    before: dict[str, int], here: dict[str, int], now: Reread, then: Reread
+) -> None:
+    name = max(before, key=lambda each: before[each])
+    found = Causes(MONTHS[1], MONTHS[0], name, Counter(here), Counter(before), now, then)
+    said = [found.verdict, found.model_in_words, found.drawings_in_words]
+    for sentence in said:
+        check_sentence(sentence)
+    if set(before) == set(here) == {name}:
+        assert said[1] == f"{name} read all labeled drawings of both months."
+        assert "the drawings" in said[0]
+    elif min(now.n, then.n) < 30:
+        assert all("30 needed" in sentence for sentence in said[1:])
+        assert "cannot tell yet" in said[0]
+    else:
+        assert found.by_model
+        assert found.by_drawings
+        assert ("the model" in said[0] and "shows" in said[0]) == found.by_model.is_more_than_chance
+        assert f"{before[name]} of the" in said[1]
 
 
 # -- simultaneous intervals ---------------------------------------------------------------------

@@ -80,12 +80,11 @@ def test_the_versions_that_read_the_drawings_are_told_from_the_drawings(at: date
     assert causes.by_drawings is not None
     assert (causes.by_model.value, causes.by_drawings.value) == (1, 0)
     assert causes.verdict == "The replay shows that the model changed, by more than chance."
-    said = causes.model_in_words
-    assert said.startswith(
-        "On the same 30 drawings of this month, sevens, which read most of October"
+    assert causes.model_in_words.startswith(
+        "sevens read 30 of the 30 labeled drawings of October 2026. On the same 30 drawings of this"
+        " month it reads 0 of 100 right; when they were drawn, 100 were read right."
+        " The model’s part of the change: +100.0 points"
     )
-    assert "reads 0 of 100 right; when they were drawn, 100 were read right" in said
-    assert "The model’s part of the change: +100.0 points" in said
 
 
 def test_a_month_that_two_versions_read_says_so(client: Client) -> None:
@@ -94,7 +93,7 @@ def test_a_month_that_two_versions_read_says_so(client: Client) -> None:
     assert report.causes.by_model is not None
     assert report.causes.by_model.value == pytest.approx(18 / 30)
     page = client.get("/dashboard/months/2026-11/").content.decode()
-    assert "Read by threes 18 labeled drawings, sevens 12 labeled drawings." in page
+    assert "Of its labeled drawings, threes read 18, sevens read 12." in page
 
 
 def test_the_parts_of_a_change_add_up_to_it() -> None:
@@ -115,7 +114,7 @@ def test_the_parts_of_a_change_add_up_to_it() -> None:
     assert drawings
     assert report.comparison.difference
     assert model.value + drawings.value == pytest.approx(report.comparison.difference.value)
-    assert "points apart in October" in report.causes.model_in_words
+    assert "points apart in October 2026" in report.causes.model_in_words
 
 
 def test_one_version_in_both_months_leaves_the_drawings() -> None:
