@@ -111,7 +111,7 @@ PARAMETERS: list[tuple[str, str, str]] = [
 ]
 PLAIN = {
     "uidb64": "MQ", "token": "set-password", "content_type_id": "999999", "app_label": "auth",
-    "form": "json", "kind": "png", "report_id": "1",
+    "form": "json", "kind": "png", "report_id": "1", "doc": "tutorial",
 }  # fmt: skip
 OWNED = {"prediction", "batch", "token", "item", "lease", "account"}
 ADMIN_OBJECT = re.compile(r"^admin/(\w+)/(\w+)/.*<(?:path:object_id|id)>")
