@@ -9,6 +9,9 @@ from config.accounts import admin_urlpatterns
 from predictions.api.schema import schema
 from predictions.pages.pictures import healthz, metrics, readyz
 
+api_docs = login_not_required(
+    SpectacularSwaggerSplitView.as_view(template_name="predictions/api_docs.html")
+)
 handler400 = "predictions.refusals.bad_request"
 handler403 = "predictions.refusals.permission_denied"
 handler404 = "predictions.refusals.page_not_found"
@@ -21,7 +24,8 @@ urlpatterns = [  # tried in this order; the API has the most requests
     path("api/v1/", include("training.api.urls")),
     path("api/v1/", include("dashboard.api.urls")),
     path("api/schema/", schema, name="schema"),
-    path("api/", login_not_required(SpectacularSwaggerSplitView.as_view()), name="api_docs"),
+    path("api/", api_docs, name="api_docs"),
+    path("", include("labeling.urls")),
     path("", include("predictions.urls")),
     path("", include("labeling.urls")),
     path("", include("training.urls")),
