@@ -1,4 +1,7 @@
-// On every page: the theme toggle, the person's menu, and which tables go on beyond their box.
+// On every page: the theme toggle, the person's menu, which tables go on beyond their box, and news of
+// what has ended meanwhile.
+
+import "./news.js";
 
 const root = document.documentElement;
 const toggle = document.querySelector("[data-theme-toggle]");

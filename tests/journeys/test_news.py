@@ -1,0 +1,61 @@
+"""What was begun on one page is told on another when it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+
+from dashboard.models import RReport
+from predictions.models import ModelVersion
+from tests.journeys.browser import Browser
+from tests.training.lessons import labeled
+from training.models import Run
+from training.runs import retrain
+
+pytestmark = [pytest.mark.browser, pytest.mark.same_on_any_database]
+
+
+@pytest.fixture
+def run(browser: Browser, base_version: ModelVersion, log_in: Callable[..., User]) -> Run:
+    """A run that somebody saw waiting on the training page."""
+    log_in(is_superuser=True)
+    labeled(3)
+    run = retrain.ask(trigger=Run.Trigger.PAGE, least=1)
+    browser.open("/training/")
+    browser.wait(lambda: browser.run("return localStorage.awaited"), "the page to wait for it")
+    return run
+
+
+def test_the_end_of_a_run_is_told_on_any_page_once_with_a_way_to_it(
+    browser: Browser, run: Run
+) -> None:
+    browser.open("/predictions/")
+    assert browser.text("[data-news]") == ""
+    retrain.cancel(run)
+    browser.wait_for_text("[data-news]", f"Run {run.pk} was canceled.")
+    assert browser.violations() == []
+    assert browser.find("[data-news] a").get_attribute("href").endswith(f"{run.public_id}/")
+    browser.find("[data-news] button").click()
+    assert browser.text("[data-news]") == ""
+    assert browser.run("return localStorage.awaited ?? null") is None
+
+
+def test_the_end_of_a_report_in_r_is_told_too(
+    browser: Browser, log_in: Callable[..., User]
+) -> None:
+    log_in(is_superuser=True)
+    report = RReport.objects.create()
+    browser.open("/dashboard/r/")
+    browser.wait(lambda: browser.run("return localStorage.awaited"), "the page to wait for it")
+    browser.open("/predictions/")
+    RReport.objects.filter(pk=report.pk).update(state=RReport.State.DONE)
+    browser.wait_for_text("[data-news]", "The charts in R are drawn.")
+
+
+def test_who_logged_out_meanwhile_is_told_nothing(browser: Browser, run: Run) -> None:
+    browser.cdp("Network.clearBrowserCookies")
+    browser.open("/")
+    browser.wait(lambda: not browser.run("return localStorage.awaited"), "the page to give it up")
+    assert browser.text("[data-news]") == ""
