@@ -25,7 +25,6 @@ urlpatterns = [  # tried in this order; the API has the most requests
     path("api/v1/", include("dashboard.api.urls")),
     path("api/schema/", schema, name="schema"),
     path("api/", api_docs, name="api_docs"),
-    path("", include("labeling.urls")),
     path("", include("predictions.urls")),
     path("", include("labeling.urls")),
     path("", include("training.urls")),

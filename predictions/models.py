@@ -49,6 +49,10 @@ class ModelVersion(models.Model):
     canary = models.JSONField(help_text="Ten glyphs and what this version must say about them.")
     created_at = models.DateTimeField(db_default=Moment())
     live_since = models.DateTimeField(null=True, blank=True)
+    note = models.TextField(blank=True, default="", db_default="")
+    tags = models.CharField(
+        max_length=200, blank=True, default="", db_default="", help_text="Separated by spaces."
+    )
 
     objects = ModelVersionQuerySet.as_manager()
 
@@ -66,6 +70,17 @@ class ModelVersion(models.Model):
     @property
     def is_live(self) -> bool:
         return self.state == self.State.LIVE
+
+    @property
+    def state_in_words(self) -> str:
+        """Its state; a version that was live and was rolled back is *taken back*."""
+        if self.state == self.State.REJECTED and self.live_since is not None:
+            return "taken back"
+        return self.get_state_display().lower()
+
+    @property
+    def tag_list(self) -> list[str]:
+        return self.tags.split()
 
 
 class Artifact(models.Model):

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from training.pages import drawings, runs
+from predictions.serving.registry import FILES
+from training.pages import drawings, runs, versions
 
 app_name = "training"
 urlpatterns = [
@@ -11,9 +12,15 @@ urlpatterns = [
     path("training/runs/", runs.runs_page, name="runs"),
     path("training/runs/<uuid:public_id>/", runs.run, name="run"),
     path("training/runs/<uuid:public_id>/cancel/", runs.cancel_run, name="cancel"),
-    path("training/roll-back/", runs.roll_back, name="roll_back"),
-    path("versions/", runs.versions_page, name="versions"),
-    path("versions/<str:name>/", runs.version, name="version"),
+    path("training/roll-back/", versions.roll_back, name="roll_back"),
+    path("versions/", versions.versions_page, name="versions"),
+    path("versions/compare/", versions.compare, name="compare"),
+    path("versions/<str:name>/", versions.version, name="version"),
     path("versions/<str:name>/drawings/", drawings.learned_drawings, name="drawings"),
-    path("versions/<str:name>/promote/", runs.promote_page, name="promote"),
+    path("versions/<str:name>/promote/", versions.promote_page, name="promote"),
+    path("versions/<str:name>/note/", versions.annotate, name="annotate"),
+    *(
+        path(f"versions/<str:name>/{file}", versions.weights, {"kind": kind}, name=file)
+        for kind, file in FILES.items()
+    ),
 ]

@@ -187,10 +187,14 @@ class PredictionAdmin(LooksUpIds):
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnlyAdmin):
-    list_display = ["name", "state", "parent", "created_at", "live_since"]
+    list_display = ["name", "standing", "parent", "created_at", "live_since", "tags"]
     list_select_related = ["parent"]
-    fields = ["name", "state", "parent", "created_at", "live_since", "card"]
+    fields = ["name", "standing", "parent", "created_at", "live_since", "tags", "note", "card"]
     readonly_fields = fields
+
+    @admin.display(description="state", ordering="state")
+    def standing(self, version: ModelVersion) -> str:
+        return version.state_in_words
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
         return super().get_queryset(request).defer("canary")

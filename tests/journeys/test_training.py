@@ -156,7 +156,8 @@ def test_a_trainer_starts_a_run_watches_it_promotes_and_takes_it_back(
     assert Prediction.objects.latest("pk").version.name == name
 
     browser.open("/versions/")
-    browser.find(".decide button").click()
+    browser.find(".decide summary").click()
+    browser.find(".decide form button").click()
     browser.wait_for_text(".messages", f"{name} was taken back")
     assert ModelVersion.objects.live().get() == run.parent
     browser.open("/")

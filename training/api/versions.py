@@ -107,6 +107,8 @@ class VersionOutput(serializers.Serializer[Any]):
     live_since = serializers.DateTimeField(
         allow_null=True, help_text="When it last went live; empty if never."
     )
+    tags = serializers.ListField(child=serializers.CharField())
+    note = serializers.CharField(help_text="What people wrote on it.")
     report = ReportOutput(allow_null=True, help_text="How its latest decided trial ended.")
 
 
@@ -305,6 +307,8 @@ def version_body(version: ModelVersion) -> dict[str, Any]:
         "parent": version.parent and version.parent.name,
         "created_at": version.created_at.isoformat(),
         "live_since": version.live_since and version.live_since.isoformat(),
+        "tags": version.tag_list,
+        "note": version.note,
         "report": report and report_body(report),
     }
 

@@ -108,7 +108,7 @@ def shown(trial: Trial) -> Shown:
         summary = summary_of(trial)
         return Shown(trial, summary.told, figures_of(summary, summary.told))
     since = trial.candidate.live_since if trial.candidate.is_live else None
-    live_since = dateformat.format(timezone.localtime(since), "M j, g:i A") if since else ""
+    live_since = dateformat.format(timezone.localtime(since), "M j, Y, g:i A") if since else ""
     told = replace(
         Told(**figures["told"]), state=trial.state, reason=trial.reason, live_since=live_since
     )

@@ -5,8 +5,9 @@ live, ends the trials against the former one and writes the ledger. Of two chang
 the same live version, one succeeds.
 
 The ledger is a stack. A promotion pushes a version; a rollback removes the top one and makes the
-one below live. A removed version is rejected: no rollback returns to it, but a promotion with a
-reason may. After the promotions A, B, C, two rollbacks lead to B and then to A.
+one below live. A removed version is rejected (pages say taken back): no rollback returns to it,
+but a promotion with a reason may. After the promotions A, B, C, two rollbacks lead to B and then
+to A.
 """
 
 from __future__ import annotations
@@ -208,6 +209,11 @@ def rollback(
         if fault := unsoundness(each):
             said += f" {each}: {fault} {remedy(each)}"
     raise NothingBefore(said)
+
+
+def version_below(live: ModelVersion) -> ModelVersion | None:
+    """What a rollback makes live again if its weights are sound; None if there is nothing."""
+    return next(versions_below(live), None)
 
 
 def versions_below(live: ModelVersion) -> Iterator[ModelVersion]:
