@@ -433,6 +433,9 @@ class Intake(models.Model):
     last_learned = models.BigIntegerField(
         default=0, help_text="Labels up to this event have been handed to a run."
     )
+    learned_before = models.BigIntegerField(
+        null=True, help_text="While a run learns: up to this event, earlier runs had learned."
+    )
     last_gold = models.BigIntegerField(
         default=0, db_default=0, help_text="Labels up to this event have had their chance of gold."
     )

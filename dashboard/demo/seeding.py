@@ -22,7 +22,7 @@ from dashboard.demo.removal import remove_demo
 from dashboard.models import Demo
 from dashboard.replay import replay
 from labeling.batches.batches import restate_many
-from labeling.decisions.trust import have_been_learned
+from labeling.decisions.trust import are_being_learned, have_been_learned
 from labeling.models import Intake, Label, LabelEvent
 from labeling.queue.intake import enqueue_new
 from predictions.capture.capture import Sketch, prediction_of, sketch_all
@@ -131,7 +131,8 @@ class Story:
             self.live_until(at)
             self.fine_tune(name, at)
         self.live_until(self.until)
-        have_been_learned(LabelEvent.objects.latest("pk").pk)  # so that no run starts by itself
+        are_being_learned(LabelEvent.objects.latest("pk").pk)  # so that no run starts by itself
+        have_been_learned()
 
     def go_live(self, name: str, examined: Digits, at: datetime, why: str) -> None:
         """Register what was taught, and let it answer from this moment on."""

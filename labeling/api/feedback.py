@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from labeling.decisions.blindness import KEPT, is_kept_from
-from labeling.decisions.trust import is_trusted, labels_to_learn_from, take_word
+from labeling.decisions.trust import is_trusted, labels_toward_next_run, take_word
 from predictions.access.limits import CaptureThrottle
 from predictions.access.permissions import Everybody
 from predictions.api.drawings import ErrorOutput, PredictionOutput, prediction_body
@@ -107,7 +107,7 @@ class FeedbackView(ApiEndpoint):
                 "digit": digit,
                 "correct": digit == prediction.digit,
                 "label": trusted,
-                "labels_toward_next_run": labels_to_learn_from() if trusted else None,
+                "labels_toward_next_run": labels_toward_next_run() if trusted else None,
             }
         )
 

@@ -8,7 +8,8 @@ from collections import Counter
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.cache import cache
-from django.db.models import Subquery
+from django.db.models import F, Subquery
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
 from labeling.decisions import decisions
@@ -60,7 +61,16 @@ def labels_to_learn_from(*, exactly: bool = False) -> int:
     They name a digit and are not on audits. Unless `exactly`, at most MOST_COUNTED labels or
     LABELS_PER_RUN, the larger, are counted.
     """
-    learned = Intake.objects.filter(pk=1).values("last_learned")
+    return count_after(F("last_learned"), exactly=exactly)
+
+
+def labels_toward_next_run() -> int:
+    """The same for people to see: labels that a run is learning count until it has ended."""
+    return count_after(Coalesce("learned_before", "last_learned"), exactly=False)
+
+
+def count_after(mark: Combinable, *, exactly: bool) -> int:
+    learned = Intake.objects.filter(pk=1).values(mark=mark)
     labels = teaching_labels().filter(event__gt=Coalesce(Subquery(learned), 0))
     if not exactly:
         labels = labels[: max(MOST_COUNTED, settings.LABELS_PER_RUN)]
@@ -83,7 +93,14 @@ def by_labels() -> list[int]:
     return sorted(DIGITS, key=lambda digit: counts[digit])
 
 
-def have_been_learned(event_id: int) -> None:
-    """Record that a run has used the labels up to this event."""
+def are_being_learned(event_id: int) -> None:
+    """Record that a run learns from the labels up to this event."""
     Intake.objects.get_or_create(pk=1)
-    Intake.objects.filter(pk=1, last_learned__lt=event_id).update(last_learned=event_id)
+    Intake.objects.filter(pk=1, last_learned__lt=event_id).update(
+        learned_before=F("last_learned"), last_learned=event_id
+    )
+
+
+def have_been_learned() -> None:
+    """Record that no run learns any more."""
+    Intake.objects.filter(pk=1).update(learned_before=None)

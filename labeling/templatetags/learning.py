@@ -7,7 +7,7 @@ from typing import Any
 from django import template
 from django.conf import settings
 
-from labeling.decisions.trust import is_trusted, labels_to_learn_from, most_needed
+from labeling.decisions.trust import is_trusted, labels_toward_next_run, most_needed
 
 register = template.Library()
 
@@ -23,7 +23,7 @@ def toward_next_run(context: dict[str, Any]) -> dict[str, Any]:
     """Only trusted users see it; for others no query runs."""
     if not is_trusted(context["user"]):
         return {"is_trusted": False}
-    labels = labels_to_learn_from()
+    labels = labels_toward_next_run()
     enough = settings.LABELS_PER_RUN
     return {
         "is_trusted": True,

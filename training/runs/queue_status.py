@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db.models import Max
 
-from labeling.decisions.trust import labels_to_learn_from
+from labeling.decisions.trust import labels_to_learn_from, labels_toward_next_run
 from labeling.models import LabelEvent
-from training.models import Run, Snapshot, SnapshotLabel
+from training.models import Snapshot
 from training.snapshots.snapshots import choose, default_rule
 
 REMEMBERED = 300  # seconds; choosing reads every settled label
@@ -61,14 +60,5 @@ def run_preview() -> RunPreview:
 
 
 def toward() -> Toward:
-    learning = being_learned()
-    return Toward(labels_to_learn_from() + learning, settings.LABELS_PER_RUN, learning)
-
-
-def being_learned() -> int:
-    """The new labels of the active run: they count as new until it has ended."""
-    snapshot = Run.objects.active().values_list("snapshot", flat=True).first()
-    if snapshot is None:
-        return 0
-    former = Snapshot.objects.filter(pk__lt=snapshot).aggregate(last=Max("last_event"))["last"]
-    return SnapshotLabel.objects.filter(snapshot=snapshot, event__gt=former or 0).count()
+    new = labels_toward_next_run()
+    return Toward(new, settings.LABELS_PER_RUN, max(new - labels_to_learn_from(), 0))

@@ -33,6 +33,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
+from labeling.decisions.trust import have_been_learned
 from predictions.database.clock import Moment
 from predictions.errors import Declined
 from predictions.models import ModelVersion
@@ -137,11 +138,13 @@ def ring(run: Run) -> None:
     async_task("training.tasks.train", run.pk, cluster="training", task_name=f"run {run.pk}")
 
 
+@transaction.atomic
 def cancel(run: Run) -> None:
     """Stop a run: at once if it is queued, within about a second if it is running."""
     if Run.objects.filter(pk=run.pk, state=Run.State.QUEUED).update(
         state=Run.State.CANCELED, ended_at=Moment(), reason="Canceled before it began."
     ):
+        have_been_learned()
         return
     if not Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(cancel_asked=True):
         raise NotActive(f"Run {run.pk} has ended already.")
@@ -213,6 +216,7 @@ def end(run: Run, state: str, *, reason: str = "") -> None:
     with transaction.atomic():
         ended = own(run).update(reason=reason, **changes)
         if ended:
+            have_been_learned()
             tell_run(run, state, reason)
     logger.info("run %s ended %s", run.pk, state if ended else "nothing: it was taken away")
 
@@ -393,4 +397,5 @@ def give_up(run: Run, still: RunQuerySet) -> None:
     reason = f"Its process was lost {MOST_ATTEMPTS} times."
     changes: dict[str, Any] = {"state": Run.State.FAILED, "ended_at": Moment()}
     if still.update(reason=reason, checkpoint=None, **changes):
+        have_been_learned()
         tell_run(run, Run.State.FAILED, reason)

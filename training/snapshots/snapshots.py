@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, TextChoices
 
 from labeling.batches.supporters import items_resting_on, others_behind
-from labeling.decisions.trust import have_been_learned
+from labeling.decisions.trust import are_being_learned
 from labeling.models import Gold, Label
 from predictions.capture.visitors import author_of
 from predictions.models import Prediction
@@ -184,5 +184,5 @@ def freeze(choice: Choice, rule: Rule) -> Snapshot:
         batch_size=5_000,
     )
     if snapshot.last_event_id is not None:
-        have_been_learned(snapshot.last_event_id)
+        are_being_learned(snapshot.last_event_id)
     return snapshot

@@ -101,7 +101,7 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "labels of a snapshot count toward the next run",
             SNAPSHOTS,
-            "        have_been_learned(snapshot.last_event_id)\n",
+            "        are_being_learned(snapshot.last_event_id)\n",
             "        pass\n",
             OF_SNAPSHOTS,
         ),

@@ -112,14 +112,42 @@ def test_labels_count_as_new_until_the_run_that_learns_them_has_ended(
     page = visit(trainer, HOME)
     assert "3 <small>/ 500</small>" in page
     assert "2 of them are being learned" in page
-    Run.objects.update(state=Run.State.DONE)
+    assert "<b data-toward-count>3</b>" in visit(trainer, "/")
+    run = retrain.take(Run.objects.get().pk)
+    assert run is not None
+    retrain.end(run, Run.State.DONE)
     page = visit(trainer, HOME)
     assert "1 <small>/ 500</small>" in page
     assert "being learned" not in page
+    assert "<b data-toward-count>1</b>" in visit(trainer, "/")
     press(trainer, "/training/start/")
     page = visit(trainer, HOME)
     assert "1 <small>/ 500</small>" in page  # the second run learns all three; one is new
     assert "1 of them is being learned" in page
+
+
+@pytest.mark.parametrize("how", ["canceled", "failed", "lost"])
+def test_labels_of_a_run_that_made_nothing_count_until_it_ended(
+    trainer: Client, live_version: ModelVersion, how: str
+) -> None:
+    """They were handed to a run; the next one learns them, and no further one starts for them."""
+    labeled(3)
+    run = retrain.ask(trigger=Run.Trigger.COMMAND, least=1)
+    assert "1 <small>/ 500</small>" in visit(trainer, HOME)
+    if how == "canceled":
+        retrain.cancel(run)
+    elif how == "failed":
+        taken = retrain.take(run.pk)
+        assert taken is not None
+        retrain.end(taken, Run.State.FAILED, reason="No room.")
+    else:
+        Run.objects.filter(pk=run.pk).update(
+            state=Run.State.RUNNING,
+            attempts=retrain.MOST_ATTEMPTS,
+            heartbeat_at="2026-01-01T00:00Z",
+        )
+        retrain.reap()
+    assert "0 <small>/ 500</small>" in visit(trainer, HOME)
 
 
 def test_a_curve_has_no_axes_and_no_table_before_its_first_epoch(
