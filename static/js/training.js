@@ -36,6 +36,7 @@ function show(run) {
   if (bar) {
     bar.value = run.progress;
     find("percent").textContent = inPercent(run.progress);
+    find("outlook").textContent = run.outlook;
   }
   find("epochs").replaceChildren(...run.epochs.map(rowOf));
   const isEmpty = run.epochs.length === 0;

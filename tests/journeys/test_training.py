@@ -125,6 +125,7 @@ def test_a_trainer_starts_a_run_watches_it_promotes_and_takes_it_back(
             browser.wait_for_text("[data-percent]", f"{100 * progress:.1f}%")
             assert not browser.find("[data-chart=loss]").is_displayed()  # axes without a curve
             within.append(browser.find("[data-progress]").get_attribute("value"))
+            browser.wait_for_text("[data-outlook]", f"Epoch 1 of {EPOCHS}")
 
     monkeypatch.setattr(retrain, "show", glance)
     monkeypatch.setattr(retrain, "SHOW_EVERY", 0.0)

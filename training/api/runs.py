@@ -24,6 +24,7 @@ from predictions.api.paging import PageQuery, page_of
 from predictions.api.schema import IF_NONE_MATCH
 from training.models import GateReport, Run, Trial
 from training.runs import retrain
+from training.runs.outlook import outlook_of
 from training.trials.summary import latest_shown
 
 LOG_LINES = 100  # the last lines of the log
@@ -74,6 +75,9 @@ class EpochOutput(serializers.Serializer[Any]):
 class RunDetailOutput(RunOutput):
     epochs = EpochOutput(many=True)
     epochs_planned = serializers.IntegerField()
+    outlook = serializers.CharField(
+        help_text="Its stage, the time left and its rate, in words; empty once it has ended."
+    )
     log = serializers.ListField(
         child=serializers.CharField(), help_text=f"The last {LOG_LINES} lines."
     )
@@ -139,6 +143,7 @@ def run_detail(run: Run) -> dict[str, Any]:
             for epoch in run.epochs.all()
         ],
         "epochs_planned": run.recipe["epochs"],
+        "outlook": outlook_of(run),
         "log": run.log.splitlines()[-LOG_LINES:],
         "verdict": verdict_body(report_of(run)),
         "trial": (found := latest_shown(run.version_id)) and found.sentences,
