@@ -10,6 +10,7 @@ from django_q.tasks import async_task
 
 from dashboard.cube.counting import catch_up
 from dashboard.cube.missing import count_missing
+from dashboard.demo.plan import DRAWINGS
 from dashboard.replay import clusters
 from dashboard.replay import replay as replays
 from dashboard.reports.alarm import RECENT, fallen
@@ -65,6 +66,19 @@ def digit_map() -> dict[str, Any]:
     if version is None or not clusters.is_map_due():
         return {"made": False}
     return {"made": True, "version": version.name, "exit": clusters.make_apart(version)}
+
+
+def make_demo() -> dict[str, Any]:
+    """Make the demo, on the training workers: it teaches three versions."""
+    from dashboard.demo import seeding  # with torch
+
+    try:
+        seeding.seed_demo(
+            DRAWINGS, 1, timezone.localdate(), force=False, told=lambda stage, share: None
+        )
+    except Declined as declined:
+        return {"declined": str(declined)}
+    return {"drawings": DRAWINGS}
 
 
 def watch_accuracy() -> dict[str, Any]:

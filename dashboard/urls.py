@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 
 from dashboard.api import data
-from dashboard.pages import compare, month, overview, r_pages, replay
+from dashboard.pages import compare, demo, month, overview, r_pages, replay
 
 app_name = "dashboard"
 urlpatterns = [
@@ -23,6 +23,7 @@ urlpatterns = [
         data.figure_file,
         name="data",
     ),
+    path("dashboard/demo/", demo.make, name="make_demo"),
     path("dashboard/r/", r_pages.r_report_page, name="r_report"),
     re_path(
         r"^dashboard/r/(?P<report_id>[0-9]{1,9})/(?P<name>[a-z0-9-]{1,60})\.(?P<kind>png|pdf)$",

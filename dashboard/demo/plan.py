@@ -9,6 +9,7 @@ import numpy as np
 from django.conf import settings
 from django.contrib.auth.models import User
 
+from dashboard.models import Demo
 from labeling.models import LabelEvent
 from labeling.queue.intake import margin_of
 from predictions.errors import Declined
@@ -18,6 +19,7 @@ from predictions.months import month_of
 Random = np.random.Generator
 People = dict[str, User]
 
+FEWEST, DRAWINGS = 300, 6_000  # fewer teach too little; unless told
 PREFIX = "demo-"  # of the names of the demo's versions and accounts
 # Labelers, with the share of drawings that they misread; and all accounts with their roles.
 MISTAKES = {"demo-ada": 0.006, "demo-finn": 0.012, "demo-grace": 0.004, "demo-hugo": 0.02}
@@ -32,6 +34,18 @@ class DemoDeclined(Declined):
     """The demo is not made or removed here, or not now."""
 
     code = "demo_declined"
+
+
+def check_allowed(drawings: int, *, force: bool) -> None:
+    if drawings < FEWEST:
+        raise DemoDeclined(f"{drawings} drawings are too few to learn from; {FEWEST} are needed.")
+    if demo := Demo.objects.first():
+        raise DemoDeclined(f"A demo is here already ({demo}): seed_demo --remove removes it.")
+    if (real := Prediction.objects.count()) and not force:
+        raise DemoDeclined(
+            f"{real:,} drawings of people are here. A made-up history would mix with theirs on"
+            " every page; --force does it all the same, and --remove takes it out again."
+        )
 
 
 def period_until(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -17,7 +17,15 @@ from django.utils import timezone
 
 from dashboard.cube.counting import catch_up
 from dashboard.demo import presence
-from dashboard.demo.plan import PREFIX, ROLES, DemoDeclined, drawn_at, events_on, period_until
+from dashboard.demo.plan import (
+    PREFIX,
+    ROLES,
+    DemoDeclined,
+    check_allowed,
+    drawn_at,
+    events_on,
+    period_until,
+)
 from dashboard.demo.removal import remove_demo
 from dashboard.models import Demo
 from dashboard.replay import replay
@@ -40,7 +48,7 @@ from training.runs import fine_tune
 from training.snapshots import snapshots
 from training.versions import promotion
 
-FEWEST, AT_ONCE = 300, 200  # drawings: fewer teach too little; read and stored together
+AT_ONCE = 200  # drawings read and stored together
 RUNS_AT = {"2": 0.2, "3": 0.62}  # versions, with the share of the time after which they are taught
 # Shares of drawings: audited; of which a visitor says what they are; that are no digits.
 AUDIT_RATE, SPEAKS, NO_DIGIT = 0.35, 0.3, 0.015
@@ -67,18 +75,6 @@ def seed_demo(drawings: int, seed: int, until: date, *, force: bool, told: Annou
     except KeyboardInterrupt:
         remove_demo()
         raise
-
-
-def check_allowed(drawings: int, *, force: bool) -> None:
-    if drawings < FEWEST:
-        raise DemoDeclined(f"{drawings} drawings are too few to learn from; {FEWEST} are needed.")
-    if demo := Demo.objects.first():
-        raise DemoDeclined(f"A demo is here already ({demo}): seed_demo --remove removes it.")
-    if (real := Prediction.objects.count()) and not force:
-        raise DemoDeclined(
-            f"{real:,} drawings of people are here. A made-up history would mix with theirs on"
-            " every page; --force does it all the same, and --remove takes it out again."
-        )
 
 
 class Story:

@@ -92,10 +92,13 @@ def figures_page(
 
 def context_of(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     """The context that every page of the dashboard needs."""
+    chosen = selects(filters)
+    months = chosen[0].options  # besides "The beginning"
     return {
         "filters": filters,
         "query": filters.as_query(),
-        "selects": selects(filters),
+        "selects": chosen,
+        "is_empty": not any(month.value for month in months),
         "sections": sections_for(request),
         "chart_script": settings.CHARTJS_STATIC,
         "sees_drawings": request.user.has_perm(SEE_DRAWINGS),

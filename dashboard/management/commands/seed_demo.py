@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from dashboard.demo.plan import DRAWINGS
 from predictions.errors import Declined
 from predictions.operation.json_command import TellingCommand
 
@@ -18,7 +19,7 @@ class Command(TellingCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
-        add("--drawings", type=int, default=6_000, help="number of drawings")
+        add("--drawings", type=int, default=DRAWINGS, help="number of drawings")
         add("--seed", type=int, default=1, help="seed; equal seeds give equal demos")
         add(
             "--until",

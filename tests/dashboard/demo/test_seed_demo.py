@@ -19,6 +19,7 @@ from django.test import Client
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from dashboard import tasks
 from dashboard.demo import presence, seeding
 from dashboard.demo.plan import ROLES, drawn_at, period_until
 from dashboard.models import Demo, ReplayCell
@@ -326,3 +327,37 @@ def test_presence_is_asked_of_the_database_now_and_then(
     monkeypatch.setattr(presence, "_seen", (float("-inf"), False))
     with django_assert_num_queries(1):
         assert [presence.is_here() for _ in range(5)] == [False] * 5
+
+
+def test_the_button_of_an_empty_dashboard_has_the_workers_make_the_demo(
+    client: Client, live_version: ModelVersion, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "DRAWINGS", DRAWINGS)
+    button = "Look at a made-up history"
+    assert button not in client.get("/dashboard/").content.decode()
+    assert "Nothing is drawn yet" in client.get("/dashboard/technical/").content.decode()
+    client.force_login(make_user("tia", role="trainer"))
+    assert button in client.get("/dashboard/").content.decode()
+    page = client.post("/dashboard/demo/", follow=True).content.decode()
+    assert "A history is being made up." in page
+    job = OrmQ.objects.get(key="training").task
+    assert (job["func"], job["args"]) == ("dashboard.tasks.make_demo", ())
+    assert tasks.make_demo() == {"drawings": DRAWINGS}
+    page = client.get("/dashboard/").content.decode()
+    assert "Nothing is drawn yet" not in page
+    again = client.post("/dashboard/demo/", follow=True).content.decode()
+    assert "A demo is here already" in again
+    assert "A demo is here already" in tasks.make_demo()["declined"]
+
+
+def test_where_somebody_drew_the_button_makes_nothing(
+    client: Client, live_version: ModelVersion
+) -> None:
+    make_prediction()
+    assert client.post("/dashboard/demo/").status_code == 302  # to the login
+    client.force_login(make_ada())
+    assert client.post("/dashboard/demo/").status_code == 403
+    client.force_login(make_user("tia", role="trainer"))
+    page = client.post("/dashboard/demo/", follow=True).content.decode()
+    assert "1 drawings of people are here." in page
+    assert not OrmQ.objects.exists()

@@ -81,7 +81,8 @@ def test_every_figure_stands_on_its_page_with_words_table_and_files(
 def test_the_dashboard_works_from_the_first_day(client: Client, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 200
-    assert "Nothing is counted here yet." in answer.content.decode()
+    assert "Nothing is drawn yet" in answer.content.decode()
+    assert '<a class="button primary" href="/">Draw a digit</a>' in answer.content.decode()
 
 
 def test_the_headline_says_how_many_of_a_hundred(client: Client) -> None:
