@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ pytestmark = [
     pytest.mark.slow, pytest.mark.xdist_group("tutorial"),
     pytest.mark.same_on_any_database,  # it is about the one that needs no setting up
 ]  # fmt: skip
+MOST_MINUTES = 15  # as its title says; it takes a fraction, so a busy machine keeps to it too
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.M | re.S)
 STARTS = "./run\n"
 
@@ -97,21 +99,32 @@ def installed() -> Path:
     return Path(sys.prefix)
 
 
-def test_the_tutorial_does_what_it_says(newcomer: Newcomer) -> None:
+def test_the_tutorial_does_what_it_says_within_its_minutes(
+    newcomer: Newcomer, capsys: pytest.CaptureFixture[str]
+) -> None:
     start, *rest = blocks()
     assert start == STARTS
+    began = time.monotonic()
     newcomer.serve()
     assert "password  " in newcomer.log
     said = newcomer.type(rest)
+    minutes = (time.monotonic() - began) / 60
+    with capsys.disabled():
+        print(f"\nThe tutorial took {minutes:.1f} minutes, without the installation.")
+    assert minutes < MOST_MINUTES
 
     first, after = (json.loads(line) for line in re.findall(r"^\{\"id\".*$", said, re.M))
     run = json.loads((newcomer.folder / "run.json").read_text().splitlines()[-1])
-    assert (first["digit"], first["model"]) == (7, "base-1")
+    assert (first["digit"], first["model"]) == (1, "base-1")
     assert (run["state"], run["verdict"]) == ("done", "more")
-    assert after["model"] == run["version"] != "base-1"
-    assert len(re.findall(r"^docs/tutorial/\d-\d\.png  \d  ", said, re.M)) == 60
+    assert (after["digit"], after["model"]) == (7, run["version"])
+    read = re.findall(r"^docs/tutorial/(\d)-\d+\.png +(\d)  ", said, re.M)
+    assert len(read) == 60
+    assert sum(meant != digit for meant, digit in read) > 20
+    assert (
+        len(re.findall(r"^docs/tutorial(?:-later)?/\S+ is \d and was read as \d$", said, re.M))
+        == 96
+    )
     assert "labels would be learned from" in said
-    assert "Verdict: " in said
-    assert "its trial is not decided" in said
-    assert f"{run['version']} is live; before it was base-1." in said
+    assert "Verdict: promote" in said
     assert f"base-1 is live again; {run['version']} was taken back." in said
