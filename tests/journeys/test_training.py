@@ -152,8 +152,8 @@ def test_a_trainer_starts_a_run_watches_it_promotes_and_takes_it_back(
     browser.open("/")
     browser.wait(lambda: answering(browser) == name, "the new version to answer")
     browser.draw(SEVEN)
-    browser.find("[data-submit]").click()
-    browser.wait_for("[data-feedback]:not([hidden])")
+    browser.wait_for("[name=said][value=right]").click()
+    browser.wait_for_text("[data-said]", "You said")
     assert Prediction.objects.latest("pk").version.name == name
 
     browser.open("/versions/")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,6 @@ def draw_and_correct(browser: Browser, half: float) -> None:
     browser.open("/")
     browser.draw(diamond(half))
     browser.wait_for_text("[data-digit]", "1")
-    browser.find("[data-submit]").click()
-    browser.wait_for("[data-feedback]:not([hidden])")
-    browser.run("return new Promise(resolve => setTimeout(resolve, 400))")  # answers settle first
     browser.find("[name=said][value='0']").click()
     browser.wait_for_text("[data-said]", "saved as a label")
 
@@ -74,26 +72,54 @@ def draw_more(client: Client, count: int, seed: int) -> None:
         assert said.status_code == 200
 
 
-def test_a_few_dozen_drawings_make_a_version_that_reads_its_person_better(
-    browser: Browser,
+class Watch:
+    """Tells how long each part of a story took, and how often its person pressed something."""
+
+    def __init__(self) -> None:
+        self.began = self.at = time.monotonic()
+        self.told: list[str] = []
+
+    def note(self, part: str, presses: int) -> None:
+        now = time.monotonic()
+        self.told.append(f"{part}: {now - self.at:.1f} s, {presses} presses")
+        self.at = now
+
+    def __str__(self) -> str:
+        whole = f"From nothing to live and taken back: {self.at - self.began:.0f} s"
+        return "\n  ".join([whole, *self.told])
+
+
+def test_a_newcomer_goes_from_an_empty_installation_to_a_version_that_reads_them_better(
+    browser: Browser, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ada = User.objects.create_superuser("ada")
+    watch = Watch()
     browser.open(path_for_first_admin() or "")
+    assert "0 of 20" in browser.text("[data-first-steps] .now")
+    assert browser.violations() == []
     browser.open("/training/")
     assert "No run yet" in browser.text("main")
+    browser.follow("[data-part=now] a.primary")
     draw_and_correct(browser, 0.22)
+    browser.wait_for_text("[data-first-steps] .now", "1 of 20")  # without loading the page again
+    watch.note("the link, the empty training page, the first drawing and its correction", 4)
     program = Client()
     program.force_login(ada)
     draw_more(program, 24, seed=1)
 
-    browser.open("/training/")
+    browser.open("/")
+    watch.note("24 more drawings by program", 0)
+    browser.follow("[data-first-steps] a.primary")
     browser.wait_for("[data-part=start] button").click()
     browser.wait_for_text(".messages", "is queued with 25 labels")
+    assert "25 / 500" in browser.text("[data-part=tiles]")
     run = retrain.execute(Run.objects.get().pk)
     assert run is not None
     assert run.version is not None, run.reason
     name = run.version.name
     browser.wait_for_text("[data-part=trials]", "No new drawing has been read by both versions yet")
+    browser.wait_for_text("[data-news]", f"Run {run.pk} is done.")
+    watch.note("fine-tune to its trial", 2)
 
     draw_and_correct(browser, 0.25)
     draw_more(program, 2, seed=2)
@@ -102,6 +128,8 @@ def test_a_few_dozen_drawings_make_a_version_that_reads_its_person_better(
     browser.wait_for_text("[data-part=trials]", f"On 3 new drawings {name} mended 3 and broke 0")
     assert ModelVersion.objects.live().get() == run.parent
     assert browser.violations() == []
+    browser.open("/")
+    assert f"{name} mended 3" in browser.text("[data-first-steps] .now")
 
     draw_more(program, 9, seed=3)
     tasks.follow_trials()
@@ -111,14 +139,30 @@ def test_a_few_dozen_drawings_make_a_version_that_reads_its_person_better(
     browser.wait_for_text("main", "mended 12 and broke 0")
     assert "It is live since" in browser.text("main")
     assert browser.violations() == []
+    watch.note("trial to verdict, 12 drawings, 11 of them by program", 2)
 
     browser.open("/")
+    assert not browser.all("[data-first-steps]")
+    gain = f"Of your 12 drawings that both versions read, {name} read 12 right"
+    assert gain in browser.text("[data-gain]")
     browser.wait(lambda: answering(browser) == name, "the new version to answer")
     browser.draw(diamond(0.24))
     browser.wait_for_text("[data-digit]", "0")
-    browser.find("[data-submit]").click()
-    browser.wait_for("[data-feedback]:not([hidden])")
+    browser.find("[name=said][value=right]").click()
+    browser.wait_for_text("[data-said]", "You said: Right")
     assert Prediction.objects.latest("pk").digit == 0
+    watch.note("see it read better", 1)
+
+    browser.open("/versions/")
+    browser.find(".decide summary").click()
+    browser.wait_for_text(".decide", f"{name} → {run.parent.name}")
+    browser.follow(".decide form button")
+    browser.wait_for_text(".messages", f"{run.parent.name} is live again; {name} was taken back.")
+    assert "taken back" in browser.text(".versions")
+    assert ModelVersion.objects.live().get() == run.parent
+    watch.note("roll back", 2)
+    with capsys.disabled():
+        print(f"\n{watch}")
 
 
 def answering(browser: Browser) -> str:
