@@ -55,6 +55,11 @@ TASKS = [
         "Who may label, review, train, look and administer.",
         "group", "admin:auth_user_changelist", "auth.view_user",
     ),
+    AdminTask(
+        "Guidelines for labelers",
+        "What everybody sees beside the item they label.",
+        "menu_book", "labeling:guidelines", "labeling.correct_in_bulk",
+    ),
 ]  # fmt: skip
 
 

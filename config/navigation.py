@@ -51,6 +51,7 @@ ORIGINS = {
     "predictions:history": "History",
     "labeling:answers": "My answers",
     "labeling:labeler": "Answers of {username}",
+    "labeling:notes": "Notes",
     "labeling:review": "Disputes",
     "dashboard:compare": "Compare",
     "dashboard:clusters": "Clusters",

@@ -396,6 +396,37 @@ class LabelerAlert(models.Model):
         return f"{self.labeler} is clearly below the others"
 
 
+class Note(models.Model):
+    """What a labeler wrote about an item, for reviewers; deleted when the drawing is erased."""
+
+    prediction = models.ForeignKey(Prediction, on_delete=models.CASCADE, related_name="notes")
+    labeler = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notes"
+    )
+    text = models.CharField(max_length=500)
+    created_at = models.DateTimeField(db_default=Moment())
+
+    def __str__(self) -> str:
+        return f"note on {self.prediction_id}"
+
+
+class Guidelines(models.Model):
+    """What labelers should go by. One row."""
+
+    text = models.TextField(blank=True)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    changed_at = models.DateTimeField(db_default=Moment())
+
+    class Meta:
+        verbose_name_plural = "guidelines"
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_text_of_guidelines")]
+
+    def __str__(self) -> str:
+        return f"guidelines of {self.changed_at:%Y-%m-%d}"
+
+
 class Selection(models.Model):
     """Items shown for a bulk action, and the state of each when it was shown."""
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from labeling.api import export, feedback, grid, imports, labels, queue, review, withdrawal
+from labeling.api import export, feedback, grid, imports, labels, notes, queue, review, withdrawal
 
 app_name = "labeling_api"
 urlpatterns = [
@@ -10,6 +10,7 @@ urlpatterns = [
     path("labels/many/", labels.ManyView.as_view(), name="many"),
     path("labels/queue/", labels.QueueView.as_view(), name="queue"),
     path("labels/suspicious/", labels.SuspiciousView.as_view(), name="suspicious"),
+    path("labels/notes/", notes.NotesView.as_view(), name="notes"),
     path("labels/next/", queue.NextView.as_view(), name="next"),
     path("labels/undo/", queue.UndoView.as_view(), name="undo"),
     path("labels/skip/", queue.SkipView.as_view(), name="skip"),

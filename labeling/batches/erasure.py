@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from labeling.models import Arrival, Gold, LabelEvent, QueueItem
+from labeling.models import Arrival, Gold, LabelEvent, Note, QueueItem
 from labeling.turns import in_turn, lock_items
 from predictions.api.idempotency import forget_answers
 from predictions.capture.erasure import erase_pictures, forget_speaker
@@ -84,6 +84,7 @@ def erase_some(keys: list[int]) -> int:
     QueueItem.objects.filter(pk__in=keys).delete()
     Gold.objects.filter(pk__in=keys).delete()
     Arrival.objects.filter(pk__in=keys).delete()  # a file name may identify somebody
+    Note.objects.filter(prediction__in=keys).delete()  # so may what somebody wrote about it
     events = LabelEvent.objects.filter(prediction__in=keys, visitor__isnull=False)
     for visitor in set(events.values_list("visitor", flat=True)):
         events.filter(visitor=visitor).update(visitor=uuid.uuid4())

@@ -15,6 +15,7 @@ UNDO = "undo"
 NEXT = "next"
 RIGHT = "right"
 NO_DIGIT = "none"
+NOTE = "note"
 SHOW = "show"
 CONFIRM = "confirm"
 LAST_KEY = 2**63 - 1  # the largest a row's key can be
@@ -30,11 +31,13 @@ class AnswerForm(forms.Form):
             (SKIP, "Skip"),
             (UNDO, "Undo"),
             (NEXT, "Next"),
+            (NOTE, "Note"),
         ]
     )
     item = forms.UUIDField(required=False)
     token = forms.UUIDField(required=False)
     request_id = forms.UUIDField(required=False)
+    note = forms.CharField(required=False, max_length=500)
     guess_shown = forms.BooleanField(required=False)
     priority_first = forms.BooleanField(required=False)
 
@@ -43,6 +46,8 @@ class AnswerForm(forms.Form):
         is_answer = said.get("said") not in {UNDO, NEXT}
         if is_answer and not (said.get("item") and said.get("token") and said.get("request_id")):
             raise forms.ValidationError("The answer names no item.")
+        if said.get("said") == NOTE and not said.get("note"):
+            raise forms.ValidationError("Nothing is written yet.")
         return said
 
     def verdict(self) -> Answer:

@@ -14,7 +14,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from labeling.decisions import decisions
-from labeling.pages.forms import NEXT, SKIP, UNDO, AnswerForm
+from labeling.decisions.answers import OwnAnswer, page_of_answers
+from labeling.decisions.notes import leave_note
+from labeling.pages.forms import NEXT, NOTE, SKIP, UNDO, AnswerForm
 from labeling.queue import progress, queue
 from labeling.queue.held import Held
 from labeling.queue.intake import watch
@@ -23,6 +25,8 @@ from predictions.capture.visitors import visitor_of
 from predictions.errors import Declined
 from predictions.models import DIGITS, Prediction
 
+RECENT = 8  # answers shown again after a reload
+TARGETS = [25, 50, 100, 200]  # labels in one go
 may_label = page_for("labeling.label_items")
 
 
@@ -42,10 +46,22 @@ def label(request: HttpRequest) -> HttpResponse:
         "guess": held.shown_guess if held else None,
         "request_id": uuid.uuid4(),
         "progress": progress.of(labeler),
+        "recent": recent_answers(labeler),
+        "targets": TARGETS,
         "digits": DIGITS,
         "priority_first": request.GET.get("priority_first") == "1",
     }
     return render(request, "labeling/label.html", context)
+
+
+def recent_answers(labeler: User) -> list[OwnAnswer]:
+    """The newest answers that stand and were given one by one, as the page shows them."""
+    rows = page_of_answers(labeler, limit=RECENT).rows
+    return [
+        row
+        for row in rows
+        if row.stands and row.event.batch_id is None and row.event.prediction.erased_at is None
+    ]
 
 
 def held_in(request: HttpRequest, labeler: User) -> Held | None:
@@ -79,6 +95,10 @@ def answer_item(form: AnswerForm, labeler: User, request: HttpRequest) -> Held |
         undoing = decisions.undo(labeler, request_id=said["request_id"] or uuid.uuid4())
         messages.success(request, "Taken back.")
         return queue.hold_again(labeler, undoing)
+    if said["said"] == NOTE:
+        leave_note(labeler, said["item"], token=said["token"], text=said["note"])
+        messages.success(request, "Note saved: reviewers see it.")
+        return queue.still_held(labeler, said["item"], said["token"])
     if said["said"] == SKIP:
         queue.skip(labeler, said["item"], token=said["token"])
     elif said["said"] != NEXT:

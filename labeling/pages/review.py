@@ -16,6 +16,8 @@ from labeling.batches import alerts, gold_items
 from labeling.batches import review as verbs
 from labeling.decisions import agreement as figures
 from labeling.decisions import decisions
+from labeling.decisions.notes import notes_on
+from labeling.decisions.pace import paces
 from labeling.models import Gold
 from labeling.pages.forms import UNDO, SettleForm
 from predictions.access.permissions import page_for, signed_in
@@ -39,11 +41,14 @@ def review(request: HttpRequest) -> HttpResponse:
         message = "That page of the disputes does not exist. Start again from the newest."
         return problem(request, "invalid", message, status=400, title="No such page")
     page = verbs.disputes(**{"limit": AT_ONCE, **query.validated_data})
+    noted = notes_on([dispute.prediction.pk for dispute in page.disputes])
     context = {
         "page": page,
         "digits": DIGITS,
         "is_first": "before" not in query.validated_data,
-        "disputes": [(dispute, uuid.uuid4()) for dispute in page.disputes],
+        "disputes": [
+            (dispute, noted[dispute.prediction.pk], uuid.uuid4()) for dispute in page.disputes
+        ],
         "request_id": uuid.uuid4(),
         "alerts": alerts_for(request),
     }
@@ -82,6 +87,7 @@ def agreement_page(request: HttpRequest) -> HttpResponse:
     """How far labelers agree with each other and with gold, with intervals."""
     context = {
         "figures": figures.between_labelers(),
+        "paces": paces(),
         "alerts": alerts_for(request),
         "gold": Gold.objects.count(),
         "gold_share": settings.GOLD_FROM_AGREED,

@@ -225,10 +225,13 @@ def candidate_from(row: tuple) -> Candidate:
 
 @in_turn
 def keep(labeler: User, tokens: Sequence[uuid.UUID]) -> list[str]:
-    """Extend the leases of a page that is still open; return the tokens that are still valid."""
+    """Extend the leases of a page that is still open; return the tokens that are valid now.
+
+    A lease that has run out goes on if nobody took the item: a claim gives an item a new token.
+    """
     own = QueueItem.objects.filter(token__in=tokens, holder=labeler)
     lock_items(own.values_list("pk", flat=True))
-    own.filter(leased_until__gt=Now()).update(leased_until=Now() + LEASE)
+    own.filter(is_open=True).update(leased_until=Now() + LEASE)
     standing = set(own.filter(leased_until__gt=Now()).values_list("token", flat=True))
     if missing := set(tokens) - standing:
         standing |= gold.tokens_among(labeler.pk, missing)

@@ -101,7 +101,8 @@ function note(text, tone = "") {
 // -- confirm and undo --------------------------------------------------------------------------------------
 
 async function confirm() {
-  if (!shown || busy || performance.now() - shownAt < SETTLING) return;
+  if (!shown) return;
+  if (busy || performance.now() - shownAt < SETTLING) return note("Not confirmed: these glyphs had just come. Look, and press Enter again.", "warning");
   busy = true;
   const { token, ids, request_id } = shown;
   const answer = await ask(page.dataset.confirmUrl, { digit, token, ids, request_id, wrong: wrongs() });

@@ -1,24 +1,26 @@
 // The label page: a digit key submits the label, and the next item is already loaded. This module
 // handles keys and buttons. The modules in label/ load items, send answers and show both.
 
-import { PATIENCE, answerOf, uuid } from "./api.js";
+import { PATIENCE, answerOf, messageOf, uuid } from "./api.js";
 import { digitOf, isControl, isPlain, isTyping } from "./keys.js";
 import { drop, fill, keep, leave, prepare, sinceKept } from "./label/items.js";
 import { adopt, drain, forget, say, store, whenSent } from "./label/outbox.js";
-import { forgetFailures, renew } from "./label/session.js";
+import { ask, forgetFailures, renew } from "./label/session.js";
 import {
   COUNTED, find, isPriorityFirst, isQuiet, keepQuiet, page, state, urls, user,
 } from "./label/state.js";
 import {
   afterPaint, announce, mark, measure, showGuess, showLost, showProgress, showStage, showTally,
-  showWait, tellLast, unmark, wordFor,
+  showWait, tellLast, unmark, unmarkItem, wordFor,
 } from "./label/view.js";
+import { count, isReached, showEnd } from "./label/target.js";
 import { comeAlive, tab } from "./tabs.js";
 
 const REMEMBERED = 100; // answers that "u" can take back without asking the server which
 const KEEP_EVERY = 60_000; // ms between renewals of the leases, which last three minutes
 const AWAY = 600_000; // ms without a press; after that the leases are not renewed
 const PROGRESS_EVERY = 30_000; // ms
+const AWAY_WORDS = "You were away for a while, and the item may have changed. Look, and press again.";
 const WORDS = { unreadable: "unreadable", skip: "skipped" };
 
 const form = find("form");
@@ -29,12 +31,17 @@ let pressedAt = performance.now();
 
 function act(said, event) {
   if (said === "undo") return undo();
-  if (isQuiet() || !state.items.length) return;
+  if (said === "note") return writeNote();
+  if (isReached()) return refuse(said, "Your target is reached: press “Go on” for more.");
+  if (!state.items.length) return refuse(said, "There is no item to answer.");
+  if (isQuiet()) return refuse(said, "The item had just changed. Look, and press again.");
   const item = state.items.shift();
+  find("note-box").open = false;
   if (!state.items.length) state.outlook = null; // it is out of date
   showStage();
   if (event) measure(event);
   const entry = entryOf(item, said);
+  if (entry.kind === "label") count(1);
   if (entry.kind === "label" && state.left < COUNTED) state.left = Math.max(0, state.left - 1);
   state.done = [...state.done, { ...entry, item }].slice(-REMEMBERED);
   say(entry);
@@ -43,6 +50,13 @@ function act(said, event) {
     announce(`${WORDS[said] ?? said}. ${state.items.length ? "Next item" : "No next item yet"}.`);
     fill();
   });
+}
+
+/** A press that could be meant for another item is not kept, and the page says so. */
+function refuse(said, why) {
+  const words = `Not saved: ${WORDS[said] ?? said}. ${why}`;
+  tellLast(words);
+  announce(words);
 }
 
 function entryOf(item, said) {
@@ -69,6 +83,7 @@ function undo() {
     last.item.token = null; // the answer to the undo has a new lease token
     say({ request_id: uuid(), user, tab, kind: "undo", of: last.request_id, id: last.id });
   }
+  if (last.kind === "label") count(-1);
   if (last.kind === "label" && state.left < COUNTED) state.left += 1;
   state.items.unshift(last.item);
   unmark(last.request_id);
@@ -76,6 +91,30 @@ function undo() {
   announce("Took back. Which digit is it?");
   showStage();
 }
+
+/** Sends what is written about the item on screen; reviewers see it. */
+async function writeNote() {
+  const [item] = state.items;
+  const text = find("note").value.trim();
+  if (!item || !text) return tellNote("Nothing is written yet.");
+  try {
+    const answer = await ask(urls.notesUrl, { id: item.id, token: item.token, text });
+    if (!answer.ok) return tellNote(messageOf(answer));
+  } catch {
+    return tellNote("Not saved: there is no connection. Press it again.");
+  }
+  find("note").value = "";
+  find("note-box").open = false;
+  tellLast("Note saved: reviewers see it.");
+  announce("Note saved.");
+}
+
+const tellNote = (words) => (find("note-words").textContent = words);
+
+find("note-box").addEventListener("toggle", () => {
+  tellNote("");
+  if (find("note-box").open) find("note").focus();
+});
 
 // -- answers of the server --------------------------------------------------------------------------
 
@@ -126,6 +165,7 @@ async function comeBack(entry, fresh) {
     await store(one);
   }
   if (returning || answers.length) return;
+  unmarkItem(fresh.id); // an answer from before the page was loaded
   await prepare(fresh);
   state.items.unshift(fresh);
   keepQuiet();
@@ -164,7 +204,7 @@ function wasAway() {
 }
 
 const meaning = (event) =>
-  digitOf(event) ?? { x: "unreadable", s: "skip", u: "undo", "?": "help" }[event.key.toLowerCase()];
+  digitOf(event) ?? { x: "unreadable", s: "skip", u: "undo", n: "open", "?": "help" }[event.key.toLowerCase()];
 
 document.addEventListener("keydown", (event) => {
   if (!isPlain(event) || help.open || isTyping(event.target)) return;
@@ -175,8 +215,9 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   if (event.repeat) return; // a key held down is one answer
   if (said === "help") return help.showModal();
-  if (wasAway()) return;
+  if (said === "open") return (find("note-box").open = true);
   flash(said);
+  if (wasAway()) return refuse(said, AWAY_WORDS);
   act(said, event);
 });
 
@@ -188,7 +229,9 @@ function flash(said) {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (event.submitter && !wasAway()) act(event.submitter.value, event);
+  if (!event.submitter) return;
+  if (wasAway()) return refuse(event.submitter.value, AWAY_WORDS);
+  act(event.submitter.value, event);
 });
 find("help-open").addEventListener("click", () => help.showModal());
 
@@ -213,6 +256,7 @@ addEventListener("pageshow", (event) => {
   comeHere();
 });
 document.addEventListener("visibilitychange", () => document.hidden || comeHere());
+addEventListener("offline", showTally);
 addEventListener("online", () => {
   forgetFailures();
   comeHere();
@@ -227,4 +271,5 @@ setInterval(() => state.items.length || showWait(), 1000);
 for (const one of form.querySelectorAll("[name=item], [name=token], [name=request_id]")) one.remove();
 comeAlive();
 showStage();
+showEnd();
 adopt().then(fill);

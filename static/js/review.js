@@ -43,8 +43,11 @@ function say(words, tone, undo) {
   box.append(button);
 }
 
+/** A key that could be meant for the dispute before is not used, and the page says so. */
+const refuse = (said) => say(`Not used: ${said}. The next dispute had just come. Look, and press again.`, "warning", settled.length > 0);
+
 async function settle(dispute, said) {
-  if (busy) return;
+  if (busy) return refuse(said);
   busy = true;
   const id = dispute.querySelector("[name=item]").value;
   const field = dispute.querySelector("[name=request_id]");
@@ -64,7 +67,8 @@ async function settle(dispute, said) {
 
 async function takeBack() {
   const last = settled.at(-1);
-  if (!last || busy) return;
+  if (busy) return refuse("undo");
+  if (!last) return;
   busy = true;
   last.undo_id ??= uuid();
   const answer = await ask(page.dataset.undoUrl, { request_id: last.undo_id, of: last.request_id });
@@ -92,7 +96,8 @@ document.addEventListener("keydown", (event) => {
   if (!said) return;
   event.preventDefault();
   if (said === "next" || said === "before") return step(said === "next" ? 1 : -1);
-  if (event.repeat || performance.now() - movedAt < SETTLING) return;
+  if (event.repeat) return;
+  if (busy || performance.now() - movedAt < SETTLING) return refuse(said);
   if (said === "undo") takeBack();
   else if (current) settle(current, said);
 });

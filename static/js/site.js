@@ -21,6 +21,17 @@ toggle.addEventListener("click", () => {
 addEventListener("themeshown", showTheme);
 showTheme();
 
+// A part that was closed stays closed in this browser, until its name changes.
+for (const part of document.querySelectorAll("details[data-remember]")) {
+  const key = `inkloop-closed-${part.dataset.remember}`;
+  try {
+    if (localStorage.getItem(key)) part.open = false;
+    part.addEventListener("toggle", () => (part.open ? localStorage.removeItem(key) : localStorage.setItem(key, "yes")));
+  } catch {
+    // Without storage it is open on every page.
+  }
+}
+
 if (menu) {
   document.addEventListener("click", (event) => {
     if (!menu.contains(event.target)) menu.open = false;

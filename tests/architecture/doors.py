@@ -207,6 +207,10 @@ BODIES: dict[str, Body] = {
     "api/v1/labels/settle/": lambda things: {
         "id": things["item"], "digit": 7, "request_id": str(uuid.uuid4()),
     },
+    "api/v1/labels/notes/": lambda things: {
+        "id": things["item"], "token": things["lease"], "text": "Is it a seven?",
+    },
+    "label/guidelines/": lambda things: {"text": "A seven may have a bar."},
     "api/v1/labels/undo/": lambda things: {"request_id": str(uuid.uuid4())},
     "api/v1/labels/grid/": lambda things: {"digit": 7},
     "api/v1/labels/grid/confirm/": lambda things: {
@@ -233,7 +237,7 @@ BODIES: dict[str, Body] = {
 }  # fmt: skip
 BODY_THINGS = {  # whose item a body names
     ("POST", f"{API}labels/{act}"): ("item",)
-    for act in ("", "many/", "skip/", "keep/", "release/", "settle/", "grid/confirm/")
+    for act in ("", "many/", "skip/", "notes/", "keep/", "release/", "settle/", "grid/confirm/")
 }
 
 

@@ -29,7 +29,8 @@ PUBLIC = (
     "/nowhere",
 )
 SIGNED_IN = ("/", "/predictions/", "/accounts/password/", "/accounts/password/done/",
-             "/review/withdrawals/", "/label/answers/", "/label/import/")  # fmt: skip
+             "/review/withdrawals/", "/review/notes/", "/label/answers/", "/label/guidelines/",
+             "/label/import/")  # fmt: skip
 ADMIN = (
     "/admin/",
     "/admin/predictions/prediction/",

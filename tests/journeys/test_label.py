@@ -14,7 +14,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.utils import timezone
 from selenium.webdriver.common.keys import Keys
 
-from labeling.models import LabelEvent, QueueItem
+from labeling.models import LabelEvent, Note, QueueItem
 from labeling.queue import priorities
 from labeling.queue.intake import enqueue_new
 from predictions.models import Prediction
@@ -470,3 +470,124 @@ def test_without_javascript_the_buttons_label_skip_and_undo(browser: Browser, ad
     browser.wait_for_text("main", "You said 5.")
     standing = LabelEvent.objects.standing().values_list("digit", flat=True)
     assert list(standing) == [5]
+
+
+def test_a_key_that_may_be_meant_for_another_item_is_refused_in_words(
+    browser: Browser, ada: User
+) -> None:
+    queue(3)
+    browser.open(LABEL)
+    (item,) = answer_all(browser, 1, lambda item: "3")
+    all_saved(browser)
+    browser.driver.refresh()
+    wait_for_item(browser)
+    browser.run("window.still = performance.now(); performance.now = () => window.still")
+    browser.press("u")
+    browser.wait(lambda: shown(browser) == item, "the answered item again")
+    browser.press("9")
+    browser.wait_for_text("[data-last]", "Not saved: 9.")
+    assert shown(browser) == item
+    browser.run("window.still += 1000")
+    browser.press("9")
+    all_saved(browser)
+    browser.wait(
+        lambda: list(LabelEvent.objects.standing().values_list("digit", flat=True)) == [9],
+        "the second press",
+    )
+
+
+def test_after_an_absence_the_items_go_on_if_nobody_took_them(browser: Browser, ada: User) -> None:
+    queue(3)
+    browser.open(LABEL)
+    item = wait_for_item(browser)
+    QueueItem.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+    browser.run(
+        "const now = performance.now.bind(performance);"
+        "performance.now = () => now() + 11 * 60 * 1000"
+    )
+    browser.press("4")
+    browser.wait_for_text("[data-last]", "You were away for a while")
+    browser.wait(
+        lambda: QueueItem.objects.filter(leased_until__gt=timezone.now()).exists(), "the holds"
+    )
+    time.sleep(0.4)  # keys settle
+    assert shown(browser) == item
+    browser.press("4")
+    all_saved(browser)
+    assert events() == {item: "4"}
+
+
+def test_the_last_answers_are_there_after_a_reload_and_u_takes_them_off(
+    browser: Browser, ada: User
+) -> None:
+    queue(6)
+    browser.open(LABEL)
+    said = answer_all(browser, 3, digit_of)
+    all_saved(browser)
+    browser.driver.refresh()
+    wait_for_item(browser)
+    rows = [row.text for row in browser.all("[data-recent] li")]
+    assert rows == list(said.values())[::-1]
+    browser.press("u")
+    browser.wait(lambda: len(browser.all("[data-recent] li")) == 2, "the answer to be off")
+    assert browser.run("return [...document.images].every(image => image.naturalWidth > 0)")
+
+
+def test_a_target_counts_up_over_a_reload_and_ends(browser: Browser, ada: User) -> None:
+    queue(30)
+    browser.open(LABEL)
+    wait_for_item(browser)
+    browser.find("[data-target] [value='25']").click()
+    browser.find("h1").click()  # the keyboard leaves the choice
+    answer_all(browser, 10, lambda item: "4")
+    assert browser.text("[data-target-words]") == "10 of 25"
+    all_saved(browser)
+    browser.driver.refresh()
+    answer_all(browser, 1, lambda item: "4")
+    browser.press("u")
+    browser.wait_for_text("[data-target-words]", "10 of 25")
+    time.sleep(0.4)  # keys settle
+    answer_all(browser, 15, lambda item: "4")
+    assert "25 labels in" in browser.wait_for("[data-end]").text
+    assert not browser.find("[data-pad]").is_displayed()
+    browser.press("4")
+    browser.wait_for_text("[data-last]", "Your target is reached")
+    all_saved(browser)
+    assert LabelEvent.objects.standing().filter(kind="label").count() == 25
+    assert browser.violations() == []
+    browser.find("[data-go-on]").click()
+    browser.wait_for_text("[data-target-words]", "0 of 25")
+    assert browser.find("[data-pad]").is_displayed()
+
+
+def test_without_a_network_the_page_says_offline(browser: Browser, ada: User) -> None:
+    queue(3)
+    browser.open(LABEL)
+    wait_for_item(browser)
+    assert not browser.find("[data-offline]").is_displayed()
+    browser.offline(True)
+    assert browser.wait_for("[data-offline]").text == "Offline"
+    answer_all(browser, 1, lambda item: "4")
+    browser.offline(False)
+    all_saved(browser)
+    browser.wait(lambda: not browser.find("[data-offline]").is_displayed(), "to be online")
+
+
+def test_a_note_is_written_by_key_and_its_digits_answer_nothing(
+    browser: Browser, ada: User
+) -> None:
+    queue(2)
+    browser.open(LABEL)
+    shown_first = wait_for_item(browser)
+    browser.press("n")
+    browser.wait(
+        lambda: browser.run("return document.activeElement.matches('[data-note]')"), "the note"
+    )
+    browser.press("7 or 1?")
+    browser.find("[data-note-box] button").click()
+    browser.wait_for_text("[data-last]", "Note saved")
+    note = Note.objects.get()
+    assert (str(note.prediction.public_id), note.text) == (shown_first, "7 or 1?")
+    assert shown(browser) == shown_first
+    assert not LabelEvent.objects.exists()
+    assert browser.violations() == []

@@ -31,6 +31,7 @@ export function showStage() {
   find("pad").hidden = !item && !state.done.length;
   find("pad").toggleAttribute("data-idle", !item); // only "Undo" can be used
   find("wait").hidden = Boolean(item);
+  find("note-box").hidden = !item;
   find("guess-line").hidden = !item || item.guess === null;
   if (!item) return showWait();
   if (!isNew) return;
@@ -101,6 +102,7 @@ export function showTally() {
   find("saved").textContent = number(state.saved);
   find("waiting").textContent = number(state.waiting.size);
   find("waiting-words").hidden = state.waiting.size === 0;
+  find("offline").hidden = navigator.onLine && !state.isBroken;
   page.dataset.waiting = state.waiting.size;
 }
 
@@ -120,6 +122,7 @@ export function showProgress({ per_hour, streak, gold_answered, gold_right, prio
 
 const rowOf = (requestId) => find("recent").querySelector(`[data-request="${requestId}"]`);
 export const unmark = (requestId) => rowOf(requestId)?.remove();
+export const unmarkItem = (id) => find("recent").querySelector(`[data-item="${id}"]`)?.remove();
 
 export function mark(entry, item) {
   const one = state.done.find((each) => each.request_id === entry.request_id);
@@ -127,6 +130,7 @@ export function mark(entry, item) {
   const isSkip = entry.kind === "skip";
   const row = document.createElement("li");
   row.dataset.request = entry.request_id;
+  row.dataset.item = item.id;
   row.toggleAttribute("data-unsaved", !isSkip);
   const word = document.createElement("span");
   word.textContent = isSkip ? "–" : entry.digit === null ? "×" : String(entry.digit);

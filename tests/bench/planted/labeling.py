@@ -537,10 +537,10 @@ FAULTS: dict[str, list[Fault]] = {
             OF_QUEUE,
         ),
         Fault(
-            "an expired hold can be kept",
+            "an expired hold ends though nobody took the item",
             QUEUE,
-            "own.filter(leased_until__gt=Now()).update(leased_until=Now() + LEASE)",
-            "own.update(leased_until=Now() + LEASE)",
+            "own.filter(is_open=True).update(leased_until=Now() + LEASE)",
+            "own.filter(is_open=True, leased_until__gt=Now()).update(leased_until=Now() + LEASE)",
             OF_QUEUE,
         ),
         Fault(

@@ -210,7 +210,7 @@ def test_the_page_costs_the_same_for_a_long_queue(
     monkeypatch.setattr("predictions.serving.recognizer.LOOK_EVERY", 3600)  # which version is live
     queue(30)
     client.get(LABEL)
-    with django_assert_max_num_queries(8):  # session, account, six for the figures
+    with django_assert_max_num_queries(11):  # session, account, six for the figures, three beside
         client.get(LABEL)
 
 

@@ -170,12 +170,22 @@ class TestKeeping:
         assert ada.keep(item["token"]).json() == {"kept": [item["token"]]}
         assert QueueItem.objects.get().leased_until > timezone.now() + timedelta(seconds=170)
 
-    def test_an_expired_lease_cannot_be_kept(self, ada: Door):
+    def test_an_expired_lease_goes_on_if_nobody_took_the_item(self, ada: Door):
         made = make_item()
         item = ada.item()
         let_lease_expire(made)
+        assert ada.keep(item["token"]).json() == {"kept": [item["token"]]}
+        assert ada.label(item).status_code == 200
+
+    def test_an_expired_lease_does_not_go_on_if_somebody_took_the_item(self, ada: Door, bea: Door):
+        made = make_item()
+        item = ada.item()
+        let_lease_expire(made)
+        taken = bea.item()
         assert ada.keep(item["token"]).json() == {"kept": []}
-        assert QueueItem.objects.get().leased_until < timezone.now()
+        let_lease_expire(made)
+        assert ada.keep(item["token"]).json() == {"kept": []}
+        assert bea.keep(taken["token"]).json() == {"kept": [taken["token"]]}
 
     def test_what_a_closed_page_held_is_free_at_once(self, ada: Door, bea: Door):
         make_item()
