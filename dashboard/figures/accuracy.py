@@ -67,7 +67,7 @@ def by_month(filters: Filters) -> Figure:
         name="accuracy-by-month",
         title="Accuracy by month",
         sentence=sentences.over_time(samples, filters),
-        **basis(filters, samples.values(), found, more=highest()),
+        **basis(filters, samples.values(), found, tells_ceiling=True),
         columns=[Column("month", "Month", "month"), *share_columns()],
         rows=[
             [f"{month:%Y-%m}", *accuracy_cells(samples[month])]
@@ -308,7 +308,7 @@ def basis(
     rows: Sequence[Sum] = (),
     *,
     authors: Authors | None = None,
-    more: str = "",
+    tells_ceiling: bool = False,
 ) -> dict[str, Any]:
     """What a figure of these samples was sampled from, and why it is biased or may be.
 
@@ -321,7 +321,7 @@ def basis(
     missing = missing_of(filters)
     said = sampled_from(whole, is_random=True, missing=missing)
     warning = missing.warning or labeled_by_version(rows)
-    return {"sampled_from": said + more, "warning": warning}
+    return {"sampled_from": said + (highest() if tells_ceiling else ""), "warning": warning}
 
 
 def months_of(period: Period) -> list[str]:
