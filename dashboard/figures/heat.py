@@ -55,7 +55,9 @@ class Shades:
     def fitted(cls, mistakes: Iterable[float]) -> Self:
         """Shades in which most of these shares differ."""
         found = sorted(mistakes)
-        usual = found[math.ceil(USUAL * (len(found) - 1))] if found else 0.0
+        if not found:
+            return cls(())
+        usual = found[math.ceil(USUAL * (len(found) - 1))]
         largest = next((each for each in LARGEST if each >= usual), LARGEST[-1])
         return cls(tuple(round(part * largest, 3) for part in PARTS))  # a decimal of percent
 
@@ -65,15 +67,15 @@ class Shades:
 
     @property
     def legend(self) -> list[tuple[str, str]]:
-        """In terms of accuracy."""
+        """In terms of accuracy. Without shares there are no colors to explain."""
         edges = [in_percent(1 - step) for step in self.steps]
-        said = [f"over {edge}" for edge in edges] + [f"{edges[-1]} or less"]
+        said = [f"over {edge}" for edge in edges] + [f"{edge} or less" for edge in edges[-1:]]
         return [*self.named(said), (FEW, "too few labels")]
 
     @property
     def legend_of_mistakes(self) -> list[tuple[str, str]]:
         edges = [in_percent(step) for step in self.steps]
-        said = [f"under {edge}" for edge in edges] + [f"{edges[-1]} or more"]
+        said = [f"under {edge}" for edge in edges] + [f"{edge} or more" for edge in edges[-1:]]
         return [(SAME, "read right"), *self.named(said), (FEW, "too few labels")]
 
     def named(self, said: list[str]) -> list[tuple[str, str]]:

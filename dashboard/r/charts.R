@@ -330,8 +330,9 @@ by_columns <- function(figure, marks) {
   plot <- if (is.factor(long$across) || nlevels(long$group) == 1 && !inherits(long$across, "Date")) {
     plot + geom_col(position = "dodge", color = NA, na.rm = TRUE)
   } else {
-    plot + geom_line(linewidth = 0.8, na.rm = TRUE) + geom_point(size = 1.4, na.rm = TRUE)
+    plot + geom_line(linewidth = 0.8, na.rm = TRUE) + (if (nrow(figure$rows) < 60) geom_point(size = 1.4, na.rm = TRUE))
   }
+  if (inherits(long$across, "Date")) plot <- plot + scale_x_date(guide = guide_axis(check.overlap = TRUE))
   if (few_groups) {
     plot <- plot + scale_color_manual(values = palette_of_ten) + scale_fill_manual(values = palette_of_ten)
   }

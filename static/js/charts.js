@@ -352,28 +352,43 @@ function namesAndCounts(found, name) {
   });
 }
 
-/** A share over months: a line with the interval of each point, gray where labels are few. */
+/** The radius of a line's points: only one that stands alone, which no line would show, is drawn. */
+export const aloneOr = (found, radius = 0) => (found.length === 1 ? 4 : radius);
+
+/** The band of an interval: two datasets, the second of which is in the legend. */
+function band(found, name = "--pen") {
+  const look = { label: "95 %", borderWidth: 0, pointRadius: 0, pointHitRadius: 0, isSilent: true, backgroundColor: color(name, 0.18), spanGaps: true };
+  return [
+    { ...look, data: found.map((each) => each.low), fill: "+1", isOutOfLegend: true },
+    { ...look, data: found.map((each) => each.high), inLegend: color(name, 0.3) },
+  ];
+}
+
+/** A share over months: a line, gray where labels are few, with the interval of each point; many have a band. */
 export function shareOverMonths(figure) {
   const found = records(figure);
   const months = found.map((each) => each.month);
   const ink = found.map((each) => color(each.enough ? "--pen" : "--few"));
-  const radius = found.length > MANY ? 3 : 5;
+  const isLong = found.length > MANY;
   return {
     type: "line",
     data: {
       labels: months.map(timeInWords),
-      datasets: [{
-        label: figure.title, data: found.map((each) => each.share), told: found.map(told), rows: found,
-        intervals: found.map((each) => [each.low, each.high]), whiskerColor: ink, whiskerWidth: found.length > MANY ? 1 : 1.75,
-        values: found.map((each) => (each.share === null ? "" : percent(each.share))), valueColor: color("--ink"),
-        borderColor: color("--pen"), borderWidth: 2.5, spanGaps: false, clip: false,
-        segment: byEnough(found),
-        pointRadius: radius, pointHoverRadius: radius + 2, pointBorderWidth: 2, pointBorderColor: ink,
-        pointBackgroundColor: found.map((each) => color(each.enough ? "--pen" : "--sheet")),
-      }],
+      datasets: [
+        {
+          label: figure.title, data: found.map((each) => each.share), told: found.map(told), rows: found,
+          intervals: isLong ? null : found.map((each) => [each.low, each.high]), whiskerColor: ink,
+          values: found.map((each) => (each.share === null ? "" : percent(each.share))), valueColor: color("--ink"),
+          borderColor: color("--pen"), borderWidth: isLong ? 1.75 : 2.5, spanGaps: false, clip: false,
+          segment: byEnough(found),
+          pointRadius: isLong ? 2 : 5, pointHoverRadius: isLong ? 5 : 7, pointBorderWidth: isLong ? 1 : 2, pointBorderColor: ink,
+          pointBackgroundColor: found.map((each) => color(each.enough ? "--pen" : "--sheet")),
+        },
+        ...(isLong ? band(found) : []),
+      ],
     },
     options: options({
-      marks: placed(figure.marks, months),
+      legend: isLong, marks: placed(figure.marks, months),
       scales: {
         x: timeAxis(months, { notes: found.map((each) => (each.n ? `n = ${count(each.n)}` : "no labels")) }),
         y: shareAxis({ min: floorOf(found) }),
@@ -388,7 +403,6 @@ export function shareOverDays(figure) {
   const days = found.map((each) => each.day);
   const least = floorOf(found);
   const isBelow = found.map((each) => each.new_share !== null && each.new_share < least);
-  const band = { label: "95 %", borderWidth: 0, pointRadius: 0, pointHitRadius: 0, isSilent: true, backgroundColor: color("--pen", 0.18), spanGaps: true };
   return {
     type: "line",
     data: {
@@ -396,11 +410,10 @@ export function shareOverDays(figure) {
       datasets: [
         {
           label: "28 days to that day", data: found.map((each) => each.share), told: found.map((each) => `28 days: ${told(each)}`),
-          borderColor: color("--pen"), borderWidth: 2.5, segment: byEnough(found), pointRadius: 0, pointHitRadius: 0, pointHoverRadius: 4,
+          borderColor: color("--pen"), borderWidth: 2.5, segment: byEnough(found), pointRadius: aloneOr(found), pointHitRadius: 0, pointHoverRadius: 4,
           pointBackgroundColor: color("--pen"), pointBorderWidth: 0, spanGaps: true,
         },
-        { ...band, data: found.map((each) => each.low), fill: "+1", isOutOfLegend: true },
-        { ...band, data: found.map((each) => each.high), inLegend: color("--pen", 0.3) },
+        ...band(found),
         {
           label: found.every((each) => each.since === each.day) ? "labels of single days" : "labels of single weeks", data: found.map((each) => (each.new_share === null ? null : Math.max(each.new_share, least))),
           told: found.map((each) => (each.new ? `new labels: ${percent(each.new_share)} of ${count(each.new)}` : "")),
@@ -450,7 +463,7 @@ export function spreads(figure, key) {
     ? "no drawings"
     : `mean ${percent(each.mean, 2)}, half between ${percent(each.low, 2)} and ${percent(each.high, 2)}, of ${count(each.n)}`);
   const months = isMonth ? found.map((each) => each.month) : [];
-  const radius = found.length > MANY ? 3 : 5;
+  const radius = found.length > MANY ? 2 : 5;
   return {
     type: "bar",
     data: {

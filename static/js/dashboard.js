@@ -1,7 +1,7 @@
 // The dashboard for everybody: which chart belongs to which figure.
 
 import {
-  axis, between, color, FONT, options, placed, records, shareAxis, shareBars, shareOverMonths, spreads,
+  aloneOr, axis, between, color, FONT, options, placed, records, shareAxis, shareBars, shareOverMonths, spreads,
   timeAxis, timeInWords, told,
 } from "./charts.js";
 import { start } from "./figures.js";
@@ -66,7 +66,7 @@ function sumOverDays(figure) {
         label: figure.title, data: found.map((each) => each.total), stepped: true,
         told: found.map((each) => `${count(each.total)} so far, ${count(each.new)} on this day`),
         borderColor: color("--line-2"), borderWidth: 2.5, backgroundColor: color("--line-2", 0.15), fill: true,
-        pointRadius: 0, pointHoverRadius: 5, pointBackgroundColor: color("--line-2"),
+        pointRadius: aloneOr(found), pointHoverRadius: 5, pointBackgroundColor: color("--line-2"),
       }],
     },
     options: options({
@@ -123,7 +123,7 @@ function histogram(figure) {
 
 /** Confidence on a logarithmic axis: from 0.9 to 0.99 is as wide as from 0.99 to 0.999. */
 const stretched = (confidence) => -Math.log10(1 - confidence);
-const TICKS = [0, 0.5, 0.9, 0.99, 0.999, 0.9999];
+const TICKS = [0.5, 0.9, 0.99, 0.999, 0.9999];
 
 /** Density of the confidence of each month's drawings: the area under each curve is the same. */
 function density(figure) {

@@ -1,7 +1,7 @@
 // The technical dashboard: which chart belongs to which figure.
 
 import {
-  axis, color, options, records, shareAxis, shareOverDays, shareOverMonths, spreads, timeAxis, timeInWords, told,
+  aloneOr, axis, color, options, records, shareAxis, shareOverDays, shareOverMonths, spreads, timeAxis, timeInWords, told,
 } from "./charts.js";
 import { start } from "./figures.js";
 import { count, percent } from "./numbers.js";
@@ -69,7 +69,7 @@ function waiting(figure) {
       labels: found.map((each) => timeInWords(each.day)),
       datasets: [{
         label: "not settled", data: found.map((each) => each.waiting), told: found.map((each) => `${count(each.waiting)} not settled`),
-        borderColor: color("--ink-soft"), backgroundColor: color("--few", 0.25), fill: true, borderWidth: 2, pointRadius: 0, pointHoverRadius: 5,
+        borderColor: color("--ink-soft"), backgroundColor: color("--few", 0.25), fill: true, borderWidth: 2, pointRadius: aloneOr(found), pointHoverRadius: 5,
       }],
     },
     options: options({

@@ -59,6 +59,7 @@ def test_the_legend_names_the_edges_it_colors_by() -> None:
     legend = dict(Shades.fitted([0.01]).legend)
     assert legend["heat-0"] == "over 99.9%"
     assert legend["heat-6"] == "98% or less"
+    assert Shades.fitted([]).legend == [(FEW, "too few labels")]
 
 
 @pytest.mark.parametrize(
