@@ -176,23 +176,30 @@ def versions_and_months(figure: Figure, query: Mapping[str, str]) -> Grid:
         across="Drawings of",
         heads=[span_in_words(*period) for period in periods],
         rows=[
-            Row(version, [replay_cell(found[(version, *period)], shades) for period in periods])
+            Row(
+                version,
+                [replay_cell(found[(version, *period)], query, shades) for period in periods],
+            )
             for version in dict.fromkeys(version for version, *_ in found)
         ],
         scale=shades.legend,
     )
 
 
-def replay_cell(found: Mapping[str, Any], shades: Shades) -> HeatCell:
+def replay_cell(found: Mapping[str, Any], query: Mapping[str, str], shades: Shades) -> HeatCell:
     where = f"{found['version']} on {span_in_words(found['month'], found['last'])}"
     if found["share"] is None:
         return HeatCell("", "", f"{where}: no labels", GAP)
+    # Every version read the same drawings, so the cell does not name its own.
+    narrow = {name: value for name, value in query.items() if name == "digit"}
+    there = {**narrow, "first": found["month"], "last": found["last"]}
     low, high = (percent_in_words(found[end]).removesuffix("%") for end in ("low", "high"))
     return HeatCell(
         text=percent_in_words(found["share"]).removesuffix("%"),
         note=f"{low}–{high}\nn {found['n']:,}",
         title=f"{where}: {share_in_words(found)}{'' if found['enough'] else '; too few to say'}",
         look=shades.look(1 - found["share"]) if found["enough"] else FEW,
+        query=urlencode(there),
     )
 
 

@@ -1,4 +1,4 @@
-"""Faults in the cube and in intervals."""
+"""Faults in the cube, in intervals, in sentences and in charts."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ SAMPLE = "dashboard/figures/sample.py"
 STRATA = "dashboard/figures/strata.py"
 DIFFERENCE = "dashboard/figures/difference.py"
 SENTENCES = "dashboard/figures/sentences.py"
+ACCURACY = "dashboard/figures/accuracy.py"
 
 OF_CUBE = (
     "tests/dashboard/cube/test_cube.py",
@@ -21,6 +22,11 @@ OF_CUBE = (
 )
 OF_SENTENCES = ("tests/dashboard/figures/test_sentences.py",)
 OF_PEOPLE = ("tests/dashboard/figures/test_people.py",)
+OF_CHARTS = (
+    "tests/dashboard/figures/test_periods.py",
+    "tests/dashboard/figures/test_words.py",
+    "tests/dashboard/figures/test_figures.py",
+)
 OF_INTERVALS = (
     "tests/dashboard/figures/test_intervals.py",
     "tests/dashboard/figures/test_strata.py",
@@ -420,6 +426,57 @@ FAULTS: dict[str, list[Fault]] = {
             "        .exclude(source__in=NOT_MADE_HERE)\n",
             "",
             ("tests/predictions/capture/test_history.py",),
+        ),
+    ],
+    "charts": [
+        Fault(
+            "one month with labels keeps all months apart",
+            "dashboard/figures/periods.py",
+            "median(found) >= ENOUGH",
+            "max(found) >= ENOUGH",
+            OF_CHARTS,
+        ),
+        Fault(
+            "28 days are 29",
+            ACCURACY,
+            "(gone := day - WINDOW) in samples",
+            "(gone := day - WINDOW - timedelta(days=1)) in samples",
+            OF_CHARTS,
+        ),
+        Fault(
+            "a week's labels are those of all weeks before, too",
+            ACCURACY,
+            "            new = Sample()\n",
+            "",
+            OF_CHARTS,
+        ),
+        Fault(
+            "a density loses what lies beyond its ends",
+            "dashboard/figures/confidence.py",
+            "for mirrored in (x, -x, 2 * MOST_NINES - x)",
+            "for mirrored in (x,)",
+            OF_CHARTS,
+        ),
+        Fault(
+            "one cell takes the colors of all others",
+            "dashboard/figures/heat.py",
+            "found[math.ceil(USUAL * (len(found) - 1))]",
+            "found[-1]",
+            OF_CHARTS,
+        ),
+        Fault(
+            "the drawings behind a point include audits nobody has labeled",
+            "dashboard/pages/drawings.py",
+            "wanted |= Q(is_audit=False)",
+            "wanted = Q()",
+            ("tests/dashboard/pages/test_pages.py",),
+        ),
+        Fault(
+            "what is read once stays for the next page",
+            "dashboard/cube/shared.py",
+            "        _kept.reset(token)\n",
+            "        pass\n",
+            ("tests/dashboard/pages/test_pages.py",),
         ),
     ],
 }

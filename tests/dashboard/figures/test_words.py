@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from dashboard.figures.figure import Column, Figure, share_cells, share_columns
-from dashboard.figures.heat import FEW, GAP, SAME, Shades, months_and_digits, truths_and_readings
+from dashboard.figures.heat import (
+    FEW,
+    GAP,
+    SAME,
+    Shades,
+    months_and_digits,
+    truths_and_readings,
+    versions_and_months,
+)
 from dashboard.figures.periods import PERIOD
 from dashboard.figures.words import percent_in_words, span_in_words, value_in_words
 
@@ -96,6 +104,16 @@ def test_a_month_without_labels_is_empty_and_one_with_few_is_gray() -> None:
     assert cells[1].query == "source=draw&first=2026-09&last=2026-09&label=1"
     assert cells[1].title == "Sep 2026, digit 1: 90% of 100 (95 %: 82.4% to 95.1%)"
     assert cells[2].query == ""
+
+
+def test_a_cell_of_the_replay_leads_to_the_drawings_that_every_version_read() -> None:
+    columns = [Column("version", "Version", "version"), *PERIOD, *share_columns()]
+    rows: list[list[object]] = [["a-1", "2026-07", "2026-09", *share_cells(90, 100)]]
+    grid = versions_and_months(figure(columns, rows), {"digit": "3", "version": "a-1"})
+    (cell,) = grid.rows[0].cells
+    assert cell.query == "digit=3&first=2026-07&last=2026-09"
+    assert cell.title.startswith("a-1 on Q3 2026: 90% of 100 (95 %: ")
+    assert cell.note.endswith("\nn 100")
 
 
 def test_what_was_read_right_has_no_color_of_a_mistake() -> None:
