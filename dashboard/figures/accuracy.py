@@ -202,7 +202,7 @@ def headline(filters: Filters) -> Figure:
     return Figure(
         name="headline",
         title="In plain words",
-        sentence=" ".join(row[1] for row in rows) or sentences.too_few(samples),
+        sentence=" ".join(row[1] for row in rows) or sentences.too_few(samples, filters),
         **basis(filters, samples.values(), found),
         columns=[
             Column("tile", "Tile", "text"), Column("words", "In words", "text"),

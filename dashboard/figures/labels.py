@@ -47,7 +47,7 @@ def corrections(filters: Filters) -> Figure:
     return Figure(
         name="corrections",
         title="Corrections so far",
-        sentence=sentences.misread(total, last, filters.first, before),
+        sentence=sentences.misread(total, last, filters.first, before) + not_applied(filters),
         sampled_from=said_by(acts, filters),
         columns=[
             Column("day", "Day", "day"),
@@ -82,7 +82,8 @@ def label_flow(filters: Filters) -> Figure:
             settled=sum(row[2] for row in shown),
             waiting=shown[-1][3] if shown else 0,
             last=date.fromisoformat(shown[-1][0]) if shown else None,
-        ),
+        )
+        + not_applied(filters),
         sampled_from=said_by(acts, filters),
         columns=[
             Column("day", "Day", "day"),
@@ -178,7 +179,11 @@ def within_period(rows: list[list[Any]], filters: Filters) -> list[list[Any]]:
 def said_by(acts: dict[date, Acts], filters: Filters) -> str:
     shown = within_period([[day.isoformat(), *row] for day, row in acts.items()], filters)
     n = sum(sum(row[1 : 1 + LABELED]) for row in shown)
-    ignored = NO_DIGIT if filters.digit is not None else ""
-    ignored += NO_STREAM if filters.stream not in {"", ALL} else ""
     imports = "" if filters.source else ", without those on imported images"
-    return f"All {number_of(n, 'act')} of labelers{imports}; nothing was sampled.{ignored}"
+    return f"All {number_of(n, 'act')} of labelers{imports}; nothing was sampled."
+
+
+def not_applied(filters: Filters) -> str:
+    """The filters that acts are not counted by, as sentences."""
+    said = NO_DIGIT if filters.digit is not None else ""
+    return said + (NO_STREAM if filters.stream not in {"", ALL} else "")

@@ -61,14 +61,14 @@ def with_enough(samples: Mapping[Name, Sample]) -> dict[Name, Sample]:
     return {name: sample for name, sample in samples.items() if sample.n >= ENOUGH}
 
 
-def too_few(samples: Mapping[date, Sample]) -> str:
+def too_few(samples: Mapping[date, Sample], filters: Filters) -> str:
     """Why no accuracy is told: how many labels the newest month has."""
     labeled = [month for month, sample in samples.items() if sample.n]
     if not labeled:
         return NO_LABELS
     newest = max(labeled)
     return (
-        "There are too few labels to tell accuracy:"
+        f"Too few {drawings_of(filters)} are labeled to tell accuracy:"
         f" {newest:%B %Y} has {needed(samples[newest].n)}."
     )
 
@@ -105,7 +105,7 @@ def over_time(samples: Mapping[date, Sample], filters: Filters) -> str:
     """Accuracy in the newest month with enough labels, and in the oldest."""
     enough = with_enough(samples)
     if not enough:
-        return too_few(samples)
+        return too_few(samples, filters)
     now, then = max(enough), min(enough)
     said = f"Of 100 {drawings_of(filters)}, {told(enough[now])} were read right in {now:%B %Y}"
     if then != now:
@@ -183,7 +183,7 @@ def confused(counts: Counts, drawings: NDArray[np.float64], whole: Sample, filte
     if share is None:
         return NO_LABELS
     if whole.n < ENOUGH:
-        return f"There are too few labels to tell accuracy: {needed(whole.n)}."
+        return f"Too few {drawings_of(filters)} are labeled to tell accuracy: {needed(whole.n)}."
     said = f"Of 100 {drawings_of(filters)}, {told(whole)} were read right."
     readable = drawings[:, :UNREADABLE]
     wrong = readable - np.diag(readable.diagonal())

@@ -49,6 +49,11 @@ def in_points(share: float) -> str:
     return "0.0" if number in {"+0.0", "-0.0"} else number.replace("-", "−")
 
 
+def about(count: int) -> str:
+    """An estimated count, with two significant digits: 2,658 as 2,700."""
+    return f"{round(count, 2 - len(str(count))):,}"
+
+
 def day_in_words(day: date) -> str:
     """With the year: a figure may be read in another."""
     return f"{day:%b %-d, %Y}"

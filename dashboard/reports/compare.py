@@ -25,7 +25,7 @@ from dashboard.figures.replay import filtered_rows
 from dashboard.figures.sample import Audits, Sample, sample_of_audits, sampled_from
 from dashboard.figures.sample import parts as counted_parts
 from dashboard.figures.sentences import drawings_of, needed
-from dashboard.figures.words import as_hundred, in_points, percent_in_words
+from dashboard.figures.words import about, as_hundred, in_points, percent_in_words
 from dashboard.filters import Filters
 from dashboard.models import ReplayPair
 from labeling.models import Stream
@@ -217,7 +217,8 @@ class Comparison:
 
     @property
     def needed_in_words(self) -> str:
-        return f"About {self.needed:,} labels a month would tell a difference of this size."
+        assert self.needed is not None
+        return f"About {about(self.needed)} labels a month would tell a difference of this size."
 
 
 # -- months -------------------------------------------------------------------------------------

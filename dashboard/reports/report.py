@@ -16,7 +16,7 @@ from dashboard.figures.accuracy import months_with_enough
 from dashboard.figures.difference import Difference, between
 from dashboard.figures.figure import ENOUGH, Share
 from dashboard.figures.sentences import needed
-from dashboard.figures.words import as_hundred
+from dashboard.figures.words import about, as_hundred
 from dashboard.filters import Filters
 from dashboard.flow import ACTS
 from dashboard.models import MonthSums
@@ -228,7 +228,7 @@ def read_so_far(share: Share, more: int) -> str:
     )
     if not more:
         return f"{said}."
-    return f"{said}; about {more:,} more audits of it would tell that to 2 points."
+    return f"{said}; about {about(more)} more audits of it would tell that to 2 points."
 
 
 def labels_for(share: Share, n: int, worth: float) -> int:

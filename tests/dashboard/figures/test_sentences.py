@@ -215,8 +215,11 @@ def check_accuracy(history: list[Group], filters: Filters, made: Mapping[str, Fi
             assert wanted in shown["Read right"].note
         else:
             assert sentence == sentences.NO_LABELS
-    if filters.digit is not None and told:
+    if filters.digit is not None and labels:
         assert f"of {filters.digit}" in made["headline"].sentence
+    for name in ("corrections", "label-flow"):
+        is_said = "filter for a digit does not apply" in made[name].sentence
+        assert is_said == (filters.digit is not None)
 
 
 def check_best_and_worst(figure: Figure) -> None:
@@ -315,7 +318,7 @@ class TestAnyHistory(TestCase):
         which = compared.context["which"]
         if len(told) > 1:
             assert (which.one, which.other) == (f"{told[0]:%Y-%m}", f"{told[-1]:%Y-%m}")
-        else:
+        elif history:
             assert "two months with 30 labels each are needed" in text_of(compared)
         newest = client.get("/dashboard/months/", follow=True)
         check_words(text_of(newest))

@@ -15,7 +15,7 @@ from dashboard.figures.heat import (
     versions_and_months,
 )
 from dashboard.figures.periods import PERIOD
-from dashboard.figures.words import percent_in_words, span_in_words, value_in_words
+from dashboard.figures.words import about, percent_in_words, span_in_words, value_in_words
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,13 @@ from dashboard.figures.words import percent_in_words, span_in_words, value_in_wo
 )
 def test_a_share_is_never_rounded_to_everything(share: float, said: str) -> None:
     assert percent_in_words(share) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, "0"), (7, "7"), (42, "42"), (2_658, "2,700"), (99_600, "100,000")]
+)
+def test_an_estimated_count_has_two_digits(count: int, said: str) -> None:
+    assert about(count) == said
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,7 @@ def two_versions(db: None) -> tuple[ModelVersion, ModelVersion]:
         audited(3)
     audited(7)
     audited(7, at=SEPTEMBER)
+    catch_up()
     replay.replay_for()
     return versions
 
@@ -302,7 +303,9 @@ class TestPage:
         ]  # fmt: skip
 
     def test_without_data_there_are_words(self, client: Client) -> None:
-        assert "nothing to compare yet" in client.get("/dashboard/compare/").content.decode()
+        assert "Nothing is drawn yet" in client.get("/dashboard/compare/").content.decode()
+        body = client.get("/dashboard/compare/data.json").json()
+        assert body["sentence"].startswith("There is nothing to compare yet")
 
 
 @pytest.mark.django_db

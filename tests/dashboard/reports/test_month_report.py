@@ -186,7 +186,7 @@ def test_a_month_without_drawings_has_no_report(client: Client, name: str) -> No
 
 
 def test_the_newest_month_has_an_address_of_its_own(client: Client) -> None:
-    assert "No drawing is counted yet" in client.get("/dashboard/months/").content.decode()
+    assert "Nothing is drawn yet" in client.get("/dashboard/months/").content.decode()
     make_history([Month(OCT, 40, 0.9), Month(NOV, 40, 0.9)])
     catch_up()
     assert client.get("/dashboard/months/")["Location"] == "/dashboard/months/2026-11/"
