@@ -170,12 +170,14 @@ def by_day(filters: Filters) -> Figure:
 def rolling(samples: Mapping[date, Sample], days: Sequence[date]) -> list[list[Any]]:
     """The rows of `by_day`."""
     step = 1 if len(days) <= LONGEST_DAILY else 7
-    running, new, rows = Sample(), Sample(), []
+    # Drawings before the first labeled day belong to the 28 days, too.
+    early = (samples[day] for day in samples if days and days[0] - WINDOW < day < days[0])
+    running, new, rows = together(early), Sample(), []
     for at, day in enumerate(days, start=1):
         if day in samples:
             running.merge(samples[day])
             new.merge(samples[day])
-        if (gone := day - WINDOW) in samples:
+        if day > days[0] and (gone := day - WINDOW) in samples:
             running.merge(samples[gone], times=-1)
         if at % step == 0 or at == len(days):
             share = new.right / new.n if new.n else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +16,7 @@ from dashboard.cube.counting import catch_up
 from dashboard.figures import accuracy
 from dashboard.figures.catalog import FIGURES, make_figure
 from dashboard.figures.figure import Column, Figure
+from dashboard.figures.sample import accuracy_cells, together
 from dashboard.filters import Filters
 from labeling.batches.batches import restate_many
 from labeling.decisions.decisions import Answer, label_by_feedback, settle
@@ -183,6 +184,27 @@ def test_a_day_shows_its_28_days_and_its_own_labels(live_version: ModelVersion) 
     assert counts("2026-10-12") == [5, 6, 0, None]  # the 28th day still has the first
     assert counts("2026-10-13") == [2, 3, 1, 0.0]  # the first is out
     assert found["2026-10-13"]["low"] < 2 / 3 < found["2026-10-13"]["high"]
+
+
+def test_each_day_says_what_its_28_days_say_by_themselves(live_version: ModelVersion) -> None:
+    for days in (0, 1, 9):  # before anything is labeled
+        make_prediction(
+            is_audit=True, audit_probability=0.1, created_at=AUTUMN + timedelta(days=days)
+        )
+    for days in (12, 13, 30, 31, 45, 80):
+        chance = 0.1 if days % 2 else 0.5
+        audits(2, audit_probability=chance, created_at=AUTUMN + timedelta(days=days))
+    audits(1, label_as=1, audit_probability=0.1, created_at=AUTUMN + timedelta(days=40))
+    shown = rows("accuracy-by-day")
+    assert len(shown) == 69
+    samples = accuracy.daily(Filters())
+    for row in shown:
+        day = date.fromisoformat(row["day"])
+        window = together(
+            sample for at, sample in samples.items() if day - timedelta(days=28) < at <= day
+        )
+        keys = ("n", "right", "share", "low", "high", "enough")
+        assert [row[key] for key in keys] == accuracy_cells(window), day
 
 
 def test_a_long_history_has_a_row_for_each_week_and_loses_no_label(
