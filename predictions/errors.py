@@ -28,6 +28,15 @@ class NoInk(Declined):
     code = "no_ink"
 
 
+class SeveralDigits(NoInk):
+    """There is more than one digit, and it is not for us to say which is meant."""
+
+    code = "several_digits"
+
+    def __init__(self) -> None:
+        super().__init__("There is more than one digit in the image: crop it to one.")
+
+
 class TooMany(Declined):
     """More than one request may send."""
 

@@ -18,15 +18,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
-from predictions.errors import NoInk
+from predictions.errors import NoInk, SeveralDigits
+from predictions.glyphs.box import Box
 from predictions.glyphs.grayscale import drawn_part, upright_gray
 from predictions.glyphs.images import PNG_SIGNATURE, gray_png
-from predictions.glyphs.ink import (
-    MIN_CONTRAST,
-    SMALLEST_DRAWING,
-    ink_in_photograph,
-    ink_on_flat_paper,
-)
+from predictions.glyphs.ink import MIN_CONTRAST, SMALLEST_DRAWING, ink_on_flat_paper
+from predictions.glyphs.photograph import FULLEST_SQUARE, SQUARE_ASPECT, ink_in_photograph
 
 SIDE: Final = 28
 BOX: Final = 20
@@ -38,18 +35,14 @@ FINE: Final = 4
 FINE_BOX: Final = BOX * FINE
 
 # In glyph pixels. Measured on 20,000 training images of MNIST: stroke width 1st percentile 1.5,
-# median 2.5, maximum 8.1; length of stroke at most 69; box filled to at most 0.74 where it is
-# nearly square (a disc fills 0.79). Crispness, over all 60,000, is at least 0.62; grain and
-# texture, averaged down, mostly stay below 0.55.
+# median 2.5, maximum 8.1; length of stroke at most 69.
 THINNEST_STROKE: Final = 1.4
 THICKEST_STROKE: Final = 9.0
 LONGEST_STROKE: Final = 160.0
-FULLEST_SQUARE: Final = 0.76
-SQUARE_ASPECT: Final = 1.6
+LEAST_FREE: Final = 0.1  # share of a box with less than a quarter of the strongest ink
+SIDE_BY_SIDE: Final = 0.6  # of the height; two parts that share more of it are two digits
+LEAST_OF_TWO: Final = 0.2  # of the ink; a part with less is a remnant of something else
 LEAST_AREA: Final = 15.0  # half of the thinnest straight stroke
-LEAST_CRISP: Final = 0.58
-LEAST_TEXTURE: Final = 0.3  # share of its box; ink that fills more must be crisp
-CRISP_IF_FULL: Final = 0.63  # the least crispness of such ink; in MNIST it is at least 0.66
 
 SMALLEST_SHARE: Final = 0.02  # of the longer side of the picture; less is a speck
 
@@ -60,11 +53,26 @@ _PLACES: Final = np.arange(SIDE * FINE)
 
 def glyph_of(image: Image.Image) -> Glyph:
     """Return the glyph of whatever is drawn on the image, or raise NoInk."""
+    return glyph_and_box(image)[0]
+
+
+def glyph_and_box(image: Image.Image) -> tuple[Glyph, Box]:
+    """Return the glyph, and where its ink is: left, top, right, bottom in shares of the picture."""
     drawn = drawn_part(image)
-    ink = ink_on_flat_paper(drawn)
-    if ink is None:
-        ink = ink_in_photograph(upright_gray(image))
-    return _framed(ink, drawn.longest_side)
+    flat = ink_on_flat_paper(drawn)
+    refusal = None
+    if flat is not None:
+        try:
+            return _framed(flat, drawn.box, drawn.whole)
+        except SeveralDigits:
+            raise
+        except NoInk as refused:  # there may be more to the picture than flat paper
+            refusal = refused
+    try:
+        ink, box = ink_in_photograph(upright_gray(image))
+        return _framed(ink, box, drawn.whole)
+    except NoInk as refused:
+        raise refusal or refused from None
 
 
 def ready_glyph(gray: Image.Image) -> Glyph | None:
@@ -120,18 +128,24 @@ _OWN_HEAD: Final = gray_png(Image.new("L", (SIDE, SIDE)))[: len(PNG_SIGNATURE) +
 # From ink to the glyph --------------------------------------------------------------------------
 
 
-def _framed(ink: Image.Image, longest_side: int) -> Glyph:
-    """Scale the ink to its box, keep it readable, and put its center of mass in the middle."""
+def _framed(
+    ink: Image.Image, part: tuple[int, int, int, int], whole: tuple[int, int]
+) -> tuple[Glyph, Box]:
+    """Return the glyph of the ink on a part of the whole picture, and its box there."""
     box = ink.getbbox()
     if box is None:
         raise NoInk("There is no ink found in the image.")
+    scale = (part[2] - part[0]) / ink.width
     longest = max(box[2] - box[0], box[3] - box[1])
-    if longest < max(SMALLEST_DRAWING, SMALLEST_SHARE * longest_side):
+    if longest < SMALLEST_DRAWING or longest * scale < SMALLEST_SHARE * max(whole):
         raise NoInk("There is no ink found in the image but a speck.")
     fine, native = _scaled(ink, box)
     rows, columns = _profiles(fine)
-    _refuse_texture(fine, float(rows.sum()) / (255 * fine.size))
-    if fine.max() < 255:
+    if not columns.all():
+        _refuse_several(fine, columns)
+    peak = int(fine.max())
+    if peak < 255:
+        _refuse_grain(fine, peak)
         fine = _at_full_strength(fine)
         rows, columns = _profiles(fine)
     area, width = _area_and_width(fine, rows, columns)
@@ -145,10 +159,11 @@ def _framed(ink: Image.Image, longest_side: int) -> Glyph:
         raise NoInk("There is no ink found in the image but specks.")
     # Ink that was not resampled moves by whole glyph pixels, so that it stays as sharp as it was.
     step = FINE if native else 1
-    glyph = _reduced(fine, _place(rows, step), _place(columns, step))
-    if _crispness(glyph) < LEAST_CRISP:
-        raise NoInk("There is no ink found in the image that forms strokes, only texture.")
-    return glyph
+    left, top, right, bottom = (
+        (start + scale * place) / side
+        for start, place, side in zip(part[:2] * 2, box, whole * 2, strict=True)
+    )
+    return _reduced(fine, _place(rows, step), _place(columns, step)), (left, top, right, bottom)
 
 
 def _scaled(ink: Image.Image, box: tuple[int, int, int, int]) -> tuple[Glyph, bool]:
@@ -213,16 +228,28 @@ def _refuse_what_is_no_stroke(area: float, width: float, shape: tuple[int, ...])
         raise NoInk("There is no ink found in the image that forms strokes, only texture.")
 
 
-def _refuse_texture(fine: Glyph, filled: float) -> None:
-    """Refuse ink that is mid-gray over a large part of its box: it is averaged grain."""
-    if filled > LEAST_TEXTURE and _crispness(fine) < CRISP_IF_FULL:
-        raise NoInk("There is no ink found in the image that forms strokes, only texture.")
+def _refuse_grain(fine: Glyph, peak: int) -> None:
+    """Refuse ink that leaves no paper free in a box that is nearly square."""
+    short, long = sorted(fine.shape)
+    free = np.count_nonzero(fine < peak // 4)
+    if free < LEAST_FREE * fine.size and long < SQUARE_ASPECT * short:
+        raise NoInk("There is no ink found in the image that forms strokes, only grain.")
 
 
-def _crispness(glyph: Glyph) -> float:
-    """Return the mean strength of the ink, weighted by strength: 1 if all ink is 255."""
-    values = glyph.ravel().astype(np.float32)
-    return float(values @ values) / max(1.0, 255.0 * float(values.sum()))
+def _refuse_several(fine: Glyph, columns: _Profile) -> None:
+    """Refuse ink of which two parts stand side by side, with a gap from top to bottom between."""
+    edges = np.flatnonzero(np.diff(columns > 0, prepend=False, append=False))
+    last: tuple[int, int] | None = None
+    least = LEAST_OF_TWO * int(columns.sum())
+    for left, right in edges.reshape(-1, 2):
+        if columns[left:right].sum() < least:
+            continue
+        rows = np.flatnonzero(fine[:, left:right].any(axis=1))
+        top, bottom = int(rows[0]), int(rows[-1]) + 1
+        if last and min(bottom, last[1]) - max(top, last[0]) > SIDE_BY_SIDE * len(fine):
+            raise SeveralDigits
+        if bottom - top > SIDE_BY_SIDE * len(fine):
+            last = top, bottom
 
 
 def _thickened(ink: Image.Image, box: tuple[int, int, int, int], fine: Glyph) -> Glyph:

@@ -1,13 +1,21 @@
-"""What the way from bytes to glyph costs: `./run bench glyph [REPEATS]`."""
+"""What the way from bytes to glyph costs: `./run bench glyph [REPEATS] [--against COMMIT]`.
+
+With a commit, its code and ours are measured in turn, five times each, in one run.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -18,12 +26,21 @@ from predictions.glyphs.grayscale import upright_gray
 from predictions.glyphs.images import open_image, thumbnail_png
 from tests import hostile
 
+ROOT = Path(__file__).parents[2]
 TARGET_US = 250.0  # for a canvas of 280 × 280, decoding apart
+PHOTO_TARGET_US = 120_000.0  # of the processor, from a file of 4 million pixels to its glyph
+ROUNDS = 5
 
 
 def main(argv: list[str]) -> int:
     """Print a table of microseconds, minimum and median, and as the last line all as JSON."""
-    repeats = int(argv[0]) if argv else 1000
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("repeats", type=int, nargs="?", default=1000)
+    parser.add_argument("--against", help="a commit to compare with")
+    options = parser.parse_args(argv)
+    if options.against:
+        return compare(options.against, options.repeats)
+    repeats = options.repeats
     figures = {name: _timed(work, repeats) for name, work in _work()}
     print(f"{'what':34} {'min µs':>9} {'median µs':>10} {'cpu min µs':>11} {'n':>6}")
     for name, row in figures.items():
@@ -33,8 +50,38 @@ def main(argv: list[str]) -> int:
         )
     load = os.getloadavg()[0]
     print(f"load of the machine {load:.2f} on {os.cpu_count()} cores")
-    print(json.dumps({"bench": "glyph", "target_us": TARGET_US, "load": load, "figures": figures}))
+    targets = {"target_us": TARGET_US, "photo_target_us": PHOTO_TARGET_US}
+    print(json.dumps({"bench": "glyph", **targets, "load": load, "figures": figures}))
     return 0
+
+
+def compare(commit: str, repeats: int) -> int:
+    """Print what each piece of work costs here and at a commit: least time of the processor."""
+    with tempfile.TemporaryDirectory() as folder:
+        packed = subprocess.run(
+            ["git", "archive", commit, "predictions", "tests"],
+            cwd=ROOT, check=True, capture_output=True,
+        )  # fmt: skip
+        subprocess.run(["tar", "-x", "-C", folder], input=packed.stdout, check=True)
+        there, here = {}, {}
+        for _ in range(ROUNDS):
+            for root, least in ((folder, there), (str(ROOT), here)):
+                for name, row in figures_in(root, repeats).items():
+                    least[name] = min(row["cpu_min_us"], least.get(name, row["cpu_min_us"]))
+    ratios = {name: round(here[name] / there[name], 3) for name in here if name in there}
+    print(f"{'what, CPU in µs':40} {commit[:12]:>12} {'here':>10} {'ratio':>7}")
+    for name, ratio in ratios.items():
+        print(f"{name:40} {there[name]:12.1f} {here[name]:10.1f} {ratio:7.3f}")
+    figures = {"there": there, "here": here, "ratio": ratios}
+    print(json.dumps({"bench": "glyph", "against": commit, "rounds": ROUNDS, **figures}))
+    return 0
+
+
+def figures_in(root: str, repeats: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "tests.bench.glyph", str(repeats)]
+    done = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])["figures"]
+    return figures
 
 
 def _timed(work: Callable[[], object], repeats: int) -> dict[str, float | int]:
@@ -95,6 +142,13 @@ def _work() -> list[tuple[str, Callable[[], object]]]:
         work.append((f"glyph: {name}", lambda image=image: glyph_of(image)))
     for name, data in files.items():
         work.append((f"open: {name}", lambda data=data: _opened(data)))
+    large = photograph().resize((2309, 1732))
+    for form, file in (
+        ("JPEG", hostile.encoded(large, "JPEG", quality=85)),
+        ("PNG", hostile.encoded(large.quantize(64))),
+    ):
+        name = f"photograph of 4 Mpx, {form}: file to glyph"
+        work.append((name, lambda file=file: glyph_of(open_image(file))))
     gray = upright_gray(pictures["canvas 280×280, see-through"])
     work.append(("thumbnail: gray 280×280", lambda: thumbnail_png(gray)))
     see_through = pictures["canvas 280×280, see-through"]

@@ -9,6 +9,8 @@ TOKENS = "predictions/access/tokens.py"
 RESETS = "predictions/access/resets.py"
 GLYPH = "predictions/glyphs/glyph.py"
 INK = "predictions/glyphs/ink.py"
+PHOTOGRAPH = "predictions/glyphs/photograph.py"
+MARKS = "predictions/glyphs/marks.py"
 VISITORS = "predictions/capture/visitors.py"
 
 OF_LIMITS = (
@@ -20,6 +22,7 @@ OF_TOKENS = ("tests/predictions/access/test_tokens.py",)
 OF_SIGNING_IN = ("tests/predictions/access/test_signing_in.py",)
 OF_ROLES = ("tests/labeling/api/test_doors.py", "tests/labeling/pages/test_pages.py")
 OF_GLYPH = ("tests/predictions/glyphs/test_glyph.py",)
+OF_PAPER = ("tests/predictions/glyphs/test_paper.py",)
 OF_AUTHORS = ("tests/predictions/capture/test_authors.py",)
 
 FAULTS: dict[str, list[Fault]] = {
@@ -266,8 +269,8 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "a speck on a large picture is a drawing",
             GLYPH,
-            "if longest < max(SMALLEST_DRAWING, SMALLEST_SHARE * longest_side):",
-            "if longest < min(SMALLEST_DRAWING, SMALLEST_SHARE * longest_side):",
+            "longest * scale < SMALLEST_SHARE * max(whole):",
+            "longest * scale < 0:",
             OF_GLYPH,
         ),
         Fault(
@@ -301,8 +304,8 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "light and dark are exchanged",
             INK,
-            "light_ink = lighter @ STRENGTHS > darker @ STRENGTHS",
-            "light_ink = lighter @ STRENGTHS < darker @ STRENGTHS",
+            "strength = STRENGTHS - paper if light_ink else paper - STRENGTHS",
+            "strength = paper - STRENGTHS if light_ink else STRENGTHS - paper",
             OF_GLYPH,
         ),
         Fault(
@@ -313,16 +316,93 @@ FAULTS: dict[str, list[Fault]] = {
             OF_GLYPH,
         ),
         Fault(
-            "photographs are inverted",
+            "pale ink is blank",
             INK,
-            "if ink_is_light(gray):",
-            "if not ink_is_light(gray):",
-            OF_GLYPH,
+            "for least in (MIN_CONTRAST, LEAST_CONTRAST):",
+            "for least in (MIN_CONTRAST,):",
+            OF_PAPER,
+        ),
+        Fault(
+            "only one side of the paper's gray may be ink",
+            INK,
+            "for light_ink in (likely, not likely):",
+            "for light_ink in (likely,):",
+            OF_PAPER,
+        ),
+        Fault(
+            "a table beside the paper is ink",
+            INK,
+            "or are_surroundings(marks_in(seen)).any()",
+            "",
+            OF_PAPER,
+        ),
+        Fault(
+            "photographs are read in the less likely way alone",
+            PHOTOGRAPH,
+            "itertools.product(windows, (likely, not likely))",
+            "itertools.product(windows, (not likely,))",
+            OF_PAPER,
         ),
         Fault(
             "what enters a photograph from its border is kept",
-            INK,
-            "    inner[edge] = 0\n",
+            MARKS,
+            "inner = is_mark & (marks.contact == 0)",
+            "inner = is_mark",
+            OF_PAPER,
+        ),
+        Fault(
+            "printed lines are ink",
+            PHOTOGRAPH,
+            "(strength > look.foot) & ~lines",
+            "strength > look.foot",
+            OF_PAPER,
+        ),
+        Fault(
+            "a straight stroke is a printed line",
+            MARKS,
+            "        >= AT_ENDS\n",
+            "        >= 0\n",
+            OF_PAPER,
+        ),
+        Fault(
+            "the rim of something wide is a stroke",
+            PHOTOGRAPH,
+            "or is_part_of_area(look, mask, lines)",
+            "",
+            (*OF_GLYPH, *OF_PAPER),
+        ),
+        Fault(
+            "slopes of light that end at the border are ink",
+            PHOTOGRAPH,
+            'np.pad(dark, 2 * radius + 2, "edge")',
+            "np.pad(dark, 2 * radius + 2)",
+            (*OF_GLYPH, *OF_PAPER),
+        ),
+        Fault(
+            "two digits side by side are one",
+            GLYPH,
+            "    if not columns.all():\n",
+            "    if columns.all():\n",
+            OF_PAPER,
+        ),
+        Fault(
+            "of two digits far apart the larger is read",
+            PHOTOGRAPH,
+            "    if best.is_one_of_many:\n",
+            "    if not best.is_one_of_many and False:\n",
+            OF_PAPER,
+        ),
+        Fault(
+            "two strokes of one digit are two digits",
+            GLYPH,
+            "> SIDE_BY_SIDE * len(fine):\n            raise SeveralDigits",
+            "> 0:\n            raise SeveralDigits",
+            OF_PAPER,
+        ),
+        Fault(
+            "grain without any form is read",
+            GLYPH,
+            "        _refuse_grain(fine, peak)\n",
             "",
             OF_GLYPH,
         ),
