@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import re
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
@@ -20,18 +21,21 @@ from predictions.access.limits import (
     cost_of_each,
 )
 from predictions.access.permissions import Everybody
-from predictions.api.endpoints import ApiEndpoint
+from predictions.api.endpoints import ApiEndpoint, Input
 from predictions.api.paging import PageQuery, page_of
 from predictions.api.parsers import StrictJSONParser
 from predictions.api.schema import either
 from predictions.capture import capture
 from predictions.capture.visitors import make_owner, owner_of
 from predictions.errors import Declined
+from predictions.glyphs.box import Box, checked_box
 from predictions.glyphs.images import image_from_data_url
 from predictions.models import STRANGE, Prediction
 from predictions.refusals import error_body
 
 BATCH_MOST = 256
+SIDE = r"(0(\.[0-9]{1,12})?|1(\.0{1,12})?)"
+BOX_TEXT = rf"^{SIDE},{SIDE},{SIDE},{SIDE}$"
 PAGE_SOURCES = {Prediction.Source.DRAW, Prediction.Source.UPLOAD}
 
 
@@ -50,12 +54,34 @@ class ErrorOutput(serializers.Serializer[Any]):
     error = ErrorDetail()
 
 
+class BoxField(serializers.ListField):
+    """Left, top, right, bottom."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        side = serializers.FloatField(min_value=0, max_value=1)
+        super().__init__(child=side, min_length=4, max_length=4, **kwargs)
+
+
 class ImageFileInput(serializers.Serializer[Any]):
     image = serializers.FileField(help_text="A PNG, JPEG or WebP file.")
+    box = serializers.RegexField(
+        BOX_TEXT,
+        required=False,
+        help_text="Read only what is in this box: left,top,right,bottom in shares of the picture.",
+    )
 
 
 class ImageUrlInput(serializers.Serializer[Any]):
     image = serializers.CharField(help_text="The file as a data URL: data:image/png;base64,…")
+    box = BoxField(
+        required=False,
+        help_text="Read only what is in this box: left, top, right, bottom in shares of the "
+        "picture.",
+    )
+
+
+class BoxInput(Input):
+    box = BoxField()
 
 
 IMAGE_INPUTS = {"multipart/form-data": ImageFileInput, "application/json": ImageUrlInput}
@@ -82,6 +108,9 @@ class PredictionOutput(serializers.Serializer[Any]):
 class PreviewOutput(PredictionOutput):
     id = serializers.UUIDField(allow_null=True)
     created_at = serializers.DateTimeField(allow_null=True)
+    box = BoxField(
+        help_text="Where the ink was found: left, top, right, bottom in shares of the picture."
+    )
 
 
 class PredictionPage(serializers.Serializer[Any]):
@@ -132,6 +161,7 @@ def preview_body(preview: capture.Preview) -> dict[str, Any]:
         "model": preview.model,
         "glyph_url": "data:image/png;base64," + base64.b64encode(preview.glyph_png).decode(),
         "created_at": None,
+        "box": list(preview.box),
     }
 
 
@@ -148,6 +178,20 @@ def image_in(request: Request) -> bytes:
     if isinstance(image, str):
         return image_from_data_url(image)
     raise serializers.ValidationError({"image": ["Send an image file or a data URL."]})
+
+
+def box_in(request: Request) -> Box | None:
+    """The box that alone is to be read: a list in JSON, with commas in a form."""
+    if "box" not in request.data:
+        return None
+    said = field(request, "box")
+    if isinstance(said, str) and request.content_type.startswith("multipart/"):
+        if not re.fullmatch(BOX_TEXT, said):
+            raise serializers.ValidationError({"box": ["Send left,top,right,bottom."]})
+        said = [float(side) for side in said.split(",")]
+    given = BoxInput(data={"box": said})
+    given.is_valid(raise_exception=True)
+    return checked_box(given.validated_data["box"])
 
 
 def source_in(request: Request) -> str:
@@ -188,7 +232,10 @@ class PredictionsView(DrawingView):
     def post(self, request: Request) -> Response:
         """Read a drawing and store the prediction."""
         prediction = capture.capture(
-            self.image, owner=make_owner(request), source=source_in(request)
+            self.image,
+            owner=make_owner(request),
+            source=source_in(request),
+            box=box_in(request),
         )
         return Response(prediction_body(prediction), status=201)
 
@@ -214,7 +261,7 @@ class PreviewView(DrawingView):
     )
     def post(self, request: Request) -> Response:
         """Read a drawing and store nothing."""
-        return Response(preview_body(capture.preview(self.image)))
+        return Response(preview_body(capture.preview(self.image, box_in(request))))
 
 
 class BatchView(ApiEndpoint):

@@ -45,6 +45,8 @@ WORDS: dict[str, Any] = {
     "probabilities": [0.0, 0.0001, 0.0, 0.0002, 0.0, 0.0, 0.0, 0.9993, 0.0001, 0.0003],
     "strangeness": 0.01,
     "is_digit": True,
+    "box": [0.21, 0.18, 0.77, 0.86],
+    "ImageFileInputRequest.box": "0.2,0.1,0.8,0.9",
     "model": "base-1",
     "version": "base-2",
     "parent": "base-1",

@@ -26,7 +26,14 @@ from predictions.capture import audits
 from predictions.database.clock import Moment, Today
 from predictions.database.insert import insert
 from predictions.errors import Declined, ImageRefused, NoInk
-from predictions.glyphs.glyph import encode_glyph, glyph_digest, glyph_of, ready_glyph
+from predictions.glyphs.box import Box, box_within, cropped
+from predictions.glyphs.glyph import (
+    encode_glyph,
+    glyph_and_box,
+    glyph_digest,
+    glyph_of,
+    ready_glyph,
+)
 from predictions.glyphs.grayscale import upright_gray
 from predictions.glyphs.images import (
     BIG_PIXELS,
@@ -66,25 +73,32 @@ class Preview:
     glyph_png: bytes
     reading: Reading
     model: str
+    box: Box  # where the ink was found
 
 
-def sketch(data: bytes) -> Sketch:
+def sketch(data: bytes, box: Box | None = None) -> Sketch:
+    """Return the sketch of a picture, or of what is in the box."""
     gray = upright_gray(open_image(data))  # once, for both the glyph and the thumbnail
+    if box:
+        gray = cropped(gray, box)
     return Sketch(glyph_of(gray), thumbnail_png(gray))
 
 
-def preview(data: bytes) -> Preview:
+def preview(data: bytes, box: Box | None = None) -> Preview:
     """Read a drawing and store nothing."""
     with slot_for(data):
-        glyph = glyph_of(open_image(data))
+        image = open_image(data)
+        glyph, found = glyph_and_box(cropped(upright_gray(image), box) if box else image)
     answer = recognizer.read(glyph[np.newaxis])
-    return Preview(encode_glyph(glyph), answer.readings[0], answer.version.name)
+    return Preview(
+        encode_glyph(glyph), answer.readings[0], answer.version.name, box_within(box, found)
+    )
 
 
-def capture(data: bytes, *, owner: Owner, source: str) -> Prediction:
+def capture(data: bytes, *, owner: Owner, source: str, box: Box | None = None) -> Prediction:
     """Read a drawing; store the drawing and the prediction in one transaction."""
     with slot_for(data):
-        made = sketch(data)
+        made = sketch(data, box)
     answer = recognizer.read(made.glyph[np.newaxis])
     prediction = prediction_of(made, answer.readings[0], answer.version, owner=owner, source=source)
     store([prediction], [made])

@@ -4,6 +4,7 @@
 // size or theme. The image that is sent is always black on white, 280×280.
 
 import { answerOf, csrfToken, messageOf, request } from "./api.js";
+import { cropIn } from "./crop.js";
 import { closePercent, inPercent, nines } from "./numbers.js";
 
 const SENT = 280; // pixels a side of the image that is sent
@@ -15,6 +16,7 @@ const RETRY = 3000; // ms until a lost connection is tried again
 const LARGEST_SENT = 2_000_000; // bytes; the server refuses more
 const LARGEST_SIDE = 1600; // pixels; larger photographs are shrunk before they are sent
 const KEPT_TYPES = new Set(["image/png", "image/jpeg", "image/webp"]);
+const MIDDLE = [0.3, 0.3, 0.7, 0.7]; // the box on a picture in which no digit was found
 
 const desk = document.querySelector("[data-draw]");
 const find = (name) => desk.querySelector(`[data-${name}]`);
@@ -27,7 +29,8 @@ const note = find("note");
 const token = csrfToken(form);
 
 let strokes = []; // each a list of [x, y]
-let image = null; // {bitmap, blob} if an image is on the paper instead of strokes
+let image = null; // {bitmap, blob, box} if an image is on the paper instead of strokes;
+// its box is null until the visitor has moved it
 let current = null; // {pointer, stroke, tip}: the stroke being drawn, and where its pointer is
 let guessed = null; // the digit that the page shows as read
 let stored = null; // the prediction, once it is submitted
@@ -58,11 +61,25 @@ function ink(context, side, color) {
   }
 }
 
-function lay(context, side, bitmap) {
-  const scale = Math.min(side / bitmap.width, side / bitmap.height);
-  const [width, height] = [bitmap.width * scale, bitmap.height * scale];
-  context.drawImage(bitmap, (side - width) / 2, (side - height) / 2, width, height);
+// The place of the image on the paper, in shares of its side.
+function frame() {
+  const { width, height } = image.bitmap;
+  const longer = Math.max(width, height);
+  return {
+    left: (1 - width / longer) / 2, top: (1 - height / longer) / 2,
+    width: width / longer, height: height / longer,
+  };
 }
+
+function lay(context, side) {
+  const { left, top, width, height } = frame();
+  context.drawImage(image.bitmap, left * side, top * side, width * side, height * side);
+}
+
+const crop = cropIn(find("crop"), frame, (box) => {
+  image.box = box;
+  guess();
+});
 
 let painting = 0;
 function paint() {
@@ -73,7 +90,7 @@ function paint() {
     if (canvas.width !== side) canvas.width = canvas.height = side;
     const context = canvas.getContext("2d");
     context.clearRect(0, 0, side, side);
-    if (image) lay(context, side, image.bitmap);
+    if (image) lay(context, side);
     ink(context, side, getComputedStyle(canvas).color);
   });
 }
@@ -102,6 +119,9 @@ function refresh() {
   find("submit").disabled = isEmpty() || sending || stored !== null;
   feedback.hidden = guessed === null;
   find("after").hidden = stored === null;
+  find("crop-hint").hidden = !image || stored !== null;
+  find("crop").inert = sending || stored !== null;
+  if (!image) crop.show(null);
   paint();
 }
 
@@ -120,8 +140,9 @@ function moveTo(point) {
 
 canvas.addEventListener("pointerdown", (event) => {
   if (current || event.button !== 0 || sending) return;
+  if (image && !stored) return crop.begin(canvas, event);
   event.preventDefault();
-  if (stored || image) startAgain();
+  if (stored) startAgain();
   canvas.setPointerCapture(event.pointerId);
   const start = pointOf(event);
   current = { pointer: event.pointerId, stroke: [start], tip: start };
@@ -150,7 +171,8 @@ canvas.addEventListener("pointercancel", lift);
 
 function undo() {
   if (stored || sending || current || isEmpty()) return;
-  if (image) image = null;
+  if (image?.box) image.box = null;
+  else if (image) image = null;
   else strokes.pop();
   say("");
   refresh();
@@ -208,9 +230,11 @@ async function guess() {
     if (mine !== turn) return;
     if (answer.ok) {
       showReading(answer.body);
+      if (image && !image.box) crop.showAround(answer.body.box);
       say("");
     } else if (!current) {
       showReading(null);
+      if (image) crop.show(image.box ?? MIDDLE);
       say(messageOf(answer), "warning");
     }
   } catch (failure) {
@@ -237,6 +261,7 @@ async function send(url, signal) {
   const body = new FormData();
   body.append("image", image ? image.blob : await drawingBlob(), "drawing");
   body.append("source", image ? "upload" : "draw");
+  if (image?.box) body.append("box", image.box.map((side) => side.toFixed(6)).join(","));
   return answerOf(await fetch(url, { method: "POST", body, signal, headers: { "X-CSRFToken": token } }));
 }
 
@@ -305,7 +330,7 @@ async function place(file) {
   const fits = KEPT_TYPES.has(file.type) && file.size <= LARGEST_SENT;
   const blob = fits && Math.max(bitmap.width, bitmap.height) <= LARGEST_SIDE ? file : await smaller(bitmap);
   strokes = [];
-  image = { bitmap, blob };
+  image = { bitmap, blob, box: null };
   refresh();
   guess();
 }

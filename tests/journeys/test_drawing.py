@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from django.core.cache import cache
+from PIL import Image, ImageDraw
 from selenium.webdriver.common.keys import Keys
 
 from labeling.models import Label, LabelEvent
@@ -353,3 +355,105 @@ def test_a_signed_in_person_submits_and_answers_too(browser: Browser, log_in) ->
     browser.wait_for_text("[data-said]", "Right")
     assert stored.user == ada
     assert stored.feedback.user == ada
+
+
+# -- the box on an image -------------------------------------------------------------------------
+
+
+def on_a_table(*lines: list[tuple[int, int]]) -> bytes:
+    """A sheet with these strokes, and a dark table beside it; wider than high."""
+    sheet = Image.new("L", (560, 280), 230)
+    sheet.paste(60, (0, 0, 60, 280))
+    for line in lines:
+        ImageDraw.Draw(sheet).line(line, fill=40, width=12, joint="curve")
+    return png(sheet)
+
+
+A_SEVEN = [(120, 90), (190, 90), (150, 200)]
+A_ONE = [(430, 80), (430, 200)]
+
+
+def box_on_paper(browser: Browser) -> list[float]:
+    """Left, top, right, bottom of the box, in shares of the paper's side."""
+    return browser.run(
+        "const paper = document.querySelector('[data-paper]').getBoundingClientRect();"
+        "const box = document.querySelector('[data-crop-box]').getBoundingClientRect();"
+        "return [(box.left - paper.left) / paper.width, (box.top - paper.top) / paper.height,"
+        "        (box.right - paper.left) / paper.width, (box.bottom - paper.top) / paper.height]"
+    )
+
+
+def drag(browser: Browser, selector: str, by: tuple[float, float], kind: str = "mouse") -> None:
+    """Drag what is there by these shares of the paper's side."""
+    browser.run("document.querySelector('[data-paper]').scrollIntoView({block: 'center'})")
+    x, y, side = browser.run(
+        "const at = document.querySelector(arguments[0]).getBoundingClientRect();"
+        "const paper = document.querySelector('[data-paper]').getBoundingClientRect();"
+        "return [at.left + at.width / 2, at.top + at.height / 2, paper.width]",
+        selector,
+    )
+    path = [(round(x), round(y)), (round(x + by[0] * side), round(y + by[1] * side))]
+    browser._stroke(path, kind)
+
+
+def test_an_image_shows_what_part_of_it_was_read(browser: Browser) -> None:
+    browser.open("/")
+    browser.hand_over("drop", on_a_table(A_SEVEN))
+    browser.wait_for_text("[data-digit]", "7")
+    browser.wait_for("[data-crop-box]")
+    left, top, right, bottom = box_on_paper(browser)
+    assert 0.12 < left < 114 / 560  # the table is left out
+    assert 196 / 560 < right < 0.4
+    assert 0.25 + 60 / 560 < top < 0.25 + 84 / 560
+    assert 0.25 + 206 / 560 < bottom < 0.25 + 230 / 560
+    assert browser.violations() == []
+    assert submit(browser).digit == 7
+    browser.find("[data-again]").click()
+    browser.draw(SEVEN)
+    browser.wait_for_text("[data-digit]", "7")
+    assert not browser.find("[data-crop-box]").is_displayed()
+
+
+@pytest.mark.parametrize("kind", ["mouse", "touch"])
+def test_two_digits_are_refused_until_the_box_is_drawn_around_one(
+    browser: Browser, kind: str
+) -> None:
+    if kind == "touch":
+        browser.phone()
+    browser.open("/")
+    browser.hand_over("drop", on_a_table(A_SEVEN, A_ONE))
+    browser.wait_for_text("[data-note]", "more than one digit")
+    browser.wait_for("[data-crop-box]")
+    browser.draw([[(0.65, 0.3), (0.9, 0.72)]], kind=kind)  # a new box, around the one
+    browser.wait_for_text("[data-digit]", "1")
+    drag(browser, "[data-crop-handle=whole]", (-0.5, 0.0), kind)  # to the seven
+    browser.wait_for_text("[data-digit]", "7")
+    assert browser.overflow() == 0
+
+    stored = submit(browser)
+    assert (stored.digit, stored.source) == (7, "upload")
+    width, height = Image.open(BytesIO(bytes(stored.drawing.png))).size
+    assert width < height  # only the box was stored
+
+
+def test_the_box_is_moved_by_keys_alone_and_undo_gives_it_back(browser: Browser) -> None:
+    browser.open("/")
+    browser.hand_over("drop", on_a_table(A_SEVEN))
+    browser.wait_for_text("[data-digit]", "7")
+    browser.wait_for("[data-crop-box]")
+    found = box_on_paper(browser)
+    browser.tab_to("[data-crop-handle=end]")
+    browser.press(*[Keys.ARROW_RIGHT] * 3, Keys.ARROW_DOWN)
+    wider = box_on_paper(browser)
+    assert wider[:2] == pytest.approx(found[:2], abs=0.005)
+    assert wider[2:] == pytest.approx([found[2] + 0.06, found[3] + 0.01], abs=0.005)
+    browser.wait_for("[data-reading][aria-busy=false]")
+    browser.wait_for_text("[data-digit]", "7")
+
+    browser.press("z", with_control=True)
+    browser.wait(
+        lambda: box_on_paper(browser) == pytest.approx(found, abs=0.005), "the box that was found"
+    )
+    browser.press("z", with_control=True)
+    browser.wait_for("[data-reading][data-empty]")
+    assert not browser.find("[data-crop-box]").is_displayed()

@@ -214,6 +214,20 @@ class TestPredicting:
         page = client.done("predictions_list", limit=1)
         assert ([each.id for each in page.results], bool(page.next_)) == ([sent.id], True)
 
+    def test_a_box_is_read_alone_and_comes_back(self, client: Client) -> None:
+        seven = [(40, 90), (110, 90), (70, 200)]
+        two = canvas(seven, [(210, 80), (210, 200)], width=12)
+        address = "data:image/png;base64," + base64.b64encode(png(two)).decode()
+        models, box = client.models, [0.0, 0.0, 0.5, 1.0]
+        by_url = models.ImageUrlInputRequest(image=address, box=box)
+        by_file = models.ImageFileInputRequest(image=client.file(png(two)), box="0,0,0.5,1")
+        for body in (by_url, by_file):
+            read = client.done("predictions_preview", body=body)
+            assert read.digit == 7
+            assert read.box == pytest.approx([40 / 280, 85 / 280, 115 / 280, 203 / 280], abs=0.02)
+        whole = models.ImageUrlInputRequest(image=address)
+        assert client.refused("predictions_preview", body=whole) == (422, "several_digits")
+
     def test_a_preview_has_no_id(self, client: Client) -> None:
         body = client.models.ImageFileInputRequest(image=client.file(png()))
         preview = client.done("predictions_preview", body=body)

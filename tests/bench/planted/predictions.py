@@ -11,6 +11,7 @@ GLYPH = "predictions/glyphs/glyph.py"
 INK = "predictions/glyphs/ink.py"
 PHOTOGRAPH = "predictions/glyphs/photograph.py"
 MARKS = "predictions/glyphs/marks.py"
+BOX = "predictions/glyphs/box.py"
 VISITORS = "predictions/capture/visitors.py"
 
 OF_LIMITS = (
@@ -23,6 +24,7 @@ OF_SIGNING_IN = ("tests/predictions/access/test_signing_in.py",)
 OF_ROLES = ("tests/labeling/api/test_doors.py", "tests/labeling/pages/test_pages.py")
 OF_GLYPH = ("tests/predictions/glyphs/test_glyph.py",)
 OF_PAPER = ("tests/predictions/glyphs/test_paper.py",)
+OF_BOXES = ("tests/predictions/api/test_api.py",)
 OF_AUTHORS = ("tests/predictions/capture/test_authors.py",)
 
 FAULTS: dict[str, list[Fault]] = {
@@ -405,6 +407,28 @@ FAULTS: dict[str, list[Fault]] = {
             "        _refuse_grain(fine, peak)\n",
             "",
             OF_GLYPH,
+        ),
+        Fault(
+            "the box is where it would be on the crop",
+            BOX,
+            "        left + inner[0] * width,\n",
+            "        inner[0] * width,\n",
+            OF_BOXES,
+        ),
+        Fault(
+            "a box without an area is taken",
+            BOX,
+            "0 <= left < right <= 1",
+            "0 <= left <= right <= 1",
+            OF_BOXES,
+        ),
+        Fault(
+            "the whole drawing is stored, not what was read",
+            "predictions/capture/capture.py",
+            "    if box:\n        gray = cropped(gray, box)\n",
+            "    if box:\n"
+            "        return Sketch(glyph_of(cropped(gray, box)), thumbnail_png(gray))\n",
+            OF_BOXES,
         ),
         Fault(
             "a signed-in person is another author in each browser",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import uuid
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from PIL import Image
 
+from predictions.glyphs.glyph import decode_glyph, glyph_of
 from predictions.models import Drawing, ModelVersion, Prediction
 from predictions.serving.registry import install_base
 from tests.factories import (
@@ -128,6 +131,96 @@ class TestCapturing:
         assert (left.is_audit, left.audit_probability) == (False, 0.0)
 
 
+def seven_beside_one() -> Image.Image:
+    """A seven on the left half, a one on the right."""
+    return canvas([(40, 90), (110, 90), (70, 200)], [(210, 80), (210, 200)], width=12)
+
+
+LEFT, RIGHT = [0.0, 0.0, 0.5, 1.0], [0.5, 0.0, 1.0, 1.0]
+
+
+class TestBoxes:
+    """A program or a person may say which part of the picture is to be read."""
+
+    def test_only_what_is_in_the_box_is_read_and_stored(
+        self, client: Client, live_version: ModelVersion
+    ):
+        image = data_url(seven_beside_one())
+        read = [
+            post_json(client, PREDICTIONS, {"image": image, "box": box}) for box in (LEFT, RIGHT)
+        ]
+        assert [answer.status_code for answer in read] == [201, 201]
+        drawings = [
+            Image.open(io.BytesIO(drawing.png))
+            for drawing in Drawing.objects.order_by("prediction")
+        ]
+        assert [drawing.size for drawing in drawings] == [(47, 94), (47, 94)]
+        glyphs = [decode_glyph(bytes(each.glyph)) for each in Prediction.objects.order_by("pk")]
+        whole = canvas([(40, 90), (110, 90), (70, 200)], width=12)
+        assert (glyphs[0] == glyph_of(whole)).all()
+        assert (glyphs[1] == glyph_of(canvas([(210, 80), (210, 200)], width=12))).all()
+
+    def test_without_a_box_more_than_one_digit_is_refused_in_words(
+        self, client: Client, live_version: ModelVersion
+    ):
+        answer = post_json(client, PREDICTIONS, {"image": data_url(seven_beside_one())})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "several_digits")
+        assert "more than one digit in the image: crop it" in answer.json()["error"]["message"]
+        assert not Prediction.objects.exists()
+
+    def test_a_form_sends_the_box_with_commas(self, client: Client, live_version: ModelVersion):
+        form = {"image": SimpleUploadedFile("x.png", png(seven_beside_one())), "box": "0.5,0,1,1.0"}
+        answer = client.post(PREDICTIONS + "preview/", form)
+        assert answer.status_code == 200
+        by_json = {"image": data_url(seven_beside_one()), "box": RIGHT}
+        assert answer.json() == post_json(client, PREDICTIONS + "preview/", by_json).json()
+
+    def test_a_preview_says_where_the_ink_was_found(
+        self, client: Client, live_version: ModelVersion
+    ):
+        url, image = PREDICTIONS + "preview/", data_url(canvas([(40, 90), (40, 200)], width=12))
+        alone = post_json(client, url, {"image": image}).json()["box"]
+        assert alone == pytest.approx([35 / 280, 90 / 280, 47 / 280, 201 / 280], abs=2 / 280)
+        within = post_json(client, url, {"image": image, "box": LEFT}).json()["box"]
+        assert within == pytest.approx(alone)
+
+    @pytest.mark.parametrize(
+        "box",
+        [None, [], [0, 0, 1], [0, 0, 1, 1, 1], [0, 0, 1, 1.1], [-0.1, 0, 1, 1], [0, 0, True, 1],
+         [0, 0, "1", 1], "0,0,1,1", {"left": 0}],
+    )  # fmt: skip
+    def test_what_is_no_box_is_refused(self, client: Client, live_version: ModelVersion, box: Any):
+        answer = post_json(client, PREDICTIONS, {"image": data_url(), "box": box})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid")
+        assert any(name.startswith("box") for name in answer.json()["error"]["fields"])
+        assert not Prediction.objects.exists()
+
+    @pytest.mark.parametrize(
+        "box", ["", "0,0,1", "0,0,1,2", "0,0,1,1,1", "a", "[0,0,1,1]", "0 ,0,1,1"]
+    )
+    def test_what_is_no_box_in_a_form_is_refused(
+        self, client: Client, live_version: ModelVersion, box: str
+    ):
+        form = {"image": SimpleUploadedFile("x.png", png()), "box": box}
+        answer = client.post(PREDICTIONS, form)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid")
+        assert "box" in answer.json()["error"]["fields"]
+
+    @pytest.mark.parametrize("box", [[0.5, 0, 0.5, 1], [0.6, 0, 0.4, 1], [0, 1, 1, 0]])
+    def test_a_box_without_an_area_is_refused(
+        self, client: Client, live_version: ModelVersion, box: Any
+    ):
+        answer = post_json(client, PREDICTIONS, {"image": data_url(), "box": box})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "box_refused")
+
+    def test_the_smallest_box_holds_no_ink_and_does_no_harm(
+        self, client: Client, live_version: ModelVersion
+    ):
+        for box in ([0, 0, 1e-9, 1e-9], [1 - 1e-9, 1 - 1e-9, 1, 1], [0.4, 0.4, 0.4 + 1e-12, 1]):
+            answer = post_json(client, PREDICTIONS, {"image": data_url(), "box": box})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (422, "no_ink")
+
+
 class TestPreviewing:
     def test_a_preview_says_the_same_and_stores_nothing(
         self, client: Client, live_version: ModelVersion
@@ -136,7 +229,7 @@ class TestPreviewing:
         assert preview.status_code == 200
         assert not Prediction.objects.exists()
         stored = post_file(client).json()
-        assert set(preview.json()) == set(stored)
+        assert set(preview.json()) == {*stored, "box"}
         assert preview.json()["probabilities"] == stored["probabilities"]
         assert preview.json()["id"] is None
         assert preview.json()["glyph_url"].startswith("data:image/png;base64,")
