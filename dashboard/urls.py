@@ -23,7 +23,7 @@ urlpatterns = [
         data.figure_file,
         name="data",
     ),
-    path("dashboard/demo/", demo.make, name="make_demo"),
+    path("dashboard/demo/", demo.make_demo, name="make_demo"),
     path("dashboard/r/", r_pages.r_report_page, name="r_report"),
     re_path(
         r"^dashboard/r/(?P<report_id>[0-9]{1,9})/(?P<name>[a-z0-9-]{1,60})\.(?P<kind>png|pdf)$",

@@ -18,9 +18,9 @@ urlpatterns = [
     path("versions/<str:name>/", versions.version, name="version"),
     path("versions/<str:name>/drawings/", drawings.learned_drawings, name="drawings"),
     path("versions/<str:name>/promote/", versions.promote_page, name="promote"),
-    path("versions/<str:name>/note/", versions.annotate, name="annotate"),
+    path("versions/<str:name>/note/", versions.annotate_page, name="annotate"),
     *(
-        path(f"versions/<str:name>/{file}", versions.weights, {"kind": kind}, name=file)
+        path(f"versions/<str:name>/{file}", versions.weights_file, {"kind": kind}, name=file)
         for kind, file in FILES.items()
     ),
 ]

@@ -41,7 +41,7 @@ class Authors:
         return replace(self, rows=np.concatenate([self.rows, other.rows]))
 
 
-def packed(rows: Iterable[Sequence[int]]) -> bytes:
+def packed_kinds(rows: Iterable[Sequence[int]]) -> bytes:
     """Count equal rows of KIND."""
     given = np.array([tuple(row) for row in rows], [(name, AUTHOR[name]) for name in KIND])
     kinds, counts = np.unique(given, return_counts=True)

@@ -39,13 +39,13 @@ def missing_by_month(since: date | None) -> dict[date, dict[str, int]]:
     if since:
         audits, labels = audits.filter(day__gte=since), labels.filter(prediction__day__gte=since)
     open_ = Q(queue_item__is_open=True, erased_at=None)
-    waiting = monthly(
+    waiting = counts_by_month(
         audits.filter(label__isnull=True).annotate(month=TruncMonth("day")),
         skipped=open_ & Q(queue_item__skips__gt=0),
         expired=open_ & Q(queue_item__skips=0, queue_item__leased_until__lte=Now()),
         erased=Q(erased_at__isnull=False),
     )
-    labeled = monthly(
+    labeled = counts_by_month(
         labels.annotate(month=TruncMonth("prediction__day")),
         labeled=Q(),
         changed=Q(event__kind=LabelEvent.Kind.CORRECT),
@@ -57,7 +57,7 @@ def missing_by_month(since: date | None) -> dict[date, dict[str, int]]:
     return dict(found)
 
 
-def monthly(rows: QuerySet[Any], **kinds: Q) -> dict[date, dict[str, int]]:
+def counts_by_month(rows: QuerySet[Any], **kinds: Q) -> dict[date, dict[str, int]]:
     counted = rows.order_by().values("month")
     found = counted.annotate(**{name: Count("pk", filter=kind) for name, kind in kinds.items()})
     return {row["month"]: {name: row[name] for name in kinds} for row in found}

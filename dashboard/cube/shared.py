@@ -13,7 +13,7 @@ _kept: ContextVar[dict[Hashable, Any] | None] = ContextVar("kept", default=None)
 
 @contextmanager
 def reading_once() -> Iterator[None]:
-    """Within it, `once` keeps what it reads. Nothing is kept afterwards."""
+    """Within it, `read_once` keeps what it reads. Nothing is kept afterwards."""
     token = _kept.set({})
     try:
         yield
@@ -21,7 +21,7 @@ def reading_once() -> Iterator[None]:
         _kept.reset(token)
 
 
-def once(key: Hashable, read: Callable[[], Found]) -> Found:
+def read_once(key: Hashable, read: Callable[[], Found]) -> Found:
     """What `read` gives; callers do not change it, because others may get the same object."""
     kept = _kept.get()
     if kept is None:

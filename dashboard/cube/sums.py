@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from dashboard.axes import UNLABELED
 from dashboard.cube.authors import AUTHOR, Authors
-from dashboard.cube.shared import once
+from dashboard.cube.shared import read_once
 from dashboard.fields import Counts
 from dashboard.filters import ALL, SOURCES, Filters
 from dashboard.models import MonthAuthors, MonthFlow, MonthSums, Replay
@@ -40,7 +40,9 @@ class Sum:
 
 def months(filters: Filters, *names: str, stream: str = ALL) -> list[Sum]:
     """The named sums, oldest first; `stream` is the default if the filters name none."""
-    return once(("months", filters, names, stream), lambda: read_months(filters, names, stream))
+    return read_once(
+        ("months", filters, names, stream), lambda: read_months(filters, names, stream)
+    )
 
 
 def read_months(filters: Filters, names: Sequence[str], stream: str) -> list[Sum]:
@@ -73,7 +75,7 @@ def within_filters(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:
 
 def flows(filters: Filters) -> list[tuple[date, Counts]]:
     """(month, acts by day) of what labelers did, oldest first."""
-    return once(("flows", filters), lambda: read_flows(filters))
+    return read_once(("flows", filters), lambda: read_flows(filters))
 
 
 def read_flows(filters: Filters) -> list[tuple[date, Counts]]:
@@ -126,7 +128,7 @@ def every_month(found: Collection[date]) -> Iterator[date]:
 
 def promotions() -> list[dict[str, str]]:
     """When each version went live: marks on charts over time."""
-    return once("promotions", read_promotions)
+    return read_once("promotions", read_promotions)
 
 
 def read_promotions() -> list[dict[str, str]]:
@@ -146,7 +148,7 @@ def authors_by_month(filters: Filters) -> dict[date, Authors]:
     """Who drew each month's labeled audits, as far as the worker has counted."""
     if not is_random(filters):
         return {}
-    return once(("authors", filters), lambda: read_authors(filters))
+    return read_once(("authors", filters), lambda: read_authors(filters))
 
 
 def read_authors(filters: Filters) -> dict[date, Authors]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from dashboard.axes import DIGITS, UNLABELED
 from dashboard.cube.authors import Authors
-from dashboard.cube.shared import once
+from dashboard.cube.shared import read_once
 from dashboard.cube.sums import (
     Sum,
     authors_by_month,
@@ -351,7 +351,7 @@ def labeled_by_version(rows: Sequence[Sum]) -> str:
 
 def missing_of(filters: Filters) -> Missing:
     """What became of the period's audits, whatever else the filters ask for."""
-    return once(("missing", filters.first, filters.last), lambda: read_missing(filters))
+    return read_once(("missing", filters.first, filters.last), lambda: read_missing(filters))
 
 
 def read_missing(filters: Filters) -> Missing:

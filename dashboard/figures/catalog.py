@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models.expressions import Combinable
 
 from dashboard.cube.cube import position
-from dashboard.cube.shared import once, reading_once
+from dashboard.cube.shared import read_once, reading_once
 from dashboard.figures import accuracy, clusters, confidence, labels, learning, replay
 from dashboard.figures.figure import Figure
 from dashboard.filters import Filters, UnknownVersion
@@ -51,7 +51,7 @@ AS_OF: dict[str, Callable[[], Combinable]] = {
 def data_state(name: str, filters: Filters) -> str:
     """The state of the figure's data; equal text means an equal figure. One query."""
     more = AS_OF.get(name)
-    found = once(
+    found = read_once(
         ("position", filters.version, more),
         lambda: position(filters.version, more and more()),
     )

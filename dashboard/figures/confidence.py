@@ -184,7 +184,7 @@ def reliability(filters: Filters) -> Figure:
     return Figure(
         name="reliability",
         title="May one believe its confidence?",
-        sentence=sentences.calibration(told, drawings, whole),
+        sentence=sentences.about_calibration(told, drawings, whole),
         sampled_from=f"{sampled_from(whole, is_random=is_random(filters))} {BY_READING}",
         warning="" if is_random(filters) else BIASED,
         columns=[

@@ -15,7 +15,7 @@ from datetime import date
 
 from dashboard.cube.authors import Authors
 from dashboard.figures.figure import Share
-from dashboard.figures.people import Side, widening
+from dashboard.figures.people import OneSide, widening
 from dashboard.figures.sample import Audits, Sample, sample_of_audits
 from predictions.shares import Z95, exact
 from training.trials.pairs import Pairs
@@ -84,7 +84,7 @@ def between_pairs(
     wider = 1.0
     if authors is not None:
         spread = {chance: deviation(each) for chance, each in by_chance.items()}
-        wider = widening([Side(authors, sample.weights, spread)], authors.alike_in_pairs)
+        wider = widening([OneSide(authors, sample.weights, spread)], authors.alike_in_pairs)
     if not sample.is_weighted:
         by_chance = {0: sum_of_pairs(pairs.values())}
     found = {}

@@ -111,7 +111,7 @@ def agreement(filters: Filters) -> Figure:
     return Figure(
         name="agreement-by-month",
         title="Do labelers agree?",
-        sentence=sentences.agreement(agreed, n, Share.of(agreed, n) if n else None),
+        sentence=sentences.about_agreement(agreed, n, Share.of(agreed, n) if n else None),
         sampled_from="From opinions on drawings that somebody else had spoken about. Contradictions"
         " of a sure model ask for one, so these are harder than the rest."
         + (NO_DIGIT if filters.digit is not None else ""),

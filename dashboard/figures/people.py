@@ -50,7 +50,7 @@ def people_of(authors: Authors) -> People | None:
     return People(len(drawn), float(drawn.max() / drawn.sum()))
 
 
-class Side(NamedTuple):
+class OneSide(NamedTuple):
     """A sample in a claim: its authors, and by chance what a label stands for and its deviation."""
 
     authors: Authors
@@ -59,7 +59,7 @@ class Side(NamedTuple):
     sign: int = 1
 
 
-def widening(sides: Sequence[Side], alike: float) -> float:
+def widening(sides: Sequence[OneSide], alike: float) -> float:
     """The factor by which the variance of a claim grows, if it is to hold for other people.
 
     It is the design effect. What one person adds to both sides of a difference cancels.

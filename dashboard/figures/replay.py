@@ -104,7 +104,7 @@ def matrix(filters: Filters) -> Figure:
     return Figure(
         name="replay",
         title="Every version over every month",
-        sentence=sentences.replayed(
+        sentence=sentences.about_replay(
             {place: found.sample for place, found in counts.items()}, names
         ),
         sampled_from=replay_sample(counts, names),

@@ -22,7 +22,7 @@ from dashboard.cube.authors import Authors
 from dashboard.fields import Counts
 from dashboard.figures.audits import Missing
 from dashboard.figures.figure import Share, share_cells
-from dashboard.figures.people import FOR_THESE, People, Side, people_of, widening
+from dashboard.figures.people import FOR_THESE, OneSide, People, people_of, widening
 from dashboard.figures.strata import Term, mean
 from predictions.shares import Z95, exact
 from training.trials.sentences import number_of
@@ -178,7 +178,7 @@ class Sample:
         wider = widening([side], side.authors.alike) if (side := self.side()) else 1.0
         return self.share_within(z, wider)
 
-    def side(self, sign: int = 1) -> Side | None:
+    def side(self, sign: int = 1) -> OneSide | None:
         """What `people.widening` needs; None if nobody knows who drew it."""
         if self.authors is None:
             return None
@@ -188,7 +188,7 @@ class Sample:
             if stratum.n
             for share in [(stratum.right + 0.5) / (stratum.n + 1)]
         }
-        return Side(self.authors, self.weights, spread, sign)
+        return OneSide(self.authors, self.weights, spread, sign)
 
     @property
     def weights(self) -> dict[int, float]:

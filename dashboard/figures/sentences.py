@@ -45,7 +45,7 @@ MADE = {
 # -- which drawings -----------------------------------------------------------------------------
 
 
-def drawings_of(filters: Filters, digit_is: str = "of") -> str:
+def which_drawings(filters: Filters, digit_is: str = "of") -> str:
     """The drawings that the filters let through, without the period."""
     said = ["drawings"]
     if filters.digit is not None:
@@ -68,12 +68,12 @@ def too_few(samples: Mapping[date, Sample], filters: Filters) -> str:
         return NO_LABELS
     newest = max(labeled)
     return (
-        f"Too few {drawings_of(filters)} are labeled to tell accuracy:"
-        f" {newest:%B %Y} has {needed(samples[newest].n)}."
+        f"Too few {which_drawings(filters)} are labeled to tell accuracy:"
+        f" {newest:%B %Y} has {of_enough(samples[newest].n)}."
     )
 
 
-def needed(n: int) -> str:
+def of_enough(n: int) -> str:
     """How many labels there are where too few."""
     return f"{n} of {ENOUGH} needed"
 
@@ -84,13 +84,13 @@ def since(now: date, samples: Mapping[date, Sample]) -> str:
     if not later:
         return ""
     newest = max(later)
-    return f" {newest:%B %Y} has too few labels yet: {needed(samples[newest].n)}."
+    return f" {newest:%B %Y} has too few labels yet: {of_enough(samples[newest].n)}."
 
 
 # -- accuracy -----------------------------------------------------------------------------------
 
 
-def told(sample: Sample) -> str:
+def of_100(sample: Sample) -> str:
     """The share of a sample that has one, of 100, with its interval and n."""
     share = sample.share
     assert share is not None
@@ -107,9 +107,9 @@ def over_time(samples: Mapping[date, Sample], filters: Filters) -> str:
     if not enough:
         return too_few(samples, filters)
     now, then = max(enough), min(enough)
-    said = f"Of 100 {drawings_of(filters)}, {told(enough[now])} were read right in {now:%B %Y}"
+    said = f"Of 100 {which_drawings(filters)}, {of_100(enough[now])} were read right in {now:%B %Y}"
     if then != now:
-        said += f", and {told(enough[then])} in {then:%B %Y}"
+        said += f", and {of_100(enough[then])} in {then:%B %Y}"
     return f"{said}.{since(now, samples)}"
 
 
@@ -128,7 +128,7 @@ def headlines(samples: Mapping[date, Sample], filters: Filters) -> dict[str, tup
 
 
 def in_month(month: date, sample: Sample, filters: Filters) -> str:
-    return f"Of 100 {drawings_of(filters)} in {month:%B %Y}, {told(sample)} were read right."
+    return f"Of 100 {which_drawings(filters)} in {month:%B %Y}, {of_100(sample)} were read right."
 
 
 def change(before: Sample, after: Sample, then: date) -> str:
@@ -152,10 +152,12 @@ def extremes(samples: Mapping[str, Sample]) -> str:
         return NO_LABELS
     if not enough:
         name = max(labeled, key=lambda name: labeled[name].n)
-        return f"There are too few labels to tell them apart: {name} has {needed(labeled[name].n)}."
+        return (
+            f"There are too few labels to tell them apart: {name} has {of_enough(labeled[name].n)}."
+        )
     if len(enough) == 1:
         ((name, sample),) = enough.items()
-        return f"Only {name} has enough labels: of 100, {told(sample)} were read right."
+        return f"Only {name} has enough labels: of 100, {of_100(sample)} were read right."
     p = p_equal(list(enough.values()))
     if p is None:
         return f"There are too few mistakes to tell {len(enough)} of them apart."
@@ -183,8 +185,10 @@ def confused(counts: Counts, drawings: NDArray[np.float64], whole: Sample, filte
     if share is None:
         return NO_LABELS
     if whole.n < ENOUGH:
-        return f"Too few {drawings_of(filters)} are labeled to tell accuracy: {needed(whole.n)}."
-    said = f"Of 100 {drawings_of(filters)}, {told(whole)} were read right."
+        return (
+            f"Too few {which_drawings(filters)} are labeled to tell accuracy: {of_enough(whole.n)}."
+        )
+    said = f"Of 100 {which_drawings(filters)}, {of_100(whole)} were read right."
     readable = drawings[:, :UNREADABLE]
     wrong = readable - np.diag(readable.diagonal())
     if not wrong.any():
@@ -225,7 +229,7 @@ def sure(counts_of: Mapping[date, Counts], filters: Filters) -> str:
         n, confident = int(found[month].sum()), int(found[month][EDGES.index(0.9) :].sum())
         said.append(f"{confident:,} of {n:,} ({as_hundred(confident / n)} of 100) in {month:%B %Y}")
     return (
-        f"Read with a confidence of 90% or more, of {drawings_of(filters, 'read as')}:"
+        f"Read with a confidence of 90% or more, of {which_drawings(filters, 'read as')}:"
         f" {'; '.join(said)}."
     )
 
@@ -244,7 +248,9 @@ def mean_confidence(means: Mapping[str, tuple[Any, Any]]) -> str:
     return f"Mean confidence is highest for {most}, {high}, and lowest for {least}, {low}."
 
 
-def calibration(rows: Sequence[Sequence[Any]], drawings: NDArray[np.float64], whole: Sample) -> str:
+def about_calibration(
+    rows: Sequence[Sequence[Any]], drawings: NDArray[np.float64], whole: Sample
+) -> str:
     """The distance of confidence from accuracy.
 
     `rows` are bins with their mean confidence at 2 and accuracy at 5; `drawings` are in each bin.
@@ -253,12 +259,14 @@ def calibration(rows: Sequence[Sequence[Any]], drawings: NDArray[np.float64], wh
     if share is None or not drawings.any():
         return NO_LABELS
     if whole.n < ENOUGH:
-        return f"There are too few labels to tell: {needed(whole.n)}."
+        return f"There are too few labels to tell: {of_enough(whole.n)}."
     weights = [(row, float(n)) for row, n in zip(rows, drawings, strict=True) if n]
     total = sum(n for _, n in weights)
     mean = sum(row[2] * n for row, n in weights) / total
     error = sum(abs(row[2] - row[5]) * n for row, n in weights) / total
-    said = f"Mean confidence is {percent(mean)}, and of 100 drawings {told(whole)} were read right"
+    said = (
+        f"Mean confidence is {percent(mean)}, and of 100 drawings {of_100(whole)} were read right"
+    )
     if share.low <= mean <= share.high:
         said = f"{said}: chance alone could make them differ so"
     else:
@@ -308,7 +316,7 @@ def flow(came: int, settled: int, waiting: int, last: date | None) -> str:
     )
 
 
-def agreement(agreed: int, n: int, share: Share | None) -> str:
+def about_agreement(agreed: int, n: int, share: Share | None) -> str:
     if share is None:
         return "Nobody has given a second opinion yet."
     said = f"{agreed:,} of {number_of(n, 'second opinion')} said what stood before"
@@ -320,26 +328,26 @@ def agreement(agreed: int, n: int, share: Share | None) -> str:
 # -- versions -----------------------------------------------------------------------------------
 
 
-def replayed(samples: Mapping[tuple[int, date], Sample], names: Mapping[int, str]) -> str:
+def about_replay(samples: Mapping[tuple[int, date], Sample], names: Mapping[int, str]) -> str:
     """Oldest and newest version on the newest month, then the newest version on its first month."""
     enough = with_enough(samples)
     if not enough:
         n = max((sample.n for sample in samples.values()), default=0)
         if not n:
             return NOBODY_READ
-        return f"There are too few labels to tell a version's accuracy: {needed(n)}."
+        return f"There are too few labels to tell a version's accuracy: {of_enough(n)}."
     month = max(month for _, month in enough)
     column = [version for version in names if (version, month) in enough]
     ends = dict.fromkeys([column[0], column[-1]])
     said = [
         f"Of 100 audited drawings of {month:%B %Y}, "
-        + " and ".join(f"{names[each]} reads {told(enough[each, month])} right" for each in ends)
+        + " and ".join(f"{names[each]} reads {of_100(enough[each, month])} right" for each in ends)
     ]
     first = min(month for version, month in enough if version == column[-1])
     if first != month:
         said.append(
             f"of those of {first:%B %Y}, {names[column[-1]]} reads"
-            f" {told(enough[column[-1], first])} right"
+            f" {of_100(enough[column[-1], first])} right"
         )
     return "; ".join(said) + "."
 
@@ -354,7 +362,7 @@ def learned(points: Sequence[tuple[str, int, int, Share | None]]) -> str:
         n = max((n for _, _, n, _ in points), default=0)
         if not n:
             return NOBODY_READ
-        return f"There are too few labels to tell a version's error: {needed(n)}."
+        return f"There are too few labels to tell a version's error: {of_enough(n)}."
     first, last = enough[0], enough[-1]
     if first[1] == last[1]:
         return f"So far one point: {error_of(last)}."

@@ -25,7 +25,7 @@ from django_q.tasks import async_task
 from numpy.typing import NDArray
 
 from dashboard.axes import MILLION, millionths
-from dashboard.cube.authors import packed
+from dashboard.cube.authors import packed_kinds
 from dashboard.figures.likeness import sums_of_squares
 from dashboard.filters import SOURCES
 from dashboard.models import (
@@ -386,7 +386,7 @@ class Item(NamedTuple):
         return self.author, self.version, chance, source, self.digit
 
 
-def items_of(month: date) -> list[Item]:
+def items_in_month(month: date) -> list[Item]:
     drawn = ("user", "visitor", "version", "source", "digit")
     rows = ReplayItem.objects.filter(month=month).values_list(
         "glyph_digest", "digit", "chance", *(f"prediction__{name}" for name in drawn)
@@ -424,7 +424,7 @@ def table_of(
 def count_month(month: date, versions: Sequence[int], known: Known) -> None:
     """Recompute a month's cells, pairs and authors from its items and readings."""
     row = ReplayMonth.objects.select_for_update().get(pk=month)
-    items = items_of(month)
+    items = items_in_month(month)
     table = table_of(items, month, versions, known)
     ReplayCell.objects.filter(month=month).delete()
     ReplayPair.objects.filter(month=month).delete()
@@ -444,7 +444,7 @@ def authors_in(items: Sequence[Item], table: ItemReadings) -> dict[str, Any]:
         gained = table.right[one + 1, both].astype(np.float64) - table.right[one, both]
         if gained.any():
             pairs += sums_of_squares(gained, table.authors[both], table.chances[both])
-    counts = packed(item.kind for item in items)
+    counts = packed_kinds(item.kind for item in items)
     return {"counts": counts, "reading": found.tolist(), "pairs": pairs.tolist()}
 
 

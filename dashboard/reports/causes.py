@@ -21,7 +21,7 @@ from dashboard.cube.sums import audit_counts, authors_of, months
 from dashboard.figures.difference import Difference, between_pairs, difference, sum_of_pairs
 from dashboard.figures.figure import ENOUGH, Share
 from dashboard.figures.sample import Audits, sample_of_audits
-from dashboard.figures.sentences import needed
+from dashboard.figures.sentences import of_enough
 from dashboard.figures.words import as_hundred, in_points
 from dashboard.filters import Filters
 from dashboard.models import ReplayItem, ReplayReading
@@ -144,7 +144,7 @@ class Causes:
     @property
     def unknown(self) -> str:
         fewest = min(self.now.n, self.then.n)
-        return f"{self.version} has not read enough drawings of a month again: {needed(fewest)}."
+        return f"{self.version} has not read enough drawings of a month again: {of_enough(fewest)}."
 
 
 def part_in_words(part: Difference) -> str:

@@ -24,7 +24,7 @@ from dashboard.figures.figure import ENOUGH, Share
 from dashboard.figures.replay import filtered_rows
 from dashboard.figures.sample import Audits, Sample, sample_of_audits, sampled_from
 from dashboard.figures.sample import parts as counted_parts
-from dashboard.figures.sentences import drawings_of, needed
+from dashboard.figures.sentences import of_enough, which_drawings
 from dashboard.figures.words import about, as_hundred, in_points, percent_in_words
 from dashboard.filters import Filters
 from dashboard.models import ReplayPair
@@ -153,8 +153,10 @@ class Comparison:
         if not self.is_counted:
             return "The replay is counting these drawings again; look here in a few minutes."
         if self.pairs is not None:
-            return f"Too few labeled drawings were read by both to compare: {needed(self.pairs.n)}."
-        few = [f"{side.title} has {needed(side.n)}" for side in sides if not side.is_enough]
+            return (
+                f"Too few labeled drawings were read by both to compare: {of_enough(self.pairs.n)}."
+            )
+        few = [f"{side.title} has {of_enough(side.n)}" for side in sides if not side.is_enough]
         return f"There are too few labels to compare: {' and '.join(few)}."
 
     @property
@@ -195,7 +197,7 @@ class Comparison:
             return "All of these drawings are by people from whom one of the versions learned."
         part = f"On the {self.unseen_pairs.n:,} of {self.pairs.n:,} by people from whom neither"
         if self.unseen_pairs.n < ENOUGH:
-            return f"{part} version learned, nothing can be told: {needed(self.unseen_pairs.n)}."
+            return f"{part} version learned, nothing can be told: {of_enough(self.unseen_pairs.n)}."
         found = self.unseen
         return (
             f"{part} version learned, the difference is {in_points(found.value)} points (95 %:"
@@ -238,7 +240,7 @@ def of_months(first: date, second: date, digit: int | None) -> Comparison:
         one,
         other,
         between_samples(one, other),
-        drawings_of(Filters(digit=digit)),
+        which_drawings(Filters(digit=digit)),
         parts_are="by digit" if digit is None else f"by week, for the digit {digit} alone",
     )
 
@@ -339,7 +341,7 @@ def of_versions(first: str, second: str, filters: Filters) -> Comparison:
         one,
         other,
         between_pairs(pairs_by_chance(counts), told, authors) if one.is_enough else None,
-        drawings_of(Filters(digit=filters.digit)),
+        which_drawings(Filters(digit=filters.digit)),
         "by digit" if filters.digit is None else f"by month, for the digit {filters.digit}",
         sum_of_pairs(each.pairs for each in counts),
         sum_of_pairs(unseen.values()),

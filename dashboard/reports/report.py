@@ -15,7 +15,7 @@ from dashboard.cube.sums import flows, months, within_filters
 from dashboard.figures.accuracy import months_with_enough
 from dashboard.figures.difference import Difference, between
 from dashboard.figures.figure import ENOUGH, Share
-from dashboard.figures.sentences import needed
+from dashboard.figures.sentences import of_enough
 from dashboard.figures.words import about, as_hundred
 from dashboard.filters import Filters
 from dashboard.flow import ACTS
@@ -77,7 +77,7 @@ class Report:
     def verdict(self) -> str:
         """Whether the change is more than chance, in words."""
         if not self.here.is_enough:
-            return f"There are too few labels to tell a change: {needed(self.here.n)}."
+            return f"There are too few labels to tell a change: {of_enough(self.here.n)}."
         if self.comparison is None or self.comparison.difference is None:
             return f"No earlier month has the {ENOUGH} labels needed to compare with."
         found = self.comparison.difference

@@ -30,8 +30,8 @@ from labeling.batches.selections import (
     as_shown,
     keep_shown,
     kept,
+    selection_summary,
     shown_in,
-    summary_of,
     use_up,
 )
 from labeling.decisions.decisions import Answer
@@ -177,7 +177,7 @@ def bulk_page(model_admin: Any, request: HttpRequest, shown: Shown, form: ActFor
         "count": len(shown),
         "across": is_across(request),
         "filter": filter_in_words(model_admin, request),
-        "summary": summary_of(shown),
+        "summary": selection_summary(shown),
         "shown": drawings,
         "keys": keys,
         "checkbox_name": helpers.ACTION_CHECKBOX_NAME,

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from labeling.models import Label, LabelEvent, Stream
 from predictions.models import DIGITS, STRANGE, ModelVersion, Prediction
+from predictions.months import months_between
 
 LOW = 0.8  # confidence below which a guess counts as unsure
 
@@ -129,7 +130,7 @@ class ByMonth(Claim):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Every month from the first drawing to the last, newest first."""
         span = Prediction.objects.aggregate(first=Min("day"), last=Max("day"))
-        return months_between(span["first"], span["last"])
+        return month_choices(span["first"], span["last"])
 
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         first, following = bounds_of(value)
@@ -137,17 +138,12 @@ class ByMonth(Claim):
         return queryset.filter(**{f"{day}__gte": first, f"{day}__lt": following})
 
 
-def months_between(
-    first: datetime.date | None, last: datetime.date | None
-) -> list[tuple[str, str]]:
+def month_choices(first: datetime.date | None, last: datetime.date | None) -> list[tuple[str, str]]:
     """Newest first; none where there is no first day."""
     if first is None or last is None:
         return []
-    month, months = last.replace(day=1), []
-    while month >= first.replace(day=1):
-        months.append((f"{month:%Y-%m}", f"{month:%B %Y}"))
-        month = (month - datetime.timedelta(days=1)).replace(day=1)
-    return months
+    months = reversed([*months_between(first, last)])
+    return [(f"{month:%Y-%m}", f"{month:%B %Y}") for month in months]
 
 
 def bounds_of(month: str) -> tuple[datetime.date, datetime.date]:
@@ -257,7 +253,7 @@ class EventByMonth(Claim):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Every month since the first drawing; no event is older."""
         first = Prediction.objects.aggregate(first=Min("day"))["first"]
-        return months_between(first, timezone.localdate())
+        return month_choices(first, timezone.localdate())
 
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         first, following = map(midnight, bounds_of(value))

@@ -75,7 +75,7 @@ def what_stands(keys: Iterable[int]) -> dict[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class SelectionSummary:
     """What stands about the items shown: how many have each label, and how many are audits."""
 
     labels: list[tuple[str, int]]  # the most frequent first
@@ -84,7 +84,7 @@ class Summary:
     disagreeing: int  # labels that differ from the guess
 
 
-def summary_of(shown: Shown) -> Summary:
+def selection_summary(shown: Shown) -> SelectionSummary:
     labels: Counter[str] = Counter()
     audits = unanswered = disagreeing = 0
     for some in chunks(sorted(shown.stood), AT_ONCE):
@@ -98,7 +98,7 @@ def summary_of(shown: Shown) -> Summary:
             audits += count * is_audit
             unanswered += count * (is_audit and is_unreadable is None)
             disagreeing += count * (is_unreadable is not None and digit != guess)
-    return Summary(labels.most_common(), audits, unanswered, disagreeing)
+    return SelectionSummary(labels.most_common(), audits, unanswered, disagreeing)
 
 
 # -- between the page and the action -------------------------------------------------------------

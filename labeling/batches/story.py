@@ -13,7 +13,7 @@ from predictions.models import Prediction
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class DrawingStory:
     """A drawing's decisions and label; both empty where they are not for this person."""
 
     events: list[LabelEvent]  # oldest first, without undone ones
@@ -22,7 +22,7 @@ class Story:
     is_audit: bool  # whether to say that it is one
 
 
-def story_of(prediction: Prediction, user: User | AnonymousUser) -> Story:
+def story_of(prediction: Prediction, user: User | AnonymousUser) -> DrawingStory:
     """Who may see labels sees everything, a labeler their own answers, a visitor a final label.
 
     A labeler gets no label, and a visitor none that is still asked about: what others said, and
@@ -31,11 +31,11 @@ def story_of(prediction: Prediction, user: User | AnonymousUser) -> Story:
     events = said_about([prediction.pk]).get(prediction.pk, [])
     if labels_blind(user):
         own = [event for event in events if event.labeler_id == user.pk]
-        return Story(own, None, names=False, is_audit=False)
+        return DrawingStory(own, None, names=False, is_audit=False)
     label = Label.objects.filter(pk=prediction.pk).first()
     if user.has_perm("labeling.view_label"):
-        return Story(events, label, names=True, is_audit=prediction.is_audit)
+        return DrawingStory(events, label, names=True, is_audit=prediction.is_audit)
     is_final = label is not None and label.state == Label.State.SETTLED
     if not is_final or QueueItem.objects.filter(pk=prediction.pk, is_open=True).exists():
-        return Story([], None, names=False, is_audit=False)
-    return Story([], label, names=False, is_audit=prediction.is_audit)
+        return DrawingStory([], None, names=False, is_audit=False)
+    return DrawingStory([], label, names=False, is_audit=prediction.is_audit)

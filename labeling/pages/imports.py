@@ -84,7 +84,7 @@ def tell_result(request: HttpRequest, report: ImportReport, *, is_trial: bool) -
 
 @may_import
 @require_safe
-def sample(request: HttpRequest) -> HttpResponse:
+def sample_file(request: HttpRequest) -> HttpResponse:
     """A zip with one image in a folder of its digit, from the digits a version is checked with."""
     canary = ModelVersion.objects.order_by("pk").values_list("canary", flat=True).first() or {}
     file = io.BytesIO()

@@ -51,7 +51,7 @@ class Candidate:
         )
 
 
-def choose(
+def hand_out(
     rows: list[Candidate],
     count: int,
     holding: Sequence[uuid.UUID],

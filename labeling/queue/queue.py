@@ -25,7 +25,7 @@ from django.db.models.functions import Now
 from labeling.errors import LeaseLost
 from labeling.models import LabelEvent, QueueItem, Skip, Stream, Wanted
 from labeling.queue import gold
-from labeling.queue.choice import Candidate, choose
+from labeling.queue.choice import Candidate, hand_out
 from labeling.queue.held import ANOTHER_LOOK, Held, as_held, new_token
 from labeling.queue.places import NO_LEASE
 from labeling.turns import in_turn, lock_items
@@ -72,7 +72,7 @@ def claim(
     dice = dice or random.Random()  # noqa: S311  (a fair mix, no secret)
     weave = dice.random() < settings.GOLD_RATE * count
     rows = candidates(labeler, count, len(holding), visitor=visitor, with_gold=weave)
-    chosen, known = choose(rows, count, holding, dice, priority_first=priority_first)
+    chosen, known = hand_out(rows, count, holding, dice, priority_first=priority_first)
     tokens = {row.prediction_id: row.token_for(page) for row in chosen}
     if lease(labeler, tokens) != len(tokens):  # locked rows cannot have changed
         raise LeaseLost("Somebody else took one of these items at the same moment.")

@@ -23,10 +23,10 @@ INLINE = re.compile(
 
 
 def as_html(text: str, link: Link) -> SafeString:
-    return joined(blocks(text.split("\n"), link), "\n")
+    return joined_html(blocks(text.split("\n"), link), "\n")
 
 
-def joined(parts: Iterable[SafeString], between: str = "") -> SafeString:
+def joined_html(parts: Iterable[SafeString], between: str = "") -> SafeString:
     return format_html_join(between, "{}", ((part,) for part in parts))
 
 
@@ -97,7 +97,7 @@ def listed(lines: list[str], link: Link) -> SafeString:
             items.append([line[indent:]])
         else:
             items[-1].append(line[indent:] if line[:indent].isspace() else line)
-    inner = joined(format_html("<li>{}</li>", item(each, link)) for each in items)
+    inner = joined_html(format_html("<li>{}</li>", item(each, link)) for each in items)
     return format_html("<{0}>{1}</{0}>", "ul" if lines[0].startswith("-") else "ol", inner)
 
 
@@ -112,10 +112,13 @@ def item(lines: list[str], link: Link) -> SafeString:
 def table(lines: list[str], link: Link) -> SafeString:
     """A row a line; the second line separates the head."""
     head, _, *body = [CELL.split(line.strip().strip("|")) for line in lines]
-    columns = joined(format_html('<th scope="col">{}</th>', cell(each, link)) for each in head)
-    rows = joined(
+    columns = joined_html(
+        format_html('<th scope="col">{}</th>', table_cell(each, link)) for each in head
+    )
+    rows = joined_html(
         format_html(
-            "<tr>{}</tr>", joined(format_html("<td>{}</td>", cell(each, link)) for each in row)
+            "<tr>{}</tr>",
+            joined_html(format_html("<td>{}</td>", table_cell(each, link)) for each in row),
         )
         for row in body
     )
@@ -127,7 +130,7 @@ def table(lines: list[str], link: Link) -> SafeString:
     )
 
 
-def cell(text: str, link: Link) -> SafeString:
+def table_cell(text: str, link: Link) -> SafeString:
     return inline(text.strip().replace(r"\|", "|"), link)
 
 
@@ -141,7 +144,7 @@ def inline(text: str, link: Link) -> SafeString:
     for found in INLINE.finditer(text):
         parts += [format_html("{}", text[at : found.start()]), marked(found, link)]
         at = found.end()
-    return joined([*parts, format_html("{}", text[at:])])
+    return joined_html([*parts, format_html("{}", text[at:])])
 
 
 def marked(found: re.Match[str], link: Link) -> SafeString:

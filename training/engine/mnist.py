@@ -100,11 +100,11 @@ def decoded_test_set(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]
         next((path for path in (folder / name, folder / f"{name}.gz") if path.exists()), None)
         for name in TEST_SET
     )
-    return read_pair(images, labels) if images and labels else None
+    return decoded_pair(images, labels) if images and labels else None
 
 
 @lru_cache(maxsize=2)
-def read_pair(images: Path, labels: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def decoded_pair(images: Path, labels: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     return idx_array(images), idx_array(labels).astype(np.int64)
 
 

@@ -154,7 +154,7 @@ def files_of(version: ModelVersion) -> list[dict[str, Any]]:
 
 @page_for("training.view_run")
 @require_safe
-def weights(request: HttpRequest, name: str, kind: Artifact.Kind) -> HttpResponse:
+def weights_file(request: HttpRequest, name: str, kind: Artifact.Kind) -> HttpResponse:
     """A file of its weights, if they are still the registered ones."""
     found = version_or_404(name)
     try:
@@ -171,7 +171,7 @@ def weights(request: HttpRequest, name: str, kind: Artifact.Kind) -> HttpRespons
 
 @page_for("training.promote_version")
 @require_POST
-def annotate(request: HttpRequest, name: str) -> HttpResponse:
+def annotate_page(request: HttpRequest, name: str) -> HttpResponse:
     """Keep a note and tags on a version, in the place of the former ones."""
     found = version_or_404(name)
     form = NoteForm(request.POST)

@@ -20,10 +20,10 @@ def outlook_of(run: Run) -> str:
         return "Writes the new version."
     if not run.progress:
         return "Loads the drawings and the weights of its parent."
-    return " · ".join([f"Epoch {len(epochs) + 1} of {planned}", *pace_of(run, epochs)])
+    return " · ".join([f"Epoch {len(epochs) + 1} of {planned}", *epoch_pace(run, epochs)])
 
 
-def pace_of(run: Run, epochs: list[Epoch]) -> list[str]:
+def epoch_pace(run: Run, epochs: list[Epoch]) -> list[str]:
     """The time left and the rate, measured since the first epoch that this attempt finished.
 
     Times are the database's. What came before that epoch's end took longer, to load.

@@ -7,7 +7,7 @@ from typing import Any
 from django import template
 from django.db.models import Q
 
-from labeling.batches.story import Story
+from labeling.batches.story import DrawingStory
 from predictions.models import Prediction
 from training.snapshots.lineage import Containing, run_of, versions_containing
 
@@ -15,7 +15,9 @@ register = template.Library()
 
 
 @register.inclusion_tag("training/_learned.html", takes_context=True)
-def learned_from(context: dict[str, Any], prediction: Prediction, story: Story) -> dict[str, Any]:
+def learned_from(
+    context: dict[str, Any], prediction: Prediction, story: DrawingStory
+) -> dict[str, Any]:
     """The versions that learned from a drawing; nothing is said where its label is not shown."""
     is_told = story.names or story.label is not None
     containing = versions_containing(Q(event__prediction=prediction)) if is_told else []

@@ -20,7 +20,7 @@ from dashboard.cube.missing import count_missing
 from dashboard.figures.audits import Missing, ceiling, lopsided
 from dashboard.figures.difference import between
 from dashboard.figures.likeness import USUAL, correlation, sums_of_squares
-from dashboard.figures.people import People, Side, widening
+from dashboard.figures.people import OneSide, People, widening
 from dashboard.figures.sample import Part, Sample
 from dashboard.filters import SOURCES, Filters
 from dashboard.models import MissingAudits, MonthAuthors, Replay, ReplayItem
@@ -182,10 +182,10 @@ def gold_token(prediction: Prediction) -> str:
 # -- claims about the model -----------------------------------------------------------------------
 
 
-def side(*drawings: tuple[int, int], sign: int = 1, chance: int = 50_000) -> Side:
+def side(*drawings: tuple[int, int], sign: int = 1, chance: int = 50_000) -> OneSide:
     """(author, drawings) of each, all of the same weight."""
     rows = np.array([(author, 1, chance, n, 0, 7) for author, n in drawings], AUTHOR)
-    return Side(Authors(rows, 0.1), {chance: 20.0}, {chance: 0.3}, sign)
+    return OneSide(Authors(rows, 0.1), {chance: 20.0}, {chance: 0.3}, sign)
 
 
 class TestWidening:

@@ -373,7 +373,7 @@ def test_more_may_be_opened_again_than_settled(came: int, settled: int, waiting:
 def test_versions_are_told_only_from_enough_drawings(
     samples: dict[tuple[int, date], Sample],
 ) -> None:
-    said = sentences.replayed(samples, {1: "one", 2: "two", 3: "three"})
+    said = sentences.about_replay(samples, {1: "one", 2: "two", 3: "three"})
     check_sentence(said)
     told = [place for place, sample in samples.items() if sample.n >= 30]
     assert (f"drawings of {max(month for _, month in told):%B %Y}" in said) if told else True
@@ -499,6 +499,6 @@ def test_many_cells_do_not_overflow_the_test() -> None:
 
 
 def test_a_share_of_a_few_opinions_is_not_told() -> None:
-    assert "of 100" not in sentences.agreement(1, 1, Share.of(1, 1))
-    assert sentences.agreement(0, 0, None) == "Nobody has given a second opinion yet."
-    assert "of 100, 90 (95 % sure" in sentences.agreement(36, 40, Share.of(36, 40))
+    assert "of 100" not in sentences.about_agreement(1, 1, Share.of(1, 1))
+    assert sentences.about_agreement(0, 0, None) == "Nobody has given a second opinion yet."
+    assert "of 100, 90 (95 % sure" in sentences.about_agreement(36, 40, Share.of(36, 40))
