@@ -54,6 +54,7 @@ OF_INTAKE = (
     "tests/labeling/queue/test_order.py",
     "tests/labeling/batches/test_erasure.py",
 )
+OF_STORY = ("tests/labeling/pages/test_story.py",)
 OF_BATCHES = (
     "tests/labeling/batches/test_batches.py",
     "tests/labeling/batches/test_withdrawal.py",
@@ -535,6 +536,48 @@ FAULTS: dict[str, list[Fault]] = {
             "next_of(of_one_stream(waiting, dice), chosen[-1:] or last)",
             "next_of(of_one_stream(waiting, dice), chosen[-1:])",
             OF_QUEUE,
+        ),
+        Fault(
+            "a visitor sees a label that is still asked about",
+            "labeling/batches/story.py",
+            "QueueItem.objects.filter(pk=prediction.pk, is_open=True).exists()",
+            "False",
+            OF_STORY,
+        ),
+        Fault(
+            "a labeler sees what others said of a drawing",
+            "labeling/batches/story.py",
+            "own = [event for event in events if event.labeler_id == user.pk]",
+            "own = events",
+            OF_STORY,
+        ),
+        Fault(
+            "a visitor reads who labeled a drawing",
+            "labeling/batches/story.py",
+            "return Story([], label, names=False, is_audit=prediction.is_audit)",
+            "return Story(events, label, names=False, is_audit=prediction.is_audit)",
+            OF_STORY,
+        ),
+        Fault(
+            "notes stay when a drawing is erased",
+            "labeling/batches/erasure.py",
+            "    Note.objects.filter(prediction__in=keys).delete()",
+            "    Note.objects.none().delete()",
+            ("tests/labeling/pages/test_notes.py",),
+        ),
+        Fault(
+            "an undo of a bulk action leads to another site",
+            "labeling/admin/registered.py",
+            "url_has_allowed_host_and_scheme(back, allowed_hosts=None)",
+            "bool(back)",
+            ("tests/labeling/admin/test_bulk_page.py",),
+        ),
+        Fault(
+            "audits without an answer are not counted before a bulk action",
+            "labeling/batches/selections.py",
+            "unanswered += count * (is_audit and is_unreadable is None)",
+            "unanswered += 0",
+            ("tests/labeling/admin/test_bulk_page.py",),
         ),
         Fault(
             "an expired hold ends though nobody took the item",
