@@ -554,8 +554,8 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "a visitor reads who labeled a drawing",
             "labeling/batches/story.py",
-            "return Story([], label, names=False, is_audit=prediction.is_audit)",
-            "return Story(events, label, names=False, is_audit=prediction.is_audit)",
+            "return DrawingStory([], label, names=False, is_audit=prediction.is_audit)",
+            "return DrawingStory(events, label, names=False, is_audit=prediction.is_audit)",
             OF_STORY,
         ),
         Fault(
