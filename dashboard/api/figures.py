@@ -59,6 +59,7 @@ class FigureQuery(Query):
     )
 
     def to_internal_value(self, data: Any) -> Any:
+        self.check_names(data)
         if empty := sorted(name for name, text in data.items() if not text):
             raise serializers.ValidationError({name: ["It is empty."] for name in empty})
         try:

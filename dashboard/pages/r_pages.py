@@ -34,6 +34,7 @@ def r_report_page(request: HttpRequest) -> HttpResponse:
     pictures = [chart for chart in charts if chart.kind == RChart.Kind.PNG]
     context = {
         **context_of(request, filters),
+        "is_empty": False,  # whether R is here is told before anybody has drawn
         "report": newest,
         "at": r_jobs.chart_at(newest, len(pictures)) if newest else "",
         "of": len(r_report.chart_names()),

@@ -35,11 +35,14 @@ JSON_KINDS: dict[type[serializers.Field], tuple[type, ...]] = {
 class Query(serializers.Serializer[Any]):
     """Query parameters; one that is not named is refused."""
 
-    def to_internal_value(self, data: Any) -> Any:
+    def check_names(self, data: Any) -> None:
         if unknown := set(data) - set(self.fields):
             raise serializers.ValidationError(
                 {name: ["There is no such parameter."] for name in sorted(unknown)}
             )
+
+    def to_internal_value(self, data: Any) -> Any:
+        self.check_names(data)
         for name, field in self.fields.items():
             if isinstance(field, serializers.BooleanField) and name in data:
                 if data[name] not in {"true", "false"}:
