@@ -87,8 +87,9 @@ def lesson_of(run: Run) -> Lesson:
     dice = torch.Generator().manual_seed(tuning.seed)
     replayed = replayed_digits() if tuning.replays == "mnist" else written_instead(tuning)
     order = torch.randperm(len(replayed), generator=dice)
-    parent = network_of_parent(run)
-    anchor = Anchor(network_of_parent(run), tuning.anchor_weight) if tuning.anchor_weight else None
+    parent, _ = network_of_parent(run)
+    held, _ = network_of_parent(run)
+    anchor = Anchor(held, tuning.anchor_weight) if tuning.anchor_weight else None
     first = {name: weights.clone() for name, weights in parent.state_dict().items()}
     lesson = Lesson(
         tuning,
@@ -122,6 +123,7 @@ def tuning_of(run: Run) -> Tuning:
         "new_distortion": run.recipe.get("distortion", Tuning().distortion),
         "anchor_weight": 0.0,
         "other_replay": False,
+        "keeps_warmth": False,
     }
     recipe = {name: value for name, value in run.recipe.items() if name != "least_holdout"}
     return Tuning(**{**without, **recipe})
@@ -138,18 +140,17 @@ def written_instead(tuning: Tuning) -> Digits:
     return written_digits(tuning.digits_an_epoch + tuning.validation, seed=tuning.seed + 1)
 
 
-def network_of_parent(run: Run) -> Reader:
-    """The parent's network, if its weights are the registered ones: later versions inherit them."""
+def network_of_parent(run: Run) -> tuple[Reader, float]:
+    """The parent's network and temperature, if its weights are the registered ones."""
     try:
         weights = checked_content(run.parent, Artifact.Kind.SAFETENSORS)
         check_finite(weights)
     except UnsoundWeights as unsound:
         raise UnsoundWeights(f"{unsound} {remedy(run.parent)}") from unsound
     try:
-        network, _ = export.network_from(weights)
+        return export.network_from(weights)
     except (KeyError, RuntimeError) as other:  # names or shapes of another network
         raise UnsoundWeights(f"The weights of {run.parent} are of another network.") from other
-    return network
 
 
 def recipe_of(tuning: Tuning) -> Recipe:
@@ -233,16 +234,34 @@ def bundle_of(run: Run, lesson: Lesson) -> Bundle:
     }
     name = f"{run.parent.name.split('+')[0]}+{run.pk}"
     examined = joined([lesson.validation, holdout_of(run)])
-    return bundle(name, lesson.result(), examined, lesson.validation, card)
+    warmer = warmth_of_parent(run, examined) if lesson.tuning.keeps_warmth else 1.0
+    return bundle(name, lesson.result(), examined, lesson.validation, card, warmer)
+
+
+def warmth_of_parent(run: Run, examined: Digits) -> float:
+    """The parent's temperature, over the one that these digits ask of it.
+
+    The replay is easier to read than people's drawings: a temperature set on it alone makes a
+    fine-tune surer than its parent, and wrongly so.
+    """
+    network, temperature = network_of_parent(run)
+    return temperature / temperature_on(network, examined)
+
+
+def temperature_on(network: Reader, digits: Digits) -> float:
+    return calibrate.temperature(export.raw_outputs(network, digits).logits, digits.labels)
 
 
 def bundle(
-    name: str, network: Reader, examined: Digits, shown: Digits, card: dict[str, Any]
+    name: str,
+    network: Reader,
+    examined: Digits,
+    shown: Digits,
+    card: dict[str, Any],
+    warmer: float = 1.0,
 ) -> Bundle:
     """A network's files and card; the exported file is checked to read the same."""
-    temperature = calibrate.temperature(
-        export.raw_outputs(network, examined).logits, examined.labels
-    )
+    temperature = warmer * temperature_on(network, examined)
     content = export.onnx_of(network, temperature)
     difference = export.prove_equal(network, temperature, content, examined[slice(0, 1_000)])
     card = {**card, "temperature": temperature, "largest_difference": difference}

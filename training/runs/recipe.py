@@ -30,6 +30,7 @@ class Tuning:
     other_replay: bool = True  # other images of MNIST in every epoch
     parent_share: float = 0.0  # of the parent's weights averaged in at the end
     validation: int = 4_000  # replayed digits held out to set the temperature
+    keeps_warmth: bool = True  # the temperature stays as far above the replay's as the parent's
     replays: str = "mnist"  # or "written": drawn from templates, without MNIST
 
 

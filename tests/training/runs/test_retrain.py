@@ -436,6 +436,28 @@ class TestLearning:
         assert len(first) == len(second)
         assert first.tolist() != second.tolist()
 
+    def test_a_fine_tune_is_as_modest_as_its_parent(self, tiny: Tuning):
+        """The parent's temperature was set on people's drawings; the replay would lower it."""
+        from training.engine.export import network_from, weights_of
+        from training.runs.fine_tune import bundle_of, lesson_of
+
+        run = self.ask()
+        lesson = lesson_of(run)
+        before = bundle_of(run, lesson).card["temperature"]
+        stored = run.parent.artifacts.get(kind=Artifact.Kind.SAFETENSORS)
+        network, temperature = network_from(bytes(stored.content))
+        stored.content = weights_of(network, 2 * temperature)
+        stored.sha256 = hashlib.sha256(stored.content).hexdigest()
+        stored.save()
+        assert bundle_of(run, lesson).card["temperature"] == pytest.approx(2 * before)
+        del run.recipe["keeps_warmth"]  # as in older releases
+        lesson = lesson_of(run)
+        older = bundle_of(run, lesson).card["temperature"]
+        stored.content = weights_of(network, temperature)
+        stored.sha256 = hashlib.sha256(stored.content).hexdigest()
+        stored.save()
+        assert bundle_of(run, lesson).card["temperature"] == pytest.approx(older)
+
     def test_a_recipe_from_before_is_repeated_as_it_was(self, tiny: Tuning):
         from training.runs.fine_tune import lesson_of
 
