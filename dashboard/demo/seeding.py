@@ -41,7 +41,8 @@ from predictions.serving.registry import register
 from training.engine import base
 from training.engine.data import STRANGER, Digits, joined
 from training.engine.fit import Course, Recipe
-from training.engine.strokes import strangers, untidy_canvas, written_digits
+from training.engine.strangers import a_stranger, strangers
+from training.engine.strokes import one_of, untidy_canvas, written_digits
 from training.engine.templates import DIGITS
 from training.models import Epoch, Run, Snapshot
 from training.runs import fine_tune
@@ -94,7 +95,10 @@ class Story:
         while len(self.sketches) < drawings:
             told("Drawing", 0.15 + 0.1 * len(self.sketches) / drawings)
             label = int(self.random.integers(10)) if self.random.random() > NO_DIGIT else STRANGER
-            (sketch,) = sketch_all([np.asarray(untidy_canvas(label, self.random))])
+            strokes = (
+                a_stranger(self.random) if label == STRANGER else one_of(DIGITS[label], self.random)
+            )
+            (sketch,) = sketch_all([np.asarray(untidy_canvas(strokes, self.random))])
             if isinstance(sketch, Sketch):  # a dot from a thin pen is refused
                 self.truths.append(None if label == STRANGER else label)
                 self.sketches.append(sketch)

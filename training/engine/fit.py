@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from training.engine.data import STRANGER, Digits
@@ -34,9 +34,13 @@ class Recipe:
     distortion: float = 1.0  # of the first epoch
     calm: float = 1.0  # share of the distortion left in the last epoch, nearer to real drawings
     stranger_weight: float = 0.1  # of the loss that tells digits from other drawings
-    written: int = 24_000  # digits drawn from templates of handwriting
-    strangers: int = 8_000  # drawings that are no digits
+    written: int = 24_000  # of an epoch: digits drawn from templates of handwriting
+    strangers: int = 8_000  # of an epoch: drawings that are no digits
+    rounds: int = 1  # sets of drawings, which take turns by epoch
     validation: int = 4_000  # of MNIST's training part, held out
+    wide: bool = False  # twice the channels, for a teacher
+    teachers: int = 0  # wide networks whose answers are targets beside the labels
+    teaching: float = 1.0  # weight of that loss; the loss of the labels has weight 1
 
     def digest_text(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -44,10 +48,10 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A network (the parent) whose answers are the targets for replayed digits."""
+    """A network (a parent, or teachers) whose answers are targets."""
 
-    network: Reader
-    weight: float  # of that loss; the loss of new digits has weight 1
+    network: nn.Module  # a Reader, or something that answers as one
+    weight: float  # of that loss; the loss of labels has weight 1
     softness: float = 2.0  # temperature of both answers: above 1, unlikely digits count more
 
 
@@ -69,11 +73,16 @@ class Course:
         digits: Digits | Sequence[Digits],
         recipe: Recipe,
         anchor: Anchor | None = None,
+        teacher: Anchor | None = None,
     ) -> None:
-        """`digits` may be one set for each epoch, in turn, of equal size."""
+        """`digits` may be one set for each epoch, in turn, of equal size.
+
+        The anchor answers for digits marked as known, in the place of their labels; the teacher for
+        all digits, beside their labels.
+        """
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.rounds = [digits] if isinstance(digits, Digits) else digits
-        self.recipe, self.anchor = recipe, anchor
+        self.recipe, self.anchor, self.teacher = recipe, anchor, teacher
         self.device = next(network.parameters()).device
         kernels = [p for p in network.parameters() if p.ndim == 4 and p.shape[1] > 1]
         others = [p for p in network.parameters() if not (p.ndim == 4 and p.shape[1] > 1)]
@@ -87,8 +96,9 @@ class Course:
         self.schedules = [
             torch.optim.lr_scheduler.LambdaLR(optimizer, share) for optimizer in self.optimizers
         ]
-        if anchor is not None:
-            anchor.network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for fixed in (anchor, teacher):
+            if fixed is not None:
+                fixed.network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = AveragedModel(network, avg_fn=_remembering(recipe.memory), use_buffers=True)
         self.chance = torch.Generator().manual_seed(recipe.seed)
 
@@ -136,6 +146,8 @@ class Course:
                 loss = self._loss(answer, labels)
             else:
                 loss = self._anchored_loss(self.anchor, answer, images, batch)
+            if self.teacher is not None:
+                loss = loss + self._departure(self.teacher, answer, images)
             self._step(loss)
             loss_sum += loss.item() * len(batch)
             right += (answer.logits.argmax(1) == labels).sum().item()
@@ -175,14 +187,14 @@ class Course:
         if share > 0:
             loss = share * self._loss(new, labels[~known])
         if share < 1:
-            with torch.no_grad(), mixed_precision(self.device):
-                held = anchor.network(images[known])
             kept = RawOutput(*(part[known] for part in answer))
-            loss = loss + (1 - share) * self._departure(anchor, kept, held)
+            loss = loss + (1 - share) * self._departure(anchor, kept, images[known])
         return loss
 
-    def _departure(self, anchor: Anchor, answer: RawOutput, held: RawOutput) -> Tensor:
+    def _departure(self, anchor: Anchor, answer: RawOutput, images: Tensor) -> Tensor:
         """The divergence of the network's answers from the anchor's."""
+        with torch.no_grad(), mixed_precision(self.device):
+            held = anchor.network(images)
         naming = F.kl_div(
             (answer.logits.float() / anchor.softness).log_softmax(1),
             (held.logits.float() / anchor.softness).log_softmax(1),

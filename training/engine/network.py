@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -51,6 +53,9 @@ class Residual(Convolution):
     def folded(self) -> tuple[Tensor, Tensor]:
         weight, bias = super().folded()
         return weight + nn.init.dirac_(torch.empty_like(weight)), bias  # the residual connection
+
+
+WIDE = (32, 64, 128)  # channels of a teacher
 
 
 class Reader(nn.Module):
@@ -106,3 +111,23 @@ class Reader(nn.Module):
                 x = layer.conv(x)
                 total += layer.conv.weight.numel() * x.shape[2] * x.shape[3]
         return total
+
+
+class Panel(nn.Module):
+    """Several networks that answer as one: the mean of their probabilities."""
+
+    def __init__(self, members: Sequence[Reader]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, images: Tensor) -> RawOutput:
+        answers = [member(images) for member in self.members]
+        logits, strangeness = (
+            torch.stack(column).float() for column in list(zip(*answers, strict=True))[:2]
+        )
+        count = math.log(len(answers))
+        return RawOutput(
+            logits.log_softmax(2).logsumexp(0) - count,
+            strangeness.sigmoid().mean(0).logit(eps=1e-6),
+            answers[0].features,
+        )

@@ -26,7 +26,8 @@ from training.engine.data import Digits, joined, mnist
 from training.engine.fit import Anchor, Course, Recipe
 from training.engine.mnist import fetch
 from training.engine.network import Reader
-from training.engine.strokes import strangers, written_digits
+from training.engine.strangers import strangers
+from training.engine.strokes import written_digits
 from training.errors import BrokenCheckpoint, NotEnoughLabels
 from training.models import Run
 from training.runs.recipe import Tuning
@@ -124,6 +125,7 @@ def tuning_of(run: Run) -> Tuning:
         "anchor_weight": 0.0,
         "other_replay": False,
         "keeps_warmth": False,
+        "hands": 1,
     }
     recipe = {name: value for name, value in run.recipe.items() if name != "least_holdout"}
     return Tuning(**{**without, **recipe})

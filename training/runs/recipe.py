@@ -31,6 +31,7 @@ class Tuning:
     parent_share: float = 0.0  # of the parent's weights averaged in at the end
     validation: int = 4_000  # replayed digits held out to set the temperature
     keeps_warmth: bool = True  # the temperature stays as far above the replay's as the parent's
+    hands: int = 2  # edition of the templates of handwriting, of this release alone
     replays: str = "mnist"  # or "written": drawn from templates, without MNIST
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from predictions.models import Artifact, ModelVersion
 from training.errors import NotReproducible
 from training.models import Run
+from training.runs.recipe import Tuning
 from training.snapshots.lineage import run_of
 
 
@@ -51,6 +52,11 @@ def reproduce(
         raise NotReproducible(
             f"Of the {run.snapshot.count:,} drawings {version} learned from, {erased:,} have been "
             "erased since: nothing teaches exactly the same again."
+        )
+    if run.recipe.get("hands") != Tuning().hands:
+        raise NotReproducible(
+            f"{version} also learned from digits that its release drew from templates of "
+            "handwriting. This release has other templates: reproduce it with that one."
         )
     run.checkpoint = None  # start from the first epoch
     registered = Artifact.objects.get(version=version, kind=Artifact.Kind.SAFETENSORS).sha256

@@ -9,15 +9,18 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from torch import Tensor
 
-from training.engine import base, calibrate, evaluate, export
+from training.engine import base, calibrate, evaluate, export, strokes
 from training.engine.data import STRANGER, Digits, joined
 from training.engine.distort import distort
 from training.engine.fit import Anchor, Course, Recipe, as_images, fit
 from training.engine.idx import idx_array
-from training.engine.network import Reader
-from training.engine.strokes import strangers, written_digits
+from training.engine.network import Panel, Reader
+from training.engine.no_digits import NO_DIGITS
+from training.engine.strangers import strangers
+from training.engine.strokes import canvas_of, kin_of, mixed, one_of, written_digits
 from training.engine.templates import DIGITS
 
 ENGINE = Path(base.__file__).parent
@@ -218,6 +221,44 @@ def test_written_digits_are_as_many_of_each_and_no_two_alike() -> None:
     assert torch.equal(digits.glyphs, written_digits(200, seed=0).glyphs)
 
 
+def test_only_ways_of_equally_many_strokes_that_lie_near_are_mixed() -> None:
+    plain, lower, barred, turned = (
+        "5,5 92,5* 40,140",
+        "5,9 92,9* 46,140",
+        "5,5 92,5* 40,140 / 28,72 82,68",
+        "40,140 92,5* 5,5",
+    )
+    assert kin_of((plain, lower, barred, turned)) == ((1,), (0,), (), ())
+
+
+def test_a_mixture_lies_between_two_drawings() -> None:
+    one = [np.array([[0.0, 0.0], [100.0, 0.0]])]
+    other = [np.array([[0.0, 40.0], [50.0, 40.0], [100.0, 40.0]])]
+    (line,) = mixed(one, other, np.random.default_rng(0))
+    assert np.ptp(line[:, 1]) == pytest.approx(0)
+    assert 0 < line[0, 1] < 40
+    assert (line[0, 0], line[-1, 0]) == (0, 100)
+
+
+def test_some_drawings_have_few_pixels_and_some_are_torn(monkeypatch: pytest.MonkeyPatch) -> None:
+    def images(small: float, worn: float) -> list[NDArray[np.uint8]]:
+        monkeypatch.setattr(strokes, "SMALL", small)
+        monkeypatch.setattr(strokes, "WORN", worn)
+        random = np.random.default_rng(0)
+        return [np.asarray(canvas_of(one_of(DIGITS[8], random), random)) for _ in range(20)]
+
+    usual = images(small=0, worn=0)
+    assert all(max(image.shape) > 50 for image in usual)
+    assert all(max(image.shape) < 80 for image in images(small=1, worn=0))
+    spoiled = images(small=0, worn=1)  # with the same dice until then
+    assert all(image.mean() != other.mean() for image, other in zip(usual, spoiled, strict=True))
+
+
+def test_templates_of_no_digit_are_each_written_once() -> None:
+    ways = [way for kind in NO_DIGITS.values() for way in kind]
+    assert len(set(ways)) == len(ways)
+
+
 def test_strangers_bear_no_digits_label() -> None:
     some = strangers(32, seed=0)
     assert len(some) == 32
@@ -309,6 +350,34 @@ def test_beside_an_anchor_the_norms_stand_still(ten: Digits) -> None:
     list(course.epochs())
     after = dict(course.result.named_buffers())
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_what_teachers_say_is_learned_beside_the_labels(ten: Digits) -> None:
+    """Here smoothing leaves nothing of the labels: without teachers there is nothing to learn."""
+    teachers = [taught_reader(ten), taught_reader(ten)]
+    recipe = Recipe(
+        epochs=40, batch_size=10, distortion=0.0, memory=0.5, rate=0.02, smoothing=1.0, teaching=5.0
+    )
+
+    def learned(teacher: Anchor | None) -> Reader:
+        course = base.new_course(ten, recipe, teacher=teacher)
+        assert len(list(course.epochs())) == recipe.epochs
+        return course.result
+
+    assert base.accuracy_of(learned(base.teaching(teachers, recipe)), ten) == 1.0
+    alone = export.raw_outputs(learned(base.teaching([], recipe)), ten)
+    assert alone.logits.softmax(1).max() < 0.5
+
+
+def test_a_panel_answers_with_the_mean_of_its_members(ten: Digits) -> None:
+    members = [new_reader(seed).eval() for seed in range(3)]
+    images = as_images(ten.glyphs)
+    with torch.no_grad():
+        alone = [member(images) for member in members]
+        together = Panel(members)(images)
+    for name, to_chance in (("logits", lambda t: t.softmax(1)), ("strangeness", torch.sigmoid)):
+        chances = torch.stack([to_chance(getattr(answer, name)) for answer in alone])
+        assert torch.allclose(to_chance(getattr(together, name)), chances.mean(0), atol=1e-5)
 
 
 @pytest.mark.parametrize("known", [True, False])

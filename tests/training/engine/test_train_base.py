@@ -7,13 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from django.core.management import CommandError, call_command
+from numpy.typing import NDArray
 
 from predictions.models import Artifact, ModelVersion
 from training.engine import base, mnist
+from training.engine.export import read_by
 from training.engine.fit import Recipe
+from training.engine.network import Reader
 from training.engine.strokes import written_digits
 
 TINY = Recipe(epochs=2, batch_size=16, written=20, strangers=8, validation=10)
@@ -64,6 +68,40 @@ def test_the_same_seed_gives_the_same_weights(db: None, data: Path) -> None:
 
     assert weights("a", seed=0) == weights("b", seed=0)
     assert weights("c", seed=1) != weights("a2", seed=0)
+
+
+def test_it_is_less_sure_and_less_strange_by_what_was_chosen_on_peoples_strokes(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(name: str, warmer: float, less_strange: float) -> tuple[float, NDArray[np.float64]]:
+        monkeypatch.setattr(base, "WARMER", warmer)
+        monkeypatch.setattr(base, "LESS_STRANGE", less_strange)
+        folder = data / name
+        call_command("train_base", "--quick", "--into", str(folder), "--threads", "1")
+        card = json.loads((folder / "card.json").read_text())
+        served = (folder / "network.onnx").read_bytes()
+        strange = read_by(served, written_digits(20, seed=9).glyphs)["strangeness"].astype(float)
+        return card["temperature"], np.log(strange / (1 - strange))
+
+    temperature, strange = made("plain", 1.0, 0.0)
+    warmer, less = made("warmer", 1.5, 2.0)
+    assert warmer == pytest.approx(1.5 * temperature)
+    assert strange - less == pytest.approx(2.0, abs=1e-3)
+
+
+def test_wider_teachers_are_trained_first_and_nothing_of_them_is_left(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = data / "made"
+    call_command("train_base", "--quick", "--teachers", "2", "--into", str(made), "--threads", "1")
+    said = capsys.readouterr().out
+    assert [f"Teacher {number} of 2:" in said for number in (1, 2)] == [True, True]
+    assert said.count("epoch  1 of 1") == 3
+    assert "MB of memory at most" in said
+    card = json.loads((made / "card.json").read_text())
+    assert card["recipe"]["teachers"] == 2
+    assert card["parameters"] == Reader().parameters_count
+    assert not list((data / "checkpoints").iterdir())
 
 
 def test_files_can_be_written_without_a_database(data: Path) -> None:

@@ -74,6 +74,12 @@ class TestAgain:
         Run.objects.filter(pk=run.pk).update(version=version, recipe=recipe)
         assert self.again(version)["same"]
 
+    def test_a_version_taught_by_other_templates_is_refused_in_words(self, made: ModelVersion):
+        run = Run.objects.get(version=made)
+        Run.objects.update(recipe={k: v for k, v in run.recipe.items() if k != "hands"})
+        with pytest.raises(CommandError, match="other templates"):
+            self.again(made)
+
     def again(self, version: ModelVersion) -> dict[str, Any]:
         told = StringIO()
         call_command("reproduce", version.name, "--json", stdout=told, stderr=StringIO())

@@ -376,7 +376,7 @@ class TestLearning:
         run = self.ask()
         done = retrain.execute(run.pk)
         assert done is not None
-        mixed = np.maximum(images, images[::-1] // 2)
+        mixed = np.maximum(images, images[::-1] // 4 * 3)
         for glyph, said in zip(mixed, load_version(run.parent.pk).network.read(mixed), strict=True):
             make_prediction(
                 visitor=uuid.uuid4(), glyph=glyph, digit=said.digit, confidence=said.confidence
