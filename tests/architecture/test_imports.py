@@ -90,7 +90,7 @@ django.setup()
 from django.core.checks import run_checks
 run_checks()
 import dashboard.tasks, training.workers.cluster, training.tasks
-heavy = {"torch", "onnx", "scipy", "sklearn"}
+heavy = {"torch", "torchvision", "onnx", "scipy", "sklearn"}
 print(sorted({name.split(".")[0] for name in sys.modules} & heavy))
 """
 

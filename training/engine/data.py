@@ -9,8 +9,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from training.engine.idx import idx_array
-
 STRANGER = -1  # the label of a drawing that is no digit
 
 
@@ -73,8 +71,7 @@ def _all_or_none(parts: Sequence[Tensor | None], what: str) -> Tensor | None:
 
 def mnist(folder: Path, part: str) -> Digits:
     """One of MNIST's two parts, `train` or `t10k`, from its unpacked IDX files."""
-    glyphs, labels = (
-        torch.from_numpy(idx_array(folder / f"{part}-{name}").copy())
-        for name in ("images-idx3-ubyte", "labels-idx1-ubyte")
-    )
-    return Digits(glyphs[:, None], labels.long())
+    from training.engine.vision import StoredMnist  # a second, and few need it
+
+    stored = StoredMnist(folder, train=part == "train")
+    return Digits(stored.data[:, None], stored.targets)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.engine import base, calibrate, evaluate, export, strokes
+from training.engine import base, calibrate, evaluate, export, mnist, strokes, vision
+from training.engine import distort as distortion
 from training.engine.data import STRANGER, Digits, joined
 from training.engine.distort import distort
 from training.engine.fit import Anchor, Course, Recipe, as_images, fit
@@ -23,6 +26,7 @@ from training.engine.strangers import strangers
 from training.engine.strokes import canvas_of, kin_of, mixed, one_of, written_digits
 from training.engine.templates import DIGITS
 
+referee = importlib.import_module(f"{vision.torchvision.__name__}.transforms.v2.functional")
 ENGINE = Path(base.__file__).parent
 TINY = Recipe(epochs=2, batch_size=8, written=40, strangers=16, validation=10)
 
@@ -212,6 +216,65 @@ def test_no_distortion_leaves_the_images_as_they_are(ten: Digits) -> None:
     images = as_images(ten.glyphs)
     same = distort(images, torch.Generator().manual_seed(0), strength=0.0)
     assert torch.allclose(same, images, atol=1e-4)
+
+
+class TestReferee:
+    """torchvision knows MNIST's files, and bends one image at a time by our batches' rules."""
+
+    @pytest.fixture
+    def images(self, ten: Digits, monkeypatch: pytest.MonkeyPatch) -> Tensor:
+        for name in ("TURN", "SLANT", "STRETCH", "SHIFT", "THICKER", "THINNER", "FADE"):
+            monkeypatch.setattr(distortion, name, 0.0)
+        monkeypatch.setattr(distortion, "WAVES", ())
+        return as_images(ten.glyphs)
+
+    @pytest.mark.parametrize(
+        ("name", "most"), [("TURN", 0.6), ("SLANT", 0.5), ("SHIFT", 0.3)],
+        ids=["turned", "slanted", "shifted"],
+    )  # fmt: skip
+    def test_affine(
+        self, images: Tensor, name: str, most: float, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(distortion, name, most)
+        batch = distort(images, torch.Generator().manual_seed(6))
+        dice = torch.Generator().manual_seed(6)
+        turn, slant, _, _, right, down = (
+            (torch.rand(10, generator=dice) * 2 - 1) for _ in range(6)
+        )
+        for number, image in enumerate(images):
+            alone = referee.affine(
+                image,
+                angle=-math.degrees(turn[number]) * (most if name == "TURN" else 0),
+                translate=[
+                    -14 * float(by[number]) * (most if name == "SHIFT" else 0)
+                    for by in (right, down)
+                ],
+                scale=1.0,
+                shear=[
+                    math.degrees(math.atan(slant[number] * most)) if name == "SLANT" else 0.0,
+                    0.0,
+                ],
+                interpolation=vision.torchvision.transforms.InterpolationMode.BILINEAR,
+            )
+            assert torch.allclose(batch[number], alone, atol=1e-3)
+
+    def test_files_and_mirrors(self) -> None:
+        assert list(mnist.MIRRORS) == vision.MNIST.mirrors
+        assert [f"{name}.gz" for name in mnist.SHA256] == [
+            name for name, _ in vision.MNIST.resources
+        ]
+
+    def test_elastic(self, images: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(distortion, "WAVES", ((5, 0.1),))
+        batch = distort(images, torch.Generator().manual_seed(6))
+        dice = torch.Generator().manual_seed(6)
+        for _ in range(6):
+            torch.rand(10, generator=dice)  # the affine part's
+        noise = distortion._elastic(10, dice, 1.0)
+        for number, image in enumerate(images):
+            assert torch.allclose(
+                batch[number], referee.elastic(image, noise[number][None]), atol=1e-4
+            )
 
 
 def test_written_digits_are_as_many_of_each_and_no_two_alike() -> None:
