@@ -170,9 +170,11 @@ def misses(kind: str, figures: dict[str, Any]) -> list[str]:
     """
     whole, clean = figures["whole"], figures.get("clean", {})
     least_right, most_wrong = LEAST_RIGHT, MOST_SURELY_WRONG
-    if clean:
-        least_right = min(least_right, clean["right"]["value"] - LOST)
-        most_wrong = max(most_wrong, clean["surely_wrong"]["value"] + LOST)
+    beyond = limits(figures)
+    if "right" in beyond:
+        least_right = clean["right"]["value"] - LOST
+    if "surely wrong" in beyond:
+        most_wrong = clean["surely_wrong"]["value"] + LOST
     found = {
         "right": whole["right"]["value"] < least_right,
         "refused": kind not in WITHOUT_A_DIGIT and whole["refused"]["value"] > MOST_REFUSED,

@@ -270,6 +270,15 @@ def test_the_bench_says_what_a_kind_misses() -> None:
     assert paper.limits(figures) == ["right", "surely wrong"]
     assert paper.misses("plain", figures) == []
     assert paper.misses("plain", {"whole": limited.as_json()}) == ["right", "surely wrong"]
+    perfect = paper.Count()
+    for _ in range(100):
+        perfect.add((2, 0.99, 0.0), 2)
+    figures = {"whole": limited.as_json(), "clean": perfect.as_json()}
+    assert paper.misses("plain", figures) == ["right", "surely wrong"]
+    for _ in range(2):  # 2 of 102 surely wrong: the network misses that aim itself
+        perfect.add((3, 0.95, 0.0), 2)
+    figures = {"whole": limited.as_json(), "clean": perfect.as_json()}
+    assert paper.misses("plain", figures) == ["right"]
     none = paper.Count()
     for reading in [None] * 98 + [(3, 0.2, 0.9), (3, 0.99, 0.0)]:
         none.add(reading, None)
