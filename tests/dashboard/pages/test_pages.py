@@ -23,7 +23,7 @@ from dashboard.pages import overview
 from dashboard.templatetags.charts import LONGEST_TABLE, table_rows
 from predictions.models import ModelVersion, Prediction
 from tests.dashboard.history import Month, make_history
-from tests.factories import make_ada, make_cy, make_user
+from tests.factories import make_ada, make_cy, make_prediction, make_user
 
 pytestmark = pytest.mark.django_db
 PAGES = ("/dashboard/", "/dashboard/technical/")
@@ -83,6 +83,17 @@ def test_the_dashboard_works_from_the_first_day(client: Client, path: str) -> No
     assert answer.status_code == 200
     assert "Nothing is drawn yet" in answer.content.decode()
     assert '<a class="button primary" href="/">Draw a digit</a>' in answer.content.decode()
+
+
+def test_while_no_audit_is_labeled_a_labeler_is_led_to_label_them(client: Client) -> None:
+    make_prediction(is_audit=True)
+    catch_up(patience=0)
+    lead = '<a href="/label/">Label what waits</a>'
+    assert lead in logged_in(make_ada()).get("/dashboard/").content.decode()
+    assert lead not in client.get("/dashboard/").content.decode()
+    counted(SEPTEMBER)
+    client.force_login(User.objects.get(username="ada"))
+    assert lead not in client.get("/dashboard/").content.decode()
 
 
 def test_the_headline_says_how_many_of_a_hundred(client: Client) -> None:
