@@ -145,8 +145,9 @@ def test_a_trainer_starts_a_run_watches_it_promotes_and_takes_it_back(
 
     browser.open(f"/versions/{name}/")
     shoot(browser, "version")
+    browser.find(".decide summary").click()
     browser.find("#why").send_keys("To see it answer.")
-    browser.find(".decide button").click()
+    browser.find(".decide form button").click()
     browser.wait_for_text(".messages", f"{name} is live")
     shoot(browser, "versions")
     browser.open("/")
