@@ -523,7 +523,7 @@ FAULTS: dict[str, list[Fault]] = {
             "two processes make the same attempt",
             RETRIES,
             "due.filter(pk=row.pk, attempts=row.attempts)",
-            "due.filter(pk=row.pk)",
+            "due.model.objects.filter(pk=row.pk)",
             OF_WEBHOOKS,
         ),
         Fault(
