@@ -23,7 +23,7 @@ from tests.predictions.api.test_label_config import config
 pytestmark = pytest.mark.django_db
 BACKEND = "/api/v1/label-studio/predict"
 IMPORT = "/api/v1/labels/import/"
-ADMIN_IMPORT = "/admin/labeling/batch/import/"
+IMPORT_PAGE = "/label/import/"
 LARGE = canvas([(600, 400), (1400, 400), (900, 1600)], size=2000, width=140)
 Door = Callable[[Client, Any], Any]
 
@@ -115,8 +115,8 @@ class TestWhileOthersHaveLargeImagesRead:
         assert (refused.status_code, refused["Retry-After"]) == (503, "2")
         assert refused.json()["error"]["code"] == "busy"
 
-    def test_the_admins_page_says_so(self, ben: Client):
-        answer = ben.post(ADMIN_IMPORT, {"file": zipped(None)})
+    def test_the_import_page_says_so(self, ben: Client):
+        answer = ben.post(IMPORT_PAGE, {"file": zipped(None)})
         assert answer.status_code == 302
         (said,) = get_messages(answer.wsgi_request)
         assert "Try again in 2 s" in str(said)
