@@ -17,6 +17,7 @@ ALL = "all"  # every labeled drawing, from any stream
 SOURCES = tuple(Prediction.Source.values)
 STREAMS = (*Stream.values, ALL)
 LONGEST_NAME = 60  # of a version
+A_NAME = re.compile(rf"[^\x00-\x1f\x7f-\x9f]{{1,{LONGEST_NAME}}}")  # no control characters
 MONTH = re.compile(r"([12][0-9]{3})-(0[1-9]|1[0-2])")
 
 
@@ -109,8 +110,10 @@ def read_digit(name: str, text: str) -> int:
 
 
 def read_version(name: str, text: str) -> str:
-    if len(text) > LONGEST_NAME or not text.isprintable():
-        raise UnknownFilter(name, f"{name} must have at most {LONGEST_NAME} printable characters.")
+    if not A_NAME.fullmatch(text):
+        raise UnknownFilter(
+            name, f"{name} must have 1 to {LONGEST_NAME} characters, and no control characters."
+        )
     return text
 
 

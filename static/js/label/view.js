@@ -88,8 +88,8 @@ function waitWords() {
   if (outlook.left === 0) return ["All done", "Nothing is left to label. New drawings appear here by themselves."];
   const leftWords = `${number(outlook.left)} left`;
   if (!outlook.held_by_others) return [leftWords, outlook.left === 1
-    ? "It waits for somebody else: you have answered or skipped it."
-    : "All wait for somebody else: you have answered or skipped them."];
+    ? "It waits for somebody else: you drew, answered or skipped it."
+    : "All wait for somebody else: you drew, answered or skipped them."];
   const since = (performance.now() - outlook.at) / 1000;
   const seconds = Math.max(0, Math.ceil((outlook.next_free_in ?? 0) - since));
   const clock = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;

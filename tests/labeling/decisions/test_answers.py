@@ -75,7 +75,7 @@ def test_an_answer_from_before_is_taken_back_and_only_that_one(door: Door) -> No
 
     assert sorted(Label.objects.values_list("digit", flat=True)) == [2, 3]
     assert place(oldest.prediction) == places[oldest.prediction_id]
-    assert "Taken back" in rows(door.client)[oldest.pk]
+    assert "Undone" in rows(door.client)[oldest.pk]
     assert "model" not in rows(door.client)[oldest.pk]
     assert "taken back before" in take_back(door.client, oldest)
     assert LabelEvent.objects.filter(kind="undo").count() == 1
@@ -128,7 +128,7 @@ def test_what_was_corrected_in_bulk_goes_back_in_bulk_alone(ada: User) -> None:
     client.force_login(ben)
     correct_each({make_item().pk: Answer(1)}, by=ben, kind="correction", chosen_by={})
     event = LabelEvent.objects.get()
-    assert "Goes back with its batch" in rows(client)[event.pk]
+    assert "Undone only with its batch" in rows(client)[event.pk]
     assert "no such answer of yours" in take_back(client, event)
     assert Label.objects.exists()
 

@@ -268,7 +268,8 @@ class TestScopes:
         self, live_version: ModelVersion, settings: Any
     ):
         settings.TRUST_FEEDBACK = False
-        ada, made = make_ada(), make_item()
+        ada = make_ada()
+        made = make_item(user=ada)
         url = f"{PREDICTIONS}{made.public_id}/feedback/"
         assert post(program(ada, "predict"), url, {"digit": 3}).json()["label"] is False
         assert Feedback.objects.get().digit == 3
