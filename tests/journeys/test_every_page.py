@@ -71,7 +71,7 @@ def test_axe_finds_nothing_serious_after_submitting(browser: Browser, theme: str
     browser.wait_for_text("[data-digit]", "7")
     assert browser.violations() == []
     browser.find("[data-submit]").click()
-    browser.wait_for("[data-feedback]")
+    browser.wait_for_text("[data-question]", "Stored.")
     assert browser.violations() == []
     browser.open("/predictions/")
     assert browser.violations() == []

@@ -23,7 +23,7 @@ def test_a_visitor_erases_what_they_drew(browser: Browser) -> None:
     browser.draw(SEVEN)
     browser.wait_for_text("[data-digit]", "7")
     browser.find("[data-submit]").click()
-    browser.wait_for("[data-feedback]")
+    browser.wait_for_text("[data-question]", "Stored.")
     browser.open("/predictions/")
     browser.find(".erase summary").click()
     assert browser.overflow() == 0
