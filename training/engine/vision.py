@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import torch
+from torch.library import Library
 
-# The registry's torchvision is compiled for CUDA. Beside a CPU build of torch its operators do not
-# load, and its import fails for want of these two. Data sets and transforms use neither.
+# The torchvision of requirements.txt is compiled for CUDA. Beside a CPU build of torch its
+# operators do not load, and its import fails because these two are missing. We use neither.
 MISSING = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -20,7 +20,7 @@ except RuntimeError:
     for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
         del sys.modules[name]  # half imported
     # They last as long as this object does.
-    OPERATORS = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+    OPERATORS = Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for schema in MISSING:
         OPERATORS.define(schema)  # type: ignore[no-untyped-call]
     import torchvision  # noqa: F401
