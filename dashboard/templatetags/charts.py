@@ -87,9 +87,7 @@ def as_percent(share: object) -> str:
     return percent_in_words(share) if isinstance(share, float) else "–"
 
 
-@register.filter
-def as_hundred(share: float) -> str:
-    return words.as_hundred(share)
+register.filter("as_hundred", words.as_hundred)
 
 
 @register.filter
