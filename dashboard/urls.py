@@ -9,9 +9,9 @@ app_name = "dashboard"
 urlpatterns = [
     path("dashboard/", overview.everybody, name="everybody"),
     path("dashboard/technical/", overview.technical, name="technical"),
-    path("dashboard/drawings/", overview.drawings, name="drawings"),
+    path("dashboard/drawings/", overview.drawings_of_cell, name="drawings"),
     path("dashboard/replay/", replay.replay_page, name="replay"),
-    path("dashboard/clusters/", replay.digit_map, name="clusters"),
+    path("dashboard/clusters/", replay.map_page, name="clusters"),
     path("dashboard/clusters/drawings.json", replay.cluster_drawings, name="map_drawings"),
     path("dashboard/clusters/review/", replay.review_selection, name="map_review"),
     path("dashboard/compare/", compare.compare_page, name="compare"),
@@ -23,7 +23,7 @@ urlpatterns = [
         data.figure_file,
         name="data",
     ),
-    path("dashboard/demo/", demo.make_demo, name="make_demo"),
+    path("dashboard/demo/", demo.ask_for_demo, name="make_demo"),
     path("dashboard/r/", r_pages.r_report_page, name="r_report"),
     re_path(
         r"^dashboard/r/(?P<report_id>[0-9]{1,9})/(?P<name>[a-z0-9-]{1,60})\.(?P<kind>png|pdf)$",

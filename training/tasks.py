@@ -202,5 +202,5 @@ def watch_serving() -> str:
     """Roll back a live version that does not serve."""
     from training.versions import promotion
 
-    done = promotion.watch_serving()
+    done = promotion.roll_back_unserved()
     return str(done) if done else "serves"

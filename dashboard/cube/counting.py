@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from dashboard.cube import log, store
-from dashboard.cube.log import History, Marks, local_day
+from dashboard.cube.log import History, LogMarks, local_day
 from dashboard.cube.tally import Drawn, Tally
 from dashboard.flow import stands_after
 from dashboard.models import Mark
@@ -40,9 +40,9 @@ A_LITTLE = 0.1  # steps have this fraction of the usual number of rows
 Progress = Callable[[int, int], object]  # predictions and events counted by a step
 
 
-def marks() -> Marks:
+def marks() -> LogMarks:
     row = Mark.objects.values_list("prediction", "event").first()
-    return Marks(*row) if row else Marks()
+    return LogMarks(*row) if row else LogMarks()
 
 
 def catch_up(
@@ -51,7 +51,7 @@ def catch_up(
     patience: float = PATIENCE,
     helping: float = 1.0,
     progress: Progress = lambda predictions, events: None,
-) -> Marks:
+) -> LogMarks:
     """Count new rows until done or out of time; return the new marks."""
     Mark.objects.get_or_create(pk=1)
     deadline = time.monotonic() + seconds
@@ -79,17 +79,17 @@ def renew() -> bool:
     return bool(Mark.objects.filter(pk=1).update(busy_until=Now() + LEASE))
 
 
-def step(at: Marks, until: Marks, helping: float, progress: Progress) -> Marks:
+def step(at: LogMarks, until: LogMarks, helping: float, progress: Progress) -> LogMarks:
     """Count one batch: events first, so that new predictions are added with their labels."""
     if at.event < until.event:
         most = max(1, int(EVENTS_AT_ONCE * helping))
-        to = Marks(at.prediction, log.helping(LabelEvent, at.event, until.event, most))
+        to = LogMarks(at.prediction, log.helping(LabelEvent, at.event, until.event, most))
         tally, count = of_events(at, to)
         counted = (0, count)
     else:
         most = max(1, int(PREDICTIONS_AT_ONCE * helping))
         last = log.helping(Prediction, at.prediction, until.prediction, most)
-        to = Marks(last, at.event)
+        to = LogMarks(last, at.event)
         tally, count = of_predictions(at, to)
         counted = (count, 0)
     if not write_counts(tally, at, to):
@@ -98,7 +98,7 @@ def step(at: Marks, until: Marks, helping: float, progress: Progress) -> Marks:
     return to
 
 
-def of_events(at: Marks, to: Marks) -> tuple[Tally, int]:
+def of_events(at: LogMarks, to: LogMarks) -> tuple[Tally, int]:
     """The changes by the events between two marks, and the number of events."""
     keys = log.predictions_with_events(at.event, to.event)
     items, history = log.drawn_rows(keys), log.event_rows(keys, until=to.event)
@@ -116,7 +116,7 @@ def of_events(at: Marks, to: Marks) -> tuple[Tally, int]:
     return tally, count
 
 
-def of_predictions(at: Marks, to: Marks) -> tuple[Tally, int]:
+def of_predictions(at: LogMarks, to: LogMarks) -> tuple[Tally, int]:
     """The changes by the predictions between two marks, and their number."""
     tally = Tally()
     for key, count, confidence in log.unlabeled(pk__gt=at.prediction, pk__lte=to.prediction):
@@ -134,7 +134,7 @@ def enter_labels(tally: Tally, items: dict[int, Drawn], history: History) -> Non
 
 
 @transaction.atomic
-def write_counts(tally: Tally, at: Marks, to: Marks) -> bool:
+def write_counts(tally: Tally, at: LogMarks, to: LogMarks) -> bool:
     """Write marks and counts in one transaction; False if the marks have moved meanwhile."""
     moved = move_marks(at, to)
     if moved:
@@ -143,7 +143,7 @@ def write_counts(tally: Tally, at: Marks, to: Marks) -> bool:
     return moved
 
 
-def move_marks(at: Marks, to: Marks) -> bool:
+def move_marks(at: LogMarks, to: LogMarks) -> bool:
     """Move the marks if they are still at `at`; the row is locked until the transaction ends."""
     assert to.covers(at), f"marks never go back, from {at} to {to}"
     here = Mark.objects.filter(pk=1, prediction=at.prediction, event=at.event)

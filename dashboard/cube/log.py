@@ -33,22 +33,22 @@ from predictions.models import Prediction
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class LogMarks:
     """The last counted key of each log."""
 
     prediction: int = 0
     event: int = 0
 
-    def covers(self, other: Marks) -> bool:
+    def covers(self, other: LogMarks) -> bool:
         return self.prediction >= other.prediction and self.event >= other.event
 
 
 # -- how far the logs can be read ----------------------------------------------------------------
 
 
-def bounds(since: Marks, *, patience: float = PATIENCE) -> Marks:
+def bounds(since: LogMarks, *, patience: float = PATIENCE) -> LogMarks:
     """Keys up to which both logs are complete; never below `since`."""
-    return Marks(
+    return LogMarks(
         complete_until(Prediction, since.prediction, patience=patience),
         complete_until(LabelEvent, since.event, patience=patience),
     )

@@ -20,7 +20,7 @@ from django.db.models import Max, Min
 
 from dashboard.cube import counting, log, store
 from dashboard.cube.counting import EVENTS_AT_ONCE, marks, renew, take_lease
-from dashboard.cube.log import Marks
+from dashboard.cube.log import LogMarks
 from dashboard.cube.tally import SUM_FIELDS, FlowKey, SumKey, Tally, sums_of
 from dashboard.models import Cell, Check, Mark, MonthFlow, MonthSums
 from labeling.models import LabelEvent
@@ -104,7 +104,7 @@ def months_to_check() -> Iterator[date]:
         month = after(month)
 
 
-def undisturbed(look: Callable[[Marks], None]) -> None:
+def undisturbed(look: Callable[[LogMarks], None]) -> None:
     """Call `look` with the current marks while no other process counts."""
     Mark.objects.get_or_create(pk=1)
     if not take_lease():
@@ -116,7 +116,7 @@ def undisturbed(look: Callable[[Marks], None]) -> None:
         Mark.objects.update(busy_until=None)
 
 
-def still(at: Marks) -> None:
+def still(at: LogMarks) -> None:
     if marks() != at or not renew():
         raise Moved("Another process counted meanwhile; try again.")
 
@@ -125,7 +125,7 @@ def still(at: Marks) -> None:
 
 
 def compare_month(month: date, found: CountsCompared, *, mend: bool) -> None:
-    def look(at: Marks) -> None:
+    def look(at: LogMarks) -> None:
         due = recount_month(month, at)
         cells = due.changed
         sums = {key: dict(vars(each)) for key, each in sums_of(cells).items()}
@@ -142,7 +142,7 @@ def compare_month(month: date, found: CountsCompared, *, mend: bool) -> None:
     undisturbed(look)
 
 
-def recount_month(month: date, at: Marks) -> Tally:
+def recount_month(month: date, at: LogMarks) -> Tally:
     """Count a month's cells from the logs, up to these marks."""
     of_month = {"day__gte": month, "day__lt": after(month)}
     tally = Tally()
@@ -161,7 +161,7 @@ def recount_month(month: date, at: Marks) -> Tally:
 
 
 @transaction.atomic
-def replace_month(month: date, due: Tally, at: Marks) -> None:
+def replace_month(month: date, due: Tally, at: LogMarks) -> None:
     if not counting.move_marks(at, at):
         raise Moved("Another process counted meanwhile; try again.")
     Cell.objects.filter(day__gte=month, day__lt=after(month)).delete()
@@ -173,7 +173,7 @@ def replace_month(month: date, due: Tally, at: Marks) -> None:
 
 
 def look_at_flow(found: CountsCompared, *, mend: bool) -> None:
-    def look(at: Marks) -> None:
+    def look(at: LogMarks) -> None:
         due = recount_flow(at)
         flows = {key: {"acts": np.array(acts)} for key, acts in due.flows.items()}
         found.flows += count_differing(
@@ -186,11 +186,11 @@ def look_at_flow(found: CountsCompared, *, mend: bool) -> None:
     undisturbed(look)
 
 
-def recount_flow(at: Marks) -> Tally:
+def recount_flow(at: LogMarks) -> Tally:
     """Count what labelers did, from all events up to these marks."""
-    due, here = Tally(), Marks()
+    due, here = Tally(), LogMarks()
     while here.event < at.event:
-        to = Marks(0, log.helping(LabelEvent, here.event, at.event, EVENTS_AT_ONCE))
+        to = LogMarks(0, log.helping(LabelEvent, here.event, at.event, EVENTS_AT_ONCE))
         some, _ = counting.of_events(here, to)
         for key, acts in some.flows.items():
             known = due.flows.get(key)
@@ -201,7 +201,7 @@ def recount_flow(at: Marks) -> Tally:
 
 
 @transaction.atomic
-def replace_flow(due: Tally, at: Marks) -> None:
+def replace_flow(due: Tally, at: LogMarks) -> None:
     if not counting.move_marks(at, at):
         raise Moved("Another process counted meanwhile; try again.")
     MonthFlow.objects.all().delete()

@@ -111,7 +111,7 @@ def by_month_and_digit(filters: Filters) -> Figure:
     return Figure(
         name="accuracy-by-month-and-digit",
         title="Accuracy by month and digit",
-        sentence=sentences.extremes({f"{digit} in {in_words(period)}": samples[period, digit]
+        sentence=sentences.extremes({f"{digit} in {months_in_words(period)}": samples[period, digit]
                                      for period, digit in listed}),
         **basis(filters, whole.values(), rows),
         columns=[
@@ -330,7 +330,7 @@ def months_of(period: Period) -> list[str]:
     return [f"{month:%Y-%m}" for month in period]
 
 
-def in_words(period: Period) -> str:
+def months_in_words(period: Period) -> str:
     return span_in_words(*months_of(period))
 
 

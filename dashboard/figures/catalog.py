@@ -41,10 +41,10 @@ APPS = ("predictions", "labeling", "training", "dashboard")
 # The state of a figure's sources other than the cube and the promotions, as SQL. It must change
 # whenever the figure may change.
 AS_OF: dict[str, Callable[[], Combinable]] = {
-    **dict.fromkeys(accuracy.WITH_AUTHORS, replay.as_of),
-    "replay": replay.as_of,
-    "learning-curve": learning.as_of,
-    "clusters": clusters.as_of,
+    **dict.fromkeys(accuracy.WITH_AUTHORS, replay.replay_state),
+    "replay": replay.replay_state,
+    "learning-curve": learning.learning_state,
+    "clusters": clusters.newest_map,
 }
 
 

@@ -34,7 +34,7 @@ class MapOrigin:
     made_at: datetime
 
 
-def as_of() -> Combinable:
+def newest_map() -> Combinable:
     """The key of the newest map."""
     return Subquery(DigitMap.objects.order_by("-pk").values("pk")[:1])
 

@@ -22,7 +22,7 @@ from training.trials.pairs import Pairs
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ShareDifference:
     """The second share minus the first, with an interval of the same level as the shares'."""
 
     value: float
@@ -40,15 +40,15 @@ class Difference:
         return "not more than chance could make it"
 
 
-def difference(before: Share, after: Share) -> Difference:
+def difference(before: Share, after: Share) -> ShareDifference:
     """The difference of shares from two independent samples."""
     value = after.value - before.value
     down = math.hypot(after.value - after.low, before.high - before.value)
     up = math.hypot(after.high - after.value, before.value - before.low)
-    return Difference(value, value - down, value + up)
+    return ShareDifference(value, value - down, value + up)
 
 
-def between(before: Sample, after: Sample, z: float = Z95) -> Difference | None:
+def between(before: Sample, after: Sample, z: float = Z95) -> ShareDifference | None:
     """The difference of two samples; None if one of them has no labels."""
     sides = [each for each in (before.side(-1), after.side()) if each is not None]
     wider = widening(sides, sides[0].authors.alike) if len(sides) == 2 else 1.0
@@ -56,7 +56,7 @@ def between(before: Sample, after: Sample, z: float = Z95) -> Difference | None:
     return difference(was, now) if was and now else None
 
 
-def difference_of_pairs(better: float, worse: float, n: float) -> Difference:
+def difference_of_pairs(better: float, worse: float, n: float) -> ShareDifference:
     """The difference of two shares of the same drawings, of which so many were only in one."""
     more, less = better / n, worse / n
     (more_low, more_high), (less_low, less_high) = exact(better, n), exact(worse, n)
@@ -65,7 +65,7 @@ def difference_of_pairs(better: float, worse: float, n: float) -> Difference:
     twice = 2 * math.sqrt(more * less / free) if free else 2.0
     down, down_too = more - more_low, less_high - less
     up, up_too = more_high - more, less - less_low
-    return Difference(
+    return ShareDifference(
         more - less,
         more - less - math.sqrt(down**2 + down_too**2 + twice * down * down_too),
         more - less + math.sqrt(up**2 + up_too**2 + twice * up * up_too),
@@ -74,7 +74,7 @@ def difference_of_pairs(better: float, worse: float, n: float) -> Difference:
 
 def between_pairs(
     pairs: Mapping[tuple[date, int], Pairs], told: Audits, authors: Authors | None = None
-) -> Difference:
+) -> ShareDifference:
     """The difference; weighted if the drawings had different chances of being audited."""
     sample = sample_of_audits(((*place, each.n, 0) for place, each in pairs.items()), told)
     by_chance = {
@@ -93,7 +93,7 @@ def between_pairs(
         found[chance] = (each.value, each.low, each.high)
     if not sample.is_weighted:
         return each
-    return Difference(*sample.mean(found, Z95, -1.0, 1.0, wider))
+    return ShareDifference(*sample.mean(found, Z95, -1.0, 1.0, wider))
 
 
 def deviation(pairs: Pairs) -> float:

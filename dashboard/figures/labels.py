@@ -48,7 +48,7 @@ def corrections(filters: Filters) -> Figure:
         name="corrections",
         title="Corrections so far",
         sentence=sentences.misread(total, last, filters.first, before) + not_applied(filters),
-        sampled_from=said_by(acts, filters),
+        sampled_from=acts_in_words(acts, filters),
         columns=[
             Column("day", "Day", "day"),
             Column("new", "Change that day", "count"),
@@ -84,7 +84,7 @@ def label_flow(filters: Filters) -> Figure:
             last=date.fromisoformat(shown[-1][0]) if shown else None,
         )
         + not_applied(filters),
-        sampled_from=said_by(acts, filters),
+        sampled_from=acts_in_words(acts, filters),
         columns=[
             Column("day", "Day", "day"),
             Column("came", "Drawings in", "count"),
@@ -176,7 +176,7 @@ def within_period(rows: list[list[Any]], filters: Filters) -> list[list[Any]]:
     return [row for row in rows if first <= row[0] < last]
 
 
-def said_by(acts: dict[date, Acts], filters: Filters) -> str:
+def acts_in_words(acts: dict[date, Acts], filters: Filters) -> str:
     shown = within_period([[day.isoformat(), *row] for day, row in acts.items()], filters)
     n = sum(sum(row[1 : 1 + LABELED]) for row in shown)
     imports = "" if filters.source else ", without those on imported images"

@@ -25,7 +25,7 @@ from predictions.models import ModelVersion
 from training.models import Promotion
 
 
-def as_of() -> Combinable:
+def learning_state() -> Combinable:
     """The state of the replay's counts, the versions and the promotions."""
     newest = (
         Subquery(model.objects.order_by("-pk").values("pk")[:1])

@@ -27,13 +27,13 @@ def periods_of(months: Sequence[date], counts: Iterable[int], *, most: int) -> d
     """
     found = list(counts)
     size = MONTH if len(months) <= most and (not found or median(found) >= ENOUGH) else QUARTER
-    if len({begin(month, size) for month in months}) > most:
+    if len({first_month_of(month, size) for month in months}) > most:
         size = YEAR
     together: dict[date, list[date]] = {}
     for month in months:
-        together.setdefault(begin(month, size), []).append(month)
+        together.setdefault(first_month_of(month, size), []).append(month)
     return {month: Period(min(some), max(some)) for some in together.values() for month in some}
 
 
-def begin(month: date, size: int) -> date:
+def first_month_of(month: date, size: int) -> date:
     return date(month.year, (month.month - 1) // size * size + 1, 1)

@@ -80,7 +80,7 @@ def counts_by(
     }
 
 
-def as_of() -> Combinable:
+def replay_state() -> Combinable:
     """How often a month was counted; it changes whenever the figure may."""
     return Subquery(Replay.objects.values("counts_made")[:1])
 

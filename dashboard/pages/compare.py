@@ -225,10 +225,10 @@ def of_month(which: WhichTwo, name: str, kind: str) -> list[dict[str, Any]]:
     if which.filters.digit is not None:
         items = items.filter(digit=which.filters.digit)
     is_right = Q(prediction__digit=F("digit"))
-    return shown(items.filter(is_right if kind == "right" else ~is_right))
+    return examples_of(items.filter(is_right if kind == "right" else ~is_right))
 
 
-def shown(items: QuerySet[ReplayItem]) -> list[dict[str, Any]]:
+def examples_of(items: QuerySet[ReplayItem]) -> list[dict[str, Any]]:
     rows = items.order_by("-prediction").values_list(
         "prediction__public_id", "digit", "prediction__digit"
     )

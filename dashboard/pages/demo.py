@@ -15,7 +15,7 @@ from predictions.errors import Declined
 
 @page_for("training.promote_version")
 @require_POST
-def make_demo(request: HttpRequest) -> HttpResponse:
+def ask_for_demo(request: HttpRequest) -> HttpResponse:
     """Have the training workers make the demo, where nobody has drawn yet."""
     try:
         check_allowed(DRAWINGS, force=False)

@@ -126,7 +126,7 @@ def no_such_view(request: HttpRequest, unknown: UnknownFilter) -> HttpResponse:
 
 @page_for(SEE_DRAWINGS)
 @require_safe
-def drawings(request: HttpRequest) -> HttpResponse:
+def drawings_of_cell(request: HttpRequest) -> HttpResponse:
     """The drawings behind one cell, newest first."""
     try:
         which = WhichDrawings.parse(single(request))

@@ -42,7 +42,7 @@ def replay_page(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @gzip_page
 @require_safe
-def digit_map(request: HttpRequest) -> HttpResponse:
+def map_page(request: HttpRequest) -> HttpResponse:
     """The map of digits."""
     may_review = request.user.has_perm(MAY_REVIEW)
     more = {"digits": range(DIGITS), "may_review": may_review}

@@ -8,7 +8,7 @@ from typing import Any
 
 from dashboard.cube.sums import authors_of
 from dashboard.figures.accuracy import daily
-from dashboard.figures.difference import Difference, between
+from dashboard.figures.difference import ShareDifference, between
 from dashboard.figures.figure import ENOUGH
 from dashboard.figures.sample import Sample, together
 from dashboard.filters import Filters
@@ -27,7 +27,7 @@ class Fall:
 
     before: Sample
     recent: Sample
-    by: Difference
+    by: ShareDifference
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -18,7 +18,7 @@ from django.db.models import Count, F, OuterRef, Q, Subquery
 
 from dashboard.axes import DIGITS, millionths
 from dashboard.cube.sums import audit_counts, authors_of, months
-from dashboard.figures.difference import Difference, between_pairs, difference, sum_of_pairs
+from dashboard.figures.difference import ShareDifference, between_pairs, difference, sum_of_pairs
 from dashboard.figures.figure import ENOUGH, Share
 from dashboard.figures.sample import Audits, sample_of_audits
 from dashboard.figures.sentences import of_enough
@@ -34,7 +34,7 @@ from training.trials.sentences import number_of
 
 AS_READ = Q(prediction__digit=F("digit"))  # right when it was drawn
 AGAIN = Q(again=F("digit"))  # right in the replay
-UNCHANGED = Difference(0.0, 0.0, 0.0)
+UNCHANGED = ShareDifference(0.0, 0.0, 0.0)
 
 Places = dict[tuple[date, int], tuple[Pairs, int]]  # by month and chance; the int is right again
 
@@ -46,7 +46,7 @@ class Reread:
     n: int
     as_read: Share | None
     again: Share | None  # its interval is about other people's drawings too
-    gain: Difference | None  # as read minus again
+    gain: ShareDifference | None  # as read minus again
 
     @property
     def is_enough(self) -> bool:
@@ -75,7 +75,7 @@ class Causes:
         return self.now.is_enough and self.then.is_enough
 
     @property
-    def by_model(self) -> Difference | None:
+    def by_model(self) -> ShareDifference | None:
         if self.is_one_version:
             return UNCHANGED
         if not self.is_known:
@@ -86,7 +86,7 @@ class Causes:
         return minus(self.now.gain, was)
 
     @property
-    def by_drawings(self) -> Difference | None:
+    def by_drawings(self) -> ShareDifference | None:
         if not self.is_known:
             return None
         assert self.then.again is not None
@@ -147,19 +147,19 @@ class Causes:
         return f"{self.version} has not read enough drawings of a month again: {of_enough(fewest)}."
 
 
-def part_in_words(part: Difference) -> str:
+def part_in_words(part: ShareDifference) -> str:
     return (
         f"{in_points(part.value)} points (95 %: {in_points(part.low)} to {in_points(part.high)}),"
         f" {part.in_words}"
     )
 
 
-def minus(one: Difference, other: Difference) -> Difference:
+def minus(one: ShareDifference, other: ShareDifference) -> ShareDifference:
     """The difference of two estimates from independent samples."""
     value = one.value - other.value
     down = math.hypot(one.value - one.low, other.high - other.value)
     up = math.hypot(one.high - one.value, other.value - other.low)
-    return Difference(value, value - down, value + up)
+    return ShareDifference(value, value - down, value + up)
 
 
 def causes_of(before: date, month: date) -> Causes | None:

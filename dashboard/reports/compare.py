@@ -18,7 +18,7 @@ from dashboard.axes import DIGITS
 from dashboard.cube.authors import Authors
 from dashboard.cube.sums import audit_counts, authors_by_month, authors_of, months
 from dashboard.figures.chance import LEVEL, p_equal
-from dashboard.figures.difference import Difference, between_pairs, sum_of_pairs
+from dashboard.figures.difference import ShareDifference, between_pairs, sum_of_pairs
 from dashboard.figures.difference import between as difference_between
 from dashboard.figures.figure import ENOUGH, Share
 from dashboard.figures.replay import filtered_rows
@@ -130,12 +130,12 @@ class Comparison:
 
     first: Side
     second: Side
-    difference: Difference | None
+    difference: ShareDifference | None
     what: str  # which drawings, in words
     parts_are: str  # what a part is, in words
     pairs: Pairs | None = None  # for versions: counts on the same drawings
     unseen_pairs: Pairs | None = None  # the same, by people whom neither learned from
-    unseen: Difference | None = None
+    unseen: ShareDifference | None = None
     is_counted: bool = True  # False while the replay counts the drawings again
 
     @property
@@ -245,7 +245,7 @@ def of_months(first: date, second: date, digit: int | None) -> Comparison:
     )
 
 
-def between_samples(first: Side, second: Side) -> Difference | None:
+def between_samples(first: Side, second: Side) -> ShareDifference | None:
     if first.name == second.name or not (first.is_enough and second.is_enough):
         return None
     return difference_between(first.sample, second.sample)

@@ -13,7 +13,7 @@ from django.utils import timezone
 from dashboard.axes import UNLABELED
 from dashboard.cube.sums import flows, months, within_filters
 from dashboard.figures.accuracy import months_with_enough
-from dashboard.figures.difference import Difference, between
+from dashboard.figures.difference import ShareDifference, between
 from dashboard.figures.figure import ENOUGH, Share
 from dashboard.figures.sentences import of_enough
 from dashboard.figures.words import about, as_hundred
@@ -45,7 +45,7 @@ class DigitChange:
     n: int
     worth: float  # labels of a simple random sample that would tell as much
     is_enough: bool
-    difference: Difference | None
+    difference: ShareDifference | None
     is_real: bool  # more than chance, corrected for testing ten digits
 
 
@@ -177,7 +177,7 @@ def digit_changes(comparison: Comparison | None, here: Side) -> list[DigitChange
     ]
 
 
-def p_of(found: Difference) -> float:
+def p_of(found: ShareDifference) -> float:
     """An approximate p-value of the difference, from the side of its interval toward 0."""
     reach = found.value - found.low if found.value > 0 else found.high - found.value
     if reach <= 0:

@@ -41,7 +41,7 @@ def figure(context: template.Context, name: str, **options: Any) -> dict[str, An
 
 
 @register.filter
-def day_in_words(time: str) -> str:
+def day_of_time(time: str) -> str:
     """The day of an ISO 8601 time, in words."""
     return value_in_words(time[:10], Column("at", "", "day"))
 

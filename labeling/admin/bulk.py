@@ -26,7 +26,7 @@ from labeling.admin.chosen import filter_in_words
 from labeling.batches import bulk, gold_items, review
 from labeling.batches.bulk import BulkOutcome
 from labeling.batches.selections import (
-    Shown,
+    ShownItems,
     as_shown,
     keep_shown,
     kept,
@@ -43,7 +43,7 @@ from predictions.models import DIGITS, Prediction
 SHOWN = 24  # thumbnails on the page
 CORRECT, REVIEW, GOLD = "labeling.correct_in_bulk", "labeling.review_items", "labeling.add_gold"
 
-Do = Callable[[Shown, User, dict[str, Any]], BulkOutcome | str]
+Do = Callable[[ShownItems, User, dict[str, Any]], BulkOutcome | str]
 
 
 class Act:
@@ -54,21 +54,21 @@ class Act:
 
 
 def correct(digit: int | None) -> Do:
-    def do(shown: Shown, by: User, chosen_by: dict[str, Any]) -> BulkOutcome:
+    def do(shown: ShownItems, by: User, chosen_by: dict[str, Any]) -> BulkOutcome:
         return bulk.set_verdict(shown, Answer(digit), by=by, chosen_by=chosen_by)
 
     return do
 
 
-def accept_feedback_act(shown: Shown, by: User, chosen_by: dict[str, Any]) -> BulkOutcome:
+def accept_feedback_act(shown: ShownItems, by: User, chosen_by: dict[str, Any]) -> BulkOutcome:
     return bulk.accept_feedback(shown, by=by, chosen_by=chosen_by)
 
 
-def send_to_review_act(shown: Shown, by: User, chosen_by: dict[str, Any]) -> BulkOutcome:
+def send_to_review_act(shown: ShownItems, by: User, chosen_by: dict[str, Any]) -> BulkOutcome:
     return review.send_to_review(shown, by=by, chosen_by=chosen_by)
 
 
-def use_as_gold(shown: Shown, by: User, chosen_by: dict[str, Any]) -> str:
+def use_as_gold(shown: ShownItems, by: User, chosen_by: dict[str, Any]) -> str:
     added, left = gold_items.add_gold(shown, by=by)
     return f"{added:,} are gold now. {bulk.left_alone_in_words(left)}"
 
@@ -165,7 +165,9 @@ def is_across(request: HttpRequest) -> bool:
     return request.POST.get("select_across") == "1"
 
 
-def bulk_page(model_admin: Any, request: HttpRequest, shown: Shown, form: ActForm) -> HttpResponse:
+def bulk_page(
+    model_admin: Any, request: HttpRequest, shown: ShownItems, form: ActForm
+) -> HttpResponse:
     newest = sorted(shown.stood)[-SHOWN:]
     drawings = Prediction.objects.filter(pk__in=newest).order_by("-pk").only("public_id", "digit")
     # The form carries the keys of the rows on a page, but not of all rows that match the filter.

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 
 from labeling.batches import batches
 from labeling.batches.batches import AT_ONCE, adapted_time, execute_sql
-from labeling.batches.selections import Shown
+from labeling.batches.selections import ShownItems
 from labeling.decisions.blindness import unanswered_audits
 from labeling.decisions.decisions import Answer
 from labeling.errors import EmptySelection
@@ -54,7 +54,7 @@ def left_alone_in_words(left: Mapping[str, int]) -> str:
 
 @in_turn
 def set_verdict(
-    shown: Shown, verdict: Answer, *, by: User, chosen_by: dict[str, Any]
+    shown: ShownItems, verdict: Answer, *, by: User, chosen_by: dict[str, Any]
 ) -> BulkOutcome:
     """Correct the items that were shown, except audits that nobody has answered blind yet."""
     keys, left = shown.unchanged()
@@ -70,7 +70,7 @@ def set_verdict(
 
 
 @in_turn
-def accept_feedback(shown: Shown, *, by: User, chosen_by: dict[str, Any]) -> BulkOutcome:
+def accept_feedback(shown: ShownItems, *, by: User, chosen_by: dict[str, Any]) -> BulkOutcome:
     """Label each item shown as its visitor said; "not a digit" becomes unreadable.
 
     Visitors saw the guess before they gave feedback, so audits are left alone.

@@ -18,7 +18,7 @@ from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from labeling.batches.batches import AT_ONCE
 from labeling.batches.bulk import left_alone_in_words
-from labeling.batches.selections import Shown, as_shown
+from labeling.batches.selections import ShownItems, as_shown
 from labeling.errors import EmptySelection
 from labeling.models import Gold, Intake, Label, LabelEvent, QueueItem, Skip
 from labeling.queue.places import put_where_they_belong
@@ -36,7 +36,7 @@ ACTIVE = timedelta(days=28)  # since the last answer of somebody who labels
 
 @in_turn
 def add_gold(
-    shown: Shown, *, by: User | None, at: datetime | None = None, is_automatic: bool = False
+    shown: ShownItems, *, by: User | None, at: datetime | None = None, is_automatic: bool = False
 ) -> tuple[int, dict[str, int]]:
     """Turn items with settled labels into gold; return how many, and why others were left alone.
 

@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from labeling.batches import review_requests
 from labeling.batches.batches import AT_ONCE
 from labeling.batches.bulk import BulkOutcome, left_alone_in_words
-from labeling.batches.selections import Shown
+from labeling.batches.selections import ShownItems
 from labeling.errors import EmptySelection
 from labeling.models import Batch, Gold, Label, LabelEvent, QueueItem, Stream
 from labeling.standing import unreversed
@@ -60,7 +60,7 @@ def said_about(prediction_ids: Iterable[int]) -> dict[int, list[LabelEvent]]:
 
 
 @in_turn
-def send_to_review(shown: Shown, *, by: User, chosen_by: dict[str, Any]) -> BulkOutcome:
+def send_to_review(shown: ShownItems, *, by: User, chosen_by: dict[str, Any]) -> BulkOutcome:
     """Request another, blind look at the items shown, as one batch that can be undone.
 
     Audits are left alone: which of them get a second look must not depend on anybody's suspicion.

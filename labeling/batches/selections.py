@@ -46,7 +46,7 @@ WHERE p.id {among} ORDER BY p.id"""
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownItems:
     """Items by key, with the state of each when it was shown."""
 
     stood: Mapping[int, int]
@@ -62,9 +62,9 @@ class Shown:
         return same, {CHANGED: len(keys) - len(same), ERASED: len(self) - len(keys)}
 
 
-def as_shown(selection: QuerySet[Prediction]) -> Shown:
+def as_shown(selection: QuerySet[Prediction]) -> ShownItems:
     """Return the selected items with their current states."""
-    return Shown(what_stands(selection.order_by().values_list("pk", flat=True)))
+    return ShownItems(what_stands(selection.order_by().values_list("pk", flat=True)))
 
 
 def what_stands(keys: Iterable[int]) -> dict[int, int]:
@@ -84,7 +84,7 @@ class SelectionSummary:
     disagreeing: int  # labels that differ from the guess
 
 
-def selection_summary(shown: Shown) -> SelectionSummary:
+def selection_summary(shown: ShownItems) -> SelectionSummary:
     labels: Counter[str] = Counter()
     audits = unanswered = disagreeing = 0
     for some in chunks(sorted(shown.stood), AT_ONCE):
@@ -104,7 +104,7 @@ def selection_summary(shown: Shown) -> SelectionSummary:
 # -- between the page and the action -------------------------------------------------------------
 
 
-def keep_shown(shown: Shown, *, owner: User, chosen_by: Mapping[str, Any]) -> Selection:
+def keep_shown(shown: ShownItems, *, owner: User, chosen_by: Mapping[str, Any]) -> Selection:
     """Store the items shown on a page, for the user who sees it."""
     Selection.objects.exclude(pk__in=fresh().values("pk")).delete()
     stood = dict(sorted(shown.stood.items()))
@@ -130,12 +130,12 @@ def used_up() -> Gone:
     return Gone("What was shown was acted on already, or more than an hour ago. Look again.")
 
 
-def shown_in(selection: Selection) -> Shown:
+def shown_in(selection: Selection) -> ShownItems:
     keys, stood = array("q", bytes(selection.keys)), array("q", bytes(selection.stood))
-    return Shown(dict(zip(keys, stood, strict=True)))
+    return ShownItems(dict(zip(keys, stood, strict=True)))
 
 
-def use_up(selection: Selection) -> Shown:
+def use_up(selection: Selection) -> ShownItems:
     """Delete the selection, so that one action uses it; a second click waits and is refused."""
     deleted, _ = Selection.objects.filter(pk=selection.pk).delete()
     if not deleted:

@@ -13,8 +13,8 @@ def cell(value: Any) -> Any:
         return "'" + value if value.startswith(FORMULA_STARTS) else value
     if isinstance(value, bool):
         return str(value).lower()
-    return "" if value is None else plain(value) if hasattr(value, "isoformat") else value
+    return "" if value is None else value_as_text(value) if hasattr(value, "isoformat") else value
 
 
-def plain(value: Any) -> str:
+def value_as_text(value: Any) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -18,9 +18,9 @@ from uuid import UUID
 
 from django.db.models import F
 
-from labeling.files.csv_cells import cell, plain
+from labeling.files.csv_cells import cell, value_as_text
 from labeling.files.formats.known import WRITERS as GLYPH_WRITERS
-from labeling.files.formats.known import Labeled
+from labeling.files.formats.rows import Labeled
 from labeling.models import Label, LabelQuerySet
 from predictions.database.slices import slices
 from predictions.models import Prediction
@@ -82,7 +82,7 @@ def as_csv(found: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 
 def as_ndjson(found: Iterable[dict[str, Any]]) -> Iterator[str]:
-    return in_pages("", (json.dumps(row, default=plain) + "\n" for row in found))
+    return in_pages("", (json.dumps(row, default=value_as_text) + "\n" for row in found))
 
 
 WRITERS: dict[str, Callable[[Iterable[dict[str, Any]]], Iterator[str]]] = {

@@ -24,7 +24,9 @@ from labeling.batches.bulk import append_verdicts
 from labeling.decisions.blindness import unanswered_audits
 from labeling.decisions.decisions import Answer
 from labeling.errors import Gone
-from labeling.files.formats.known import BadFile, Found, Items, Limits, Refused, read_file, readable
+from labeling.files.formats.archive import Limits
+from labeling.files.formats.known import read_file
+from labeling.files.formats.rows import BadFile, FoundImage, Items, Refused, readable
 from labeling.models import Batch, Label, QueueItem
 from labeling.queue.intake import enqueue, enqueue_new
 from predictions.access.limits import slots
@@ -99,7 +101,7 @@ def take_in_images(
 ) -> ImportReport:
     """Import the images of a file; `source` says in words where they come from."""
     enqueue_new()  # enqueue captures first: duplicates are found by their queue rows
-    work = Trial() if dry_run else Import(by, source)
+    work = DryRun() if dry_run else Import(by, source)
     while items_of_page := list(islice(items, AT_ONCE)):
         work.take(items_of_page)
         progress(len(items_of_page))
@@ -131,24 +133,24 @@ def pixels_of_upload(items: Items) -> int:
                 f"The file holds more than the {UPLOAD_MOST:,} images that are taken in at once. "
                 "On the server, manage.py import_digits takes in any number."
             )
-        if isinstance(item, Found) and item.picture is not None:
+        if isinstance(item, FoundImage) and item.picture is not None:
             pixels += capture.pixels_in([item.picture])
     return pixels
 
 
-Said = list[tuple[Found, Key]]  # items, each with the prediction or glyph it is about
+Said = list[tuple[FoundImage, Key]]  # items, each with the prediction or glyph it is about
 
 
 @dataclass(slots=True)
 class GlyphGroups:
     """Items grouped by whether their glyph is new or exists already."""
 
-    new: dict[UUID, tuple[Found, Sketch]] = field(default_factory=dict)  # by digest
+    new: dict[UUID, tuple[FoundImage, Sketch]] = field(default_factory=dict)  # by digest
     again: Said[UUID] = field(default_factory=list)  # duplicates of an earlier item of this import
     known: Said[int] = field(default_factory=list)
 
     @property
-    def founds(self) -> list[Found]:
+    def founds(self) -> list[FoundImage]:
         return [found for found, _ in self.new.values()]
 
     @property
@@ -164,14 +166,14 @@ class GlyphGroups:
         }
 
 
-class Trial:
+class DryRun:
     """A dry run: it changes nothing and reports what an import would do."""
 
     def __init__(self) -> None:
         self.report = ImportReport()
         self.seen: dict[UUID, Answer | None] = {}  # glyphs of earlier pages, with their labels
 
-    def take(self, items: Sequence[Found | Refused]) -> None:
+    def take(self, items: Sequence[FoundImage | Refused]) -> None:
         page = self.sort(items)
         self.write(page, self.labels_on_new(page))
 
@@ -182,7 +184,7 @@ class Trial:
     def end(self) -> None:
         """Nothing to do in a dry run."""
 
-    def sort(self, items: Sequence[Found | Refused]) -> GlyphGroups:
+    def sort(self, items: Sequence[FoundImage | Refused]) -> GlyphGroups:
         """Group items by whether their glyph is new; add refusals to the report."""
         page = GlyphGroups(known=self.named(items))
         made = self.sketched(items)
@@ -197,9 +199,11 @@ class Trial:
                 page.new[digest] = found, sketch
         return page
 
-    def named(self, items: Sequence[Found | Refused]) -> Said[int]:
+    def named(self, items: Sequence[FoundImage | Refused]) -> Said[int]:
         """Return the items that name an existing prediction by id; add refusals to the report."""
-        wanted = [item.prediction for item in items if isinstance(item, Found) and item.prediction]
+        wanted = [
+            item.prediction for item in items if isinstance(item, FoundImage) and item.prediction
+        ]
         rows = Prediction.objects.pictured().filter(public_id__in=wanted)
         keys = dict(rows.values_list("public_id", "pk"))
         said = []
@@ -212,11 +216,11 @@ class Trial:
                 self.report.refuse(item.name, "there is no prediction of this id here")
         return said
 
-    def sketched(self, items: Sequence[Found | Refused]) -> list[tuple[Found, Sketch]]:
+    def sketched(self, items: Sequence[FoundImage | Refused]) -> list[tuple[FoundImage, Sketch]]:
         pictures = [
             (item, item.picture)
             for item in items
-            if isinstance(item, Found) and item.picture is not None
+            if isinstance(item, FoundImage) and item.picture is not None
         ]
         sketches = capture.sketch_all([picture for _, picture in pictures])
         made = []
@@ -262,7 +266,7 @@ class Trial:
         return added
 
 
-class Import(Trial):
+class Import(DryRun):
     """An import; its batch is created with its first change."""
 
     def __init__(self, by: User | None, source: str) -> None:

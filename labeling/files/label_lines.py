@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from labeling.batches import bulk
 from labeling.batches.batches import AT_ONCE
 from labeling.batches.bulk import BulkOutcome, left_alone_in_words
-from labeling.batches.selections import Shown, what_stands
+from labeling.batches.selections import ShownItems, what_stands
 from labeling.decisions.blindness import unanswered_audits
 from labeling.decisions.decisions import Answer
 from labeling.errors import EmptySelection
@@ -49,7 +49,7 @@ def plan(file: TextIO, *, file_format: str) -> Plan:
     """Read a file and look up its predictions; changes nothing."""
     made = Plan()
     lines: dict[UUID, tuple[int, Answer]] = {}
-    for number, row in read(file, file_format):
+    for number, row in read_label_lines(file, file_format):
         try:
             public_id, verdict = person_in_row(row)
             if public_id in lines:
@@ -63,7 +63,7 @@ def plan(file: TextIO, *, file_format: str) -> Plan:
     return made
 
 
-def read(file: TextIO, file_format: str) -> Iterator[tuple[int, Any]]:
+def read_label_lines(file: TextIO, file_format: str) -> Iterator[tuple[int, Any]]:
     """The rows of a file with their line numbers."""
     if file_format == "csv":
         reader = csv.DictReader(file)
@@ -137,7 +137,7 @@ def apply_plan(made: Plan, *, by: User | None, source: str) -> BulkOutcome:
 
     Items that changed since the file was read are left alone.
     """
-    keys, left = Shown(made.stood).unchanged()
+    keys, left = ShownItems(made.stood).unchanged()
     if not keys:
         raise EmptySelection(f"The file changes nothing. {left_alone_in_words(left)}".strip())
     chosen_by = {"file": source, "refused": len(made.refused), "already so": made.already_so}

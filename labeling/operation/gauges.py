@@ -14,7 +14,7 @@ from predictions.models import Prediction
 
 
 @reads
-def queue() -> Iterator[Metric]:
+def queue_gauges() -> Iterator[Metric]:
     depth = gauge("queue_items", "Items that wait to be labeled.", ["stream"])
     age = gauge("queue_age_seconds", "Since the longest waiting was drawn.", ["stream"])
     rows = QueueItem.objects.filter(is_open=True).order_by().values_list("stream")
@@ -35,7 +35,7 @@ def queue() -> Iterator[Metric]:
 
 
 @reads
-def labels() -> Iterator[Metric]:
+def label_gauges() -> Iterator[Metric]:
     standing = gauge("labels", "Labels that stand.", ["state"])
     rows = Label.objects.order_by().values_list("state").annotate(Count("pk"))
     counts = dict(rows)

@@ -317,7 +317,7 @@ def requests_seen() -> Iterator[Finding]:
 
 
 @examines()
-def live_version() -> Iterator[Finding]:
+def version_is_live() -> Iterator[Finding]:
     live = ModelVersion.objects.live().first()
     if live is None:
         yield broken(

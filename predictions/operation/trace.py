@@ -33,7 +33,7 @@ def within(request_id: str) -> Iterator[None]:
         _current.reset(token)
 
 
-def begin(request_id: str) -> None:
+def begin_trace(request_id: str) -> None:
     """Set the id from now on, in a process that does one thing after another."""
     _current.set(request_id)
 

@@ -33,7 +33,7 @@ from scipy.stats import binomtest
 
 from dashboard.axes import LABELS, UNLABELED, UNREADABLE, millionths
 from dashboard.fields import Counts
-from dashboard.figures.difference import Difference, between_pairs, difference, sum_of_pairs
+from dashboard.figures.difference import ShareDifference, between_pairs, difference, sum_of_pairs
 from dashboard.figures.figure import Share
 from dashboard.figures.sample import Part, Sample, parts
 from predictions.capture.audits import BANDS, band_probabilities
@@ -83,7 +83,7 @@ class Coverage:
     def half_width(self) -> float:
         return self.width / len(self.held)
 
-    def note(self, found: Share | Difference, truth: float) -> None:
+    def note(self, found: Share | ShareDifference, truth: float) -> None:
         self.held.append(bool(found.low <= truth <= found.high))
         self.below += bool(found.high < truth)
         self.width += (found.high - found.low) / 2
@@ -193,7 +193,7 @@ class Design:
 
     def versions(
         self, dice: np.random.Generator, labeled: int, histories: int
-    ) -> Iterator[tuple[Difference | None, float]]:
+    ) -> Iterator[tuple[ShareDifference | None, float]]:
         """The difference of two versions on the same drawings, and the truth."""
         drawings, counts = self.counts(dice, labeled, histories, READABLE)
         n = counts[:, :, 2]

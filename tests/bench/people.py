@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from dashboard.axes import millionths
 from dashboard.cube.authors import AUTHOR, Authors
 from dashboard.fields import Counts
-from dashboard.figures.difference import Difference, between, between_pairs, difference
+from dashboard.figures.difference import ShareDifference, between, between_pairs, difference
 from dashboard.figures.likeness import correlation, sums_of_squares
 from dashboard.figures.sample import Part, Sample
 from predictions.capture.audits import BANDS, band_probabilities
@@ -97,7 +97,7 @@ class Drawn(NamedTuple):
         sample.authors = self.authors(alike)
         return sample
 
-    def difference(self, alike: float) -> Difference:
+    def difference(self, alike: float) -> ShareDifference:
         """The other version's accuracy minus this one's, on these drawings."""
         counts = np.stack([self.mended, self.broken, self.n]).sum(axis=2).T.tolist()
         places = [(NOVEMBER, chance) for chance in CHANCES]

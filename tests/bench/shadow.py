@@ -72,7 +72,7 @@ def reading(number: int) -> dict[str, Any]:
     enqueue_new()  # as every minute, with or without a trial
     networks = shadow.Networks(begun.candidate_id, begun.against_id)
     wall, cpu = time.perf_counter(), time.process_time()
-    shadow.catch_up(begun, networks, until=float("inf"))
+    shadow.read_unread(begun, networks, until=float("inf"))
     figures = {
         "read_wall_s": round(time.perf_counter() - wall, 1),
         "read_cpu_s": round(time.process_time() - cpu, 1),

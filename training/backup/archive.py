@@ -72,7 +72,7 @@ class Manifest:
         return cls(**body)
 
 
-def write(path: Path, manifest: Manifest, tables: Tables) -> Archive:
+def write_archive(path: Path, manifest: Manifest, tables: Tables) -> VerifiedArchive:
     """Write the archive and verify it; on failure, no file with this name is left."""
     if path.exists():
         raise BackupFailed(f"{path} is there already; a backup never replaces a file.")
@@ -137,7 +137,7 @@ def keep_name(folder: Path) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Archive:
+class VerifiedArchive:
     """A verified archive."""
 
     path: Path
@@ -151,7 +151,7 @@ class Archive:
             yield file
 
 
-def verified(path: Path, *, trusted: bool = False) -> Archive:
+def verified(path: Path, *, trusted: bool = False) -> VerifiedArchive:
     """Read the whole file; raises BackupRefused if it was changed.
 
     A file not sealed with our secret may be forged: its contents are read only if `trusted`.
@@ -168,7 +168,7 @@ def verified(path: Path, *, trusted: bool = False) -> Archive:
             check_parts(archive, manifest, path)
     except BROKEN as broken:
         raise BackupRefused(f"{path.name} is no backup of Inkloop, or is damaged.") from broken
-    return Archive(path, manifest, sha256, doubt)
+    return VerifiedArchive(path, manifest, sha256, doubt)
 
 
 def check_seal(path: Path) -> tuple[str, str]:
@@ -210,7 +210,7 @@ def check_parts(archive: zipfile.ZipFile, manifest: Manifest, path: Path) -> Non
                 raise BackupRefused(f"{name} in {path.name} was changed: its digest differs.")
 
 
-def summary(archive: Archive) -> dict[str, Any]:
+def summary(archive: VerifiedArchive) -> dict[str, Any]:
     return {
         "file": str(archive.path),
         "bytes": archive.path.stat().st_size,

@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from predictions.database import clock
 from predictions.serving.registry import altered
-from training.backup.archive import Archive, Manifest, summary, write
+from training.backup.archive import Manifest, VerifiedArchive, summary, write_archive
 from training.backup.rows import column_types, last_keys, read_lines, tables
 from training.errors import BackupFailed, BackupRefused
 from training.models import Backup
@@ -43,16 +43,16 @@ BEGIN = {
 Progress = Callable[[str], object]
 
 
-def make(path: Path, *, progress: Progress = lambda table: None) -> Archive:
+def make(path: Path, *, progress: Progress = lambda table: None) -> VerifiedArchive:
     """Write a backup to a new file, and store the result in a Backup row."""
     started_at = clock.now()
     manifest = Manifest(connection.vendor, started_at.isoformat(), release(), migrations=[])
     try:
-        written = write(path.resolve(), manifest, contents(manifest, progress))
+        written = write_archive(path.resolve(), manifest, table_contents(manifest, progress))
     except (BackupFailed, BackupRefused, DatabaseError) as failed:
-        note(path, started_at, state=Backup.State.FAILED, reason=str(failed))
+        record_backup(path, started_at, state=Backup.State.FAILED, reason=str(failed))
         raise BackupFailed(f"No backup was made: {failed}") from failed
-    note(
+    record_backup(
         path,
         started_at,
         state=Backup.State.DONE,
@@ -66,12 +66,12 @@ def make(path: Path, *, progress: Progress = lambda table: None) -> Archive:
     return written
 
 
-def told(made: Archive) -> dict[str, Any]:
+def told(made: VerifiedArchive) -> dict[str, Any]:
     """The summary of a backup, with versions whose weights are not the registered ones."""
     return {**summary(made), "weights_altered": altered()}
 
 
-def note(path: Path, started_at: datetime, **fields: Any) -> None:
+def record_backup(path: Path, started_at: datetime, **fields: Any) -> None:
     Backup.objects.create(
         path=str(path)[:500], host=socket.gethostname()[:100], started_at=started_at, **fields
     )
@@ -84,7 +84,7 @@ def release() -> str:
     return version
 
 
-def contents(manifest: Manifest, progress: Progress) -> Iterator[tuple[str, Iterator[bytes]]]:
+def table_contents(manifest: Manifest, progress: Progress) -> Iterator[tuple[str, Iterator[bytes]]]:
     """Each table and its lines, all of one moment; completes the manifest."""
     with frozen() as database:
         inspect(database, manifest)
@@ -126,7 +126,7 @@ def inspect(database: BaseDatabaseWrapper, manifest: Manifest) -> None:
 # -- nightly -------------------------------------------------------------------------------------
 
 
-def nightly() -> Archive | None:
+def nightly() -> VerifiedArchive | None:
     """Make a backup in BACKUP_DIR and delete old ones; None if BACKUP_DIR is not set."""
     folder = settings.BACKUP_DIR
     if folder is None:

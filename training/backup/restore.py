@@ -33,11 +33,11 @@ from labeling.batches.rebuild import rebuild_labels
 from predictions.models import ModelVersion, Prediction
 from predictions.serving.registry import altered
 from training.backup import rows
-from training.backup.archive import FORMAT, TABLE_PART, Archive, Manifest, verified
+from training.backup.archive import FORMAT, TABLE_PART, Manifest, VerifiedArchive, verified
 from training.backup.backup import Progress
 from training.errors import BackupRefused
 from training.models import Run
-from training.runs.retrain import ring
+from training.runs.retrain import enqueue_run
 from training.workers.schedules import make_schedules
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ OLD_POSTGRESQL_PART = "tables/{}.copy"
 class Restored:
     """The restored database, and how it differs from the backup."""
 
-    archive: Archive
+    archive: VerifiedArchive
     differing: list[str]  # tables that differ from the backup
     weights: list[str]  # versions with other weights
     labels: int  # labels and queue items unlike their events
@@ -94,7 +94,7 @@ def restore(
     return Restored(archive, differing, altered(), len(rebuild_labels(mend=False)))
 
 
-def verified_or_refused(path: Path, sha256: str, *, trusted: bool) -> Archive:
+def verified_or_refused(path: Path, sha256: str, *, trusted: bool) -> VerifiedArchive:
     if not path.is_file():
         raise BackupRefused(f"There is no file {path}.")
     archive = verified(path.resolve(), trusted=trusted)
@@ -105,7 +105,7 @@ def verified_or_refused(path: Path, sha256: str, *, trusted: bool) -> Archive:
     return archive
 
 
-def check_fits(archive: Archive) -> None:
+def check_fits(archive: VerifiedArchive) -> None:
     manifest = archive.manifest
     if manifest.format < FORMAT and manifest.database == "postgresql" != connection.vendor:
         raise BackupRefused(
@@ -137,7 +137,7 @@ def rows_of_value() -> str:
     return next((f"{table} has {count:,} rows" for table, count in counts.items() if count), "")
 
 
-def replace_database(archive: Archive, progress: Progress) -> list[str]:
+def replace_database(archive: VerifiedArchive, progress: Progress) -> list[str]:
     """Replace all tables in one transaction; which of them differ from the backup."""
     with connection.constraint_checks_disabled(), transaction.atomic():
         progress("making the tables")
@@ -183,7 +183,7 @@ def migrate(to: list[tuple[str, str]]) -> None:
     MigrationExecutor(connection, settle).migrate(to)
 
 
-def fill_tables(archive: Archive, progress: Progress) -> list[str]:
+def fill_tables(archive: VerifiedArchive, progress: Progress) -> list[str]:
     """Replace the rows that migrations wrote; which tables differ from the backup."""
     manifest = archive.manifest
     differing = []
@@ -214,7 +214,7 @@ def fill_tables(archive: Archive, progress: Progress) -> list[str]:
 
 
 @contextmanager
-def old_sqlite(archive: Archive) -> Iterator[BaseDatabaseWrapper | None]:
+def old_sqlite(archive: VerifiedArchive) -> Iterator[BaseDatabaseWrapper | None]:
     """SQLite's file from a backup of an older release, opened; None if there is none."""
     manifest = archive.manifest
     if OLD_SQLITE_PART not in manifest.parts:
@@ -237,4 +237,4 @@ def make_jobs(manifest: Manifest) -> None:
     """Create schedules with the backup's times, and a job for each queued run."""
     make_schedules(manifest.schedules)
     for run in Run.objects.filter(state=Run.State.QUEUED).only("pk"):
-        ring(run)
+        enqueue_run(run)

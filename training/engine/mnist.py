@@ -135,7 +135,7 @@ def from_folder(names: Sequence[str], folder: Path) -> None:
         if plain.is_file():
             store_file(plain.read_bytes(), name, folder, source=given)
         elif packed.is_file():
-            store_file(_opened(packed.read_bytes(), given), name, folder, source=given)
+            store_file(_ungzipped(packed.read_bytes(), given), name, folder, source=given)
         else:
             raise NoAnswer(f"{given}: there is no {name}, packed or not.")
 
@@ -184,7 +184,7 @@ def _downloaded(mirror: str, name: str, folder: Path) -> bytes:
     if total and len(packed) < total:
         raise NoAnswer(f"{mirror}: {name} broke off; the next run goes on from there.")
     part.unlink()  # complete, so no longer needed
-    return _opened(packed, mirror)
+    return _ungzipped(packed, mirror)
 
 
 def progress_bar(**options: Any) -> Any:
@@ -193,7 +193,7 @@ def progress_bar(**options: Any) -> Any:
     return tqdm(**options)
 
 
-def _opened(packed: bytes, source: str) -> bytes:
+def _ungzipped(packed: bytes, source: str) -> bytes:
     try:
         return ungzipped(packed)
     except (zlib.error, gzip.BadGzipFile) as broken:

@@ -44,18 +44,19 @@ def part_of_a_letter(random: Random) -> Stroke:
     angles = turn + bend * along
     steps = np.stack([np.cos(angles), np.sin(angles)], axis=1) * length / 16
     line = start + steps.cumsum(axis=0)
-    line += BOX / 2 - np.clip(line.mean(axis=0), 0.2 * BOX, 0.8 * BOX) if outside(line) else 0
+    if leaves_the_box(line):
+        line += BOX / 2 - np.clip(line.mean(axis=0), 0.2 * BOX, 0.8 * BOX)
     if random.random() < 0.3:  # a hook
-        hook = line[-1] + (line[-1] - line[-3]) @ turned(random.uniform(1.2, 2.6))
+        hook = line[-1] + (line[-1] - line[-3]) @ rotation(random.uniform(1.2, 2.6))
         line = np.concatenate([line, np.linspace(line[-1], hook, 4)])
     return line
 
 
-def outside(line: Stroke) -> bool:
+def leaves_the_box(line: Stroke) -> bool:
     return bool((line < -20).any() or (line > BOX + 20).any())
 
 
-def turned(angle: float) -> NDArray[np.float64]:
+def rotation(angle: float) -> NDArray[np.float64]:
     return np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
 
 
@@ -91,7 +92,7 @@ def ring(random: Random, reach: float) -> Stroke:
     return BOX / 2 + reach * np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
-def grid(random: Random) -> list[Stroke]:
+def crossing_lines(random: Random) -> list[Stroke]:
     """Lines beside and across each other."""
     across, down = int(random.integers(0, 4)), int(random.integers(2, 5))
     rows = [np.array([[0, y], [100, y]]) for y in np.linspace(0, 140, across)]
@@ -149,7 +150,7 @@ SHARES: dict[Drawing, int] = {
     struck_out: 1,
     spiral: 1,
     beam: 1,
-    grid: 1,
+    crossing_lines: 1,
     wave: 2,
 }
 

@@ -168,13 +168,13 @@ def enqueue_delivery_if_due() -> dict[str, bool]:
 def deliver_due() -> dict[str, int]:
     """Deliver some of the messages that are due."""
     due = messages_due().select_related("endpoint").order_by("next_at")
-    delivered, failed = attempt_due(due, deliver, waits=WAITS, at_once=AT_ONCE)
+    delivered, failed = attempt_due(due, deliver_message, waits=WAITS, at_once=AT_ONCE)
     if due.exists():
         enqueue_delivery()
     return {"delivered": delivered, "failed": failed}
 
 
-def deliver(message: Message) -> bool:
+def deliver_message(message: Message) -> bool:
     own = Message.objects.filter(pk=message.pk, state=Message.State.WAITING)
     try:
         answer = send(message)
@@ -226,19 +226,19 @@ def mail_people(message: Message) -> str:
         return "nobody to tell"
     subject = f"[Inkloop] {message.get_kind_display()}: {message.subject}"
     EmailMessage(
-        " ".join(subject.split()), text_of(message.data), settings.DEFAULT_FROM_EMAIL, bcc=people
+        " ".join(subject.split()), mail_text(message.data), settings.DEFAULT_FROM_EMAIL, bcc=people
     ).send()
     return f"mailed to {len(people)}"
 
 
-def text_of(data: dict[str, Any]) -> str:
+def mail_text(data: dict[str, Any]) -> str:
     """The text of a mail: its sentence and its link, or every value with its name."""
     if "sentence" in data:
         return f"{data['sentence']}\n\n{data['link']}"
-    return "\n".join(f"{name}: {value_in_words(value)}" for name, value in data.items())
+    return "\n".join(f"{name}: {value_as_lines(value)}" for name, value in data.items())
 
 
-def value_in_words(value: Any) -> str:
+def value_as_lines(value: Any) -> str:
     return "\n  ".join(["", *map(str, value)]) if isinstance(value, list) else str(value)
 
 

@@ -16,7 +16,7 @@ from training.models import Backup, Run
 
 
 @reads
-def runs() -> Iterator[Metric]:
+def run_gauges() -> Iterator[Metric]:
     states = gauge("runs", "Runs in each state.", ["state"])
     counts = dict(Run.objects.order_by().values_list("state").annotate(Count("pk")))
     for state in Run.State.values:
@@ -35,7 +35,7 @@ def runs() -> Iterator[Metric]:
 
 
 @reads
-def workers() -> Iterator[Metric]:
+def worker_gauges() -> Iterator[Metric]:
     now = timezone.now()
     seen = gauge("worker_seen_seconds", "Since the guard showed life.", ["cluster", "host"])
     worked = gauge("worker_worked_seconds", "Since a job ended there.", ["cluster", "host"])
@@ -55,7 +55,7 @@ def workers() -> Iterator[Metric]:
 
 
 @reads
-def backups() -> Iterator[Metric]:
+def backup_gauges() -> Iterator[Metric]:
     age = gauge("backup_age_seconds", "Since the last backup that was made began.")
     done = Backup.objects.filter(state=Backup.State.DONE)
     started_at = done.values_list("started_at", flat=True).first()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -56,10 +56,16 @@ class Section:
 
 
 def sections() -> list[Section]:
-    read: list[Callable[[], Section]] = [
-        installation, versions, workers, queue, runs, schedules, backups, settings_in_effect,
-    ]  # fmt: skip
-    return [section() for section in read]
+    return [
+        installation_section(),
+        versions_section(),
+        workers_section(),
+        queue_section(),
+        runs_section(),
+        schedules_section(),
+        backups_section(),
+        settings_in_effect(),
+    ]
 
 
 def ago(at: datetime | None) -> str:
@@ -72,7 +78,7 @@ def ago(at: datetime | None) -> str:
     return f"in {timesince(now, at, depth=1)}" if at > now else f"{timesince(at, now, depth=1)} ago"
 
 
-def installation() -> Section:
+def installation_section() -> Section:
     disk = shutil.disk_usage(settings.DATA_DIR)
     try:
         serving = str(recognizer.serving().version)
@@ -100,13 +106,13 @@ def database_size() -> int:
     return sum(part.stat().st_size for part in parts if part.exists())
 
 
-def versions() -> Section:
+def versions_section() -> Section:
     found = ModelVersion.objects.defer("card", "canary").order_by("-pk")[:VERSIONS_SHOWN]
     rows = [(each.name, each.state, ago(each.created_at), ago(each.live_since)) for each in found]
     return Section("Model versions", ["name", "state", "made", "last went live"], rows)
 
 
-def workers() -> Section:
+def workers_section() -> Section:
     waiting = dict(OrmQ.objects.order_by().values_list("key").annotate(Count("pk")))
     seen = WorkerBeat.objects.order_by("cluster", "host")
     rows: list[Row] = [
@@ -122,7 +128,7 @@ def workers() -> Section:
     return Section("Workers", headings, [(*row[:-1], row[-1] or 0) for row in rows])
 
 
-def queue() -> Section:
+def queue_section() -> Section:
     state = of_queue()
     rows: list[Row] = [
         (Stream(stream).label, intcomma(count)) for stream, count in state.open_by_stream.items()
@@ -134,7 +140,7 @@ def queue() -> Section:
     return Section("Labeling queue", ["stream", "waiting"], rows)
 
 
-def runs() -> Section:
+def runs_section() -> Section:
     found = Run.objects.defer("checkpoint", "log", "recipe").order_by("-pk")[:RUNS_SHOWN]
     rows = [
         (f"run {run.pk}", run.state, run.get_trigger_display(), ago(run.asked_at), run.reason)
@@ -143,7 +149,7 @@ def runs() -> Section:
     return Section("Runs", ["run", "state", "asked for by", "asked", "reason"], rows)
 
 
-def schedules() -> Section:
+def schedules_section() -> Section:
     rows = [
         (
             each.name,
@@ -155,7 +161,7 @@ def schedules() -> Section:
     return Section("Schedules", ["name", "when", "next"], rows)
 
 
-def backups() -> Section:
+def backups_section() -> Section:
     rows = [
         (each.path, each.state, ago(each.started_at), filesizeformat(each.size or 0), each.reason)
         for each in Backup.objects.all()[:BACKUPS_SHOWN]

@@ -91,14 +91,14 @@ def readmit(source: Source, *, trigger: str, by: User | None = None, least: int)
 
 @transaction.atomic
 def ask_with(rule: Rule, *, trigger: str, by: User | None, least: int, seed: int) -> Run:
-    run = queue(rule, trigger=trigger, by=by, least=least, seed=seed)
-    ring(run)
+    run = queue_run(rule, trigger=trigger, by=by, least=least, seed=seed)
+    enqueue_run(run)
     logger.info("run %s was asked for by the %s", run.pk, trigger)
     return run
 
 
 @transaction.atomic
-def queue(
+def queue_run(
     rule: Rule,
     *,
     trigger: str,
@@ -133,7 +133,7 @@ def queue(
         raise AlreadyRunning("Another run was asked for at the same moment.") from raced
 
 
-def ring(run: Run) -> None:
+def enqueue_run(run: Run) -> None:
     """Enqueue the job of a run; in a transaction, it becomes visible at the commit."""
     async_task("training.tasks.train", run.pk, cluster="training", task_name=f"run {run.pk}")
 
@@ -347,7 +347,7 @@ def ring_again(runs: RunQuerySet) -> None:
     """Enqueue a job for each of these that is queued, unless the training queue has a free job."""
     if not OrmQ.objects.filter(key="training", lock__lte=timezone.now()).exists():
         for run in runs.filter(state=Run.State.QUEUED).only("pk"):
-            ring(run)
+            enqueue_run(run)
 
 
 def lost(run_id: int, *, process: int) -> list[int]:
@@ -388,7 +388,7 @@ def put_back(gone: RunQuerySet, why: str) -> list[int]:
 def requeue(run: Run, still: RunQuerySet) -> bool:
     done = bool(still.update(state=Run.State.QUEUED, heartbeat_at=Now()))
     if done:
-        ring(run)
+        enqueue_run(run)
     return done
 
 

@@ -57,7 +57,7 @@ def refusals(base: dict[str, Any]) -> list[str]:
     said = []
     lost = base["broken"] - base["mended"]
     if lost > MOST_LOST:
-        said.append(f"It {in_words(base)}; {MOST_LOST} may be lost on balance.")
+        said.append(f"It {base_in_words(base)}; {MOST_LOST} may be lost on balance.")
     for digit, count in enumerate(base["lost_by_digit"]):
         if count > MOST_LOST_OF_A_DIGIT:
             said.append(
@@ -69,7 +69,7 @@ def refusals(base: dict[str, Any]) -> list[str]:
     return said
 
 
-def in_words(base: dict[str, Any]) -> str:
+def base_in_words(base: dict[str, Any]) -> str:
     return f"mended {base['mended']} and broke {base['broken']} of MNIST's {base['n']:,} images"
 
 

@@ -44,12 +44,13 @@ class Networks:
         return load_version(self.keys[1]).network
 
 
-def catch_up(trial: Trial, networks: Networks, *, until: float) -> None:
+def read_unread(trial: Trial, networks: Networks, *, until: float) -> None:
     """Read the drawings that the trial has not read, in batches, until this time at most."""
     after, complete = max(trial.after_prediction, trial.read_up_to), taken_in_until()
     while rows := unread(trial, after):
         after = rows[-1].pk
-        if not keep(trial, read_by_both(trial, networks, rows), up_to=min(after, complete)):
+        readings = read_by_both(trial, networks, rows)
+        if not store_trial_readings(trial, readings, up_to=min(after, complete)):
             return  # it has ended
         if time.monotonic() > until:
             return  # the next pass goes on
@@ -110,7 +111,7 @@ def best(network: Network, glyphs: NDArray[np.uint8]) -> list[tuple[int, float]]
 
 
 @transaction.atomic
-def keep(trial: Trial, readings: list[TrialReading], *, up_to: int) -> bool:
+def store_trial_readings(trial: Trial, readings: list[TrialReading], *, up_to: int) -> bool:
     """Store readings, unless the trial has ended; one batch of a trial at a time.
 
     The update locks the trial, so readings get their keys in the order in which they become

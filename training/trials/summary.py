@@ -21,7 +21,7 @@ from training.trials.sentences import Told, number_of, sentences
 from training.trials.tally import (
     LEFT_OUT,
     Difference,
-    Tally,
+    TrialTally,
     drawn_by,
     known_authors,
     shares_of_authors,
@@ -41,7 +41,7 @@ class Summary:
     """What is known about a trial now."""
 
     trial: Trial
-    tally: Tally
+    tally: TrialTally
     weighed: Weighed
     error_rate: float  # of the live version; see `error_rate`
     obstacles: list[str]  # what keeps a candidate that is ahead from going live
@@ -205,7 +205,7 @@ def evidence_in_words(summary: Summary) -> list[str]:
     weighed, base = summary.weighed, summary.trial.base
     evidence, needed = f"{weighed.e_value:,.3g}", f"{weighed.needed:,.3g}"
     said = f"Evidence that it is better: {evidence}; {needed} was needed."
-    return [said, f"It {guards.in_words(base)}."] if base else [said]
+    return [said, f"It {guards.base_in_words(base)}."] if base else [said]
 
 
 def figures_of(summary: Summary, told: Told) -> dict[str, Any]:
@@ -217,17 +217,17 @@ def figures_of(summary: Summary, told: Told) -> dict[str, Any]:
         "weighed": summary.weighed.as_json(),
         "error_rate": summary.error_rate,
         "base": trial.base,
-        "by_digit": by_digit(tally),
+        "by_digit": counts_by_digit(tally),
         "left_out": {fate: tally.left_out[fate] for fate in LEFT_OUT},
         "people": {
-            "known": changes(each for each in tally.counted if each.author in known),
-            "unknown": changes(each for each in tally.counted if each.author not in known),
+            "known": counts_of_change(each for each in tally.counted if each.author in known),
+            "unknown": counts_of_change(each for each in tally.counted if each.author not in known),
         },
         "changed": changed(tally),
     }
 
 
-def by_digit(tally: Tally) -> list[dict[str, int]]:
+def counts_by_digit(tally: TrialTally) -> list[dict[str, int]]:
     """Of each digit: drawings, mended and broken; agreed readings count as what was read."""
     mended, broken = (Counter(each.truth for each in some) for some in (tally.mended, tally.broken))
     answered = Counter(each.truth for each in tally.counted)
@@ -241,7 +241,7 @@ def by_digit(tally: Tally) -> list[dict[str, int]]:
     ]
 
 
-def changes(some: Iterable[Difference]) -> dict[str, int]:
+def counts_of_change(some: Iterable[Difference]) -> dict[str, int]:
     counted = list(some)
     return {
         "mended": sum(each.is_mended for each in counted),
@@ -249,7 +249,7 @@ def changes(some: Iterable[Difference]) -> dict[str, int]:
     }
 
 
-def changed(tally: Tally) -> dict[str, list[dict[str, Any]]]:
+def changed(tally: TrialTally) -> dict[str, list[dict[str, Any]]]:
     """The drawings that went from wrong to right, and from right to wrong."""
     return {
         way: [each.as_json() for each in some[:MOST_SHOWN]]

@@ -85,7 +85,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class TrialTally:
     """The counts of a trial."""
 
     drawings: int  # read by both
@@ -114,18 +114,18 @@ class Tally:
         return [each for each in self.counted if each.is_broken]
 
 
-def tally_of(trial: Trial) -> Tally:
+def tally_of(trial: Trial) -> TrialTally:
     """Count a trial's readings and the answers to its differences."""
     rule = default_rule()
     read = TrialReading.objects.filter(trial=trial, prediction__erased_at__isnull=True)
     read = read.exclude(prediction__visitor__in=rule.without_visitors)
     agreed = read.filter(live_digit=F("candidate_digit"))
     by_digit = dict(agreed.order_by().values_list("live_digit").annotate(Count("pk")))
-    tally = Tally(read.count(), [by_digit.get(digit, 0) for digit in range(10)])
+    tally = TrialTally(read.count(), [by_digit.get(digit, 0) for digit in range(10)])
     return with_answers(tally, differences(trial, rule))
 
 
-def with_answers(tally: Tally, found: Iterable[Difference]) -> Tally:
+def with_answers(tally: TrialTally, found: Iterable[Difference]) -> TrialTally:
     """Sort the differences, oldest first, into those that count, wait, or are left out."""
     counted, waiting, left_out = list[Difference](), list[int](), Counter[Fate]()
     behind = audits_waiting = 0

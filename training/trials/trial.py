@@ -189,13 +189,13 @@ def read_new(trial: Trial, until: float) -> None:
         base = guards.measure(networks)
         if base is not None:
             Trial.objects.under_way().filter(pk=trial.pk).update(base=base)
-    shadow.catch_up(trial, networks, until=until)
+    shadow.read_unread(trial, networks, until=until)
     trial.refresh_from_db(fields=["base", "state"])
 
 
 def act_on(summary: Summary) -> None:
     """End the trial if its drawings, or MNIST, decide it."""
-    note(summary)
+    store_sentence(summary)
     trial, weighed = summary.trial, summary.weighed
     refusals = guards.refusals(trial.base) if trial.base else []
     if refusals:
@@ -210,7 +210,7 @@ def act_on(summary: Summary) -> None:
         conclude(summary, State.PROMOTED if by_itself else State.WON)
 
 
-def note(summary: Summary) -> None:
+def store_sentence(summary: Summary) -> None:
     """Store what the draw page says of a trial, which counts nothing itself."""
     trial, said = summary.trial, counted(summary.told)
     if trial.said != said:

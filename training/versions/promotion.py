@@ -236,7 +236,7 @@ def versions_below(live: ModelVersion) -> Iterator[ModelVersion]:
             yield version
 
 
-def watch_serving() -> Promotion | None:
+def roll_back_unserved() -> Promotion | None:
     """Roll back a live version that hosts stopped serving, or whose weights are unsound.
 
     After an automatic rollback, only unsound weights cause another: if the previous version fails

@@ -57,7 +57,7 @@ def note_end_of_job(sender: Any, **kwargs: Any) -> None:
 
 def note_start_of_job(sender: Any, task: dict[str, Any], **kwargs: Any) -> None:
     """Put the job's id into its log lines."""
-    trace.begin(f"job-{task['id']}")
+    trace.begin_trace(f"job-{task['id']}")
 
 
 def run_cluster() -> int:

@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 from typing import Any, Final
 
 from labeling.files.formats.archive import Archive, Member, UnsafeMember, pieces_of, streamed
-from labeling.files.formats.rows import Found, Items, Labeled, Refused, verdict_called
+from labeling.files.formats.rows import FoundImage, Items, Labeled, Refused, verdict_called
 from predictions.glyphs.images import MAX_BYTES
 
 INDEX: Final = "index.csv"
@@ -62,7 +62,7 @@ def read_folder(folder: Path) -> Items:
                 yield placed(name, file.read(MAX_BYTES + 1))
 
 
-def read_file(path: Path) -> Items:
+def read_image(path: Path) -> Items:
     """Read one image; the name of its folder is its label."""
     with path.open("rb") as file:
         yield placed(f"{path.absolute().parent.name}/{path.name}", file.read(MAX_BYTES + 1))
@@ -85,9 +85,9 @@ def is_beside(path: Path | PurePosixPath) -> bool:
     return path.name == INDEX or any(part.startswith(".") and part != ".." for part in path.parts)
 
 
-def placed(name: str, content: bytes) -> Found | Refused:
+def placed(name: str, content: bytes) -> FoundImage | Refused:
     try:
         verdict = verdict_called(PurePosixPath(name).parent.name)
     except KeyError:
         return Refused(name, PLACE)
-    return Found(name, content, verdict)
+    return FoundImage(name, content, verdict)

@@ -142,7 +142,7 @@ def read_zip(name: str, archive: Archive) -> Items:
     for images, labels in pairs_in(archive.names).items():
         try:
             with archive.open(images) as file, opened(archive, labels) as digits:
-                yield from read(f"{name}/{images}", plain(file, images), digits)
+                yield from read(f"{name}/{images}", without_gzip(file, images), digits)
         except UnsafeMember as unsafe:
             raise BadFile(f"{images}: {unsafe}.") from unsafe
 
@@ -153,8 +153,8 @@ def opened(archive: Archive, name: str | None) -> Iterator[Readable | None]:
         yield None
         return
     with archive.open(name) as file:
-        yield plain(file, name)
+        yield without_gzip(file, name)
 
 
-def plain(file: IO[bytes], name: str) -> Readable:
+def without_gzip(file: IO[bytes], name: str) -> Readable:
     return gzip.GzipFile(fileobj=file) if name.endswith(".gz") else file

@@ -15,20 +15,7 @@ from typing import BinaryIO, Final, TextIO
 
 from labeling.files.formats import by_digit, idx, label_studio, npz, pixel_lines
 from labeling.files.formats.archive import WIDE, Archive, Limits
-from labeling.files.formats.rows import BadFile, Found, Items, Labeled, Refused, readable
-
-__all__ = [
-    "WRITERS",
-    "BadFile",
-    "Found",
-    "Items",
-    "Labeled",
-    "Limits",
-    "Refused",
-    "read_file",
-    "read_paths",
-    "readable",
-]
+from labeling.files.formats.rows import BadFile, Items, Labeled, Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +67,7 @@ def read_path(path: Path) -> Items:
         return
     with path.open("rb") as file:
         if file.peek(4).startswith(IMAGES):
-            yield from by_digit.read_file(path)
+            yield from by_digit.read_image(path)
         else:
             yield from read_file(str(path), file, labels=partner_of(path))
 
@@ -95,7 +82,7 @@ def read_file(
     if not start:
         raise BadFile("The file is empty.")
     if start.startswith(ZIP):
-        yield from read_zip(name, Archive(file, limits))
+        yield from read_archive(name, Archive(file, limits))
     elif start.startswith((IDX, GZIPPED)):
         yield from read_idx(name, file, labels)
     elif start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
@@ -108,7 +95,7 @@ def read_file(
             yield from pixel_lines.read(name, text)
 
 
-def read_zip(name: str, archive: Archive) -> Items:
+def read_archive(name: str, archive: Archive) -> Items:
     names = archive.names
     reader = npz if npz.is_ours(names) else idx if idx.pairs_in(names) else by_digit
     yield from reader.read_zip(name, archive)

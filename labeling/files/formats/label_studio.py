@@ -17,7 +17,14 @@ from typing import Any, Final, TextIO
 from uuid import UUID
 
 from labeling.decisions.decisions import Answer
-from labeling.files.formats.rows import UNLABELED, Found, Items, Labeled, Refused, verdict_called
+from labeling.files.formats.rows import (
+    UNLABELED,
+    FoundImage,
+    Items,
+    Labeled,
+    Refused,
+    verdict_called,
+)
 from predictions.api.label_studio import prediction_at
 from predictions.errors import ImageRefused
 from predictions.glyphs.images import data_url, image_from_data_url
@@ -41,18 +48,18 @@ def write(labels: Iterable[Labeled]) -> Iterator[bytes]:
 def task(label: Labeled) -> dict[str, Any]:
     return {
         "data": {"image": data_url(label.glyph), "id": str(label.id)},
-        "annotations": [{"result": [choice(label.value)], "was_cancelled": False}],
+        "annotations": [{"result": [choice_result(label.value)], "was_cancelled": False}],
         "predictions": [
             {
                 "model_version": label.model,
                 "score": label.confidence,
-                "result": [choice(str(label.predicted))],
+                "result": [choice_result(str(label.predicted))],
             }
         ],
     }
 
 
-def choice(value: str) -> dict[str, Any]:
+def choice_result(value: str) -> dict[str, Any]:
     return {
         "from_name": "digit",
         "to_name": "image",
@@ -134,15 +141,15 @@ class Text:
                 return found
 
 
-def from_task(name: str, task: Any) -> Found | Refused:
+def from_task(name: str, task: Any) -> FoundImage | Refused:
     try:
         image = task["data"]["image"]
         if not isinstance(image, str):
             raise BadTask("its image is not text")
         verdict = verdict_of(task.get("annotations") or [])
         if image.startswith("data:"):
-            return Found(name, image_from_data_url(image), verdict)
-        return Found(name, None, verdict, prediction=own_prediction(image))
+            return FoundImage(name, image_from_data_url(image), verdict)
+        return FoundImage(name, None, verdict, prediction=own_prediction(image))
     except (KeyError, TypeError, AttributeError):
         return Refused(name, "it is no task with data.image")
     except (BadTask, ImageRefused) as refused:

@@ -7,7 +7,7 @@ from typing import Final, TextIO
 import numpy as np
 
 from labeling.files.formats.pixels import SIZE
-from labeling.files.formats.rows import Found, Items, Refused, verdict_called
+from labeling.files.formats.rows import FoundImage, Items, Refused, verdict_called
 from predictions.glyphs.glyph import SIDE
 
 LONGEST: Final = 16_384  # characters of a line
@@ -35,7 +35,7 @@ def is_header(text: str) -> bool:
     return any(letter.isalpha() for letter in text) and not text[:1].isdigit()
 
 
-def from_line(name: str, text: str) -> Found | Refused:
+def from_line(name: str, text: str) -> FoundImage | Refused:
     cells = [cell.strip().strip('"') for cell in text.split(",")]
     if len(cells) not in (SIZE, SIZE + 1):
         return Refused(name, f"it has {len(cells)} cells, not a label and {SIZE} values")
@@ -49,4 +49,4 @@ def from_line(name: str, text: str) -> Found | Refused:
     values = np.array(cells, dtype=np.int16)
     if values.max() > 255:
         return Refused(name, "its values are not all whole numbers from 0 to 255")
-    return Found(name, values.astype(np.uint8).reshape(SIDE, SIDE), verdict)
+    return FoundImage(name, values.astype(np.uint8).reshape(SIDE, SIDE), verdict)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from labeling.decisions.decisions import Answer
 from labeling.files.formats.archive import BROKEN
-from labeling.files.formats.rows import Found, Items, Labeled, Refused
+from labeling.files.formats.rows import FoundImage, Items, Labeled, Refused
 from predictions.glyphs.glyph import SIDE, decode_glyph
 
 SIZE: Final = SIDE * SIDE  # bytes of an image
@@ -82,9 +82,9 @@ def paired(
         yield Refused(f"{name} row {row + 1}", f"the file breaks off, {count - row:,} are missing")
 
 
-def at_row(name: str, picture: Pixels, digit: np.integer | None) -> Found | Refused:
+def at_row(name: str, picture: Pixels, digit: np.integer | None) -> FoundImage | Refused:
     if digit is None:
-        return Found(name, picture)
+        return FoundImage(name, picture)
     if not 0 <= digit <= 9:
         return Refused(name, f"its label is {digit}, and no digit from 0 to 9")
-    return Found(name, picture, Answer(int(digit)))
+    return FoundImage(name, picture, Answer(int(digit)))

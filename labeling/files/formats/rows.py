@@ -42,7 +42,7 @@ class Labeled(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundImage:
     """One image of an import, with its label if the file has one."""
 
     name: str  # its file, or its place in a file
@@ -59,7 +59,7 @@ class Refused:
     why: str
 
 
-Items = Iterator[Found | Refused]
+Items = Iterator[FoundImage | Refused]
 
 
 def readable(name: str) -> str:

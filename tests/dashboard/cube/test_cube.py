@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from dashboard.cube import counting, store
 from dashboard.cube.counting import catch_up, marks
-from dashboard.cube.log import Marks
+from dashboard.cube.log import LogMarks
 from dashboard.cube.tally import Tally
 from dashboard.models import Cell, Mark
 from labeling.batches.batches import undo_batch
@@ -215,7 +215,7 @@ class TestCounting:
         make_prediction()
         bounds, work_out = counting.log.bounds, counting.of_predictions
 
-        def overtaken(at: Marks, to: Marks) -> Any:
+        def overtaken(at: LogMarks, to: LogMarks) -> Any:
             monkeypatch.setattr(counting, "of_predictions", work_out)
             make_prediction()
             with monkeypatch.context() as patch:
@@ -225,7 +225,7 @@ class TestCounting:
 
         monkeypatch.setattr(counting, "of_predictions", overtaken)
         catch_up()
-        assert marks() == bounds(Marks())
+        assert marks() == bounds(LogMarks())
         assert stored() == recount()
 
     def test_who_finds_another_counting_leaves_it_to_them(self, live_version: ModelVersion) -> None:

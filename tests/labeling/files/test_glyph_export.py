@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from labeling.files import export
-from labeling.files.formats.known import WRITERS, Labeled
+from labeling.files.formats.known import WRITERS
+from labeling.files.formats.rows import Labeled
 from labeling.models import Label
 from predictions.glyphs.images import image_from_data_url
 from tests.factories import make_ada, make_ben

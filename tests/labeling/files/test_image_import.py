@@ -21,15 +21,9 @@ from labeling.batches.batches import undo_batch
 from labeling.batches.rebuild import rebuild_labels
 from labeling.errors import Gone
 from labeling.files import imports
-from labeling.files.formats.known import (
-    WRITERS,
-    Found,
-    Labeled,
-    Limits,
-    Refused,
-    read_file,
-    read_paths,
-)
+from labeling.files.formats.archive import Limits
+from labeling.files.formats.known import WRITERS, read_file, read_paths
+from labeling.files.formats.rows import FoundImage, Labeled, Refused
 from labeling.files.imports import ImportReport, take_in_images
 from labeling.models import Arrival, Batch, Label, LabelEvent, QueueItem
 from predictions.errors import Declined
@@ -115,7 +109,7 @@ class TestRoundTrip:
         labels = [label_of(ink, digit) for ink, digit in inner]
         content = b"".join(WRITERS[kind].write(labels))
         found = list(read_file("x", io.BytesIO(content)))
-        assert all(isinstance(each, Found) for each in found)
+        assert all(isinstance(each, FoundImage) for each in found)
         if kind.startswith("idx"):  # two files of images: the audits, and the rest
             labels.sort(key=lambda label: not label.is_audit)
         assert [(glyph_in(each), each.verdict.digit) for each in found] == [
@@ -132,7 +126,7 @@ def label_of(ink: np.ndarray, digit: int) -> Labeled:
     return Labeled(uuid4(), digit, encode_glyph(glyph), 1, 0.5, "toy", at, at, digit % 2 == 1)
 
 
-def glyph_in(found: Found) -> bytes:
+def glyph_in(found: FoundImage) -> bytes:
     if isinstance(found.picture, bytes):
         return found.picture
     return encode_glyph(found.picture)
@@ -420,7 +414,7 @@ class TestHostileFiles:
             found = list(read_file("x", io.BytesIO(content)))
         except Declined:
             return
-        assert all(isinstance(each, Found | Refused) for each in found)
+        assert all(isinstance(each, FoundImage | Refused) for each in found)
 
     def test_a_header_that_lies_allocates_nothing(self, tmp_path: Path):
         file = tmp_path / "x-images-idx3-ubyte"

@@ -22,7 +22,7 @@ from predictions.serving import recognizer, registry
 from predictions.serving.recognizer import note_fault
 from predictions.serving.registry import BASE, BASE_DIR, Bundle, install_base, unsoundness
 from tests.factories import data_url, make_live, toy_onnx
-from training.versions.promotion import promote, watch_serving
+from training.versions.promotion import promote, roll_back_unserved
 
 pytestmark = pytest.mark.django_db
 ONNX, WEIGHTS = "network.onnx", "weights.safetensors"
@@ -200,7 +200,7 @@ def test_a_repaired_version_is_not_taken_back_for_what_hosts_said_before() -> No
     note_fault(base.pk, "The weights are not those that were registered.")
     install_base()
     assert not ServingFault.objects.exists()
-    assert watch_serving() is None
+    assert roll_back_unserved() is None
     assert ModelVersion.objects.live().get() == base
 
 

@@ -237,7 +237,7 @@ def test_a_restore_that_fails_leaves_the_database_as_it_was(made: Path) -> None:
                 yield table, [] if table == "auth_user" else part.readlines()
 
     torn = made.with_name("torn.backup")
-    archive.write(torn, manifest, contents())
+    archive.write_archive(torn, manifest, contents())
     before = {table: count_rows(table) for table in rows.tables()}
     assert "is as it was" in refusal_of(torn)
     assert {table: count_rows(table) for table in rows.tables()} == before
@@ -472,7 +472,7 @@ def resealed(made: Path, **changed: Any) -> Path:
         }
     )
     other = made.with_name("other.backup")
-    archive.write(other, manifest, [])
+    archive.write_archive(other, manifest, [])
     return other
 
 
@@ -485,7 +485,7 @@ def test_a_backup_of_a_newer_release_is_refused(
     monkeypatch.setattr(archive, "read_manifest", lambda packed, path: None)
     monkeypatch.setattr(archive, "check_parts", lambda packed, manifest, path: None)
     manifest = archive.Manifest(connection.vendor, "", "9.9", [], format=4)
-    archive.write(made.with_name("other.backup"), manifest, [])
+    archive.write_archive(made.with_name("other.backup"), manifest, [])
     monkeypatch.undo()
     assert "has format 4; this release reads formats 1 to 3" in refusal_of(
         made.with_name("other.backup")

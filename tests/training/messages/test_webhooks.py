@@ -160,7 +160,7 @@ class TestDelivery:
     ):
         for run in ("run 1", "run 2"):
             outbox.tell(Message.Kind.RUN, run, {"state": "done"})
-        deliver = outbox.deliver
+        deliver = outbox.deliver_message
 
         def beside_another_process(message: Message) -> bool:
             monkeypatch.setattr(outbox, "deliver", deliver)

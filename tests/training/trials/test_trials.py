@@ -185,7 +185,7 @@ class TestWhatIsRead:
         trial = make_trial()
         drawn = draw(5)
         monkeypatch.setattr(shadow, "BATCH", 2)
-        keep = shadow.keep
+        keep = shadow.store_trial_readings
 
         def killed_after_one(*args: Any, **kwargs: Any) -> bool:
             if TrialReading.objects.exists():
@@ -217,7 +217,7 @@ class TestWhatIsRead:
             trial=trial, prediction=drawn, live_digit=7,
             candidate_digit=3, live_confidence=1, candidate_confidence=1,
         )  # fmt: skip
-        assert not shadow.keep(trial, [reading], up_to=drawn.pk)
+        assert not shadow.store_trial_readings(trial, [reading], up_to=drawn.pk)
         follow()
         assert not TrialReading.objects.exists()
 
@@ -582,7 +582,7 @@ class TestWhatIsDone:
     def test_it_is_decided_once(self):
         trial = make_trial()
         answer(draw(ENOUGH), 3)
-        shadow.catch_up(trial, shadow.Networks(trial.candidate_id, trial.against_id), until=1e12)
+        shadow.read_unread(trial, shadow.Networks(trial.candidate_id, trial.against_id), until=1e12)
         summary = summary_of(trial)
         conclude(summary, State.WON)
         with pytest.raises(Overtaken):

@@ -30,9 +30,9 @@ from training.versions import promotion
 from training.versions.promotion import (
     live_at,
     promote,
+    roll_back_unserved,
     rollback,
     versions_below,
-    watch_serving,
 )
 from training.workers.schedules import make_schedules
 
@@ -310,13 +310,13 @@ class TestWatching:
         make_live("good")
         bad = make_version("bad", favorite=3)
         promote(bad, by=None, why="x")
-        assert watch_serving() is None
+        assert roll_back_unserved() is None
         note_fault(bad.pk, "The network fails: Fail.")
-        done = watch_serving()
+        done = roll_back_unserved()
         assert done is not None
         assert (done.kind, done.by, done.after.name) == ("automatic", None, "good")
         assert "The network fails" in done.why
-        assert watch_serving() is None
+        assert roll_back_unserved() is None
         assert live_names() == ["good"]
 
     def test_a_version_whose_stored_weights_went_bad_is_taken_back_without_a_request(self):
@@ -324,7 +324,7 @@ class TestWatching:
         bad = make_version("bad", favorite=3)
         promote(bad, by=None, why="x")
         damage(bad, toy_onnx(favorite=3)[:-9])
-        assert watch_serving() is not None
+        assert roll_back_unserved() is not None
         assert live_names() == ["good"]
 
     def test_faults_of_an_earlier_time_live_do_not_count(self):
@@ -332,9 +332,9 @@ class TestWatching:
         mended = make_version("mended")
         promote(mended, by=None, why="x")
         note_fault(mended.pk, "The network fails.")
-        watch_serving()
+        roll_back_unserved()
         promote(mended, by=None, why="The host was at fault.")
-        assert watch_serving() is None
+        assert roll_back_unserved() is None
         assert live_names() == ["mended"]
 
     def test_a_host_that_fails_with_every_version_does_not_unroll_the_ledger(self):
@@ -342,18 +342,18 @@ class TestWatching:
         for version in versions[1:]:
             promote(version, by=None, why="x")
         note_fault(versions[2].pk, "fails")
-        assert watch_serving() is not None
+        assert roll_back_unserved() is not None
         note_fault(versions[1].pk, "fails too")
-        assert watch_serving() is None
+        assert roll_back_unserved() is None
         assert live_names() == ["b"]
 
     def test_with_nothing_before_it_stays_and_nothing_breaks(self):
         only = make_live("only")
         note_fault(only.pk, "fails")
-        assert watch_serving() is None
+        assert roll_back_unserved() is None
         assert live_names() == ["only"]
         ModelVersion.objects.update(state=State.RETIRED)
-        assert watch_serving() is None
+        assert roll_back_unserved() is None
 
     def test_a_host_has_one_row_a_version(self):
         only = make_live("only")
@@ -406,7 +406,7 @@ class TestServing:
             answer = recognizer.read(glyphs())
             answered.append(answer.version.name)
             assert answer.readings[0].digit == 7
-            watch_serving()
+            roll_back_unserved()
         assert set(answered) == {"good"}
         assert live_names() == ["good"]
 
@@ -433,7 +433,7 @@ class TestServing:
             assert recognizer.read(glyphs()).version.name == "good"
         assert ServingFault.objects.get().version == bad
         assert ServingFault.objects.get().count == 1  # not one row a request
-        watch_serving()
+        roll_back_unserved()
         assert recognizer.read(glyphs()).version.name == "good"
         assert not recognizer.faults()
 
@@ -445,7 +445,7 @@ class TestServing:
         promote(bad, by=None, why="x")
         damage(bad, b"broken")
         assert recognizer.read(glyphs()).version.name == "good"
-        watch_serving()
+        roll_back_unserved()
         damage(bad, content)
         promote(bad, by=None, why="mended")
         assert recognizer.read(glyphs()).version.name == "bad"
