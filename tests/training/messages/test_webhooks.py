@@ -163,11 +163,11 @@ class TestDelivery:
         deliver = outbox.deliver_message
 
         def beside_another_process(message: Message) -> bool:
-            monkeypatch.setattr(outbox, "deliver", deliver)
+            monkeypatch.setattr(outbox, "deliver_message", deliver)
             assert tasks.deliver() == {"delivered": 1, "failed": 0}  # it takes the second one
             return deliver(message)
 
-        monkeypatch.setattr(outbox, "deliver", beside_another_process)
+        monkeypatch.setattr(outbox, "deliver_message", beside_another_process)
         assert tasks.deliver() == {"delivered": 1, "failed": 0}
         assert len(receiver.got) == 2
 

@@ -192,11 +192,11 @@ class TestWhatIsRead:
                 raise KeyboardInterrupt
             return keep(*args, **kwargs)
 
-        monkeypatch.setattr(shadow, "keep", killed_after_one)
+        monkeypatch.setattr(shadow, "store_trial_readings", killed_after_one)
         with pytest.raises(KeyboardInterrupt):
             follow()
         assert (read(), state_of(trial)) == (keys(drawn[:2]), State.UNDER_WAY)
-        monkeypatch.setattr(shadow, "keep", keep)
+        monkeypatch.setattr(shadow, "store_trial_readings", keep)
         follow()
         assert read() == keys(drawn)
 
