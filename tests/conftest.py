@@ -69,6 +69,12 @@ def _nothing_remembered() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def _nothing_by_lot(settings: Any) -> None:
+    """No drawing becomes an audit, no item a check or a second opinion, unless a test asks."""
+    settings.AUDIT_RATE = settings.GOLD_RATE = settings.SECOND_OPINION_RATE = 0.0
+
+
+@pytest.fixture(autouse=True)
 def _quick_passwords(settings: Any) -> None:
     """Accounts are made by the thousand; to keep a password well takes a third of a second."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -34,7 +34,6 @@ pytestmark = [
 
 @pytest.fixture
 def house(settings: Any) -> House:
-    settings.GOLD_RATE = settings.SECOND_OPINION_RATE = 0.0
     settings.TRUST_FEEDBACK = False
     make_live("live")
     for at in range(2):

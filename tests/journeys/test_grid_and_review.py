@@ -28,11 +28,6 @@ GRID = "/label/grid/?digit=3"
 REVIEW = "/review/"
 
 
-@pytest.fixture(autouse=True)
-def _no_chance(settings: Any) -> None:
-    settings.GOLD_RATE = settings.SECOND_OPINION_RATE = 0.0
-
-
 @pytest.fixture
 def ada(browser: Browser, log_in: Callable[..., User]) -> User:
     ada = log_in("ada")

@@ -27,11 +27,6 @@ pytestmark = pytest.mark.browser
 LABEL = "/label/"
 
 
-@pytest.fixture(autouse=True)
-def _no_chance(settings: Any) -> None:
-    settings.GOLD_RATE = settings.SECOND_OPINION_RATE = 0.0
-
-
 @pytest.fixture
 def ada(browser: Browser, log_in: Callable[..., User]) -> User:
     # An outbox outlives its page; this one is a stranger's.

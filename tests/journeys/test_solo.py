@@ -19,7 +19,6 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(autouse=True)
 def _alone(settings: Any) -> None:
-    settings.AUDIT_RATE = 0.0
     settings.TRUST_FEEDBACK = True
 
 

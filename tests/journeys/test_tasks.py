@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -38,11 +37,6 @@ class Task:
     def end(self) -> None:
         seconds = round(time.monotonic() - self.began, 2)
         print(f"task: {json.dumps({'task': self.name, 'acts': self.acts, 'seconds': seconds})}")
-
-
-@pytest.fixture(autouse=True)
-def _no_chance(settings: Any) -> None:
-    settings.GOLD_RATE = settings.SECOND_OPINION_RATE = settings.AUDIT_RATE = 0.0
 
 
 def test_ten_drawings_with_two_corrections_take_two_acts_each(browser: Browser) -> None:

@@ -40,7 +40,6 @@ def _alone(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> No
     images, labels = digits.glyphs[:, 0].numpy(), digits.labels.tolist()
     write_mnist(tmp_path, labels, images=np.ascontiguousarray(images))
     settings.MNIST_DIR = tmp_path
-    settings.AUDIT_RATE = 0.0
     settings.TRUST_FEEDBACK = True
 
 

@@ -64,11 +64,12 @@ def free_port() -> int:
 
 
 def plain_environment(folder: Path, **extra: str) -> dict[str, str]:
-    """Without what configures the installation the tests run in."""
+    """Without what configures the installation the tests run in; nothing is drawn by lot."""
     text = (ROOT / "config/settings.py").read_text() + (ROOT / "config/env.py").read_text()
     ours = {*re.findall(r'"([A-Z][A-Z_]+)"', text), "Q_CLUSTER_NAME", "PORT"}
     kept = {name: value for name, value in os.environ.items() if name not in ours}
-    return {**kept, "DATA_DIR": str(folder), "PYTHONWARNINGS": "ignore", **extra}
+    lots = dict.fromkeys(["AUDIT_RATE", "GOLD_RATE", "SECOND_OPINION_RATE"], "0")
+    return {**kept, **lots, "DATA_DIR": str(folder), "PYTHONWARNINGS": "ignore", **extra}
 
 
 def scratch_name() -> str:

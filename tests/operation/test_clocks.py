@@ -41,10 +41,9 @@ NOT_HISTORY_OF = {("predictions.KeptAnswer", "made_at")}
 
 
 @pytest.fixture(autouse=True)
-def _no_chance(settings: Any) -> None:
-    """Feedback is no label, and no gold or second opinion is drawn, unless a test asks for it."""
+def _no_trust(settings: Any) -> None:
+    """Feedback is no label unless a test asks for it."""
     settings.TRUST_FEEDBACK = False
-    settings.GOLD_RATE = settings.SECOND_OPINION_RATE = 0.0
 
 
 @contextmanager

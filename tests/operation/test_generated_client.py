@@ -124,12 +124,10 @@ def documented() -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str]]]:
-    """Nothing is drawn by lot for an audit, a known answer or a second opinion."""
-    by_lot = {"AUDIT_RATE": "0", "GOLD_RATE": "0", "SECOND_OPINION_RATE": "0"}
     folder = tmp_path_factory.mktemp("platform")
     with (
         database_url(scratch_name()) as url,
-        platform(folder, url, seed=SEED, **by_lot) as (server, tokens),
+        platform(folder, url, seed=SEED) as (server, tokens),
     ):
         yield f"http://127.0.0.1:{server.port}", tokens
 

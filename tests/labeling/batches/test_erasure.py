@@ -130,8 +130,8 @@ def test_a_drawing_erased_on_its_way_into_the_queue_does_not_arrive(client: Clie
     assert [item.pk for item in QueueItem.objects.all()] == [on_their_way[1].pk]
 
 
-def test_what_is_erased_teaches_and_is_reviewed_no_more(settings: Any) -> None:
-    ada, settings.SECOND_OPINION_RATE = make_ada(), 0
+def test_what_is_erased_teaches_and_is_reviewed_no_more() -> None:
+    ada = make_ada()
     visitor = uuid.uuid4()
     made = make_prediction(visitor=visitor, confidence=0.999, digit=7)
     Gold.objects.create(prediction=make_prediction(visitor=visitor), digit=3)
@@ -179,9 +179,8 @@ def test_the_command_tells_first_and_refuses_strangers() -> None:
         call_command("erase_visitor", str(uuid.uuid4()), yes=True)
 
 
-def test_unlabeled_drawings_of_visitors_are_erased_when_their_days_are_over(settings: Any) -> None:
+def test_unlabeled_drawings_of_visitors_are_erased_when_their_days_are_over() -> None:
     ada, now = make_ada(), timezone.now()
-    settings.AUDIT_RATE = 0
     labeled = make_prediction(visitor=uuid.uuid4(), created_at=now - timedelta(days=40))
     enqueue_new()
     label_next(ada)

@@ -25,8 +25,7 @@ ROW = re.compile(r'<tr data-answer="(\d+)">(.*?)</tr>', re.S)
 
 
 @pytest.fixture
-def ada(live_version: Any, settings: Any) -> User:
-    settings.GOLD_RATE = settings.SECOND_OPINION_RATE = 0.0
+def ada(live_version: Any) -> User:
     return make_ada()
 
 

@@ -40,12 +40,6 @@ def client(ada: User) -> Client:
     return client
 
 
-@pytest.fixture(autouse=True)
-def _no_chance(settings: Any) -> None:
-    """Neither gold nor a second opinion by lot: each test says what it wants."""
-    settings.GOLD_RATE = settings.SECOND_OPINION_RATE = 0.0
-
-
 def queue(count: int = 1, **fields: Any) -> list[Prediction]:
     made = [make_prediction(confidence=0.6, **fields) for _ in range(count)]
     enqueue_new()

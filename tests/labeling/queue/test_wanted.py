@@ -70,10 +70,6 @@ def test_a_new_wish_replaces_the_last_and_what_is_closed_is_not_wanted():
 class TestPriorityFirst:
     """What "Decide now" asks for: most items have priority, and nothing says which."""
 
-    @pytest.fixture(autouse=True)
-    def _no_chance(self, settings: Any) -> None:
-        settings.GOLD_RATE = settings.SECOND_OPINION_RATE = 0.0
-
     def wanted_among(self, others: int, wanted: int) -> set[str]:
         for at in range(others):  # the model was less sure of these
             make_item(confidence=0.2 + at / 1000, visitor=uuid.uuid4())

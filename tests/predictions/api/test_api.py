@@ -266,9 +266,8 @@ class TestBatches:
             self.batch(client, *[png()] * 20)
 
     def test_a_drawing_in_a_batch_is_stored_like_one_alone(
-        self, client: Client, live_version: ModelVersion, settings: Any
+        self, client: Client, live_version: ModelVersion
     ):
-        settings.AUDIT_RATE = 0.0
         post_file(client)
         self.batch(client, png(), png())
         rounded = {"confidence", "probabilities", "strangeness"}  # as many glyphs at once do

@@ -25,7 +25,8 @@ from predictions.models import ModelVersion, Prediction
 from tests.factories import make_prediction, png
 
 PREDICTIONS = "/api/v1/predictions/"
-LEAST, MIDDLE, MOST = band_probabilities(0.05)
+RATE = 0.05
+LEAST, MIDDLE, MOST = band_probabilities(RATE)
 
 
 def post_one(client: Client) -> Prediction:
@@ -53,6 +54,10 @@ def others(confidence: float, count: int = FEWEST, **fields: Any) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("post", [post_one, post_batch])
 class TestAtTheDoors:
+    @pytest.fixture(autouse=True)
+    def _audited(self, settings: Any) -> None:
+        settings.AUDIT_RATE = RATE
+
     def test_the_probability_is_that_of_the_rank_among_the_last_drawings(
         self, client: Client, live_version: ModelVersion, post: Any
     ) -> None:
@@ -69,7 +74,7 @@ class TestAtTheDoors:
     ) -> None:
         settings.AUDIT_BY_CONFIDENCE = False
         others(0.99999)
-        assert post(client).audit_probability == settings.AUDIT_RATE
+        assert post(client).audit_probability == RATE
 
     def test_imports_and_the_demo_are_not_compared_with(
         self, client: Client, live_version: ModelVersion, post: Any

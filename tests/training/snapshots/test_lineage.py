@@ -251,11 +251,6 @@ def cleo() -> User:
     return make_user("cleo", role="labeler")
 
 
-@pytest.fixture(autouse=True)
-def no_lots(settings: Any) -> None:
-    settings.SECOND_OPINION_RATE = 0.0
-
-
 def test_whoever_was_confirmed_belongs_to_the_label_as_whoever_confirmed(
     live_version: ModelVersion, ada: User, bob: User
 ) -> None:

@@ -377,9 +377,8 @@ class TestWhatCounts:
         assert self.counts(trial) == (2, 1, 0, 0)
 
     def test_a_label_that_waits_for_a_second_opinion_counts_and_two_that_differ_do_not(
-        self, settings: Any
+        self,
     ):
-        settings.SECOND_OPINION_RATE = 0
         trial = make_trial()
         draw(1, confidence=0.99)
         follow()
@@ -429,8 +428,7 @@ class TestWhatCounts:
         QueueItem.objects.filter(pk=drawn[0].pk).update(is_parked=True, is_open=False)
         assert self.counts(trial) == (1, 0, 0, 0)
 
-    def test_an_answer_that_is_taken_back_counts_no_more(self, settings: Any):
-        settings.SECOND_OPINION_RATE = 0
+    def test_an_answer_that_is_taken_back_counts_no_more(self):
         trial = make_trial()
         draw(1)
         follow()
