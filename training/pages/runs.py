@@ -45,6 +45,7 @@ def training(request: HttpRequest) -> HttpResponse:
         "past": runs[1:],
         "trials": [shown(trial) for trial in Trial.objects.open().select_related(*OF_TRIAL)],
         "live": promotion.live_version(),
+        "shipped": promotion.shipped_and_waiting(),
         "is_home": True,
     }
     return render(request, "training/training.html", context)

@@ -74,6 +74,7 @@ def versions_page(request: HttpRequest) -> HttpResponse:
             :LEDGER_SHOWN
         ],
         "live": live,
+        "shipped": promotion.shipped_and_waiting(),
         "before": promotion.version_below(live) if live else None,
     }
     return render(request, "training/versions.html", context)

@@ -23,7 +23,7 @@ from django.db.models.functions import Coalesce
 from predictions.database import clock
 from predictions.database.clock import Moment
 from predictions.models import ModelVersion, ServingFault
-from predictions.serving.registry import remedy, unsoundness, verify
+from predictions.serving.registry import BASE, remedy, unsoundness, verify
 from training.errors import AlreadyLive, NeedsReason, NothingBefore, Overtaken
 from training.messages.outbox import tell_promotion
 from training.models import GateReport, Promotion, Trial
@@ -34,6 +34,12 @@ NO_REASON = "Rolled back by hand, without a reason."
 
 def live_version() -> ModelVersion | None:
     return ModelVersion.objects.live().first()
+
+
+def shipped_and_waiting() -> ModelVersion | None:
+    """The version that came with this release, if nobody has promoted it yet."""
+    candidates = ModelVersion.objects.filter(state=ModelVersion.State.CANDIDATE)
+    return candidates.filter(name=BASE).only("name").first()
 
 
 # -- promote ------------------------------------------------------------------------------------

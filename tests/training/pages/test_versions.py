@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from predictions.models import Artifact, ModelVersion
+from predictions.serving.registry import BASE, install_base
 from tests.factories import make_ada, make_cy, make_user, make_version
 from tests.training.pages.test_pages import press, visit
 from tests.training.trials.stage import make_trial
@@ -65,6 +66,20 @@ def test_every_date_of_a_version_has_its_year(
     Promotion.objects.update(made_at="2025-03-04T17:00:00Z")
     for path in ("/versions/", "/versions/toy-2/"):
         assert "Mar 4, 2025, 12:00 PM" in visit(trainer, path)
+
+
+@pytest.mark.parametrize("path", ["/training/", "/versions/"])
+def test_what_a_release_came_with_is_named_until_somebody_promotes_it(
+    trainer: Client, live_version: ModelVersion, path: str
+) -> None:
+    said = f'<a href="/versions/{BASE}/">{BASE}</a> came with this release'
+    assert said not in visit(trainer, path)
+    install_base()
+    assert said in visit(trainer, path)
+    press(trainer, f"/versions/{BASE}/promote/", over="toy-live", why="It reads better.")
+    assert said not in visit(trainer, path)
+    promotion.rollback(by=None)
+    assert said not in visit(trainer, path)  # it was tried
 
 
 # -- files ----------------------------------------------------------------------------------------
