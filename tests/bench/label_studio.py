@@ -31,6 +31,7 @@ from tests.bench.report import finish, table
 from tests.bench.servers import ROOT, Server, gunicorn, manage, serving
 
 PACKAGE = "label-studio==1.23.2"
+BASE = json.loads((ROOT / "predictions/base/card.json").read_text())["name"]
 DRAWINGS = sorted((ROOT / "docs" / "tutorial").glob("?-?.png"))  # named for what was meant
 NAMED = 20  # drawings that are sent to us first
 OTHERS = 5  # drawings that are annotated and never sent to us
@@ -209,9 +210,9 @@ def follow(
     story.note("a bad token is refused", (refused, "authentication" in str(said)), (400, True))
     made = theirs.post("/api/ml/", connection)
     seen = theirs.get(f"/api/ml/{made['id']}")
-    story.note("connected", (seen["state"], seen["model_version"]), ("CO", "base-1"))
+    story.note("connected", (seen["state"], seen["model_version"]), ("CO", BASE))
     versions = theirs.get(f"/api/ml/{made['id']}/versions")["versions"]
-    story.note("its versions", versions, ["base-1"])
+    story.note("its versions", versions, [BASE])
 
     took = pre_label(theirs, carrying)
     found = pre_labels(theirs, carrying)

@@ -26,9 +26,12 @@ from training.runs import retrain
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-def diamond(half: float = 0.22) -> list[list[Point]]:
-    """A zero of this person's, which the shipped version takes for a one."""
-    return [[(0.5, 0.2), (0.5 + half, 0.5), (0.5, 0.8), (0.5 - half, 0.5), (0.5, 0.2)]]
+def square_six(right: float = 0.66) -> list[list[Point]]:
+    """A six of this person's, which the shipped version takes for a five."""
+    low, top, waist, left = 0.8, 0.2, 0.55, 0.36
+    return [
+        [(right, top), (left, top), (left, low), (right, low), (right, waist), (left, waist)],
+    ]
 
 
 @pytest.fixture(autouse=True)
@@ -43,12 +46,12 @@ def _alone(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> No
     settings.TRUST_FEEDBACK = True
 
 
-def draw_and_correct(browser: Browser, half: float) -> None:
-    """A diamond on the page, and what it is."""
+def draw_and_correct(browser: Browser, right: float) -> None:
+    """A six on the page, and what it is."""
     browser.open("/")
-    browser.draw(diamond(half))
-    browser.wait_for_text("[data-digit]", "1")
-    browser.find("[name=said][value='0']").click()
+    browser.draw(square_six(right))
+    browser.wait_for_text("[data-digit]", "5")
+    browser.find("[name=said][value='6']").click()
     browser.wait_for_text("[data-said]", "saved as a label")
 
 
@@ -58,14 +61,14 @@ def draw_more(client: Client, count: int, seed: int) -> None:
     for _ in range(count):
         line = [
             (round(280 * x + hand.gauss(0, 3)), round(280 * y + hand.gauss(0, 3)))
-            for x, y in diamond()[0]
+            for x, y in square_six()[0]
         ]
         drawn = base64.b64encode(png(canvas(line))).decode()
         sent = {"image": f"data:image/png;base64,{drawn}"}
         made = client.post("/api/v1/predictions/", sent, content_type="application/json").json()
         said = client.post(
             f"/api/v1/predictions/{made['id']}/feedback/",
-            {"digit": 0},
+            {"digit": 6},
             content_type="application/json",
         )
         assert said.status_code == 200
@@ -99,7 +102,7 @@ def test_a_newcomer_goes_from_an_empty_installation_to_a_version_that_reads_them
     browser.open("/training/")
     assert "No run yet" in browser.text("main")
     browser.follow("[data-part=now] a.primary")
-    draw_and_correct(browser, 0.22)
+    draw_and_correct(browser, 0.66)
     browser.wait_for_text("[data-first-steps] .now", "1 of 20")  # without loading the page again
     watch.note("the link, the empty training page, the first drawing and its correction", 4)
     program = Client()
@@ -120,7 +123,7 @@ def test_a_newcomer_goes_from_an_empty_installation_to_a_version_that_reads_them
     browser.wait_for_text("[data-news]", f"Run {run.pk} is done.")
     watch.note("fine-tune to its trial", 2)
 
-    draw_and_correct(browser, 0.25)
+    draw_and_correct(browser, 0.69)
     draw_more(program, 2, seed=2)
     tasks.follow_trials()
     browser.open("/training/")
@@ -145,11 +148,11 @@ def test_a_newcomer_goes_from_an_empty_installation_to_a_version_that_reads_them
     gain = f"Of your 12 drawings that both versions read, {name} read 12 right"
     assert gain in browser.text("[data-gain]")
     browser.wait(lambda: answering(browser) == name, "the new version to answer")
-    browser.draw(diamond(0.24))
-    browser.wait_for_text("[data-digit]", "0")
+    browser.draw(square_six(0.68))
+    browser.wait_for_text("[data-digit]", "6")
     browser.find("[name=said][value=right]").click()
     browser.wait_for_text("[data-said]", "You said: Right")
-    assert Prediction.objects.latest("pk").digit == 0
+    assert Prediction.objects.latest("pk").digit == 6
     watch.note("see it read better", 1)
 
     browser.open("/versions/")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from predictions.serving.registry import BASE
 from tests.architecture.repository import committed
 from tests.operation.installation import (
     ROOT,
@@ -115,9 +116,9 @@ def test_the_tutorial_does_what_it_says_within_its_minutes(
 
     first, after = (json.loads(line) for line in re.findall(r"^\{\"id\".*$", said, re.M))
     run = json.loads((newcomer.folder / "run.json").read_text().splitlines()[-1])
-    assert (first["digit"], first["model"]) == (1, "base-1")
+    assert (first["digit"], first["model"]) == (5, BASE)
     assert (run["state"], run["verdict"]) == ("done", "more")
-    assert (after["digit"], after["model"]) == (7, run["version"])
+    assert (after["digit"], after["model"]) == (6, run["version"])
     read = re.findall(r"^docs/tutorial/(\d)-\d+\.png +(\d)  ", said, re.M)
     assert len(read) == 60
     assert sum(meant != digit for meant, digit in read) > 20
@@ -127,4 +128,4 @@ def test_the_tutorial_does_what_it_says_within_its_minutes(
     )
     assert "labels would be learned from" in said
     assert "Verdict: promote" in said
-    assert f"base-1 is live again; {run['version']} was taken back." in said
+    assert f"{BASE} is live again; {run['version']} was taken back." in said

@@ -31,7 +31,7 @@ from labeling.models import Gold, Label
 from labeling.queue import intake
 from predictions.models import Artifact, ModelVersion, Owner, Prediction
 from predictions.serving.recognizer import load_version
-from predictions.serving.registry import install_base
+from predictions.serving.registry import BASE, install_base
 from tests.factories import make_live, make_prediction, make_user, make_version
 from tests.training.lessons import labeled, make_tiny
 from tests.training.trials.stage import answer, write_mnist
@@ -599,10 +599,10 @@ class TestLearning:
     @pytest.mark.parametrize(
         ("content", "with_digest", "said"),
         [
-            (b"flipped", False, "^The weights of base-1 for training [^`.]+ differs" + REPAIR),
+            (b"flipped", False, f"^The weights of {BASE} for training [^`.]+ differs" + REPAIR),
             (b"flipped", True, "^The safetensors file cannot be read" + REPAIR),
             (save_safetensors({"w": np.array([np.nan])}), True, "^The weights of w are not finite"),
-            (save_safetensors({"w": np.ones(3)}), True, "^The weights of base-1 are of another"),
+            (save_safetensors({"w": np.ones(3)}), True, f"^The weights of {BASE} are of another"),
         ],
         ids=["altered", "no file", "no numbers", "another network"],
     )  # fmt: skip
@@ -621,7 +621,7 @@ class TestLearning:
     def test_a_parent_without_weights_ends_the_run_with_one_sentence(self, tiny: Tuning):
         run = self.ask()
         run.parent.artifacts.all().delete()
-        with pytest.raises(CommandError, match=r"^base-1 has no weights for training\. Run"):
+        with pytest.raises(CommandError, match=rf"^{BASE} has no weights for training\. Run"):
             call_command("train_run", run.pk)
 
     def test_a_run_that_breaks_keeps_its_reason(
