@@ -4,11 +4,11 @@ import json
 import uuid
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from labeling.batches.erasure import erase_owner
 from predictions.models import Feedback, Owner, Prediction
+from predictions.operation.people import person_named
 
 
 class Command(BaseCommand):
@@ -45,10 +45,7 @@ class Command(BaseCommand):
 
 def owner_named(options: dict[str, Any]) -> Owner:
     if options["user"]:
-        user = User.objects.filter(username=options["user"]).first()
-        if user is None:
-            raise CommandError(f"There is no account {options['user']!r}.")
-        return Owner(user_id=user.pk)
+        return Owner(user_id=person_named(options["user"]).pk)
     visitor = options["visitor"]
     if options["prediction"]:
         drawn = Prediction.objects.filter(public_id=options["prediction"]).first()

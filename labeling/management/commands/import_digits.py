@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from labeling.files.formats.known import read_paths
 from labeling.files.imports import ImportReport, take_in_images
-from labeling.management.commands.import_labels import account
 from predictions.errors import Declined
+from predictions.operation.people import add_by, person_or_none
 
 SOME_REFUSED = 2  # exit code
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("paths", nargs="+", type=Path, help="files or folders")
-        parser.add_argument("--by", help="user name of the account that is responsible")
+        add_by(parser)
         parser.add_argument(
             "--dry-run", action="store_true", help="report what would be done, and change nothing"
         )
@@ -41,7 +41,7 @@ class Command(BaseCommand):
             with tqdm(unit=" images", disable=not sys.stderr.isatty()) as bar:
                 report = take_in_images(
                     read_paths(paths),
-                    by=account(options["by"]),
+                    by=person_or_none(options["by"]),
                     source=", ".join(path.name for path in paths)[:500],
                     dry_run=dry_run,
                     progress=bar.update,

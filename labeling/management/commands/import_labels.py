@@ -3,12 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.core.management.base import CommandError, CommandParser
 
 from labeling.files import label_lines
 from predictions.errors import Declined
 from predictions.operation.json_command import TellingCommand
+from predictions.operation.people import add_by, person_or_none
 
 SHOWN = 20  # refused lines spelled out
 
@@ -27,7 +27,7 @@ class Command(TellingCommand):
             choices=["csv", "ndjson"],
             help="format; by default from the name of the file",
         )
-        parser.add_argument("--by", help="user name of the account that is responsible")
+        add_by(parser)
         parser.add_argument(
             "--yes", action="store_true", help="carry it out; without it, only report"
         )
@@ -41,7 +41,7 @@ class Command(TellingCommand):
             if not yes:
                 self.tell("Nothing was changed; say --yes to do it.", **counts(plan), batch=None)
                 return
-            done = label_lines.apply_plan(plan, by=account(by), source=file.name)
+            done = label_lines.apply_plan(plan, by=person_or_none(by), source=file.name)
         except (OSError, UnicodeDecodeError) as unreadable:
             raise CommandError(f"{file} cannot be read: {unreadable}") from unreadable
         except Declined as declined:
@@ -66,12 +66,3 @@ def counts(plan: label_lines.Plan) -> dict[str, int]:
         "already_so": plan.already_so,
         "refused": len(plan.refused),
     }
-
-
-def account(name: str | None) -> User | None:
-    if name is None:
-        return None
-    found = User.objects.filter(username=name).first()
-    if found is None:
-        raise CommandError(f"There is no account {name}.")
-    return found

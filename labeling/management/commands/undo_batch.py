@@ -7,9 +7,9 @@ from django.core.management.base import CommandError, CommandParser
 
 from labeling.batches import batches
 from labeling.errors import AlreadyUndone
-from labeling.management.commands.import_labels import account
 from labeling.models import Batch
 from predictions.operation.json_command import TellingCommand
+from predictions.operation.people import add_by, person_named
 
 SHOWN = 20
 
@@ -23,7 +23,7 @@ class Command(TellingCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("batch", type=UUID, nargs="?", help="id of the batch")
-        parser.add_argument("--by", help="user name of the account that is responsible")
+        add_by(parser)
 
     def handle(self, *, batch: UUID | None, by: str | None, **options: Any) -> None:
         if batch is None:
@@ -32,9 +32,9 @@ class Command(TellingCommand):
             self.undo(batch, by)
 
     def undo(self, batch: UUID, by: str | None) -> None:
-        person = account(by)
-        if person is None:
+        if by is None:
             raise CommandError("--by is needed: an undo is stored under somebody's name.")
+        person = person_named(by)
         found = Batch.objects.filter(pk=batch).first()
         if found is None:
             raise CommandError(f"There is no batch {batch}.")

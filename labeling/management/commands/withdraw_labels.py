@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from labeling.batches.withdrawal import decisions_of, withdraw
 from labeling.errors import EmptySelection
-from labeling.management.commands.import_labels import account
+from predictions.operation.people import add_by, person_named, person_or_none
 
 
 class Command(BaseCommand):
@@ -19,19 +19,18 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("labeler", help="user name of the labeler")
-        parser.add_argument("--by", help="user name of the account that is responsible")
+        add_by(parser)
         parser.add_argument(
             "--yes", action="store_true", help="carry it out; without it, only report"
         )
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *, labeler: str, yes: bool, **options: Any) -> None:
-        person = account(labeler)
-        assert person is not None  # it was named
+        person = person_named(labeler)
         count, batch = decisions_of(person).count(), None
         if yes:
             try:
-                batch = withdraw(person, by=account(options["by"]))
+                batch = withdraw(person, by=person_or_none(options["by"]))
             except EmptySelection as nothing:
                 raise CommandError(str(nothing)) from nothing
             count = batch.count

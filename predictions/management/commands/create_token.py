@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from predictions.access.tokens import make_token
 from predictions.errors import Declined
+from predictions.operation.people import person_named
 
 
 class Command(BaseCommand):
@@ -47,9 +47,7 @@ class Command(BaseCommand):
         json: bool,
         **options: Any,
     ) -> None:
-        owner = User.objects.filter(username=account).first()
-        if owner is None:
-            raise CommandError(f"There is no account {account!r}.")
+        owner = person_named(account)
         try:
             token, secret = make_token(owner, name=name, scopes=scopes, days=days)
         except Declined as declined:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
@@ -19,6 +18,7 @@ from predictions.capture import capture
 from predictions.errors import Declined
 from predictions.glyphs.images import MAX_BYTES
 from predictions.models import STRANGE, Owner, Prediction
+from predictions.operation.people import person_named
 from predictions.serving.network import Reading
 from predictions.serving.recognizer import NoModel, recognizer
 
@@ -90,10 +90,7 @@ class Command(BaseCommand):
             return Owner()
         if not stores:
             raise CommandError("--owner says whose they are; it needs --store.")
-        user = User.objects.filter(username=name).first()
-        if user is None:
-            raise CommandError(f"There is no account {name}.")
-        return Owner(user_id=user.pk)
+        return Owner(user_id=person_named(name).pk)
 
     def files(self, paths: Iterable[Path]) -> Iterator[Path]:
         """The files that were named, and the images in the folders that were named."""

@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from predictions.errors import Declined
 from predictions.models import ModelVersion
+from predictions.operation.people import add_by, person_or_none
 from training.api.versions import promotion_body
-from training.operation.people import add_by, person_named
 from training.versions import promotion
 
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         if version is None:
             raise CommandError(f"There is no model version {options['version']!r}.")
         try:
-            done = promotion.promote(version, by=person_named(options["by"]), why=options["why"])
+            done = promotion.promote(version, by=person_or_none(options["by"]), why=options["why"])
         except Declined as declined:
             raise CommandError(str(declined)) from declined
         if options["json"]:

@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from predictions.errors import Declined
+from predictions.operation.people import add_by, person_or_none
 from training.api.versions import promotion_body
-from training.operation.people import add_by, person_named
 from training.versions import promotion
 
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            done = promotion.rollback(by=person_named(options["by"]), why=options["why"])
+            done = promotion.rollback(by=person_or_none(options["by"]), why=options["why"])
         except Declined as declined:
             raise CommandError(str(declined)) from declined
         if options["json"]:
