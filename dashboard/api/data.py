@@ -27,7 +27,7 @@ def figure_file(request: HttpRequest, name: str, form: str) -> HttpResponseBase:
         counted = catalog.data_state(name, filters)
     except UnknownFilter as unknown:
         return refused(unknown)
-    etag = catalog.etag(name, filters, form, counted)
+    etag = catalog.etag(name, filters.as_query(), form, counted)
     return answered(request, form, etag, lambda: catalog.make_figure(name, filters, counted))
 
 

@@ -149,7 +149,7 @@ class FigureView(ApiEndpoint):
             raise Http404
         filters: Filters = self.asked["filters"]
         counted = catalog.data_state(name, filters)
-        tag = catalog.etag(name, filters, "api", counted)
+        tag = catalog.etag(name, filters.as_query(), "api", counted)
         headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
         if unchanged := unchanged_since(request._request, headers):
             return unchanged

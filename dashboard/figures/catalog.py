@@ -72,9 +72,9 @@ def make_figures(names: Iterable[str], filters: Filters) -> dict[str, Figure]:
         return {name: make_figure(name, filters) for name in names}
 
 
-def etag(name: str, filters: Filters, form: str, counted: str) -> str:
+def etag(name: str, query: str, form: str, counted: str) -> str:
     """An ETag that changes with the data, the filters and the code."""
-    text = f"{name}?{filters.as_query()}.{form} {counted} {edition()}"
+    text = f"{name}?{query}.{form} {counted} {edition()}"
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 

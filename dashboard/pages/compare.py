@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -133,8 +132,7 @@ def data(request: HttpRequest, form: str) -> HttpResponseBase:
     except UnknownFilter as unknown:
         return refused(unknown)
     counted = catalog.data_state("replay", Filters())
-    text = f"compare?{which.as_query()}.{form} {counted} {catalog.edition()}"
-    etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+    etag = catalog.etag("compare", which.as_query(), form, counted)
     return answered(
         request, form, etag, lambda: replace(figure_of(which, which.compared()), as_of=counted)
     )
