@@ -19,7 +19,6 @@ from dashboard.cube.authors import Authors
 SHARES = ((0.95, "nearly all"), (0.7, "three quarters"), (0.6, "two thirds"), (0.45, "half"),
           (0.3, "a third"), (0.225, "a quarter"), (0.18, "a fifth"))  # fmt: skip
 FOR_THESE = "An interval is about the drawings of its time, whoever made them."
-FOR_OTHERS = "More than chance means that it would also hold for other people's drawings."
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import logging
 import os
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -46,7 +45,6 @@ from predictions.models import Drawing, ModelVersion, Owner, Prediction
 from predictions.serving.network import Reading
 from predictions.serving.recognizer import recognizer
 
-logger = logging.getLogger(__name__)
 MOST_SKETCHERS = 4
 NOT_MADE_HERE = {Prediction.Source.IMPORT, Prediction.Source.DEMO}
 Picture = bytes | NDArray[np.uint8]  # an image file, or gray pixels (height, width)

@@ -84,12 +84,7 @@ class Course:
         self.rounds = [digits] if isinstance(digits, Digits) else digits
         self.recipe, self.anchor, self.teacher = recipe, anchor, teacher
         self.device = next(network.parameters()).device
-        kernels = [p for p in network.parameters() if p.ndim == 4 and p.shape[1] > 1]
-        others = [p for p in network.parameters() if not (p.ndim == 4 and p.shape[1] > 1)]
-        self.optimizers = [
-            Muon(kernels, lr=recipe.rate),
-            torch.optim.AdamW(others, lr=recipe.small_rate),
-        ]
+        self.optimizers = _optimizers_of(network, recipe)
         self.epochs_done = 0
         self.epoch_share = 0.0  # share of the current epoch that is done
         share = _rates(recipe, steps_an_epoch=max(1, len(self.digits) // recipe.batch_size))
@@ -242,13 +237,6 @@ class Course:
         self.chance.set_state(state["chance"])
 
 
-def fit(network: Reader, digits: Digits, recipe: Recipe) -> Iterator[EpochResult]:
-    """Train in place and yield each epoch; at the end the network has the running average."""
-    course = Course(network, digits, recipe)
-    yield from course.epochs()
-    network.load_state_dict(course.result.state_dict())
-
-
 def _remembering(memory: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
     """A running average with less memory in the first steps, as their weights are poor."""
 
@@ -270,6 +258,13 @@ def mixed_precision(device: torch.device) -> torch.autocast:
     """Use bfloat16 if the processor multiplies it natively; it takes half the time."""
     native = device.type != "cpu" or torch.cpu._is_avx512_bf16_supported()
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=native)
+
+
+def _optimizers_of(network: Reader, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """Muon for the kernels of convolutions over several channels, AdamW for all else."""
+    kernels = [p for p in network.parameters() if p.ndim == 4 and p.shape[1] > 1]
+    others = [p for p in network.parameters() if not (p.ndim == 4 and p.shape[1] > 1)]
+    return [Muon(kernels, lr=recipe.rate), torch.optim.AdamW(others, lr=recipe.small_rate)]
 
 
 def _rates(recipe: Recipe, steps_an_epoch: int) -> Callable[[int], float]:

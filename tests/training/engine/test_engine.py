@@ -18,7 +18,7 @@ from training.engine import base, calibrate, evaluate, export, mnist, strokes, v
 from training.engine import distort as distortion
 from training.engine.data import STRANGER, Digits, joined
 from training.engine.distort import distort
-from training.engine.fit import Anchor, Course, Recipe, as_images, fit
+from training.engine.fit import Anchor, Course, EpochResult, Recipe, as_images
 from training.engine.idx import idx_array
 from training.engine.network import Panel, Reader
 from training.engine.no_digits import NO_DIGITS
@@ -45,6 +45,14 @@ def ten() -> Digits:
 def new_reader(seed: int = 0) -> Reader:
     torch.manual_seed(seed)
     return Reader()
+
+
+def fit(network: Reader, digits: Digits, recipe: Recipe) -> list[EpochResult]:
+    """Train in place; at the end the network has the running average."""
+    course = Course(network, digits, recipe)
+    results = list(course.epochs())
+    network.load_state_dict(course.result.state_dict())
+    return results
 
 
 def test_the_network_memorizes_ten_glyphs(ten: Digits) -> None:
@@ -95,7 +103,7 @@ def test_a_checkpoint_of_another_recipe_is_not_taken_up(ten: Digits, tmp_path: P
 def trained(ten: Digits) -> Reader:
     """A network with norms that have seen something, unlike a new one's."""
     network = new_reader()
-    list(fit(network, joined([ten, strangers(8, 1)]), TINY))
+    fit(network, joined([ten, strangers(8, 1)]), TINY)
     return network.eval()
 
 
@@ -203,7 +211,7 @@ def test_digits_that_say_how_they_are_distorted_outvote_the_recipe(
 
     monkeypatch.setattr("training.engine.fit.distort", noted)
     digits = joined([ten.distorted_by(0.25), ten.distorted_by(0.75)])
-    list(fit(new_reader(), digits, replace(TINY, epochs=1, batch_size=20)))
+    fit(new_reader(), digits, replace(TINY, epochs=1, batch_size=20))
     assert used == [[0.25] * 10 + [0.75] * 10]
 
 
@@ -378,7 +386,7 @@ def test_a_course_distorts_equally_throughout_unless_told_otherwise(ten: Digits)
 def taught_reader(digits: Digits) -> Reader:
     network = new_reader()
     recipe = Recipe(epochs=40, batch_size=10, distortion=0.0, memory=0.5, rate=0.02)
-    list(fit(network, digits, recipe))
+    fit(network, digits, recipe)
     return network.eval()
 
 
