@@ -36,6 +36,7 @@ from labeling.standing import (
     vote_of,
 )
 from labeling.turns import in_turn
+from predictions.access.accounts import who_may
 from predictions.database.clock import Moment
 from predictions.errors import NotThere
 from predictions.models import Owner, Prediction
@@ -196,11 +197,7 @@ def drawn_by_lot() -> bool:
 
 def others_label(labeler: User) -> bool:
     """Whether anybody else can give a second opinion; without one the item would wait forever."""
-    may = Q(is_superuser=True) | Q(
-        groups__permissions__codename="label_items",
-        groups__permissions__content_type__app_label="labeling",
-    )
-    return User.objects.filter(may, is_active=True).exclude(pk=labeler.pk).exists()
+    return who_may("labeling.label_items").exclude(pk=labeler.pk).exists()
 
 
 def update_label(

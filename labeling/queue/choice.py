@@ -95,14 +95,20 @@ def choose_items(
     chosen = [row for row in rows if row.is_own][:count]
     waiting = [row for row in rows if not row.is_own and settings.QUEUE_MIX[row.stream] > 0]
     while len(chosen) < count and waiting:
-        wanted = by_priority(waiting)
-        if wanted and takes_priority(len(chosen), others, dice):
-            row = next_of(wanted, chosen[-1:] or last)
-        else:
-            row = next_of(of_one_stream(waiting, dice), chosen[-1:] or last)
+        row = next_of(drawn_from(waiting, len(chosen), others, dice), chosen[-1:] or last)
         waiting.remove(row)
         chosen.append(row)
     return chosen
+
+
+def drawn_from(
+    waiting: list[Candidate], place: int, others: Collection[int] | None, dice: random.Random
+) -> list[Candidate]:
+    """The items that the one at this place is taken from, in order."""
+    wanted = by_priority(waiting)
+    if wanted and takes_priority(place, others, dice):
+        return wanted
+    return of_one_stream(waiting, dice)
 
 
 def by_priority(rows: list[Candidate]) -> list[Candidate]:

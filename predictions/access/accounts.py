@@ -8,12 +8,20 @@ from typing import Any
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.models import Q, QuerySet
 
 # These are not loaded, because only a few pages show them.
 TIMES = {"last_login", "date_joined"}
 ACCOUNT = [field.attname for field in User._meta.concrete_fields if field.attname not in TIMES]
 FLAGS = {"is_superuser", "is_staff", "is_active"}  # SQLite has them as numbers
 GRANTED = ["groups__permissions__content_type__app_label", "groups__permissions__codename"]
+
+
+def who_may(permission: str) -> QuerySet[User]:
+    """The active accounts with this permission: by a role, or as superusers."""
+    app, _, codename = permission.partition(".")
+    by_role = Q(**dict(zip(GRANTED, (app, codename), strict=True)))
+    return User.objects.filter(Q(is_superuser=True) | by_role, is_active=True).distinct()
 
 
 @functools.cache

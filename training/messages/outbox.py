@@ -24,6 +24,7 @@ from django_q.tasks import async_task
 
 from labeling.batches.alerts import alert_in_words, open_alerts
 from labeling.models import Batch
+from predictions.access.accounts import who_may
 from predictions.database.clock import Moment
 from predictions.database.retries import attempt_due
 from training.messages import webhooks
@@ -35,7 +36,6 @@ logger = logging.getLogger(__name__)
 WAITS = [timedelta(minutes=each) for each in (1, 5, 30, 120, 360, 1_440)]
 AT_ONCE = 5  # messages in one job, so that other jobs do not wait long
 FORMER_SIGNS = timedelta(days=1)
-BACKEND = "predictions.access.accounts.RoleBackend"  # knows who has a permission
 LOOK_BACK = timedelta(days=7)  # batches undone earlier are not reported
 
 
@@ -138,12 +138,11 @@ def tell_alerts() -> int:
 
 def addresses(kind: str, data: dict[str, Any]) -> list[str]:
     """The addresses to mail to: of trainers, or of the reviewers whom an alert is not about."""
-    people = User.objects.filter(groups__name="trainer")
     if kind == Message.Kind.BELOW:
-        people = User.objects.with_perm("labeling.review_items", backend=BACKEND)
-        people = people.exclude(username=data["labeler"])
-    active = people.filter(is_active=True).exclude(email="")
-    return sorted(set(active.values_list("email", flat=True)))
+        people = who_may("labeling.review_items").exclude(username=data["labeler"])
+    else:
+        people = User.objects.filter(groups__name="trainer", is_active=True)
+    return sorted(set(people.exclude(email="").values_list("email", flat=True)))
 
 
 # -- deliver -----------------------------------------------------------------------------------

@@ -16,12 +16,12 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.models import User
 from django.db.models import Count, F, Q
 
 from labeling.batches.supporters import items_resting_on
 from labeling.models import Label
 from labeling.queue.queue import SKIPS_BEFORE_REVIEW
+from predictions.access.accounts import who_may
 from predictions.capture.visitors import author_of
 from predictions.models import ModelVersion
 from training.models import SnapshotLabel, Trial, TrialReading
@@ -173,22 +173,21 @@ def differences(trial: Trial, rule: Rule) -> Iterator[Difference]:
             fate = Fate.WITHDRAWN
         elif state is None:
             fate = Fate.WAITING if is_open and skips < enough_skips else Fate.SKIPPED
-        elif state == Label.State.DISPUTED or (state == Label.State.AWAITING and opinions > 1):
-            fate = Fate.DISPUTED
         else:
-            fate = Fate.UNREADABLE if is_unreadable else Fate.ANSWERED
+            fate = fate_of_labeled(state, opinions, is_unreadable=is_unreadable)
         author = author_of(user, visitor, glyph)
         yield Difference(key, public_id, author, is_audit, fate, digit, live, candidate)
 
 
+def fate_of_labeled(state: str, opinions: int, *, is_unreadable: bool) -> Fate:
+    if state == Label.State.DISPUTED or (state == Label.State.AWAITING and opinions > 1):
+        return Fate.DISPUTED
+    return Fate.UNREADABLE if is_unreadable else Fate.ANSWERED
+
+
 def skips_that_end() -> int:
     """How often an item must be skipped until nobody is left to ask."""
-    may = Q(is_superuser=True) | Q(
-        groups__permissions__codename="label_items",
-        groups__permissions__content_type__app_label="labeling",
-    )
-    people = User.objects.filter(may, is_active=True).distinct()[:SKIPS_BEFORE_REVIEW].count()
-    return max(1, people)
+    return max(1, who_may("labeling.label_items")[:SKIPS_BEFORE_REVIEW].count())
 
 
 # -- people ---------------------------------------------------------------------------------------

@@ -257,9 +257,9 @@ FAULTS: dict[str, list[Fault]] = {
         ),
         Fault(
             "an account that was switched off counts as another labeler",
-            DECISIONS,
-            "User.objects.filter(may, is_active=True)",
-            "User.objects.filter(may)",
+            "predictions/access/accounts.py",
+            "User.objects.filter(Q(is_superuser=True) | by_role, is_active=True)",
+            "User.objects.filter(Q(is_superuser=True) | by_role)",
             OF_DECISIONS,
         ),
         Fault(
@@ -533,8 +533,8 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "the writer of what is on screen is not looked at",
             CHOICE,
-            "next_of(of_one_stream(waiting, dice), chosen[-1:] or last)",
-            "next_of(of_one_stream(waiting, dice), chosen[-1:])",
+            "others, dice), chosen[-1:] or last)",
+            "others, dice), chosen[-1:])",
             OF_QUEUE,
         ),
         Fault(
@@ -1082,7 +1082,7 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "a labeler is mailed what is said about them",
             "training/messages/outbox.py",
-            '        people = people.exclude(username=data["labeler"])\n',
+            '.exclude(username=data["labeler"])',
             "",
             OF_ALERTS,
         ),

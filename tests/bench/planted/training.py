@@ -215,8 +215,8 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "what the only labeler skips holds up the trial",
             TALLY,
-            "    return max(1, people)\n",
-            "    return SKIPS_BEFORE_REVIEW\n",
+            'max(1, who_may("labeling.label_items")[:SKIPS_BEFORE_REVIEW].count())',
+            "SKIPS_BEFORE_REVIEW",
             OF_TRIALS,
         ),
         Fault(
