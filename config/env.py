@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import ImproperlyConfigured
@@ -146,6 +146,10 @@ def database(name: str, *, default: Path) -> dict[str, Any]:
             f"{name} must look like postgres://user:password@host:5432/name or sqlite:///file; "
             f"its scheme is {parts.scheme!r}."
         )
+    return postgresql(name, parts)
+
+
+def postgresql(name: str, parts: SplitResult) -> dict[str, Any]:
     try:
         port = parts.port
     except ValueError:

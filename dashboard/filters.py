@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, Self
 from urllib.parse import urlencode
 
+from dashboard.axes import DIGITS
 from labeling.models import Stream
 from predictions.errors import Declined
 from predictions.models import Prediction
@@ -80,6 +81,11 @@ class Filters:
             said.append(f"digit {self.digit}")
         said += [text for text in (self.version, self.source, self.stream) if text]
         return ", ".join(said)
+
+    @property
+    def digits(self) -> Sequence[int]:
+        """The digits that a figure by digit shows."""
+        return range(DIGITS) if self.digit is None else [self.digit]
 
 
 def period_in_words(first: date | None, last: date | None) -> str:

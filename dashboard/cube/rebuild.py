@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Max, Min
+from django.db.models import F, Max, Min
 
 from dashboard.cube import counting, log, store
 from dashboard.cube.counting import EVENTS_AT_ONCE, marks, renew, take_lease
@@ -24,6 +24,7 @@ from dashboard.cube.log import LogMarks
 from dashboard.cube.tally import SUM_FIELDS, FlowKey, SumKey, Tally, sums_of
 from dashboard.models import Cell, Check, Mark, MonthFlow, MonthSums
 from labeling.models import LabelEvent
+from predictions.database.clock import Moment
 from predictions.database.slices import chunks
 from predictions.errors import Declined
 from predictions.models import Prediction
@@ -184,6 +185,13 @@ def look_at_flow(found: CountsCompared, *, mend: bool) -> None:
             replace_flow(due, at)
 
     undisturbed(look)
+
+
+def count_from_nothing() -> None:
+    """Drop all counts, so that the next step counts every row again."""
+    for table in (Cell, MonthSums, MonthFlow):
+        table._base_manager.all().delete()
+    Mark.objects.update(prediction=0, event=0, changes=F("changes") + 1, moved_at=Moment())
 
 
 def recount_flow(at: LogMarks) -> Tally:

@@ -73,9 +73,9 @@ def events_on(
     """
     opinions = Opinions(row, truth, people, random)
     said, (first, second, third, _) = opinions.said, opinions.order
-    if random.random() > chance_to_be_shown(row, feedback):
+    stream, chance = shown_in(row, feedback)
+    if random.random() > chance:
         return said
-    stream = "audit" if row.is_audit else "feedback" if feedback else "unsure"
     opinions.add(first, stream, feedback.changed_at if feedback else row.created_at)
     contradicts = said[0].digit != row.digit and row.confidence >= settings.CONFIDENT
     said[0].wants_second = contradicts or bool(random.random() < settings.SECOND_OPINION_RATE)
@@ -88,11 +88,13 @@ def events_on(
     return said
 
 
-def chance_to_be_shown(row: Prediction, feedback: Feedback | None) -> float:
-    """The queue shows audits first, then what a visitor spoke of, then what was unsure."""
+def shown_in(row: Prediction, feedback: Feedback | None) -> tuple[str, float]:
+    """The stream that shows a drawing, and the chance that it is shown at all."""
     if row.is_audit:
-        return 0.97
-    return 0.7 if feedback or row.confidence < 0.8 else 0.4
+        return "audit", 0.97
+    if feedback:
+        return "feedback", 0.7
+    return "unsure", 0.7 if row.confidence < 0.8 else 0.4
 
 
 class Opinions:

@@ -9,15 +9,15 @@ from typing import Any
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F, ProtectedError, Q, QuerySet
+from django.db.models import ProtectedError, Q, QuerySet
 
 from dashboard.cube.counting import catch_up
+from dashboard.cube.rebuild import count_from_nothing
 from dashboard.demo import presence
 from dashboard.demo.plan import PREFIX, ROLES, DemoDeclined
-from dashboard.models import Cell, Demo, DigitMap, Mark, MonthFlow, MonthSums, RReport
+from dashboard.models import Demo, DigitMap, RReport
 from dashboard.replay import replay
 from labeling.models import Intake
-from predictions.database.clock import Moment
 from predictions.models import ModelVersion, Prediction
 from training.models import Promotion, Run, Snapshot
 
@@ -37,18 +37,15 @@ def remove_demo(*, with_later: bool = False) -> Counter[str]:
         drawn = Prediction.objects.filter(source=Prediction.Source.DEMO)
         taught = Q(parent__in=versions) | Q(snapshot__labels__event__prediction__in=drawn)
         runs = list(Run.objects.filter(taught).distinct().select_related("asked_by"))
-        later = Prediction.objects.filter(version__in=versions).difference(drawn).count()
-        asked = sum(run.asked_by is not None and run.asked_by not in people for run in runs)
-        if (later or asked) and not with_later:
-            said = f"{later:,} drawings and {asked:,} runs of people depend on the demo"
-            raise DemoDeclined(f"{said}; --with-later removes them too.")
+        later = Prediction.objects.filter(version__in=versions).difference(drawn)
+        asked = [run for run in runs if run.asked_by and run.asked_by not in people]
+        if not with_later:
+            check_unused(later.count(), len(asked))
         versions |= ModelVersion.objects.filter(pk__in=[run.version_id for run in runs])
         snapshots = Snapshot.objects.filter(pk__in=[run.snapshot_id for run in runs])
         ledger = Promotion.objects.filter(after__in=versions).order_by("pk")
         live = ledger.values_list("before", flat=True).first()
-        for table in (Cell, MonthSums, MonthFlow):  # counted again, from nothing
-            table._base_manager.all().delete()
-        Mark.objects.update(prediction=0, event=0, changes=F("changes") + 1, moved_at=Moment())
+        count_from_nothing()
         removed = sum(map(delete, (snapshots, drawn, versions, people)), Counter[str]())
         if not ModelVersion.objects.live().exists():
             ModelVersion.objects.filter(pk__in=[live]).update(state=ModelVersion.State.LIVE)
@@ -61,6 +58,12 @@ def remove_demo(*, with_later: bool = False) -> Counter[str]:
     presence.assume(False)
     catch_up()
     return removed
+
+
+def check_unused(drawings: int, runs: int) -> None:
+    if drawings or runs:
+        said = f"{drawings:,} drawings and {runs:,} runs of people depend on the demo"
+        raise DemoDeclined(f"{said}; --with-later removes them too.")
 
 
 def delete(rows: QuerySet[Any]) -> Counter[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,7 @@ from dashboard.figures.words import span_in_words
 from dashboard.filters import ALL, Filters
 from dashboard.models import MissingAudits, Replay
 from labeling.models import Stream
+from predictions.database.slices import chunks
 from predictions.months import month_of
 
 # Figures that say who drew their drawings; the replay's worker counts that.
@@ -93,21 +95,17 @@ def of_all_labeled(filters: Filters) -> Figure:
 def by_month_and_digit(filters: Filters) -> Figure:
     """Accuracy by month and digit, for a heat map; by quarter where months have few labels."""
     rows = months(filters, "readings", stream=Stream.AUDIT)
-    digits = range(DIGITS) if filters.digit is None else [filters.digit]
-    whole, found = monthly_of(rows, filters), totals(rows, "readings")
-    read = {digit: parts_of(found, digit) for digit in digits}
-    counts: defaultdict[tuple[date, int], int] = defaultdict(int)
-    for digit, some in read.items():
-        for (month, _), part in zip(found, some, strict=True):
-            counts[month, digit] += part.n
+    whole, read = monthly_of(rows, filters), read_by_digit(rows, filters)
+    counts: Counter[tuple[date, int]] = Counter()
+    for digit, month, _, part in read:
+        counts[month, digit] += part.n
     period_of = periods_of(
         list(every_month(list(whole))), filter(None, counts.values()), most=MOST_PERIODS
     )
     samples: defaultdict[tuple[Period, int], Sample] = defaultdict(Sample)
-    for digit, some in read.items():
-        for (month, chance), part in zip(found, some, strict=True):
-            samples[period_of[month], digit].add(chance, part)
-    listed = [(period, digit) for period in dict.fromkeys(period_of.values()) for digit in digits]
+    for digit, month, chance, part in read:
+        samples[period_of[month], digit].add(chance, part)
+    listed = list(product(dict.fromkeys(period_of.values()), filters.digits))
     return Figure(
         name="accuracy-by-month-and-digit",
         title="Accuracy by month and digit",
@@ -127,12 +125,9 @@ def by_month_and_digit(filters: Filters) -> Figure:
 def by_digit(filters: Filters) -> Figure:
     """Accuracy by digit over the whole period."""
     rows = months(filters, "readings", stream=Stream.AUDIT)
-    digits = range(DIGITS) if filters.digit is None else [filters.digit]
-    samples = {digit: Sample() for digit in digits}
-    found = totals(rows, "readings")
-    for digit in digits:
-        for (_, chance), part in zip(found, parts_of(found, digit), strict=True):
-            samples[digit].add(chance, part)
+    samples = {digit: Sample() for digit in filters.digits}
+    for digit, _, chance, part in read_by_digit(rows, filters):
+        samples[digit].add(chance, part)
     return Figure(
         name="accuracy-by-digit",
         title="Accuracy by digit",
@@ -169,23 +164,23 @@ def by_day(filters: Filters) -> Figure:
 
 def rolling(samples: Mapping[date, Sample], days: Sequence[date]) -> list[list[Any]]:
     """The rows of `by_day`."""
-    step = 1 if len(days) <= LONGEST_DAILY else 7
+    if not days:
+        return []
     # Drawings before the first labeled day belong to the 28 days, too.
-    early = (samples[day] for day in samples if days and days[0] - WINDOW < day < days[0])
-    running, new, rows = together(early), Sample(), []
-    for at, day in enumerate(days, start=1):
-        if day in samples:
-            running.merge(samples[day])
-            new.merge(samples[day])
-        if day > days[0] and (gone := day - WINDOW) in samples:
-            running.merge(samples[gone], times=-1)
-        if at % step == 0 or at == len(days):
-            share = new.right / new.n if new.n else None
-            since = days[(at - 1) // step * step]
-            own = [since.isoformat(), new.n, share]
-            rows.append([day.isoformat(), *accuracy_cells(running), *own])
-            new = Sample()
+    early = [days[0] - timedelta(days=at) for at in range(1, WINDOW.days)]
+    running, rows = of_days(samples, early), []
+    for span in chunks(days, 1 if len(days) <= LONGEST_DAILY else 7):
+        new = of_days(samples, span)
+        running.merge(new)
+        running.merge(of_days(samples, [day - WINDOW for day in span if day > days[0]]), times=-1)
+        share = new.right / new.n if new.n else None
+        own = [span[0].isoformat(), new.n, share]
+        rows.append([span[-1].isoformat(), *accuracy_cells(running), *own])
     return rows
+
+
+def of_days(samples: Mapping[date, Sample], days: Sequence[date]) -> Sample:
+    return together(samples[day] for day in days if day in samples)
 
 
 def headline(filters: Filters) -> Figure:
@@ -229,11 +224,10 @@ def true_by_predicted(filters: Filters) -> Figure:
     for (_, chance), readings in totals(found, "readings").items():
         counts += readings.sum(axis=2)
         drawings += readings.sum(axis=2) * whole.weight_of(chance)
-    labels = range(DIGITS) if filters.digit is None else [filters.digit]
-    others = [label for label in range(DIGITS) if label not in labels]
+    others = [label for label in range(DIGITS) if label not in filters.digits]
     counts[:, others], drawings[:, others] = 0, 0
     rows = []
-    for label in labels:
+    for label in filters.digits:
         total, of_label = int(counts[:, label].sum()), float(drawings[:, label].sum())
         for predicted in range(DIGITS):
             share = float(drawings[predicted, label]) / of_label if of_label else None
@@ -294,6 +288,16 @@ def by_month_of(samples: Mapping[date, Sample]) -> dict[date, Sample]:
 
 def parts_of(found: Mapping[tuple[date, int], Counts], digit: int | None) -> list[Part]:
     return parts(by_label(np.stack(list(found.values()))), digit) if found else []
+
+
+def read_by_digit(rows: Sequence[Sum], filters: Filters) -> list[tuple[int, date, int, Part]]:
+    """The counts of each digit, month and chance of being audited."""
+    found = totals(rows, "readings")
+    return [
+        (digit, month, chance, part)
+        for digit in filters.digits
+        for (month, chance), part in zip(found, parts_of(found, digit), strict=True)
+    ]
 
 
 def every_day(labeled: Mapping[date, Sample]) -> list[date]:

@@ -145,16 +145,15 @@ def over_digits(filters: Filters) -> Figure:
     rows = months(filters, "confidences", "confidence")
     counts = sum((each["confidences"] for each in rows), np.zeros((DIGITS, BINS), np.int64))
     totals = sum((each["confidence"] for each in rows), np.zeros(DIGITS, np.int64))
-    digits = range(DIGITS) if filters.digit is None else [filters.digit]
     return Figure(
         name="confidence-by-digit",
         title="Confidence by digit",
         sentence=sentences.mean_confidence(
-            {str(digit): (totals[digit], counts[digit].sum()) for digit in digits}
+            {str(digit): (totals[digit], counts[digit].sum()) for digit in filters.digits}
         ),
-        sampled_from=sentences.everything(drawings_in(counts[[*digits]]), filters),
+        sampled_from=sentences.everything(drawings_in(counts[[*filters.digits]]), filters),
         columns=[Column("predicted", "Read as", "digit"), *SPREAD],
-        rows=[[digit, *shares_of_bins(counts[digit], totals[digit])] for digit in digits],
+        rows=[[digit, *shares_of_bins(counts[digit], totals[digit])] for digit in filters.digits],
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date
 
 from dashboard.cube.authors import Authors
@@ -86,14 +86,14 @@ def between_pairs(
         spread = {chance: deviation(each) for chance, each in by_chance.items()}
         wider = widening([OneSide(authors, sample.weights, spread)], authors.alike_in_pairs)
     if not sample.is_weighted:
-        by_chance = {0: sum_of_pairs(pairs.values())}
-    found = {}
-    for chance, some in by_chance.items():
-        each = difference_of_pairs(some.better / wider, some.worse / wider, some.n / wider)
-        found[chance] = (each.value, each.low, each.high)
-    if not sample.is_weighted:
-        return each
+        return widened(sum_of_pairs(pairs.values()), wider)
+    found = {chance: astuple(widened(some, wider)) for chance, some in by_chance.items()}
     return ShareDifference(*sample.mean(found, Z95, -1.0, 1.0, wider))
+
+
+def widened(pairs: Pairs, wider: float) -> ShareDifference:
+    """The difference with an interval as from so many times fewer drawings."""
+    return difference_of_pairs(pairs.better / wider, pairs.worse / wider, pairs.n / wider)
 
 
 def deviation(pairs: Pairs) -> float:

@@ -22,6 +22,8 @@ from predictions.months import after
 AT_ONCE = 60
 UNREADABLE = "unreadable"
 SHARE = re.compile(r"0(\.[0-9]{1,6})?|1(\.0)?", re.ASCII)
+IS_RIGHT = Q(label__digit=F("digit"))
+READ = {"": Q(), "right": IS_RIGHT, "wrong": ~IS_RIGHT & Q(label__digit__isnull=False)}
 OWN = ("label", "predicted", "read", "since", "until", "above", "below", "labeled", "before")
 
 
@@ -142,21 +144,19 @@ def in_cell(which: WhichDrawings) -> PredictionQuerySet:
         wanted |= Q(is_audit=False)  # the reading of an audit is shown once it is labeled
     wanted &= in_stream(filters.stream or (ALL if which.labeled else Stream.AUDIT))
     wanted &= in_time(which) & in_confidence(which)
-    if filters.version:
-        wanted &= Q(version__name=filters.version)
     is_import = Q(source=Prediction.Source.IMPORT)
     wanted &= Q(source=filters.source) if filters.source else ~is_import
-    if filters.digit is not None:
-        wanted &= Q(label__digit=filters.digit)
     if which.label:
         is_unreadable = which.label == UNREADABLE
         wanted &= Q(label__is_unreadable=True) if is_unreadable else Q(label__digit=which.label)
-    if which.predicted is not None:
-        wanted &= Q(digit=which.predicted)
-    if which.read:
-        is_right = Q(label__digit=F("digit"))
-        wanted &= is_right if which.read == "right" else ~is_right & Q(label__digit__isnull=False)
-    return Prediction.objects.pictured().filter(wanted)  # erased drawings cannot be shown
+    fields = {
+        "version__name": filters.version or None,
+        "label__digit": filters.digit,
+        "digit": which.predicted,
+    }
+    named = {field: value for field, value in fields.items() if value is not None}
+    # Erased drawings cannot be shown.
+    return Prediction.objects.pictured().filter(wanted, READ[which.read], **named)
 
 
 def in_time(which: WhichDrawings) -> Q:

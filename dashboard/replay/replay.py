@@ -42,6 +42,7 @@ from dashboard.replay import authorship
 from labeling.models import Label, LabelEvent
 from predictions.database.append_only import complete_until, highest_key
 from predictions.database.clock import Moment
+from predictions.database.slices import chunks
 from predictions.glyphs.glyph import decode_glyph
 from predictions.models import ModelVersion, Prediction
 from predictions.months import month_of
@@ -195,23 +196,22 @@ def leave_out_erased(state: Replay) -> int:
 def update_items(keys: Sequence[int]) -> int:
     """Update the items of these predictions from their labels; return how many changed."""
     touched: list[date] = []
-    for at in range(0, len(keys), GLYPHS_AT_ONCE):  # databases limit a query's parameters
-        some = keys[at : at + GLYPHS_AT_ONCE]
-        before = {item.pk: item for item in ReplayItem.objects.filter(pk__in=some)}
+    for some in chunks(keys, GLYPHS_AT_ONCE):
+        before = ReplayItem.objects.in_bulk(some)
         now = {item.pk: item for item in items_by_label(some)}
-        gone = [item for key, item in before.items() if key not in now]
-        new = [item for key, item in now.items() if key not in before or differ(item, before[key])]
-        ReplayItem.objects.filter(pk__in=[item.pk for item in gone]).delete()
+        gone = before.keys() - now.keys()
+        new = [
+            item
+            for key, item in now.items()
+            if key not in before or item.digit != before[key].digit
+        ]
+        ReplayItem.objects.filter(pk__in=gone).delete()
         ReplayItem.objects.bulk_create(
             new, update_conflicts=True, unique_fields=["prediction"], update_fields=["digit"]
         )
-        touched += [item.month for item in (*gone, *new)]
+        touched += [item.month for item in (*(before[key] for key in gone), *new)]
     touch(touched)
     return len(touched)
-
-
-def differ(one: ReplayItem, other: ReplayItem) -> bool:
-    return one.digit != other.digit
 
 
 def items_by_label(keys: Sequence[int]) -> Iterator[ReplayItem]:
@@ -394,23 +394,29 @@ def items_in_month(month: date) -> list[Item]:
     return [Item._make(row) for row in rows]
 
 
-def table_of(
-    items: Sequence[Item], month: date, versions: Sequence[int], own: Known
-) -> ItemReadings:
+def places_of_glyphs(items: Sequence[Item]) -> dict[uuid.UUID, list[int]]:
+    """The places of each glyph among the items: several drawings may have the same one."""
     places: defaultdict[uuid.UUID, list[int]] = defaultdict(list)
     for at, item in enumerate(items):
         places[item.glyph_digest].append(at)
+    return places
+
+
+def table_of(
+    items: Sequence[Item], month: date, versions: Sequence[int], own: Known
+) -> ItemReadings:
+    places = places_of_glyphs(items)
     row_of = {version: at for at, version in enumerate(versions)}
     shape = (len(versions), len(items))
     right, read, known = (np.zeros(shape, bool) for _ in range(3))
     digits = np.array([item.digit for item in items], np.int64)
     glyphs = ReplayItem.objects.filter(month=month).values("glyph_digest")
     readings = ReplayReading.objects.filter(glyph_digest__in=glyphs)
+    readings = readings.filter(version__in=versions)
     for version, digest, digit in readings.values_list("version", "glyph_digest", "digit"):
-        if version in row_of:
-            shown = places[digest]
-            read[row_of[version], shown] = True
-            right[row_of[version], shown] = digits[shown] == digit
+        shown = places[digest]
+        read[row_of[version], shown] = True
+        right[row_of[version], shown] = digits[shown] == digit
     for version, digests in own.glyphs.items():
         for digest in digests & places.keys():
             known[row_of[version], places[digest]] = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
@@ -21,7 +21,7 @@ from dashboard.filters import Filters
 from dashboard.flow import ACTS
 from dashboard.models import MonthSums
 from dashboard.reports.causes import Causes, causes_of, readers_of
-from dashboard.reports.compare import Comparison, Side, of_months
+from dashboard.reports.compare import Bar, Comparison, Side, of_months
 from labeling.models import Stream
 from labeling.queue.overview import of_queue
 from predictions.months import after
@@ -108,15 +108,8 @@ def monthly_report(month: date) -> Report:
     comparison = of_months(before or month, month, None)
     here = comparison.second
     compared = comparison if before and here.is_enough else None
-    counted = months(Filters(first=month, last=month), "days")
-    drawings = sum(int(each["days"][:, :, 0].sum()) for each in counted)
-    unlabeled = sum(
-        int(each["days"][:, UNLABELED, 0].sum()) for each in counted if each.stream == Stream.AUDIT
-    )
-    acts = dict.fromkeys(ACTS, 0)
-    for _, done in flows(Filters(first=month, last=month)):
-        for name, number in zip(ACTS, done.sum(axis=0).tolist(), strict=True):
-            acts[name] += number
+    drawings, unlabeled = drawings_in(month)
+    acts = acts_in(month)
     digits = digit_changes(compared, here)
     return Report(
         month=month,
@@ -124,15 +117,33 @@ def monthly_report(month: date) -> Report:
         comparison=comparison if before else None,
         here=here,
         drawings=drawings,
-        decisions=sum(acts[name] for name in ("first", "agrees", "differs", "rulings")),
+        decisions=acts["first"] + acts["agrees"] + acts["differs"] + acts["rulings"],
         corrections=acts["corrections"],
         promotions=promotions_in(month),
         readers=readers_of(month),
         causes=causes_of(before, month) if before and compared else None,
         digits=digits,
-        wishes=wishes(digits, here, unlabeled),
+        wishes=wishes(digits, unlabeled),
         unlabeled=unlabeled,
     )
+
+
+def drawings_in(month: date) -> tuple[int, int]:
+    """The number of drawings, and of audited ones without a label."""
+    drawings = unlabeled = 0
+    for each in months(Filters(first=month, last=month), "days"):
+        drawings += int(each["days"][:, :, 0].sum())
+        if each.stream == Stream.AUDIT:
+            unlabeled += int(each["days"][:, UNLABELED, 0].sum())
+    return drawings, unlabeled
+
+
+def acts_in(month: date) -> Counter[str]:
+    """How often each of ACTS was done."""
+    found: Counter[str] = Counter()
+    for _, by_day in flows(Filters(first=month, last=month)):
+        found.update(dict(zip(ACTS, by_day.sum(axis=0).tolist(), strict=True)))
+    return found
 
 
 def promotions_in(month: date) -> list[Promotion]:
@@ -153,28 +164,30 @@ def promotions_in(month: date) -> list[Promotion]:
 def digit_changes(comparison: Comparison | None, here: Side) -> list[DigitChange]:
     """The change of each digit, with Holm's correction for ten tests."""
     earlier = {part.name: part for part in comparison.first.parts} if comparison else {}
-    pairs = [(part, earlier.get(part.name)) for part in here.parts]
-    found = [
-        between(before.sample, now.sample)
-        if now.is_enough and before and before.is_enough
-        else None
-        for now, before in pairs
-    ]
-    told = [each for each in found if each is not None]
-    adjusted = iter(holm([p_of(each) for each in told]))
+    told = {
+        now.name: found
+        for now in here.parts
+        if (before := earlier.get(now.name)) and (found := told_between(before, now))
+    }
+    adjusted = dict(zip(told, holm([p_of(found) for found in told.values()]), strict=True))
     return [
         DigitChange(
             digit=int(now.name),
-            before=before.share if before else None,
+            before=earlier[now.name].share if now.name in earlier else None,
             after=now.share,
             n=now.n,
             worth=now.sample.worth,
             is_enough=now.is_enough,
-            difference=each,
-            is_real=each is not None and next(adjusted) < LEVEL,
+            difference=told.get(now.name),
+            is_real=adjusted.get(now.name, 1.0) < LEVEL,
         )
-        for (now, before), each in zip(pairs, found, strict=True)
+        for now in here.parts
     ]
+
+
+def told_between(before: Bar, now: Bar) -> ShareDifference | None:
+    """The difference, if both have enough labels to tell it."""
+    return between(before.sample, now.sample) if before.is_enough and now.is_enough else None
 
 
 def p_of(found: ShareDifference) -> float:
@@ -188,7 +201,7 @@ def p_of(found: ShareDifference) -> float:
 # -- what to label next -------------------------------------------------------------------------
 
 
-def wishes(digits: Sequence[DigitChange], here: Side, unlabeled: int) -> list[Wish]:
+def wishes(digits: Sequence[DigitChange], unlabeled: int) -> list[Wish]:
     """What to label next: audits first, then disputed labels, then the digits read worst."""
     found = []
     if unlabeled:
@@ -202,22 +215,23 @@ def wishes(digits: Sequence[DigitChange], here: Side, unlabeled: int) -> list[Wi
         found.append(
             Wish(number_of(disputed, "disputed label"), "Two people disagree; a reviewer rules.")
         )
-    few = [each for each in digits if not each.is_enough]
-    if few:
-        names = ", ".join(str(each.digit) for each in few)
+    if few := [str(each.digit) for each in digits if not each.is_enough]:
         found.append(
             Wish(
-                f"Audits that show {names}",
+                f"Audits that show {', '.join(few)}",
                 "Too few labels to say anything about these digits on their own.",
             )
         )
-    told = [each for each in digits if each.is_enough and each.after is not None]
-    for each in sorted(told, key=lambda each: each.after.value if each.after else 1.0):
-        assert each.after is not None
-        more = labels_for(each.after, each.n, each.worth)
-        if more or each.after.value < 1:
-            found.append(Wish(f"Drawings of {each.digit}", read_so_far(each.after, more)))
-    return found[:NEXT]
+    return [*found, *wishes_by_digit(digits)][:NEXT]
+
+
+def wishes_by_digit(digits: Sequence[DigitChange]) -> Iterator[Wish]:
+    """Drawings of digits with enough labels, the one read worst first."""
+    told = [(each, each.after) for each in digits if each.is_enough and each.after]
+    for each, share in sorted(told, key=lambda pair: pair[1].value):
+        more = labels_for(share, each.n, each.worth)
+        if more or share.value < 1:
+            yield Wish(f"Drawings of {each.digit}", read_so_far(share, more))
 
 
 def read_so_far(share: Share, more: int) -> str:

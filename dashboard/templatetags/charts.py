@@ -58,9 +58,10 @@ def table_rows(figure: Figure) -> SafeString:
     columns = figure.columns
     keys = [column.key for column in columns]
     enough = keys.index("enough") if "enough" in keys else None
-    plain = {at for at, column in enumerate(columns) if column.kind not in NUMBERS}
-    tags = [("<td class=\"words\">{}</td>" if at in plain else "<td>{}</td>")
-            for at in range(1, len(columns))]  # fmt: skip
+    tags = [
+        "<td>{}</td>" if column.kind in NUMBERS else '<td class="words">{}</td>'
+        for column in columns[1:]
+    ]
     row_of = f'<tr{{}}><th scope="row">{{}}</th>{"".join(tags)}</tr>'
     few = SafeString(' class="few"')
     return format_html_join(

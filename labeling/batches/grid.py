@@ -102,16 +102,21 @@ def confirm_grid(
         chosen_by={"digit": digit},
         count=len(right),
     )
-    drawn = [drawn_by_lot() for _ in right]
-    is_checked = any(drawn) and others_label(labeler)
-    LabelEvent.objects.bulk_create(
-        event_for(item, labeler, batch, wants_second=by_lot and is_checked)
-        for item, by_lot in zip(right, drawn, strict=True)
-    )
-    restate_many([item.pk for item in right])
+    label_as_guessed(right, labeler, batch)
     review_requests.request_review(wrong_keys, batch=batch)
     logger.info("batch %s confirmed %s on the grid", batch.pk, len(right))
     return Confirmed(batch, len(right), len(wrong_keys))
+
+
+def label_as_guessed(items: Sequence[QueueItem], labeler: User, batch: Batch) -> None:
+    """Label the items as their digit; some, by lot, want a second opinion if others label."""
+    drawn = [drawn_by_lot() for _ in items]
+    is_checked = any(drawn) and others_label(labeler)
+    LabelEvent.objects.bulk_create(
+        event_for(item, labeler, batch, wants_second=by_lot and is_checked)
+        for item, by_lot in zip(items, drawn, strict=True)
+    )
+    restate_many([item.pk for item in items])
 
 
 def answered_before(batch: Batch, labeler: User) -> Confirmed:

@@ -59,10 +59,7 @@ def make_token(
         raise TokenRefused(f"Choose among the scopes {', '.join(settings.TOKEN_SCOPES)}.")
     if not 1 <= days <= settings.TOKEN_DAYS:
         raise TokenRefused(f"A token lives from 1 to {settings.TOKEN_DAYS} days.")
-    if not owner.is_active:
-        raise TokenRefused(f"The account {owner} is not active.")
-    if Token.objects.live().filter(owner=owner).count() >= MOST_TOKENS:
-        raise TokenRefused(f"{owner} has {MOST_TOKENS} tokens already; revoke one first.")
+    check_may_own_another(owner)
     expired = Token.objects.filter(owner=owner, name=name, expires_at__lte=Now())
     expired.filter(revoked_at__isnull=True).update(revoked_at=Moment())
     prefix = secrets.token_hex(4)
@@ -81,6 +78,13 @@ def make_token(
         raise TokenRefused(f"{owner} has a token named {name} already.") from taken
     logger.info("token %s of user %s was made: %s", prefix, owner.pk, token.scopes)
     return token, secret
+
+
+def check_may_own_another(owner: User) -> None:
+    if not owner.is_active:
+        raise TokenRefused(f"The account {owner} is not active.")
+    if Token.objects.live().filter(owner=owner).count() >= MOST_TOKENS:
+        raise TokenRefused(f"{owner} has {MOST_TOKENS} tokens already; revoke one first.")
 
 
 def revoke(tokens: Iterable[Token]) -> int:

@@ -71,15 +71,21 @@ def check_kind(name: str, field: serializers.Field, value: Any) -> None:
             raise serializers.ValidationError({name: [said]})
         for each in value:
             check_kind(name, field.child, each)
-    if isinstance(field, serializers.IntegerField) and isinstance(value, float):
-        value = int(value) if value.is_integer() else value  # JSON has one number type
-    for kind, allowed in JSON_KINDS.items():
-        if isinstance(field, kind):
-            is_flag = isinstance(value, bool) and bool not in allowed
-            if is_flag or not isinstance(value, allowed):
-                raise serializers.ValidationError({name: ["It is of another type."]})
+    if not is_of_kind(field, value):
+        raise serializers.ValidationError({name: ["It is of another type."]})
     if isinstance(field, serializers.UUIDField):
         check_uuid(name, value)
+
+
+def is_of_kind(field: serializers.Field, value: Any) -> bool:
+    kinds = next((kinds for each, kinds in JSON_KINDS.items() if isinstance(field, each)), None)
+    if kinds is None:
+        return True  # the field itself says what it takes
+    if isinstance(value, bool):
+        return bool in kinds  # to Python, it is an int too
+    if kinds == (int,) and isinstance(value, float):
+        return value.is_integer()  # JSON has one number type
+    return isinstance(value, kinds)
 
 
 def check_uuid(name: str, value: str) -> None:

@@ -136,8 +136,7 @@ def example_of(
         }
     if "enum" in schema:
         return schema["enum"][0]
-    kind = schema.get("type")
-    kind = kind[0] if isinstance(kind, list) else kind
+    kind = type_in(schema)
     if schema.get("format") == "binary":
         return "the bytes of a file"
     if name == "image":
@@ -150,6 +149,12 @@ def example_of(
 def reference_in(schema: dict[str, Any]) -> str | None:
     parts = [schema, *schema.get("allOf", []), *schema.get("oneOf", [])]
     return next((part["$ref"] for part in parts if "$ref" in part), None)
+
+
+def type_in(schema: dict[str, Any]) -> str | None:
+    """The type of the value; null may be named beside it."""
+    kind = schema.get("type")
+    return kind[0] if isinstance(kind, list) else kind
 
 
 KINDS: dict[str, tuple[type, ...]] = {

@@ -163,13 +163,14 @@ def _downloaded(mirror: str, name: str, folder: Path) -> bytes:
         request.add_header("Range", f"bytes={held}-")
     try:
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
-            goes_on = answer.status == 206  # otherwise the server sends the whole file
-            total = int(answer.headers.get("Content-Length") or 0) + (held if goes_on else 0)
+            if answer.status != 206:
+                held = 0  # the server sends the whole file
+            total = held + int(answer.headers.get("Content-Length", 0))
             with (
-                part.open("ab" if goes_on else "wb") as file,
+                part.open("ab" if held else "wb") as file,
                 progress_bar(
                     total=total or None,
-                    initial=held if goes_on else 0,
+                    initial=held,
                     desc=name,
                     unit="B",
                     unit_scale=True,

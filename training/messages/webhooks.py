@@ -119,7 +119,7 @@ def is_inside(address: str) -> bool:
         return True
     if isinstance(ip, ipaddress.IPv6Address):
         carried = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
-        if any(each is not None and is_inside(str(each)) for each in carried):
+        if any(is_inside(str(each)) for each in filter(None, carried)):
             return True
         if ip.ipv4_mapped is not None:
             return False

@@ -40,12 +40,18 @@ def first_steps() -> list[Step]:
     ]
     if newest is not None and newest.is_active:
         steps[2] = Step("Fine-tune", f"run {newest.pk} is {newest.state}", False, training, "Watch")
+    return [*steps, trial_step(made)]
+
+
+def trial_step(made: Run | None) -> Step:
+    """The last step: a version on trial."""
+    title = "See it read better"
     if made is None or made.version is None:
-        return [*steps, Step("See it read better", "both versions read what you draw next", False)]
+        return Step(title, "both versions read what you draw next", False)
     trial = made.version.trials.first()
     said = (trial and trial.said) or f"draw on: {made.version} reads along"
     version = reverse("training:version", args=[made.version.name])
-    return [*steps, Step("See it read better", said, False, version, "See its trial")]
+    return Step(title, said, False, version, "See its trial")
 
 
 def made_before() -> Run | None:

@@ -111,14 +111,9 @@ def weigh(
     log_futility = log_against(total.better + pending, total.worse, drawings, gain)
     holds = tuple(harms(outcomes, agreed_by_digit, few, by_author))
     joint = len(few) == 1 or rest_agrees(by_author)
-    if any(each.ends_the_trial for each in holds):
-        verdict = Verdict.HARM
-    elif log_e >= promoting and joint and not holds:
-        verdict = Verdict.PROMOTE
-    elif log_futility >= refuting:
-        verdict = Verdict.NO_BETTER
-    else:
-        verdict = Verdict.MORE
+    verdict = verdict_of(
+        holds, is_better=log_e >= promoting and joint, is_futile=log_futility >= refuting
+    )
     counts = (total.better, total.worse, neither)
     ahead = Ahead(*counts, pending, drawings, gain, promoting, refuting, whoever_drew - log_e)
     return Weighed(
@@ -133,6 +128,14 @@ def weigh(
         gain,
         *(ahead.to_go() if verdict is Verdict.MORE else ()),
     )
+
+
+def verdict_of(holds: Sequence[Harm], *, is_better: bool, is_futile: bool) -> Verdict:
+    if any(each.ends_the_trial for each in holds):
+        return Verdict.HARM
+    if is_better and not holds:
+        return Verdict.PROMOTE
+    return Verdict.NO_BETTER if is_futile else Verdict.MORE
 
 
 def few_of(shares: Mapping[str, float]) -> frozenset[str]:

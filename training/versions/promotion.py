@@ -224,6 +224,16 @@ def version_below(live: ModelVersion) -> ModelVersion | None:
 
 def versions_below(live: ModelVersion) -> Iterator[ModelVersion]:
     """The versions below the live one on the ledger's stack, the topmost first."""
+    stack = ledger_stack()
+    known = ModelVersion.objects.in_bulk(stack)
+    for version_id in dict.fromkeys(reversed(stack)):
+        version = known[version_id]
+        if version_id != live.pk and version.state != ModelVersion.State.REJECTED:
+            yield version
+
+
+def ledger_stack() -> list[int]:
+    """The live version's key and those below it: a promotion adds one, a rollback removes some."""
     stack: list[int] = []
     ledger = Promotion.objects.order_by("pk").values_list("kind", "before_id", "after_id")
     for kind, before_id, after_id in ledger:
@@ -235,11 +245,7 @@ def versions_below(live: ModelVersion) -> Iterator[ModelVersion]:
         else:
             while stack and stack[-1] != after_id:
                 stack.pop()
-    known = ModelVersion.objects.in_bulk(stack)
-    for version_id in dict.fromkeys(reversed(stack)):
-        version = known[version_id]
-        if version_id != live.pk and version.state != ModelVersion.State.REJECTED:
-            yield version
+    return stack
 
 
 def roll_back_unserved() -> Promotion | None:

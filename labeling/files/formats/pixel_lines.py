@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, TextIO
 
 import numpy as np
@@ -11,6 +12,7 @@ from labeling.files.formats.rows import FoundImage, Items, Refused, verdict_call
 from predictions.glyphs.glyph import SIDE
 
 LONGEST: Final = 16_384  # characters of a line
+VALUE: Final = re.compile("[01]?[0-9]?[0-9]|2[0-4][0-9]|25[0-5]")  # of a pixel
 
 
 def read(name: str, file: TextIO) -> Items:
@@ -44,9 +46,6 @@ def from_line(name: str, text: str) -> FoundImage | Refused:
         verdict = verdict_called(label) if label else None
     except KeyError:
         return Refused(name, "its label is no digit from 0 to 9")
-    if not all(cell.isascii() and cell.isdecimal() and len(cell) <= 3 for cell in cells):
+    if not all(VALUE.fullmatch(cell) for cell in cells):
         return Refused(name, "its values are not all whole numbers from 0 to 255")
-    values = np.array(cells, dtype=np.int16)
-    if values.max() > 255:
-        return Refused(name, "its values are not all whole numbers from 0 to 255")
-    return FoundImage(name, values.astype(np.uint8).reshape(SIDE, SIDE), verdict)
+    return FoundImage(name, np.array(cells, dtype=np.uint8).reshape(SIDE, SIDE), verdict)

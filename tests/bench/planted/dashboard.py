@@ -439,15 +439,15 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "28 days are 29",
             ACCURACY,
-            "(gone := day - WINDOW) in samples",
-            "(gone := day - WINDOW - timedelta(days=1)) in samples",
+            "[day - WINDOW for day in span",
+            "[day - WINDOW - timedelta(days=1) for day in span",
             OF_CHARTS,
         ),
         Fault(
             "a week's labels are those of all weeks before, too",
             ACCURACY,
-            "            new = Sample()\n",
-            "",
+            "new = of_days(samples, span)",
+            "new = of_days(samples, days)",
             OF_CHARTS,
         ),
         Fault(

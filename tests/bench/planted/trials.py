@@ -81,8 +81,8 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "a hold holds nothing",
             EVIDENCE,
-            "elif log_e >= promoting and joint and not holds:",
-            "elif log_e >= promoting and joint:",
+            "if is_better and not holds:",
+            "if is_better:",
             OF_EVIDENCE,
         ),
         Fault(

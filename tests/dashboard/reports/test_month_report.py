@@ -8,9 +8,7 @@ from django.test import Client
 
 from dashboard.cube.counting import catch_up
 from dashboard.figures.figure import Share
-from dashboard.figures.sample import Sample
 from dashboard.replay import replay
-from dashboard.reports.compare import Side
 from dashboard.reports.report import DigitChange, Report, labels_for, monthly_report, wishes
 from labeling.models import Label
 from tests.dashboard.audits import NOVEMBER, OCTOBER, audited
@@ -167,8 +165,7 @@ def a_digit(digit: int, right: int, n: int) -> DigitChange:
 
 
 def test_the_digit_read_worst_is_wished_for_with_how_many_labels_it_takes() -> None:
-    here = Side("", "", Sample(), [], "")
-    found = wishes([a_digit(1, 99, 100), a_digit(8, 80, 100), a_digit(9, 3, 3)], here, 12)
+    found = wishes([a_digit(1, 99, 100), a_digit(8, 80, 100), a_digit(9, 3, 3)], 12)
     assert [wish.what for wish in found] == [
         "12 audited drawings of this month", "Audits that show 9", "Drawings of 8",
     ]  # fmt: skip
