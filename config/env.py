@@ -153,7 +153,9 @@ def postgresql(name: str, parts: SplitResult) -> dict[str, Any]:
     try:
         port = parts.port
     except ValueError:
-        raise ImproperlyConfigured(f"{name} has a port that is no number.") from None
+        raise ImproperlyConfigured(
+            f"The port in {name} must be a number from 0 to 65535."
+        ) from None
     if not parts.path.strip("/"):
         raise ImproperlyConfigured(f"{name} must end in the name of a database.")
     return {

@@ -42,7 +42,7 @@ class Authors:
 
 
 def packed_kinds(rows: Iterable[Sequence[int]]) -> bytes:
-    """Count equal rows of KIND."""
+    """Each different row of KIND with the number of its equals, as bytes for the database."""
     given = np.array([tuple(row) for row in rows], [(name, AUTHOR[name]) for name in KIND])
     kinds, counts = np.unique(given, return_counts=True)
     found = np.zeros(len(kinds), AUTHOR)

@@ -45,7 +45,7 @@ class Evidence:
 
     @property
     def is_void(self) -> bool:
-        """Whether nothing speaks against the labeler."""
+        """Whether no answer so far suggests that the labeler is below the others."""
         return self.log <= 0
 
 

@@ -83,7 +83,7 @@ def teaching_labels() -> LabelQuerySet:
 
 
 def most_needed() -> list[int]:
-    """The digits by their labels to learn from, the fewest first; counted once in ten minutes."""
+    """The digits, those with the fewest labels to learn from first; at most ten minutes old."""
     return cache.get_or_set("most-needed-digits", by_labels, 600) or []
 
 

@@ -81,3 +81,16 @@ def test_every_command_says_what_it_does() -> None:
 @pytest.mark.parametrize("folder", reference.OURS)
 def test_every_app_has_its_page(folder: str) -> None:
     assert len((ROOT / folder / "README.md").read_text()) > 500
+
+
+@pytest.mark.parametrize("app", reference.OURS)
+def test_each_verb_of_a_readme_is_defined_where_the_readme_says(app: str) -> None:
+    rows = re.findall(
+        r"^\| (`.+?) \| (`.+?\.py`.*?) \|", (ROOT / app / "README.md").read_text(), re.M
+    )
+    assert rows
+    for verbs, files in rows:
+        paths = [ROOT / app / name for name in re.findall(r"`([\w/]+\.py)`", files)]
+        code = "".join(path.read_text() for path in paths)
+        for verb in re.findall(r"`(?:\w+\.)?(\w+)`", verbs):
+            assert re.search(rf"(def|class) {verb}\b", code), f"{verb} is not in {files}"

@@ -19,7 +19,7 @@ AT_ONCE = 5_000  # rows in one statement, so that locks are short
 
 
 def forget_readings() -> int:
-    """Delete readings that no page shows; the counts of their trials are kept. How many."""
+    """Delete the readings that no page shows, and return how many; trials keep their counts."""
     forgotten = 0
     for trial in over().select_related(*OF_TRIAL):
         keep_figures(trial)

@@ -21,7 +21,10 @@ class Command(BaseCommand):
         try:
             version = install_base(tell=self.stdout.write)
         except FileNotFoundError as missing:
-            raise CommandError(f"{missing.filename} is missing: get it back with git.") from missing
+            raise CommandError(
+                f"The shipped file {missing.filename} is missing. "
+                "`git checkout predictions/base` restores it."
+            ) from missing
         except Declined as declined:
             raise CommandError(str(declined)) from declined
         self.stdout.write(f"{version} is {version.get_state_display().lower()}.")
