@@ -17,7 +17,7 @@ from typing import Any
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from dashboard.axes import EDGES, UNLABELED, UNREADABLE
+from dashboard.axes import EDGES, MILLION, UNLABELED, UNREADABLE
 from dashboard.cube.counting import catch_up
 from dashboard.figures import catalog
 from dashboard.figures.figure import Figure
@@ -30,7 +30,6 @@ from predictions.models import DIGITS, ModelVersion, Prediction
 from training.models import Promotion
 
 AT_ONCE = 5_000  # rows read by one query
-MILLION = 1_000_000
 FIGURES = "figures"  # the folder of the figures' own files
 
 Pseudonym = Callable[[str], int | None]

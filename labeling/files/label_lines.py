@@ -18,7 +18,7 @@ from labeling.batches.selections import ShownItems, what_stands
 from labeling.decisions.blindness import unanswered_audits
 from labeling.decisions.decisions import Answer
 from labeling.errors import EmptySelection
-from labeling.files.formats.rows import BadFile
+from labeling.files.formats.rows import DIGITS, BadFile
 from labeling.models import Batch, Label
 from labeling.turns import in_turn
 from predictions.database.slices import chunks
@@ -26,7 +26,6 @@ from predictions.errors import Declined
 from predictions.models import Prediction
 
 TRUE, FALSE = {"true", "1", "yes"}, {"false", "0", "no", ""}
-DIGITS = [str(digit) for digit in range(10)]
 
 
 class BadLine(Declined):

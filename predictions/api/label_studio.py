@@ -21,7 +21,6 @@ from django.conf import settings
 from django.http.request import validate_host
 from django.urls import Resolver404, URLPattern, path, resolve
 from drf_spectacular.utils import extend_schema
-from numpy.typing import NDArray
 from rest_framework import serializers
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -39,7 +38,7 @@ from predictions.api.endpoints import ApiEndpoint, Input
 from predictions.api.label_config import LONGEST, Question, UnusableConfig, question_in
 from predictions.capture.capture import glyphs_of
 from predictions.errors import Declined
-from predictions.glyphs.glyph import decode_glyph
+from predictions.glyphs.glyph import Glyph, decode_glyph
 from predictions.glyphs.images import image_from_data_url
 from predictions.models import Prediction
 from predictions.serving.recognizer import recognizer
@@ -47,8 +46,6 @@ from predictions.serving.recognizer import recognizer
 logger = logging.getLogger(__name__)
 TASKS_MOST = 1_000
 DATA_URL = "data:"
-
-Glyph = NDArray[np.uint8]  # (28, 28)
 
 
 class NoPicture(Declined):

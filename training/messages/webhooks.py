@@ -33,8 +33,6 @@ SET_ASIDE = [
     )
 ]  # fmt: skip
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
 
 class DeliveryRefused(Exception):
     """The address is not allowed, or the receiver did not accept the message."""
@@ -114,7 +112,7 @@ def safe_address(parts: SplitResult) -> tuple[str, int]:
 
 def is_inside(address: str) -> bool:
     """Whether an address is not public, also if it is embedded in an IPv6 address."""
-    ip: Address = ipaddress.ip_address(address.split("%")[0])
+    ip = ipaddress.ip_address(address.split("%")[0])
     if any(ip in network for network in SET_ASIDE):
         return True
     if isinstance(ip, ipaddress.IPv6Address):

@@ -35,7 +35,7 @@ WRITERS: Final = {
     "label-studio": Writer(label_studio.write, "json", "application/json"),
 }
 
-ZIP, GZIPPED = b"PK", b"\x1f\x8b"
+ZIP: Final = b"PK"
 IDX: Final = b"\0\0\x08"
 IMAGES: Final = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")
 
@@ -83,7 +83,7 @@ def read_file(
         raise BadFile("The file is empty.")
     if start.startswith(ZIP):
         yield from read_archive(name, Archive(file, limits))
-    elif start.startswith((IDX, GZIPPED)):
+    elif start.startswith((IDX, idx.GZIPPED)):
         yield from read_idx(name, file, labels)
     elif start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
         with text_of(file) as text:
