@@ -73,7 +73,7 @@ def events_on(
     """
     opinions = Opinions(row, truth, people, random)
     said, (first, second, third, _) = opinions.said, opinions.order
-    stream, chance = shown_in(row, feedback)
+    stream, chance = stream_and_chance(row, feedback)
     if random.random() > chance:
         return said
     opinions.add(first, stream, feedback.changed_at if feedback else row.created_at)
@@ -88,7 +88,7 @@ def events_on(
     return said
 
 
-def shown_in(row: Prediction, feedback: Feedback | None) -> tuple[str, float]:
+def stream_and_chance(row: Prediction, feedback: Feedback | None) -> tuple[str, float]:
     """The stream that shows a drawing, and the chance that it is shown at all."""
     if row.is_audit:
         return "audit", 0.97

@@ -108,7 +108,7 @@ def monthly_report(month: date) -> Report:
     comparison = of_months(before or month, month, None)
     here = comparison.second
     compared = comparison if before and here.is_enough else None
-    drawings, unlabeled = drawings_in(month)
+    drawings, unlabeled = count_of_drawings(month)
     acts = acts_in(month)
     digits = digit_changes(compared, here)
     return Report(
@@ -128,7 +128,7 @@ def monthly_report(month: date) -> Report:
     )
 
 
-def drawings_in(month: date) -> tuple[int, int]:
+def count_of_drawings(month: date) -> tuple[int, int]:
     """The number of drawings, and of audited ones without a label."""
     drawings = unlabeled = 0
     for each in months(Filters(first=month, last=month), "days"):
@@ -167,7 +167,7 @@ def digit_changes(comparison: Comparison | None, here: Side) -> list[DigitChange
     told = {
         now.name: found
         for now in here.parts
-        if (before := earlier.get(now.name)) and (found := told_between(before, now))
+        if (before := earlier.get(now.name)) and (found := difference_if_told(before, now))
     }
     adjusted = dict(zip(told, holm([p_of(found) for found in told.values()]), strict=True))
     return [
@@ -185,7 +185,7 @@ def digit_changes(comparison: Comparison | None, here: Side) -> list[DigitChange
     ]
 
 
-def told_between(before: Bar, now: Bar) -> ShareDifference | None:
+def difference_if_told(before: Bar, now: Bar) -> ShareDifference | None:
     """The difference, if both have enough labels to tell it."""
     return between(before.sample, now.sample) if before.is_enough and now.is_enough else None
 

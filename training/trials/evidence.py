@@ -111,7 +111,7 @@ def weigh(
     log_futility = log_against(total.better + pending, total.worse, drawings, gain)
     holds = tuple(harms(outcomes, agreed_by_digit, few, by_author))
     joint = len(few) == 1 or rest_agrees(by_author)
-    verdict = verdict_of(
+    verdict = verdict_so_far(
         holds, is_better=log_e >= promoting and joint, is_futile=log_futility >= refuting
     )
     counts = (total.better, total.worse, neither)
@@ -130,7 +130,7 @@ def weigh(
     )
 
 
-def verdict_of(holds: Sequence[Harm], *, is_better: bool, is_futile: bool) -> Verdict:
+def verdict_so_far(holds: Sequence[Harm], *, is_better: bool, is_futile: bool) -> Verdict:
     if any(each.ends_the_trial for each in holds):
         return Verdict.HARM
     if is_better and not holds:

@@ -87,17 +87,17 @@ def read_zip(name: str, archive: Archive) -> Items:
 def read_pair(name: str, archive: Archive, images: str, labels: str, known: set[str]) -> Items:
     try:
         with archive.open(f"{images}.npy") as file:
-            count = count_of_images(file)
+            count = count_in_header(file)
             digits = None
             if f"{labels}.npy" in known:
                 with archive.open(f"{labels}.npy") as second:
-                    digits = digits_in(second, count)
+                    digits = digits_of_array(second, count)
             yield from paired(name, count, images_in(file, count), digits)
     except UnsafeMember as unsafe:
         raise BadFile(f"{images}.npy: {unsafe}.") from unsafe
 
 
-def count_of_images(file: Readable) -> int:
+def count_in_header(file: Readable) -> int:
     shape, dtype = head_of(file)
     if dtype != np.uint8 or len(shape) != 3 or shape[1:] != (SIDE, SIDE):
         told = (
@@ -112,7 +112,7 @@ def count_of_images(file: Readable) -> int:
     return shape[0]
 
 
-def digits_in(file: Readable, count: int) -> NDArray[np.integer]:
+def digits_of_array(file: Readable, count: int) -> NDArray[np.integer]:
     shape, dtype = head_of(file)
     if shape != (count,) or dtype.kind not in "iu":
         raise BadFile(f"The labels must be {count:,} whole numbers, not {shape} of {dtype}.")
