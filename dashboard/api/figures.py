@@ -24,7 +24,6 @@ from dashboard.filters import (
     UnmetFilter,
 )
 from predictions.access.permissions import Everybody
-from predictions.api.drawings import ErrorOutput
 from predictions.api.endpoints import ApiEndpoint, Query
 from predictions.api.schema import IF_NONE_MATCH
 
@@ -116,9 +115,7 @@ class FiguresView(ApiEndpoint):
     scope = "read"
     permission_classes = [Everybody]
 
-    @extend_schema(
-        operation_id="figures_list", responses={200: FigureNamesOutput, "default": ErrorOutput}
-    )
+    @extend_schema(operation_id="figures_list", responses={200: FigureNamesOutput})
     def get(self, request: Request) -> Response:
         """What there is."""
         return Response({"results": [named(name, request) for name in catalog.FIGURES]})
@@ -141,7 +138,7 @@ class FigureView(ApiEndpoint):
     @extend_schema(
         operation_id="figures_read",
         parameters=[IF_NONE_MATCH],
-        responses={200: FigureOutput, 304: None, "default": ErrorOutput},
+        responses={200: FigureOutput, 304: None},
     )
     def get(self, request: Request, name: str) -> HttpResponseBase:
         """One figure. Send the ETag back as If-None-Match: 304 says that nothing has changed."""

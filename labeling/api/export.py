@@ -15,7 +15,6 @@ from rest_framework.request import Request
 from labeling.files import export
 from labeling.models import Label
 from predictions.access.permissions import needs
-from predictions.api.drawings import ErrorOutput
 from predictions.api.endpoints import ApiEndpoint, Query
 from predictions.models import Prediction
 
@@ -93,7 +92,6 @@ class ExportView(ApiEndpoint):
             (200, "text/csv"): OpenApiTypes.STR,
             (200, "application/x-ndjson"): OpenApiTypes.STR,
             (200, "application/json"): serializers.ListSerializer(child=serializers.DictField()),
-            "default": ErrorOutput,
         },
     )
     def get(self, request: Request) -> StreamingHttpResponse:

@@ -16,7 +16,7 @@ from labeling.decisions.blindness import KEPT, is_kept_from
 from labeling.decisions.trust import is_trusted, labels_toward_next_run, take_word
 from predictions.access.limits import CaptureThrottle
 from predictions.access.permissions import Everybody
-from predictions.api.drawings import ErrorOutput, PredictionOutput, prediction_body
+from predictions.api.drawings import PredictionOutput, prediction_body
 from predictions.api.endpoints import ApiEndpoint, Input
 from predictions.api.schema import either
 from predictions.capture.visitors import make_owner, owner_of
@@ -76,9 +76,7 @@ class PredictionView(ApiEndpoint):
     scope = "predict"
     permission_classes = [Everybody]
 
-    @extend_schema(
-        operation_id="predictions_read", responses={200: PredictionOutput, "default": ErrorOutput}
-    )
+    @extend_schema(operation_id="predictions_read", responses={200: PredictionOutput})
     def get(self, request: Request, public_id: UUID) -> Response:
         """One prediction."""
         return Response(prediction_body(shown_prediction(request, public_id)))
@@ -92,7 +90,7 @@ class FeedbackView(ApiEndpoint):
     @extend_schema(
         operation_id="predictions_feedback",
         request=FEEDBACK,
-        responses={200: FeedbackOutput, "default": ErrorOutput},
+        responses={200: FeedbackOutput},
     )
     def post(self, request: Request, public_id: UUID) -> Response:
         """Say whether it is right; saying it again replaces what was said."""

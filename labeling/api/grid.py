@@ -13,7 +13,6 @@ from labeling.api.queue import ItemOutput, LabelView, item_body
 from labeling.batches import grid
 from labeling.errors import NotShown
 from labeling.queue.intake import watch
-from predictions.api.drawings import ErrorOutput
 from predictions.api.endpoints import Input
 
 
@@ -65,11 +64,7 @@ class ConfirmOutput(serializers.Serializer[Any]):
 class GridView(LabelView):
     keeps_answer = False
 
-    @extend_schema(
-        operation_id="labels_grid",
-        request=GridInput,
-        responses={200: GridOutput, "default": ErrorOutput},
-    )
+    @extend_schema(operation_id="labels_grid", request=GridInput, responses={200: GridOutput})
     def post(self, request: Request) -> Response:
         """Lease the surest unlabeled guesses of one digit."""
         watch.take_in_if_due()
@@ -84,7 +79,7 @@ class GridConfirmView(LabelView):
     @extend_schema(
         operation_id="labels_grid_confirm",
         request=ConfirmInput,
-        responses={200: ConfirmOutput, "default": ErrorOutput},
+        responses={200: ConfirmOutput},
     )
     def post(self, request: Request) -> Response:
         """Label what was shown in one batch; what was clicked as wrong goes to review."""

@@ -14,7 +14,6 @@ from rest_framework.response import Response
 from labeling.api.queue import LabelView, MayCorrect
 from labeling.files.imports import UPLOAD_MOST, take_in_upload
 from predictions.access.limits import BATCH_BODY_LIMIT, charge_pixels
-from predictions.api.drawings import ErrorOutput
 
 
 class ImportInput(serializers.Serializer[Any]):
@@ -54,7 +53,7 @@ class ImportView(LabelView):
     @extend_schema(
         operation_id="labels_import",
         request={"multipart/form-data": ImportInput},
-        responses={200: ImportOutput, "default": ErrorOutput},
+        responses={200: ImportOutput},
     )
     def post(self, request: Request) -> Response:
         """Take in images, with labels or without; a bad one costs no good one."""

@@ -27,10 +27,9 @@ from labeling.files import export
 from labeling.models import Label, LabelEvent, Stream
 from labeling.queue import overview
 from predictions.access.permissions import needs
-from predictions.api.drawings import ErrorOutput
 from predictions.api.endpoints import Input, Query
 from predictions.api.paging import PAGE, PAGE_MOST
-from predictions.api.schema import either
+from predictions.api.schema import ErrorOutput, either
 from predictions.errors import Declined
 from predictions.models import Prediction
 from predictions.refusals import error_body
@@ -108,7 +107,7 @@ class LabelsView(LabelView):
     def get_permissions(self) -> list[Any]:
         return [MayViewLabels() if self.request.method == "GET" else MayLabel()]
 
-    @extend_schema(operation_id="labels_list", responses={200: LabelPage, "default": ErrorOutput})
+    @extend_schema(operation_id="labels_list", responses={200: LabelPage})
     def get(self, request: Request) -> Response:
         """Labels as they stand, page by page; the columns of the export."""
         asked = self.asked
@@ -118,11 +117,7 @@ class LabelsView(LabelView):
             next_query = urlencode(request.query_params.dict() | {"after": rows[-1]["id"]})
         return self.listed(rows, next_query)
 
-    @extend_schema(
-        operation_id="labels_create",
-        request=LabelInput,
-        responses={200: DecidedOutput, "default": ErrorOutput},
-    )
+    @extend_schema(operation_id="labels_create", request=LabelInput, responses={200: DecidedOutput})
     def post(self, request: Request) -> Response:
         """Answer an item you hold."""
         return Response(answer_held(self.read(LabelInput, request), self.labeler))
@@ -170,11 +165,7 @@ class ManyOutput(serializers.Serializer[Any]):
 
 
 class ManyView(LabelView):
-    @extend_schema(
-        operation_id="labels_many",
-        request=ManyInput,
-        responses={200: ManyOutput, "default": ErrorOutput},
-    )
+    @extend_schema(operation_id="labels_many", request=ManyInput, responses={200: ManyOutput})
     def post(self, request: Request) -> Response:
         """Answer several items you hold, each by itself: what is refused stands in its place."""
         said = self.read(ManyInput, request)["labels"]
@@ -212,9 +203,7 @@ class QueueOutput(serializers.Serializer[Any]):
 class QueueView(LabelView):
     permission_classes = [MayLabelOrLook]
 
-    @extend_schema(
-        operation_id="labels_queue", responses={200: QueueOutput, "default": ErrorOutput}
-    )
+    @extend_schema(operation_id="labels_queue", responses={200: QueueOutput})
     def get(self, request: Request) -> Response:
         """How the queue stands."""
         state = overview.of_queue()
@@ -267,9 +256,7 @@ class SuspiciousView(LabelView):
     permission_classes = [MayReview]
     queries = {"GET": SuspiciousQuery}
 
-    @extend_schema(
-        operation_id="labels_suspicious", responses={200: SuspectsOutput, "default": ErrorOutput}
-    )
+    @extend_schema(operation_id="labels_suspicious", responses={200: SuspectsOutput})
     def get(self, request: Request) -> Response:
         """Settled labels that look wrong by confident learning; audits and gold never."""
         found = suspicion.suspects(self.asked["limit"])
@@ -281,7 +268,7 @@ class SuspiciousView(LabelView):
     @extend_schema(
         operation_id="labels_suspicious_send",
         request=SuspiciousInput,
-        responses={200: SentOutput, "default": ErrorOutput},
+        responses={200: SentOutput},
     )
     def post(self, request: Request) -> Response:
         """Send the most suspicious back for a blind look by somebody else."""

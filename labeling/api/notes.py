@@ -11,7 +11,6 @@ from rest_framework.response import Response
 
 from labeling.api.queue import LabelView
 from labeling.decisions.notes import LONGEST_NOTE, leave_note
-from predictions.api.drawings import ErrorOutput
 from predictions.api.endpoints import Input
 
 
@@ -27,11 +26,7 @@ class NoteOutput(serializers.Serializer[Any]):
 
 
 class NotesView(LabelView):
-    @extend_schema(
-        operation_id="labels_note",
-        request=NoteInput,
-        responses={201: NoteOutput, "default": ErrorOutput},
-    )
+    @extend_schema(operation_id="labels_note", request=NoteInput, responses={201: NoteOutput})
     def post(self, request: Request) -> Response:
         """Leave a note on an item you hold; reviewers see it."""
         said = self.read(NoteInput, request)

@@ -18,7 +18,6 @@ from labeling.queue import progress, queue
 from labeling.queue.held import HIDDEN, WHY, Held
 from labeling.queue.intake import watch
 from predictions.access.permissions import needs
-from predictions.api.drawings import ErrorOutput
 from predictions.api.endpoints import ApiEndpoint, Input
 from predictions.capture.visitors import visitor_of
 from predictions.models import Prediction
@@ -135,11 +134,7 @@ class LabelView(ApiEndpoint):
 class NextView(LabelView):
     keeps_answer = False
 
-    @extend_schema(
-        operation_id="labels_next",
-        request=NextInput,
-        responses={200: NextOutput, "default": ErrorOutput},
-    )
+    @extend_schema(operation_id="labels_next", request=NextInput, responses={200: NextOutput})
     def post(self, request: Request) -> Response:
         """Lease the next items, each with the reason it is shown."""
         watch.take_in_if_due()
@@ -175,11 +170,7 @@ class UndoInput(Input):
 class UndoView(LabelView):
     keeps_answer = False
 
-    @extend_schema(
-        operation_id="labels_undo",
-        request=UndoInput,
-        responses={200: UndoOutput, "default": ErrorOutput},
-    )
+    @extend_schema(operation_id="labels_undo", request=UndoInput, responses={200: UndoOutput})
     def post(self, request: Request) -> Response:
         """Take your last standing decision back; the item is yours again."""
         said = self.read(UndoInput, request)
@@ -194,9 +185,7 @@ class SkipInput(Input):
 
 
 class SkipView(LabelView):
-    @extend_schema(
-        operation_id="labels_skip", request=SkipInput, responses={204: None, "default": ErrorOutput}
-    )
+    @extend_schema(operation_id="labels_skip", request=SkipInput, responses={204: None})
     def post(self, request: Request) -> Response:
         """Pass an item on to somebody else."""
         said = self.read(SkipInput, request)
@@ -213,11 +202,7 @@ class KeepInput(Input):
 
 
 class KeepView(LabelView):
-    @extend_schema(
-        operation_id="labels_keep",
-        request=KeepInput,
-        responses={200: KeepOutput, "default": ErrorOutput},
-    )
+    @extend_schema(operation_id="labels_keep", request=KeepInput, responses={200: KeepOutput})
     def post(self, request: Request) -> Response:
         """The page is still open: keep what it holds. Answers which holds still stand."""
         said = self.read(KeepInput, request)
@@ -235,11 +220,7 @@ class ReleaseInput(Input):
 
 
 class ReleaseView(LabelView):
-    @extend_schema(
-        operation_id="labels_release",
-        request=ReleaseInput,
-        responses={204: None, "default": ErrorOutput},
-    )
+    @extend_schema(operation_id="labels_release", request=ReleaseInput, responses={204: None})
     def post(self, request: Request) -> Response:
         """The page is closed: what it held is free for others at once."""
         said = self.read(ReleaseInput, request)
@@ -263,9 +244,7 @@ class ProgressOutput(serializers.Serializer[Any]):
 
 
 class ProgressView(LabelView):
-    @extend_schema(
-        operation_id="labels_progress", responses={200: ProgressOutput, "default": ErrorOutput}
-    )
+    @extend_schema(operation_id="labels_progress", responses={200: ProgressOutput})
     def get(self, request: Request) -> Response:
         """How far you are, how fast, and how well on items whose answer is known."""
         return Response(progress.of(self.labeler))
@@ -277,7 +256,7 @@ class SettleView(LabelView):
     @extend_schema(
         operation_id="labels_settle",
         request=VerdictInput,
-        responses={200: DecidedOutput, "default": ErrorOutput},
+        responses={200: DecidedOutput},
     )
     def post(self, request: Request) -> Response:
         """Rule on an item."""

@@ -19,7 +19,6 @@ from labeling.api.queue import LabelView, MayReview
 from labeling.batches import alerts, grid, review
 from labeling.decisions import agreement
 from labeling.models import Batch, LabelerAlert, LabelEvent
-from predictions.api.drawings import ErrorOutput
 from predictions.api.paging import PageQuery, cut
 
 
@@ -62,10 +61,7 @@ class DisputesView(LabelView):
     queries = {"GET": PageQuery}
     permission_classes = [MayReview]
 
-    @extend_schema(
-        operation_id="labels_disputes",
-        responses={200: DisputePageOutput, "default": ErrorOutput},
-    )
+    @extend_schema(operation_id="labels_disputes", responses={200: DisputePageOutput})
     def get(self, request: Request) -> Response:
         """Items that wait for a ruling, newest first, with who said what and when."""
         page = review.disputes(**self.asked)
@@ -151,9 +147,7 @@ class AgreementOutput(serializers.Serializer[Any]):
 class AgreementView(LabelView):
     permission_classes = [MayReview]
 
-    @extend_schema(
-        operation_id="labels_agreement", responses={200: AgreementOutput, "default": ErrorOutput}
-    )
+    @extend_schema(operation_id="labels_agreement", responses={200: AgreementOutput})
     def get(self, request: Request) -> Response:
         """How far labelers agree with each other and with what is known."""
         found = alerts.open_alerts(for_reviewer=self.person)
@@ -189,9 +183,7 @@ class BatchesView(LabelView):
     permission_classes = [MayLabelOrLook]
     queries = {"GET": PageQuery}
 
-    @extend_schema(
-        operation_id="labels_batches", responses={200: LabelBatchPage, "default": ErrorOutput}
-    )
+    @extend_schema(operation_id="labels_batches", responses={200: LabelBatchPage})
     def get(self, request: Request) -> Response:
         """Batches of labels, newest first: all of them, or your own where you may only label."""
         found = batches_before(self.asked.get("before"), self.person)
@@ -230,7 +222,7 @@ class BatchUndoView(LabelView):
     @extend_schema(
         operation_id="labels_batch_undo",
         request=None,
-        responses={200: BatchUndoneOutput, "default": ErrorOutput},
+        responses={200: BatchUndoneOutput},
     )
     def post(self, request: Request, batch_id: UUID) -> Response:
         """Take a whole batch back: a grid of your own, or any for who may correct in bulk."""

@@ -13,7 +13,6 @@ from rest_framework.response import Response
 
 from labeling.api.queue import LabelView, MayCorrect
 from labeling.batches.withdrawal import withdraw
-from predictions.api.drawings import ErrorOutput
 from predictions.api.endpoints import Input
 
 
@@ -32,7 +31,7 @@ class WithdrawView(LabelView):
     @extend_schema(
         operation_id="labels_withdraw",
         request=WithdrawInput,
-        responses={200: WithdrawnOutput, "default": ErrorOutput},
+        responses={200: WithdrawnOutput},
     )
     def post(self, request: Request) -> Response:
         """Leave labels and queue as if somebody had never spoken."""

@@ -26,7 +26,6 @@ from labeling.decisions.decisions import Answer
 from labeling.models import Batch, Label
 from predictions import metrics
 from predictions.access.limits import CaptureThrottle
-from predictions.api.drawings import ErrorOutput
 from predictions.api.endpoints import Input
 from predictions.api.label_config import Question, UnusableConfig, answers_in, question_in
 from predictions.api.label_studio import LabelStudioView, prediction_at
@@ -146,7 +145,7 @@ class WebhookView(LabelStudioView):
     @extend_schema(
         operation_id="label_studio_webhook",
         request=EventInput,
-        responses={200: EventOutput, "default": ErrorOutput},
+        responses={200: EventOutput},
     )
     def post(self, request: Request) -> Response:
         """Something happened in a project: a label, or acknowledged and passed over."""

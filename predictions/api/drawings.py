@@ -24,7 +24,7 @@ from predictions.access.permissions import Everybody
 from predictions.api.endpoints import ApiEndpoint, Input
 from predictions.api.paging import PageQuery, page_of
 from predictions.api.parsers import StrictJSONParser
-from predictions.api.schema import either
+from predictions.api.schema import ErrorOutput, either
 from predictions.capture import capture
 from predictions.capture.visitors import make_owner, owner_of
 from predictions.errors import Declined
@@ -37,21 +37,6 @@ BATCH_MOST = 256
 SIDE = r"(0(\.[0-9]{1,12})?|1(\.0{1,12})?)"
 BOX_TEXT = rf"^{SIDE},{SIDE},{SIDE},{SIDE}$"
 PAGE_SOURCES = {Prediction.Source.DRAW, Prediction.Source.UPLOAD}
-
-
-class ErrorOutput(serializers.Serializer[Any]):
-    """The one shape of every refusal."""
-
-    class ErrorDetail(serializers.Serializer[Any]):
-        code = serializers.CharField(help_text="For programs: a code that does not change.")
-        message = serializers.CharField(help_text="For people: the wording may change.")
-        fields = serializers.DictField(  # type: ignore[assignment]
-            child=serializers.ListField(child=serializers.CharField()),
-            required=False,
-            help_text="What is wrong with each field, if the code is `invalid`.",
-        )
-
-    error = ErrorDetail()
 
 
 class BoxField(serializers.ListField):
@@ -227,7 +212,7 @@ class PredictionsView(DrawingView):
     @extend_schema(
         operation_id="predictions_create",
         request=IMAGE_INPUTS,
-        responses={201: PredictionOutput, "default": ErrorOutput},
+        responses={201: PredictionOutput},
     )
     def post(self, request: Request) -> Response:
         """Read a drawing and store the prediction."""
@@ -239,10 +224,7 @@ class PredictionsView(DrawingView):
         )
         return Response(prediction_body(prediction), status=201)
 
-    @extend_schema(
-        operation_id="predictions_list",
-        responses={200: PredictionPage, "default": ErrorOutput},
-    )
+    @extend_schema(operation_id="predictions_list", responses={200: PredictionPage})
     def get(self, request: Request) -> Response:
         """Your own predictions, newest first, page by page."""
         own = Prediction.objects.owned_by(owner_of(request)).for_lists()
@@ -257,7 +239,7 @@ class PreviewView(DrawingView):
     @extend_schema(
         operation_id="predictions_preview",
         request=IMAGE_INPUTS,
-        responses={200: PreviewOutput, "default": ErrorOutput},
+        responses={200: PreviewOutput},
     )
     def post(self, request: Request) -> Response:
         """Read a drawing and store nothing."""
@@ -281,7 +263,7 @@ class BatchView(ApiEndpoint):
     @extend_schema(
         operation_id="predictions_batch",
         request={"multipart/form-data": BatchInput},
-        responses={201: BatchOutput, "default": ErrorOutput},
+        responses={201: BatchOutput},
     )
     def post(self, request: Request) -> Response:
         """Read up to 256 drawings with one version; answers come in the order sent."""

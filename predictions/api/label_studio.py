@@ -33,7 +33,7 @@ from predictions.access.authentication import (
     SessionAuthentication,
 )
 from predictions.access.limits import BATCH_BODY_LIMIT, PreviewThrottle, cost_of_each
-from predictions.api.drawings import BATCH_MOST, ErrorOutput
+from predictions.api.drawings import BATCH_MOST
 from predictions.api.endpoints import ApiEndpoint, Input
 from predictions.api.label_config import LONGEST, Question, UnusableConfig, question_in
 from predictions.capture.capture import glyphs_of
@@ -269,9 +269,7 @@ class LabelStudioView(ApiEndpoint):
 
 
 class HealthView(LabelStudioView):
-    @extend_schema(
-        operation_id="label_studio_health", responses={200: HealthOutput, "default": ErrorOutput}
-    )
+    @extend_schema(operation_id="label_studio_health", responses={200: HealthOutput})
     def get(self, request: Request) -> Response:
         """Alive, and a verified version serves; 503 otherwise."""
         recognizer.serving()
@@ -279,9 +277,7 @@ class HealthView(LabelStudioView):
 
 
 class RootView(HealthView):
-    @extend_schema(
-        operation_id="label_studio_root", responses={200: HealthOutput, "default": ErrorOutput}
-    )
+    @extend_schema(operation_id="label_studio_root", responses={200: HealthOutput})
     def get(self, request: Request) -> Response:
         """The same as its `health`."""
         return super().get(request)
@@ -293,7 +289,7 @@ class SetupView(LabelStudioView):
     @extend_schema(
         operation_id="label_studio_setup",
         request=SetupInput,
-        responses={200: SetupOutput, "default": ErrorOutput},
+        responses={200: SetupOutput},
     )
     def post(self, request: Request) -> Response:
         """A project begins to use us. What else it sends, such as its own token, is not read."""
@@ -315,10 +311,7 @@ def problem_of(config: str) -> str | None:
 
 
 class LabelStudioVersionsView(LabelStudioView):
-    @extend_schema(
-        operation_id="label_studio_versions",
-        responses={200: VersionsOutput, "default": ErrorOutput},
-    )
+    @extend_schema(operation_id="label_studio_versions", responses={200: VersionsOutput})
     def get(self, request: Request) -> Response:
         """Which version answers."""
         return Response({"versions": [recognizer.serving().version.name]})
@@ -343,7 +336,7 @@ class PredictView(LabelStudioView):
     @extend_schema(
         operation_id="label_studio_predict",
         request=TasksInput,
-        responses={200: TasksOutput, "default": ErrorOutput},
+        responses={200: TasksOutput},
     )
     def post(self, request: Request) -> Response:
         """What the live version reads in each task, stored nowhere; one result a task."""

@@ -13,6 +13,7 @@ from django.views.decorators.http import conditional_page, require_safe
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer
+from rest_framework import serializers
 from rest_framework.serializers import Serializer
 
 from predictions.access.permissions import Everybody
@@ -47,6 +48,21 @@ def either(name: str, *shapes: type[Serializer[Any]], **kwargs: Any) -> Any:
     return PolymorphicProxySerializer(name, shapes, resource_type_field_name=None, **kwargs)
 
 
+class ErrorOutput(serializers.Serializer[Any]):
+    """The one shape of every refusal."""
+
+    class ErrorDetail(serializers.Serializer[Any]):
+        code = serializers.CharField(help_text="For programs: a code that does not change.")
+        message = serializers.CharField(help_text="For people: the wording may change.")
+        fields = serializers.DictField(  # type: ignore[assignment]
+            child=serializers.ListField(child=serializers.CharField()),
+            required=False,
+            help_text="What is wrong with each field, if the code is `invalid`.",
+        )
+
+    error = ErrorDetail()
+
+
 class Schema(AutoSchema):
     def get_summary(self) -> str:
         """The first sentence."""
@@ -74,6 +90,11 @@ class Schema(AutoSchema):
         effect = KEPT if getattr(self.view, "keeps_answer", False) else NOT_KEPT
         key = OpenApiParameter("Idempotency-Key", KEY, OpenApiParameter.HEADER, description=effect)
         return [*found, key]
+
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
+        """What the endpoint names, and that every refusal has the one shape."""
+        refusal = self._get_response_for_code(ErrorOutput, "default")  # type: ignore[no-untyped-call]
+        return {**super()._get_response_bodies(direction), "default": refusal}
 
 
 class TextField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]

@@ -12,7 +12,6 @@ from rest_framework.response import Response
 
 from labeling.files.label_studio import EventInput, EventOutput, WebhookView
 from predictions import metrics
-from predictions.api.drawings import ErrorOutput
 from training.models import Run
 from training.runs import retrain
 
@@ -30,7 +29,7 @@ class TrainingWebhookView(WebhookView):
     @extend_schema(
         operation_id="label_studio_webhook",
         request=EventInput,
-        responses={200: EventOutput, 201: QueuedOutput, "default": ErrorOutput},
+        responses={200: EventOutput, 201: QueuedOutput},
     )
     def post(self, request: Request) -> Response:
         """Something happened in a project: a label, a run that was asked for, or passed over.

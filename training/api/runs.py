@@ -18,7 +18,6 @@ from rest_framework.response import Response
 
 from labeling.models import LabelEvent
 from predictions.access.permissions import needs
-from predictions.api.drawings import ErrorOutput
 from predictions.api.endpoints import ApiEndpoint, Input
 from predictions.api.paging import PageQuery, page_of
 from predictions.api.schema import IF_NONE_MATCH
@@ -196,20 +195,13 @@ class RunsView(ApiEndpoint):
     queries = {"GET": PageQuery}
     permission_classes = [MayRun]
 
-    @extend_schema(
-        operation_id="runs_list",
-        responses={200: RunPage, "default": ErrorOutput},
-    )
+    @extend_schema(operation_id="runs_list", responses={200: RunPage})
     def get(self, request: Request) -> Response:
         """All runs, newest first, page by page."""
         page = page_of(runs_for_lists(), **self.asked)
         return self.listed([run_body(run) for run in page.rows], page.next_query)
 
-    @extend_schema(
-        operation_id="runs_create",
-        request=RunInput,
-        responses={201: RunDetailOutput, "default": ErrorOutput},
-    )
+    @extend_schema(operation_id="runs_create", request=RunInput, responses={201: RunDetailOutput})
     def post(self, request: Request) -> Response:
         """Freeze what there is to learn and queue a run; declined with the numbers otherwise."""
         given = self.read(RunInput, request)
@@ -224,7 +216,7 @@ class RunView(ApiEndpoint):
     @extend_schema(
         operation_id="runs_read",
         parameters=[IF_NONE_MATCH],
-        responses={200: RunDetailOutput, 304: None, "default": ErrorOutput},
+        responses={200: RunDetailOutput, 304: None},
     )
     def get(self, request: Request, public_id: UUID) -> HttpResponseBase:
         """One run. Send the ETag back as If-None-Match: 304 says that nothing has changed."""
@@ -241,11 +233,7 @@ class RunCancelView(ApiEndpoint):
     scope = "train"
     permission_classes = [MayRun]
 
-    @extend_schema(
-        operation_id="runs_cancel",
-        request=None,
-        responses={200: RunDetailOutput, "default": ErrorOutput},
-    )
+    @extend_schema(operation_id="runs_cancel", request=None, responses={200: RunDetailOutput})
     def post(self, request: Request, public_id: UUID) -> Response:
         """Stop a run: at once while it waits, within about a second while it works."""
         run = run_or_404(public_id)

@@ -11,7 +11,6 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions.api.drawings import ErrorOutput
 from training.api.versions import MayPromote, VersionView, version_or_404
 from training.models import GateReport, Trial
 from training.trials.summary import Shown, latest_shown, shown
@@ -65,9 +64,7 @@ class TrialOutput(serializers.Serializer[Any]):
 
 
 class TrialView(VersionView):
-    @extend_schema(
-        operation_id="versions_trial", responses={200: TrialOutput, "default": ErrorOutput}
-    )
+    @extend_schema(operation_id="versions_trial", responses={200: TrialOutput})
     def get(self, request: Request, name: str) -> Response:
         """The latest trial of this version."""
         found = latest_shown(version_or_404(name).pk)
@@ -79,11 +76,7 @@ class TrialView(VersionView):
 class JudgeView(VersionView):
     permission_classes = [MayPromote]
 
-    @extend_schema(
-        operation_id="versions_judge",
-        request=None,
-        responses={200: TrialOutput, "default": ErrorOutput},
-    )
+    @extend_schema(operation_id="versions_judge", request=None, responses={200: TrialOutput})
     def post(self, request: Request, name: str) -> Response:
         """Have its trial followed now, and begin one if it has none; reading takes a moment."""
         version = version_or_404(name)

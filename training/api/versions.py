@@ -15,7 +15,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from predictions.access.permissions import needs
-from predictions.api.drawings import ErrorOutput
 from predictions.api.endpoints import ApiEndpoint, Input, Query
 from predictions.api.paging import PAGE, PAGE_MOST, cut
 from predictions.models import Artifact, ModelVersion
@@ -164,10 +163,7 @@ class VersionView(ApiEndpoint):
 class VersionsView(VersionView):
     queries = {"GET": VersionsQuery}
 
-    @extend_schema(
-        operation_id="versions_list",
-        responses={200: VersionPage, "default": ErrorOutput},
-    )
+    @extend_schema(operation_id="versions_list", responses={200: VersionPage})
     def get(self, request: Request) -> Response:
         """Model versions, newest first, page by page, each with how its trial ended."""
         before, limit = self.asked.get("before"), self.asked["limit"]
@@ -179,10 +175,7 @@ class VersionsView(VersionView):
 
 
 class OneVersionView(VersionView):
-    @extend_schema(
-        operation_id="versions_read",
-        responses={200: FullVersionOutput, "default": ErrorOutput},
-    )
+    @extend_schema(operation_id="versions_read", responses={200: FullVersionOutput})
     def get(self, request: Request, name: str) -> Response:
         """One version: card, digests of the weights, its report, its comings and goings."""
         found = with_reports(figures=True).defer("canary")
@@ -209,7 +202,7 @@ class PromoteView(VersionView):
     @extend_schema(
         operation_id="versions_promote",
         request=OverInput,
-        responses={200: PromotionOutput, "default": ErrorOutput},
+        responses={200: PromotionOutput},
     )
     def post(self, request: Request, name: str) -> Response:
         """Let this version answer from now on."""
@@ -230,7 +223,7 @@ class RollbackView(VersionView):
     @extend_schema(
         operation_id="versions_rollback",
         request=RollbackInput,
-        responses={200: PromotionOutput, "default": ErrorOutput},
+        responses={200: PromotionOutput},
     )
     def post(self, request: Request) -> Response:
         """Let the version answer again that did before this one."""
@@ -247,9 +240,7 @@ class RollbackView(VersionView):
 class PromotionsView(VersionView):
     queries = {"GET": PromotionsQuery}
 
-    @extend_schema(
-        operation_id="promotions_list", responses={200: PromotionPage, "default": ErrorOutput}
-    )
+    @extend_schema(operation_id="promotions_list", responses={200: PromotionPage})
     def get(self, request: Request) -> Response:
         """The ledger: which version took over from which, who did it and why, newest first."""
         before, limit = self.asked.get("before"), self.asked["limit"]
@@ -265,10 +256,7 @@ class PromotionsView(VersionView):
 class LiveView(VersionView):
     queries = {"GET": LiveQuery}
 
-    @extend_schema(
-        operation_id="versions_live",
-        responses={200: LiveOutput, "default": ErrorOutput},
-    )
+    @extend_schema(operation_id="versions_live", responses={200: LiveOutput})
     def get(self, request: Request) -> Response:
         """Which version was live at a moment."""
         at = self.asked.get("at") or timezone.now()
