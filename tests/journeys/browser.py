@@ -129,6 +129,14 @@ class Browser:
     def scripts(self, *, enabled: bool) -> None:
         self.cdp("Emulation.setScriptExecutionDisabled", value=not enabled)
 
+    def pass_time(self, seconds: float) -> None:
+        """The page's clock stops, and moves on by this much: no test sleeps or comes too late."""
+        self.run(
+            "window.clock = (window.clock ?? performance.now()) + 1000 * arguments[0];"
+            "performance.now = () => window.clock",
+            seconds,
+        )
+
     def offline(self, is_offline: bool) -> None:
         self.cdp(
             "Network.emulateNetworkConditions",

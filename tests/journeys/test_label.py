@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -134,7 +132,6 @@ def test_a_hundred_items_are_labeled_by_keyboard_alone(browser: Browser, ada: Us
     )
     print(f"key to next glyph in ms: {times}")  # `./run bench keys` holds them to 16 ms
     assert len(times) >= 99
-    assert statistics.median(times) < 100  # no key waits for the server
 
 
 def test_a_broken_network_loses_and_doubles_nothing(browser: Browser, ada: User) -> None:
@@ -240,7 +237,7 @@ def test_after_a_reload_u_takes_back_the_last_answer(browser: Browser, ada: User
     wait_for_item(browser)
     browser.press("u")
     browser.wait(lambda: shown(browser) == item, "the answered item again")
-    time.sleep(0.4)  # the page brought it back, so keys settle first
+    browser.pass_time(1)  # the page brought it back, so keys settle first
     browser.press("9")
     all_saved(browser)
     browser.wait(
@@ -272,13 +269,10 @@ def test_after_a_long_absence_the_first_key_answers_nothing(browser: Browser, ad
     minutes = timedelta(minutes=3)
     held = QueueItem.objects.filter(token__isnull=False)
     held.update(holder=eve, token=uuid.uuid4(), leased_until=timezone.now() + minutes)
-    browser.run(
-        "const now = performance.now.bind(performance);"
-        "performance.now = () => now() + 11 * 60 * 1000"
-    )
+    browser.pass_time(11 * 60)
     browser.press("4")
     browser.wait(lambda: shown(browser) not in {None, item}, "an item that is still free")
-    time.sleep(0.4)  # keys settle
+    browser.pass_time(1)  # keys settle
     said = answer_all(browser, 3, digit_of)
     all_saved(browser)
     assert events() == said
@@ -476,13 +470,13 @@ def test_a_key_that_may_be_meant_for_another_item_is_refused_in_words(
     all_saved(browser)
     browser.driver.refresh()
     wait_for_item(browser)
-    browser.run("window.still = performance.now(); performance.now = () => window.still")
+    browser.pass_time(0)
     browser.press("u")
     browser.wait(lambda: shown(browser) == item, "the answered item again")
     browser.press("9")
     browser.wait_for_text("[data-last]", "Not saved: 9.")
     assert shown(browser) == item
-    browser.run("window.still += 1000")
+    browser.pass_time(1)
     browser.press("9")
     all_saved(browser)
     browser.wait(
@@ -496,16 +490,13 @@ def test_after_an_absence_the_items_go_on_if_nobody_took_them(browser: Browser, 
     browser.open(LABEL)
     item = wait_for_item(browser)
     QueueItem.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
-    browser.run(
-        "const now = performance.now.bind(performance);"
-        "performance.now = () => now() + 11 * 60 * 1000"
-    )
+    browser.pass_time(11 * 60)
     browser.press("4")
     browser.wait_for_text("[data-last]", "You were away for a while")
     browser.wait(
         lambda: QueueItem.objects.filter(leased_until__gt=timezone.now()).exists(), "the holds"
     )
-    time.sleep(0.4)  # keys settle
+    browser.pass_time(1)  # keys settle
     assert shown(browser) == item
     browser.press("4")
     all_saved(browser)
@@ -541,7 +532,7 @@ def test_a_target_counts_up_over_a_reload_and_ends(browser: Browser, ada: User) 
     answer_all(browser, 1, lambda item: "4")
     browser.press("u")
     browser.wait_for_text("[data-target-words]", "10 of 25")
-    time.sleep(0.4)  # keys settle
+    all_saved(browser)
     answer_all(browser, 15, lambda item: "4")
     assert "25 labels in" in browser.wait_for("[data-end]").text
     assert not browser.find("[data-pad]").is_displayed()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from training import tasks
 from training.models import Run
 from training.runs import retrain
 
+LOWEST = 19  # Linux knows no lower priority
 SAY = "import os; print(os.nice(0), open('/proc/self/autogroup').read().split()[-1])"
 
 
@@ -27,7 +29,8 @@ def test_a_run_steps_back_behind_other_processes_and_other_sessions():
         text=True,
         check=True,
     ).stdout.split()
-    assert said == [str(tasks.NICE)] * 2
+    own = os.nice(0)  # the tests may step back themselves
+    assert said == [str(min(own + tasks.NICE, LOWEST)), str(tasks.NICE)]
     assert tasks.SESSION_NICE.read_text() == ours
 
 
