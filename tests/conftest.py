@@ -6,7 +6,8 @@ from typing import Any
 
 import hypothesis
 import pytest
-from django.db import connections
+from django.db import connection, connections
+from django.db.backends.signals import connection_created
 from django.test import TransactionTestCase
 
 from dashboard.cube.counting import watch as counting
@@ -18,6 +19,7 @@ from predictions.capture.capture import ranks
 from predictions.models import ModelVersion
 from predictions.operation import proxy_mismatches
 from predictions.serving.recognizer import recognizer
+from tests import migrated
 from tests.factories import make_live
 
 # No test depends on how fast the machine is, or on what else it does.
@@ -50,6 +52,15 @@ def may_need_database(item: pytest.Item) -> bool:
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     """Threads of a live server keep no connection: the test database has to go at the end."""
     connections.settings["default"]["CONN_MAX_AGE"] = 0
+    connection_created.connect(migrated.fill)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Migrated once for each state of the code."""
+    connection_created.disconnect(migrated.fill)
+    with django_db_blocker.unblock():
+        migrated.keep(connection)
 
 
 @pytest.fixture(autouse=True)

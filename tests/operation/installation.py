@@ -22,6 +22,8 @@ import psutil
 import psycopg2
 from django.conf import settings
 
+from tests import migrated
+
 ROOT = Path(__file__).resolve().parents[2]
 # ./run as it is, with this Python in the place of the virtual environment it would make.
 DRIVER = """
@@ -125,6 +127,8 @@ class Installation:
 
     def start(self) -> None:
         starts = self.starts
+        if not self.database_url and not starts:
+            migrated.prepare(self.folder)
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", DRIVER, "serve"],

@@ -14,6 +14,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+from tests.migrated import prepare
 from tests.operation.installation import ROOT
 from tests.operation.production import rendering
 
@@ -90,6 +91,7 @@ print(json.dumps({"answers": found, "plain": [plain.status_code, plain.get("Loca
 @pytest.fixture(scope="module")
 def probed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("production")
+    prepare(folder)
     done = subprocess.run(
         [sys.executable, "-c", PROBE, json.dumps(ROUTES)],
         cwd=ROOT,

@@ -24,6 +24,7 @@ from config.urls import urlpatterns as ours
 from predictions.models import ModelVersion, Sighting
 from predictions.operation import trace
 from tests.factories import make_ada, make_prediction, png
+from tests.migrated import prepare
 from tests.operation import production
 from tests.operation.installation import ROOT, until
 
@@ -198,6 +199,7 @@ def test_what_a_job_logs_names_the_job() -> None:
 @pytest.fixture(scope="module")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("installation")
+    prepare(folder)
     production.manage(production.production(folder), "migrate", "-v0")
     return folder
 

@@ -18,6 +18,7 @@ import pytest
 from tests.bench.predict import BOUNDARY, multipart
 from tests.bench.servers import Server, gunicorn, manage, serving
 from tests.factories import canvas, png
+from tests.migrated import prepare
 from tests.operation.installation import database_url, plain_environment, scratch_name
 
 # What a request needs, and what these import in their turn.
@@ -83,6 +84,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Used]:
     with database_url(scratch_name()) as url:
         env = plain_environment(folder, DEBUG="true", LOG_LEVEL="ERROR")
         env |= {"DATABASE_URL": url} if url else {}
+        prepare(folder)
         manage(env, "migrate", "--verbosity", "0")
         manage(env, "install_base")
         roles = [f"--role={role}" for role in ("labeler", "reviewer", "trainer", "admin")]
