@@ -32,6 +32,9 @@ AUDIT = [
 NOT_ASKED = re.compile(r"requests\.exceptions\.\w+|ServiceError|Could not connect|not redirecting")
 IS_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 NO_TESTS = 5  # pytest's exit code when nothing was collected
+# Tests wait for the programs they start, and those with a browser for it more than half of their
+# time: so there are more workers than cores. Each needs up to a gigabyte.
+CORES = min(os.cpu_count() or 1, 4)
 
 
 @dataclass
@@ -73,7 +76,9 @@ def plain_environment(work: Path) -> dict[str, str]:
     settings = (ROOT / "config" / "settings.py").read_text() + (ROOT / "config/env.py").read_text()
     ours = set(re.findall(r'"([A-Z][A-Z_]+)"', settings))
     kept = {name: value for name, value in os.environ.items() if name not in ours}
-    return {**kept, "DATA_DIR": str(work / "data"), "PYTHONUNBUFFERED": "1"}
+    # Tests start some hundred processes: none compiles our modules anew.
+    own = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": ""}
+    return {**kept, **own, "DATA_DIR": str(work / "data")}
 
 
 # -- the code as it stands ---------------------------------------------------------------------
@@ -157,9 +162,11 @@ def parts(
     # Tests that share a server stay together; the others keep their order, in which those that
     # empty the whole database come last.
     but = "" if is_first else " and not same_on_any_database"
-    yield "tests", ["-m", f"not browser{but}", "-n", "2", "--dist", "loadgroup"]
-    if with_browsers:
-        yield "browser tests", ["-m", f"browser{but}", "-n", "2"]
+    workers = ["-n", str(CORES + 1)]
+    yield "tests", ["-m", f"not browser{but}", *workers, "--dist", "loadgroup"]
+    if with_browsers:  # the folder is named so that nothing else is imported
+        workers = ["-n", str(2 * CORES)]
+        yield "browser tests", ["tests/journeys", "-m", f"browser{but}", *workers]
 
 
 def run_pytest(

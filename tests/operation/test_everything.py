@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -174,8 +175,16 @@ def test_only_the_first_database_is_asked_what_no_database_can_change() -> None:
     first, second = chosen(is_first=True), chosen(is_first=False)
     assert "same_on_any_database" not in "".join(first)
     assert all("not same_on_any_database" in part for part in second)
+    assert "tests/journeys" in first[1]
     named = ["tests/predictions"]  # what somebody names is run as it is named
     assert chosen(is_first=False, arguments=named) == named
+
+
+def test_no_test_with_a_browser_lies_where_it_is_not_looked_for() -> None:
+    tests = everything.ROOT / "tests"
+    mark = re.compile(r"^(pytestmark = |@).*mark\.browser", re.M)
+    marked = [file for file in tests.rglob("test_*.py") if mark.search(file.read_text())]
+    assert {file.parent for file in marked} == {tests / "journeys"}
 
 
 class AccountTest(TestCase):
