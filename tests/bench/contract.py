@@ -22,6 +22,7 @@ from pathlib import Path
 
 from tests.bench.report import finish, table
 from tests.bench.servers import ROOT, Server, gunicorn, manage, serving
+from tests.migrated import prepare
 
 CONFIG = Path(__file__).with_name("contract.toml")
 PHASES = "examples,coverage,fuzzing,stateful"
@@ -75,6 +76,8 @@ def platform(
         "CAPTURES_PER_MINUTE": "0",
         **settings,
     }
+    if not database:
+        prepare(folder, "contract.sqlite3")
     manage(env, "migrate", "-v0")
     seeded = subprocess.run(
         [sys.executable, "-c", seed],
@@ -85,14 +88,22 @@ def platform(
 
 
 def judge(
-    server: Server, person: str, token: str, *, examples: int, seconds: int, folder: Path
+    server: Server,
+    person: str,
+    token: str,
+    *,
+    examples: int,
+    seconds: int,
+    folder: Path,
+    phases: str = PHASES,
 ) -> Verdict:
     report = folder / f"{person}.xml"
     command = [
         str(Path(sys.executable).with_name("st")), "--config-file", str(CONFIG), "run",
         f"http://127.0.0.1:{server.port}/api/schema/",
-        "--checks", "all", "--phases", PHASES, "--max-examples", str(examples),
+        "--checks", "all", "--phases", phases, "--max-examples", str(examples),
         "--seed", "1", "--continue-on-failure",
+        "--suppress-health-check", "too_slow",  # it is about this machine, not about the API
         "--report", "junit", "--report-junit-path", str(report),
         *(["--header", f"Authorization: Bearer {token}"] if token else []),
         *(["--max-time", str(seconds)] if seconds else []),
