@@ -125,7 +125,7 @@ def test_a_hundred_items_are_labeled_by_keyboard_alone(browser: Browser, ada: Us
     all_saved(browser)
     assert events() == said
     assert len(said) == 100
-    assert browser.text("[data-saved]") == "100"
+    browser.wait(lambda: browser.text("[data-saved]") == "100", "the tally")
     browser.wait_for_text("[data-wait]", "All done")
     times = browser.run(
         "return performance.getEntriesByName('key-to-glyph').map(({duration}) => duration)"
@@ -147,7 +147,7 @@ def test_a_broken_network_loses_and_doubles_nothing(browser: Browser, ada: User)
     all_saved(browser)
     assert events() == said
     assert len(said) == 40
-    assert browser.text("[data-tally]") == "40 saved"
+    browser.wait(lambda: browser.text("[data-tally]") == "40 saved", "the tally")
 
 
 def test_an_answer_whose_receipt_was_lost_is_one_label(browser: Browser, ada: User) -> None:
@@ -169,7 +169,7 @@ def test_an_answer_whose_receipt_was_lost_is_one_label(browser: Browser, ada: Us
     said = answer_all(browser, 2, digit_of)
     all_saved(browser)
     assert events() == said
-    assert browser.text("[data-tally]") == "2 saved"
+    browser.wait(lambda: browser.text("[data-tally]") == "2 saved", "the tally")
     assert not browser.find("[data-lost]").is_displayed()
 
 
@@ -210,7 +210,7 @@ def test_u_takes_answers_back_one_by_one(browser: Browser, ada: User) -> None:
     digits = {str(each.prediction.public_id): each.digit for each in standing}
     assert [digits[item] for item in said] == [3, 3, 7, None]
     assert LabelEvent.objects.filter(kind="undo").count() == 2
-    assert browser.text("[data-saved]") == "4"
+    browser.wait(lambda: browser.text("[data-saved]") == "4", "the tally")
 
 
 def test_u_works_while_nothing_can_be_sent(browser: Browser, ada: User) -> None:

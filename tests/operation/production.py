@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.operation.installation import ROOT, free_port, plain_environment, until
+from tests.operation.installation import PATIENCE, ROOT, free_port, plain_environment, until
 
 NGINX = ROOT / "deploy" / "nginx"
 MAIN = """
@@ -90,7 +90,7 @@ class Web:
 
 def ask(port: int, method: str, path: str, *, headers: Mapping[str, str], body: str = "") -> Answer:
     """One request on a connection of its own; status 0 where it is closed without an answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     kind = {"Content-Type": "application/x-www-form-urlencoded"} if body else {}
     try:
         connection.request(method, path, body or None, {**kind, **headers})

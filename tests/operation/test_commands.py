@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.operation.installation import DRIVER, ROOT, plain_environment
+from tests.operation.installation import DRIVER, PATIENCE, ROOT, plain_environment
 
 pytestmark = pytest.mark.same_on_any_database
 
@@ -38,7 +38,7 @@ def given(folder: Path, *arguments: str, **extra: str) -> subprocess.CompletedPr
         env=plain_environment(folder, **extra),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
     )
 

@@ -17,7 +17,7 @@ from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
 from config import env
-from tests.operation.installation import ROOT, free_port
+from tests.operation.installation import PATIENCE, ROOT, free_port
 from tests.operation.production import gunicorn, production
 
 pytestmark = pytest.mark.same_on_any_database
@@ -205,7 +205,7 @@ def test_a_web_server_that_would_show_its_source_to_the_world_does_not_start(
 ) -> None:
     command = gunicorn(free_port())
     done = subprocess.run(
-        command, cwd=ROOT, env=production(tmp_path, DEBUG="true"), timeout=60,
+        command, cwd=ROOT, env=production(tmp_path, DEBUG="true"), timeout=PATIENCE,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode != 0

@@ -21,7 +21,14 @@ from predictions import metrics
 from predictions.models import ModelVersion, WorkerBeat
 from tests.bench.servers import gunicorn, manage, serving
 from tests.factories import data_url, make_live, make_prediction
-from tests.operation.installation import database_url, plain_environment, scratch_name, until
+from tests.migrated import prepare
+from tests.operation.installation import (
+    PATIENCE,
+    database_url,
+    plain_environment,
+    scratch_name,
+    until,
+)
 
 TOKEN = "a-token-of-twenty-or-more"
 
@@ -193,6 +200,7 @@ def test_two_processes_of_one_server_add_up_whichever_is_asked(tmp_path: Path) -
     with database_url(scratch_name()) as url:
         env = plain_environment(tmp_path, DEBUG="true", WEB_PROCESSES="2", LOG_LEVEL="ERROR")
         env |= {"DATABASE_URL": url} if url else {}
+        prepare(tmp_path)
         manage(env, "migrate", "--verbosity", "0")
         manage(env, "install_base")
         with serving("inkloop", gunicorn, ready="/readyz", env=env) as server:
@@ -220,7 +228,7 @@ def ask(port: int, times: int) -> None:
 
 def fetch(port: int, path: str) -> str:
     """On a connection of its own, so that either process may take it."""
-    asking = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    asking = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         asking.request("GET", path)
         answer = asking.getresponse()

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.migrated import prepare
+from tests.operation.installation import PATIENCE
 from tests.operation.production import (
     HOST,
     Proxy,
@@ -54,7 +56,7 @@ def encrypted(proxy: Proxy, *, server_name: str, host: str) -> bytes:
     )
     context.check_hostname = False
     with (
-        socket.create_connection(("127.0.0.1", proxy.encrypted), timeout=5) as raw,
+        socket.create_connection(("127.0.0.1", proxy.encrypted), timeout=PATIENCE) as raw,
         context.wrap_socket(raw, server_hostname=server_name) as connection,
     ):
         connection.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
@@ -98,6 +100,7 @@ def test_what_a_caller_claims_to_be_is_not_believed(name: str, tmp_path: Path) -
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("installation")
+    prepare(made)
     manage(production(made), "migrate", "-v0")
     return made
 

@@ -28,6 +28,7 @@ from predictions.access.limits import address_of, network_of, slots
 from predictions.access.passwords import PasswordHasher
 from predictions.models import PasswordReset, RequestCount
 from tests.factories import make_ada, make_cy
+from tests.operation.installation import PATIENCE
 from training import tasks
 
 pytestmark = pytest.mark.django_db
@@ -148,12 +149,12 @@ def test_an_unknown_name_is_hashed_as_often_as_a_known_one(
 @contextmanager
 def long_work_under_way(count: int) -> Iterator[None]:
     """As many threads as this are at long work until the block ends."""
-    begun, end = threading.Barrier(count + 1, timeout=30), threading.Event()
+    begun, end = threading.Barrier(count + 1, timeout=PATIENCE), threading.Event()
 
     def work() -> None:
         with slots().take():
             begun.wait()
-            end.wait(30)
+            end.wait(PATIENCE)
 
     threads = [threading.Thread(target=work) for _ in range(count)]
     for thread in threads:

@@ -19,6 +19,8 @@ import pytest
 from tests import hostile
 from tests.bench.servers import Server, gunicorn, serving
 from tests.bench.servers import manage as manage_py
+from tests.migrated import prepare
+from tests.operation.installation import PATIENCE
 
 pytestmark = [pytest.mark.slow, pytest.mark.same_on_any_database]  # it serves from SQLite
 PREDICTIONS = "/api/v1/predictions/"
@@ -38,9 +40,10 @@ class Answer:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("hostile")
+    prepare(folder)
     env = {
         "DATA_DIR": str(folder),
-        "DATABASE_URL": f"sqlite:///{folder}/h.sqlite3",
+        "DATABASE_URL": f"sqlite:///{folder}/inkloop.sqlite3",
         "WEB_THREADS": str(2 * CLIENTS),  # half of them take large images
     }
     manage_py(env, "migrate", "-v0")
@@ -60,7 +63,7 @@ def worker_of(server: Server) -> psutil.Process:
 
 
 def post(server: Server, name: str, content_type: str, body: bytes, path: str) -> Answer:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
     try:
         connection.request("POST", path, body, {"Content-Type": content_type})
         answer = connection.getresponse()
@@ -147,7 +150,7 @@ def test_odd_bodies_are_refused_in_the_one_error_shape(server: Server):
 def test_a_body_over_the_cap_is_refused_at_once_without_being_kept(server: Server, size: int):
     worker = worker_of(server)
     memory = worker.memory_info().rss
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
     connection.putrequest("POST", PREDICTIONS)
     connection.putheader("Content-Type", "application/json")
     connection.putheader("Content-Length", str(size))

@@ -251,7 +251,7 @@ def test_many_threads_open_at_once() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join()
     assert len(sizes) == 48
     assert set(sizes) == {(750, 750), (280, 280)}
 
