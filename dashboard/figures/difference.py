@@ -40,8 +40,8 @@ class ShareDifference:
         return "not more than chance could make it"
 
 
-def difference(before: Share, after: Share) -> ShareDifference:
-    """The difference of shares from two independent samples."""
+def difference(before: Share | ShareDifference, after: Share | ShareDifference) -> ShareDifference:
+    """The difference of two estimates from independent samples: of shares, or of differences."""
     value = after.value - before.value
     down = math.hypot(after.value - after.low, before.high - before.value)
     up = math.hypot(after.high - after.value, before.value - before.low)

@@ -7,7 +7,6 @@ better in one month than in the other is the drawings' part.
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -83,7 +82,7 @@ class Causes:
         assert self.now.gain is not None
         assert self.then.gain is not None
         was = UNCHANGED if set(self.readers_before) == {self.version} else self.then.gain
-        return minus(self.now.gain, was)
+        return difference(was, self.now.gain)
 
     @property
     def by_drawings(self) -> ShareDifference | None:
@@ -152,14 +151,6 @@ def part_in_words(part: ShareDifference) -> str:
         f"{in_points(part.value)} points (95 %: {in_points(part.low)} to {in_points(part.high)}),"
         f" {part.in_words}"
     )
-
-
-def minus(one: ShareDifference, other: ShareDifference) -> ShareDifference:
-    """The difference of two estimates from independent samples."""
-    value = one.value - other.value
-    down = math.hypot(one.value - one.low, other.high - other.value)
-    up = math.hypot(one.high - one.value, other.value - other.low)
-    return ShareDifference(value, value - down, value + up)
 
 
 def causes_of(before: date, month: date) -> Causes | None:

@@ -25,12 +25,12 @@ from dashboard.reports.compare import Bar, Comparison, Side, of_months
 from labeling.models import Stream
 from labeling.queue.overview import of_queue
 from predictions.months import after
+from predictions.shares import Z95
 from training.models import Promotion
 from training.trials.pairs import holm
 from training.trials.sentences import number_of
 
 LEVEL = 0.05
-Z95 = 1.96
 WORTH = 0.02  # the wanted half width of an interval: 2 points
 NEXT = 3  # suggestions in the report
 
