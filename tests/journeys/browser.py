@@ -126,6 +126,13 @@ class Browser:
             "    .map(each => each.finished)).then(() => done())))"
         )
 
+    def painted(self) -> None:
+        """Until the page is painted as it is now, charts resized."""
+        self.driver.execute_async_script(
+            "const done = arguments[0];"
+            "requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(done), 300))"
+        )
+
     def scripts(self, *, enabled: bool) -> None:
         self.cdp("Emulation.setScriptExecutionDisabled", value=not enabled)
 

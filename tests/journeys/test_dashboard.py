@@ -86,14 +86,7 @@ def whole(browser: Browser, width: int, *, touch: bool = False) -> None:
     """A screen as high as the page, so that one picture holds it and nothing is drawn anew."""
     height = browser.run("return document.documentElement.scrollHeight")
     browser.window(width, height, touch=touch)
-    settle(browser)
-
-
-def settle(browser: Browser) -> None:
-    browser.driver.execute_async_script(
-        "const done = arguments[0];"
-        "requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(done), 300))"
-    )
+    browser.painted()
 
 
 def wait_until_drawn(browser: Browser, path: str) -> None:
@@ -242,7 +235,7 @@ def test_a_curve_switched_off_in_the_legend_stays_off(
     chain.move_to_element_with_offset(canvas, int(x), int(y)).click().perform()
     browser.wait(lambda: browser.run(shown, canvas) == [True, False, True], "the curve to go")
     browser.find("[data-theme-toggle]").click()
-    settle(browser)
+    browser.painted()
     assert browser.run(shown, canvas) == [True, False, True]
 
 
@@ -404,7 +397,7 @@ def test_on_paper_the_page_is_light_and_without_its_controls(
         "return [...document.querySelectorAll('.filters, .fig-foot, .top')]"
         "  .filter(each => each.checkVisibility()).length"
     )
-    settle(browser)
+    browser.painted()
     whole(browser, 1000)
     browser.screenshot(SHOTS / "dashboard-paper.png")
     browser.cdp("Emulation.setEmulatedMedia", media="", features=[])

@@ -23,44 +23,17 @@ from tests.dashboard.history import Month, count_everything, make_history
 from tests.factories import canvas
 from tests.journeys.browser import Browser
 from tests.journeys.conftest import SHOTS
+from tests.journeys.shots import shoot
 
 # Their figures are asked of both databases without a browser, in tests/dashboard.
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.same_on_any_database]
-
-
-def settle(browser: Browser) -> None:
-    """Until the page is painted as it is now, charts resized."""
-    browser.driver.execute_async_script(
-        "const done = arguments[0];"
-        "requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(done), 250))"
-    )
 
 
 def drawn(browser: Browser) -> None:
     """Until every chart of the page is."""
     left = "return document.querySelectorAll('[data-chart]:not([data-drawn])').length"
     browser.wait(lambda: browser.run(left) == 0, "the charts")
-    settle(browser)
-
-
-def shoot(browser: Browser, name: str) -> None:
-    """The page as a person sees it: light, dark, and on a phone."""
-    found = []
-    for theme in ("light", "dark"):
-        browser.theme(theme)
-        drawn(browser)
-        browser.screenshot(SHOTS / f"{name}-{theme}.png", whole=True)
-        found += [f"{theme}: {each}" for each in browser.violations()]
-    browser.theme("light")
-    browser.phone()
-    settle(browser)
-    browser.screenshot(SHOTS / f"{name}-phone.png", whole=True)
-    found += [f"phone: {each}" for each in browser.violations()]
-    wide = browser.overflow()
-    browser.window(1280, 860)
-    settle(browser)
-    assert found == []
-    assert wide == 0, f"{name} is {wide} pixels wider than a phone"
+    browser.painted()
 
 
 def colors(browser: Browser, name: str) -> int:
@@ -97,7 +70,7 @@ def test_the_replay_is_read_down_and_along(browser: Browser, history: list[Predi
     assert len(cells) == ModelVersion.objects.count() * 3
     assert re.search(r"\d+(\.\d)?\s*\d+(\.\d)?–\d+(\.\d)?\s+n \d+", cells[0].text)
     assert colors(browser, "learning-curve") > 3
-    shoot(browser, "replay")
+    shoot(browser, "replay", ready=drawn)
 
 
 def test_two_months_are_compared_and_the_link_shows_the_same(
@@ -108,18 +81,18 @@ def test_two_months_are_compared_and_the_link_shows_the_same(
     said = browser.text(".verdict-line")
     assert "more than chance" in said
     assert colors(browser, "compare") > 3
-    shoot(browser, "compare")
+    shoot(browser, "compare", ready=drawn)
     browser.open("/dashboard/compare/?by=months&one=2026-09&other=2026-11")
     assert browser.text(".verdict-line") == said
     browser.open("/dashboard/compare/?by=versions")
     browser.wait_for("[data-chart=compare][data-drawn]")
-    shoot(browser, "compare-versions")
+    shoot(browser, "compare-versions", ready=drawn)
 
 
 def test_a_months_report_prints_to_one_sheet(browser: Browser, history: list[Prediction]) -> None:
     browser.open("/dashboard/months/2026-11/")
     assert "What to label next" in browser.text("main")
-    shoot(browser, "month")
+    shoot(browser, "month", ready=drawn)
     printed = browser.cdp("Page.printToPDF", preferCSSPageSize=True, printBackground=True)
     content = base64.b64decode(printed["data"])
     (SHOTS / "month.pdf").write_bytes(content)
@@ -179,7 +152,7 @@ def test_a_point_of_the_map_shows_its_drawing_and_leads_to_it(
         "the drawing to load",
     )
     browser.screenshot(SHOTS / "clusters-peek.png")
-    shoot(browser, "clusters")
+    shoot(browser, "clusters", ready=drawn)
     browser.tab_to("[data-chart=clusters]")
     browser.press(Keys.ARROW_RIGHT)
     browser.wait_for_text("[data-map-said]", "drawn on")

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group, Permission, User
 
 from predictions.models import ModelVersion, Prediction
 from tests.journeys.browser import SEVEN, Browser
-from tests.journeys.conftest import SHOTS
+from tests.journeys.shots import shoot
 from tests.training.lessons import labeled, make_tiny
 from training.models import Run
 from training.runs import retrain
@@ -59,33 +59,6 @@ def drawn(browser: Browser) -> int:
         "const chart = Chart.getChart(document.querySelector('[data-chart=loss]'));"
         "return chart ? chart.data.datasets[0].data.length : 0"
     )
-
-
-def settle(browser: Browser) -> None:
-    """Until the page is painted as it is now, charts resized."""
-    browser.driver.execute_async_script(
-        "const done = arguments[0];"
-        "requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(done), 250))"
-    )
-
-
-def shoot(browser: Browser, name: str) -> None:
-    """The page as a person sees it: light, dark, and on a phone."""
-    found = []
-    for theme in ("light", "dark"):
-        browser.theme(theme)
-        settle(browser)
-        browser.screenshot(SHOTS / f"{name}-{theme}.png", whole=True)
-        found += [f"{theme}: {each}" for each in browser.violations()]
-    browser.theme("light")
-    browser.phone()
-    settle(browser)
-    browser.screenshot(SHOTS / f"{name}-phone.png", whole=True)
-    found += [f"phone: {each}" for each in browser.violations()]
-    wide = browser.overflow()
-    browser.window(1280, 860)
-    assert found == []
-    assert wide == 0, f"{name} is {wide} pixels wider than a phone"
 
 
 def test_a_trainer_starts_a_run_watches_it_promotes_and_takes_it_back(
