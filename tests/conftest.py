@@ -6,7 +6,7 @@ from typing import Any
 
 import hypothesis
 import pytest
-from django.db import connection, connections
+from django.db import connections
 from django.db.backends.signals import connection_created
 from django.test import TransactionTestCase
 
@@ -56,11 +56,9 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """Migrated once for each state of the code."""
+def django_db_setup(django_db_setup: None) -> None:
+    """With what migrations make, copied: see tests/migrated.py."""
     connection_created.disconnect(migrated.fill)
-    with django_db_blocker.unblock():
-        migrated.keep(connection)
 
 
 @pytest.fixture(autouse=True)
