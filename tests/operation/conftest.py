@@ -7,11 +7,11 @@ import pytest
 from tests.operation.installation import Installation, database_url, scratch_name
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def installation(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Installation]:
-    """A server and workers of their own; what a test has killed is back for the next."""
+    """A server and workers for the group "workers"; what one test killed is back for the next."""
     with database_url(scratch_name()) as url:
         installation = Installation(tmp_path_factory.mktemp("installation"), url)
         try:

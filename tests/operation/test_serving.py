@@ -18,7 +18,7 @@ from tests.operation.installation import (
     until,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("serving")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
 
 
 @pytest.fixture
@@ -38,13 +38,6 @@ def complete(installation: Installation) -> list[psutil.Process]:
     return installation.processes()
 
 
-def test_a_server_whose_parent_is_killed_leaves_no_process(own: Installation) -> None:
-    old = complete(own)
-    own.kill(signal.SIGKILL)
-    until(lambda: gone(old), what="nothing is left")
-    assert own.get("/healthz", timeout=1) == 0
-
-
 @pytest.mark.parametrize("victim", ["gunicorn: worker", "gunicorn: master"])
 def test_a_killed_web_server_is_back_and_refuses_nobody(
     installation: Installation, victim: str
@@ -60,7 +53,9 @@ def test_a_killed_web_server_is_back_and_refuses_nobody(
     assert {process.pid for process in new}.isdisjoint({process.pid for process in old})
 
 
-def test_a_stopped_server_leaves_no_process_and_starts_again_as_it_was(own: Installation) -> None:
+def test_a_stopped_or_killed_server_leaves_no_process_and_starts_again_as_it_was(
+    own: Installation,
+) -> None:
     assert own.log.count("password  ") == 1
     for number in (signal.SIGINT, signal.SIGTERM):
         old = complete(own)
@@ -71,3 +66,7 @@ def test_a_stopped_server_leaves_no_process_and_starts_again_as_it_was(own: Inst
         own.start()
     assert own.starts == 3
     assert own.log.count("password  ") == 1  # the first start alone made an account
+    old = complete(own)
+    own.kill(signal.SIGKILL)  # of the parent alone: nothing can tell the others to stop
+    until(lambda: gone(old), what="nothing is left")
+    assert own.get("/healthz", timeout=1) == 0
