@@ -164,7 +164,10 @@ def test_an_audits_guess_is_not_told_and_gold_looks_like_any_answer(
     assert told[gold.pk] == told[plain.pk]
 
 
-def test_pages_follow_each_other_without_a_gap_and_cost_the_same(door: Door, ada: User) -> None:
+def test_pages_follow_each_other_without_a_gap_and_cost_the_same(
+    door: Door, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("predictions.serving.recognizer.LOOK_EVERY", 3600)  # each look is a query
     item = make_item()
 
     def say(count: int) -> None:
