@@ -38,7 +38,9 @@ def guidelines_page(request: HttpRequest) -> HttpResponse:
             raise PermissionDenied
         if form.is_valid():
             verbs.set_guidelines(form.cleaned_data["text"], by=signed_in(request))
-            messages.success(request, "Saved. Labelers see it beside every item.")
+            messages.success(
+                request, "Saved. Labelers see it beside every item, on the grid and in review."
+            )
             return redirect("labeling:guidelines")
     context = {"form": form if may_write else None, "guidelines": found}
     return render(request, "labeling/guidelines.html", context)

@@ -100,6 +100,13 @@ class TestGuidelines:
         ben.post("/label/guidelines/", {"text": ""})
         assert "A seven may have a bar." not in ada.get("/label/").content.decode()
 
+    @pytest.mark.parametrize("path", ["/label/", "/label/grid/", "/review/"])
+    def test_they_stand_on_every_page_where_people_decide(self, item: Prediction, path: str):
+        ron = Door(make_user("ron", role="reviewer")).client
+        assert "Guidelines" not in ron.get(path).content.decode()
+        Door(make_ben()).client.post("/label/guidelines/", {"text": "A seven may have a bar."})
+        assert "A seven may have a bar." in ron.get(path).content.decode()
+
     def test_a_labeler_may_not_change_them(self, item: Prediction):
         ada = Door(make_ada()).client
         assert ada.post("/label/guidelines/", {"text": "Mine."}).status_code == 403
