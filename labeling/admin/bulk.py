@@ -110,7 +110,9 @@ def decide_in_bulk(model_admin: Any, request: HttpRequest, queryset: QuerySet[An
         # A label's key is its prediction's.
         shown = as_shown(Prediction.objects.filter(pk__in=queryset.order_by().values("pk")))
         if not shown:
-            messages.warning(request, "Nothing is selected, so nothing was changed.")
+            messages.warning(
+                request, "Nothing is selected, so nothing was changed. Tick the rows you mean."
+            )
             return here
         selection = keep_shown(shown, owner=by, chosen_by=chosen_by(model_admin, request))
         form = ActForm(acts=acts, initial={"selection": selection.pk})

@@ -64,7 +64,7 @@ def claim_grid(labeler: User, *, digit: int, count: int = AT_MOST) -> list[Held]
         return []
     token = uuid.uuid4()
     if lease(labeler, {row.pk: token for row in rows}) != len(rows):  # locked rows cannot change
-        raise LeaseLost("Somebody else took one of these glyphs at the same moment.")
+        raise LeaseLost("Somebody else took one of these glyphs at the same moment. Ask again.")
     return [as_held(row, token, may_show_guess=False) for row in rows]
 
 
@@ -121,7 +121,7 @@ def label_as_guessed(items: Sequence[QueueItem], labeler: User, batch: Batch) ->
 
 def answered_before(batch: Batch, labeler: User) -> Confirmed:
     if batch.made_by_id != labeler.pk or batch.kind != Batch.Kind.GRID:
-        raise Gone("This request id was used for something else.")
+        raise Gone("This request id was used for something else. Send it with a new one.")
     return Confirmed(batch, batch.count, Ask.objects.filter(batch=batch).count())
 
 
@@ -143,7 +143,9 @@ def spend_leases(
     )
     spent = still_held.filter(pk__in=[item.pk for item in items]).update(**NO_LEASE)
     if spent != len(set(shown)):
-        raise LeaseLost("Some of these are no longer yours: the hold ran out or moved on.")
+        raise LeaseLost(
+            "Some of these are no longer yours: the hold ran out or moved on. Look at fresh ones."
+        )
     return items
 
 

@@ -127,7 +127,7 @@ def kept(selection: uuid.UUID, *, owner: User) -> Selection:
 
 
 def used_up() -> Gone:
-    return Gone("What was shown was acted on already, or more than an hour ago. Look again.")
+    return Gone("What was shown was acted on already, or more than an hour ago. Select it again.")
 
 
 def shown_in(selection: Selection) -> ShownItems:

@@ -135,7 +135,9 @@ def locked_item(public_id: uuid.UUID) -> QueueItem:
         .first()
     )
     if item is None:
-        raise NotThere("There is no such item in the queue.")
+        raise NotThere(
+            "There is no such item in the queue. It may have been erased: reload the page."
+        )
     return item
 
 
@@ -297,7 +299,10 @@ def settle(
         return Decided(answered, item.prediction, state_after(events, answered))
     is_audit = item.prediction.is_audit
     if is_audit and standing(events) is None:
-        raise StillBlind("This drawing is audited and has no answer yet; the first is given blind.")
+        raise StillBlind(
+            "This drawing is audited and has no answer yet. "
+            "The first is given blind, on the label page."
+        )
     event = append(
         prediction_id=item.prediction_id,
         kind=LabelEvent.Kind.SETTLE,

@@ -53,9 +53,7 @@ class NothingTaken(BadFile):
             return cls("The file holds no image.")
         told = [f"{each.name}: {each.why}" for each in report.refusals[:FIRST]]
         more = f" And {report.refused - len(told):,} more." if report.refused > len(told) else ""
-        return cls(
-            f"All {report.refused:,} images of the file are refused. {'; '.join(told)}.{more}"
-        )
+        return cls(f"Nothing was imported, {report.refused:,} refused. {'; '.join(told)}.{more}")
 
 
 @dataclass(slots=True)

@@ -43,7 +43,10 @@ def answers_page(request: HttpRequest) -> HttpResponse:
 def act_on_answer(request: HttpRequest) -> None:
     form = TakeBackForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "That press named no answer. Nothing was changed.")
+        messages.error(
+            request,
+            "The form was incomplete, so nothing was taken back. Press a button of an answer.",
+        )
         return
     try:
         undoing = undo_answer(signed_in(request), form.cleaned_data["event"])

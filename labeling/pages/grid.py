@@ -63,7 +63,7 @@ def held_grid(request: HttpRequest, labeler: User) -> list[QueueItem]:
 def act_on_grid(request: HttpRequest, labeler: User) -> HttpResponse:
     form = GridForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "That press said nothing about a grid. Nothing was changed.")
+        messages.error(request, "The form was incomplete, so nothing was changed. Show them again.")
         return redirect("labeling:grid")
     query = {"digit": str(form.cleaned_data["digit"])}
     try:

@@ -76,7 +76,9 @@ def held_in(request: HttpRequest, labeler: User) -> Held | None:
 def answer(request: HttpRequest, labeler: User) -> HttpResponse:
     form = AnswerForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "That press said nothing about an item. Nothing was changed.")
+        messages.error(
+            request, "The form was incomplete, so nothing was saved. Press a button of an item."
+        )
         return redirect("labeling:label")
     try:
         again = answer_item(form, labeler, request)

@@ -64,7 +64,9 @@ def alerts_for(request: HttpRequest) -> list[tuple[User, str]]:
 def settle_dispute(request: HttpRequest, reviewer: User) -> HttpResponse:
     form = SettleForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "That press said nothing about an item. Nothing was changed.")
+        messages.error(
+            request, "The form was incomplete, so nothing was settled. Press a button of a dispute."
+        )
         return redirect("labeling:review")
     said = form.cleaned_data
     try:

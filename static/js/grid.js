@@ -112,7 +112,7 @@ async function confirm() {
     note("");
     showDone(`${answer.body.confirmed} confirmed, ${answer.body.sent_back} sent to the queue`, true);
   } else if (answer.status === 409) {
-    note(`Nothing was confirmed. ${reason(answer)} Here are fresh ones.`, "warning");
+    note(`Nothing was confirmed. ${reason(answer)}`, "warning");
   } else {
     // The next press sends the same request id, so it cannot confirm twice.
     return note(`Not confirmed yet. ${reason(answer)} Your marks stay; press Enter again.`, "error");

@@ -89,7 +89,10 @@ def read_file(
         with text_of(file) as text:
             yield from label_studio.read(name, text)
     elif b"\0" in start:
-        raise BadFile("This file format is not supported.")
+        raise BadFile(
+            "This file format is not supported. "
+            "A zip of images, IDX files, an npz, a CSV of pixels and Label Studio's JSON are."
+        )
     else:
         with text_of(file) as text:
             yield from pixel_lines.read(name, text)

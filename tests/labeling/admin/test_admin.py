@@ -544,9 +544,9 @@ class TestDecidingInBulk:
     ):
         page, bob = select(admin, make_item()), Client()
         bob.force_login(make_user("bob", role="admin", is_staff=True))
-        assert "Look again" in said(decide(bob, page, "1"))
+        assert "Select it again" in said(decide(bob, page, "1"))
         Selection.objects.update(shown_at=timezone.now() - timedelta(minutes=61))
-        assert "Look again" in said(decide(admin, page, "1"))
+        assert "Select it again" in said(decide(admin, page, "1"))
         assert not LabelEvent.objects.exists()
         select(bob, make_item())
         assert Selection.objects.get().owner.username == "bob"  # and what is old is gone

@@ -204,7 +204,7 @@ def test_a_press_that_names_no_answer_changes_nothing(door: Door, event: str) ->
     make_item(confidence=0.6)
     door.label(door.item(), 4)
     page = door.client.post(ANSWERS, {"event": event}, follow=True)
-    assert "Nothing was changed" in page.content.decode()
+    assert "nothing was taken back" in page.content.decode()
     assert LabelEvent.objects.count() == 1
 
 

@@ -89,9 +89,7 @@ class TestTheEndpoint:
             answer = ben.post(IMPORT, {"file": upload(odd.read_bytes()), "dry_run": dry_run})
             said = answer.json()["error"]
             assert (answer.status_code, said["code"]) == (422, "bad_file")
-            assert (
-                "All 2 images of the file are refused. x.zip/odd/a.png: it lies" in said["message"]
-            )
+            assert "Nothing was imported, 2 refused. x.zip/odd/a.png: it lies" in said["message"]
         empty = ben.post(IMPORT, {"file": upload(zip_of({}, tmp_path / "e.zip").read_bytes())})
         assert (empty.status_code, "no image" in empty.json()["error"]["message"]) == (422, True)
         assert not Batch.objects.exists()
@@ -137,7 +135,7 @@ class TestTheEndpoint:
         assert (told["taken"], told["labeled"], told["already"]) == (9, 9, 891)
         text = ("[" + noise + "1]" + " " * 3_000_000).encode()
         refused = ben.post(IMPORT, {"file": upload(text, "x.json")}).json()["error"]["message"]
-        assert "All 901 images" in refused
+        assert "901 refused" in refused
 
     def test_only_who_may_correct_in_bulk_may(self, three: bytes):
         for user, status in ((make_ada(), 403), (make_cy(), 403), (None, 401),

@@ -193,7 +193,7 @@ def test_nonsense_is_refused_without_a_trace(client: Client) -> None:
     queue()
     for fields in ({}, {"said": "12"}, {"said": "4"}, {"said": "4", "item": "x", "token": "y"}):
         response = client.post(LABEL, fields, follow=True)
-        assert "Nothing was changed" in response.content.decode()
+        assert "nothing was saved" in response.content.decode()
     assert not LabelEvent.objects.exists()
     assert client.get(LABEL, {"item": "x", "token": "y"}).status_code == 200
 
@@ -268,7 +268,7 @@ def test_a_grid_form_with_parts_missing_changes_nothing(
 ) -> None:
     queue(1, digit=3)
     page = client.post(GRID, fields, follow=True).content.decode()
-    assert "Nothing was changed" in page
+    assert "nothing was changed" in page
     assert not QueueItem.objects.filter(token__isnull=False).exists()
 
 
@@ -352,7 +352,7 @@ def test_a_labeler_may_not_review(client: Client, settings: Any) -> None:
 def test_a_ruling_about_nothing_changes_nothing(reviewer: Client) -> None:
     for fields in ({}, {"said": "4", "request_id": uuid.uuid4()}, {"said": "11"}):
         page = reviewer.post(REVIEW, fields, follow=True).content.decode()
-        assert "Nothing was changed" in page
+        assert "nothing was settled" in page
     assert reviewer.get(REVIEW, {"before": "x"}).status_code == 400
 
 
