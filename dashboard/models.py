@@ -412,6 +412,21 @@ class Demo(models.Model):
         return f"{self.drawings} drawings, seed {self.seed}"
 
 
+class DemoJob(models.Model):
+    """The demo as it is being made for somebody who pressed a button, or why it failed. One row."""
+
+    stage = models.CharField(max_length=60)
+    progress = models.FloatField(default=0, help_text="0 to 1.")
+    reason = models.TextField(blank=True, help_text="Why it failed, in words.")
+    changed_at = models.DateTimeField(db_default=Moment())
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_demo_job")]
+
+    def __str__(self) -> str:
+        return f"{self.stage}, {self.progress:.0%}"
+
+
 class RReport(models.Model):
     """A set of the dashboard's charts drawn by R: requested on a page, drawn by a worker."""
 

@@ -10,7 +10,7 @@ from django_q.tasks import async_task
 
 from dashboard.cube.counting import catch_up
 from dashboard.cube.missing import count_missing
-from dashboard.demo.plan import DRAWINGS
+from dashboard.demo import job
 from dashboard.replay import clusters
 from dashboard.replay import replay as replays
 from dashboard.reports.alarm import RECENT, fallen
@@ -70,15 +70,10 @@ def digit_map() -> dict[str, Any]:
 
 def make_demo() -> dict[str, Any]:
     """Make the demo, on the training workers: it teaches three versions."""
-    from dashboard.demo import seeding  # with torch
-
     try:
-        seeding.seed_demo(
-            DRAWINGS, 1, timezone.localdate(), force=False, told=lambda stage, share: None
-        )
+        return {"drawings": job.make_for_page()}
     except Declined as declined:
         return {"declined": str(declined)}
-    return {"drawings": DRAWINGS}
 
 
 def watch_accuracy() -> dict[str, Any]:

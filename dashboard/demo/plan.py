@@ -19,6 +19,9 @@ from predictions.months import month_of
 Random = np.random.Generator
 People = dict[str, User]
 
+# What is done in this order. Others see nothing of the third before it is whole.
+TEACHING, DRAWING = "Teaching the first version", "Drawing"
+LIVING, COUNTING = "Making up six months of labels and fine-tunes", "Counting and replaying"
 FEWEST, DRAWINGS = 300, 6_000  # fewer teach too little; unless told
 PREFIX = "demo-"  # of the names of the demo's versions and accounts
 # Labelers, with the share of drawings that they misread; and all accounts with their roles.

@@ -18,8 +18,12 @@ from django.utils import timezone
 from dashboard.cube.counting import catch_up
 from dashboard.demo import presence
 from dashboard.demo.plan import (
+    COUNTING,
+    DRAWING,
+    LIVING,
     PREFIX,
     ROLES,
+    TEACHING,
     DemoDeclined,
     check_allowed,
     drawn_at,
@@ -65,12 +69,13 @@ def seed_demo(drawings: int, seed: int, until: date, *, force: bool, told: Annou
     """The demo, written in one transaction and told to nobody. Interrupted, it leaves nothing."""
     check_allowed(drawings, force=force)
     story = Story(drawings, seed, until, told)
+    told(LIVING, 0.25)
     with transaction.atomic():
         check_allowed(drawings, force=force)  # again: time has passed
         story.write()
     presence.assume(True)
     try:
-        told("Counting and replaying", 0.9)
+        told(COUNTING, 0.9)
         catch_up()
         replay.replay_for(seconds=30.0)  # a worker does what is left
     except KeyboardInterrupt:
@@ -89,11 +94,11 @@ class Story:
         fine_tune.use_threads(1)
         self.known = joined([written_digits(KNOWN, seed, ONE_WAY), strangers(80, seed)])
         course = base.new_course(self.known, replace(FIRST, seed=seed))
-        for _ in course.epochs(lambda: told("Teaching the first version", 0.15 * course.done)):
+        for _ in course.epochs(lambda: told(TEACHING, 0.15 * course.done)):
             self.reader = course.result
         self.truths, self.sketches = list[int | None](), list[Sketch]()
         while len(self.sketches) < drawings:
-            told("Drawing", 0.15 + 0.1 * len(self.sketches) / drawings)
+            told(DRAWING, 0.15 + 0.1 * len(self.sketches) / drawings)
             label = int(self.random.integers(10)) if self.random.random() > NO_DIGIT else STRANGER
             strokes = (
                 a_stranger(self.random) if label == STRANGER else one_of(DIGITS[label], self.random)

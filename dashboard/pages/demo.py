@@ -6,9 +6,8 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
-from django_q.tasks import async_task
 
-from dashboard.demo.plan import DRAWINGS, check_allowed
+from dashboard.demo.job import request_demo
 from predictions.access.permissions import page_for
 from predictions.errors import Declined
 
@@ -16,14 +15,9 @@ from predictions.errors import Declined
 @page_for("training.promote_version")
 @require_POST
 def ask_for_demo(request: HttpRequest) -> HttpResponse:
-    """Have the training workers make the demo, where nobody has drawn yet."""
+    """Have the training workers make the demo; the page it leads to says how far it is."""
     try:
-        check_allowed(DRAWINGS, force=False)
+        request_demo()
     except Declined as declined:
         messages.warning(request, str(declined))
-    else:
-        async_task("dashboard.tasks.make_demo", cluster="training", task_name="demo")
-        messages.success(
-            request, "A history is being made up. In about a minute, this page shows it by itself."
-        )
     return redirect("dashboard:everybody")

@@ -1,4 +1,4 @@
-"""What was begun on one page is told on another when it has ended."""
+"""What was begun on a page is told while it goes on, and on another when it has ended."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Callable
 import pytest
 from django.contrib.auth.models import User
 
+from dashboard.demo import job
 from dashboard.models import RReport
 from predictions.models import ModelVersion
+from tests.factories import make_prediction
 from tests.journeys.browser import Browser
+from tests.journeys.conftest import SHOTS
 from tests.training.lessons import labeled
 from training.models import Run
 from training.runs import retrain
@@ -59,3 +62,24 @@ def test_who_logged_out_meanwhile_is_told_nothing(browser: Browser, run: Run) ->
     browser.open("/")
     browser.wait(lambda: not browser.run("return localStorage.awaited"), "the page to give it up")
     assert browser.text("[data-news]") == ""
+
+
+def test_an_empty_page_tells_each_stage_of_the_demo_and_then_shows_it(
+    browser: Browser, log_in: Callable[..., User]
+) -> None:
+    log_in(is_superuser=True)
+    browser.open("/dashboard/technical/")
+    browser.follow("[data-part=demo] button")
+    assert job.WAITING in browser.text("[data-part=demo]")
+    job.note_stage(job.DRAWING, 0.2)
+    browser.wait_for_text("[data-part=demo]", job.DRAWING)
+    assert browser.find("[data-part=demo] progress").get_attribute("value") == "0.2"
+    assert browser.violations() == []
+    browser.screenshot(SHOTS / "demo-stage.png")
+    job.note_failure("The disk is full.")
+    browser.wait_for_text("[data-part=demo]", "The disk is full. Nothing of it is left.")
+    browser.screenshot(SHOTS / "demo-failed.png")
+    browser.follow("[data-part=demo] button")
+    browser.wait_for_text("[data-part=demo]", job.WAITING)
+    make_prediction()
+    browser.wait(lambda: not browser.all("[data-nothing-yet]"), "the filled page")

@@ -20,9 +20,9 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from dashboard import tasks
-from dashboard.demo import presence, seeding
-from dashboard.demo.plan import ROLES, drawn_at, period_until
-from dashboard.models import Demo, ReplayCell
+from dashboard.demo import job, presence, seeding
+from dashboard.demo.plan import DRAWING, LIVING, ROLES, TEACHING, drawn_at, period_until
+from dashboard.models import Demo, DemoJob, ReplayCell
 from labeling.batches.rebuild import rebuild_labels
 from labeling.models import Label, LabelEvent, QueueItem
 from labeling.queue.intake import enqueue_new
@@ -329,25 +329,86 @@ def test_presence_is_asked_of_the_database_now_and_then(
         assert [presence.is_here() for _ in range(5)] == [False] * 5
 
 
-def test_the_button_of_an_empty_dashboard_has_the_workers_make_the_demo(
-    client: Client, live_version: ModelVersion, quick: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tasks, "DRAWINGS", DRAWINGS)
-    button = "Look at a made-up history"
-    assert button not in client.get("/dashboard/").content.decode()
-    assert "Nothing is drawn yet" in client.get("/dashboard/technical/").content.decode()
+BUTTON = "Look at a made-up history"
+
+
+@pytest.fixture
+def trainer(live_version: ModelVersion, quick: None, monkeypatch: pytest.MonkeyPatch) -> Client:
+    monkeypatch.setattr(job, "DRAWINGS", DRAWINGS)
+    monkeypatch.setattr(job, "TELL_EVERY", 0.0)
+    client = Client()
     client.force_login(make_user("tia", role="trainer"))
-    assert button in client.get("/dashboard/").content.decode()
-    page = client.post("/dashboard/demo/", follow=True).content.decode()
-    assert "A history is being made up." in page
-    job = OrmQ.objects.get(key="training").task
-    assert (job["func"], job["args"]) == ("dashboard.tasks.make_demo", ())
+    return client
+
+
+def page(client: Client, path: str = "/dashboard/") -> str:
+    return " ".join(client.get(path).content.decode().split())
+
+
+def test_the_button_of_an_empty_dashboard_has_the_workers_make_the_demo(
+    trainer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert BUTTON not in page(Client())
+    assert "Nothing is drawn yet" in page(Client(), "/dashboard/technical/")
+    assert BUTTON in page(trainer)
+    asked = trainer.post("/dashboard/demo/", follow=True).content.decode()
+    assert "Waiting for a training worker." in asked
+    assert "No worker of training was seen in the last minute" in asked
+    assert BUTTON not in asked
+    enqueued = OrmQ.objects.get(key="training").task
+    assert (enqueued["func"], enqueued["args"]) == ("dashboard.tasks.make_demo", ())
+
+    stages = []
+    noted = job.note_stage
+
+    def look(stage: str, share: float) -> None:
+        noted(stage, share)
+        if stages[-1:] != [stage] and "data-under-way" in page(trainer):
+            stages.append(stage)
+            assert f"<b>{stage}.</b>" in page(trainer)
+
+    monkeypatch.setattr(job, "note_stage", look)
     assert tasks.make_demo() == {"drawings": DRAWINGS}
-    page = client.get("/dashboard/").content.decode()
-    assert "Nothing is drawn yet" not in page
-    again = client.post("/dashboard/demo/", follow=True).content.decode()
+    assert stages[:3] == [TEACHING, DRAWING, LIVING]  # the page may show what is counted already
+    assert not DemoJob.objects.exists()
+    assert "Nothing is drawn yet" not in page(trainer)
+    again = trainer.post("/dashboard/demo/", follow=True).content.decode()
     assert "A demo is here already" in again
     assert "A demo is here already" in tasks.make_demo()["declined"]
+
+
+def test_while_it_is_made_a_second_press_makes_no_second(trainer: Client) -> None:
+    trainer.post("/dashboard/demo/")
+    again = trainer.post("/dashboard/demo/", follow=True).content.decode()
+    assert "A history is being made up already." in again
+    assert OrmQ.objects.count() == 1
+
+
+def test_a_failure_is_told_with_its_reason_and_can_be_tried_again(
+    trainer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer.post("/dashboard/demo/")
+    with monkeypatch.context() as broken:
+        broken.setattr(seeding.Story, "write", lambda self: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            tasks.make_demo()
+    told = page(trainer)
+    assert "could not be made up. ZeroDivisionError: division by zero." in told
+    assert not Prediction.objects.exists()
+    assert "Try again" in told
+    assert "Waiting for a training worker." in (
+        trainer.post("/dashboard/demo/", follow=True).content.decode()
+    )
+    tasks.make_demo()
+    assert "Nothing is drawn yet" not in page(trainer)
+
+
+def test_a_worker_that_is_lost_is_told_after_a_while(trainer: Client) -> None:
+    job.note_stage(DRAWING, 0.2)
+    assert "<b>Drawing.</b>" in page(trainer)
+    DemoJob.objects.update(changed_at=timezone.now() - job.SILENT - timedelta(seconds=1))
+    assert "Its worker has said nothing for ten minutes." in page(trainer)
+    assert "Try again" in page(trainer)
 
 
 def test_where_somebody_drew_the_button_makes_nothing(
