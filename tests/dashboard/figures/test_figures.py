@@ -21,10 +21,11 @@ from dashboard.filters import Filters
 from labeling.batches.batches import restate_many
 from labeling.decisions.decisions import Answer, label_by_feedback, settle
 from labeling.files.csv_cells import FORMULA_STARTS
-from labeling.models import LabelEvent
+from labeling.models import LabelEvent, Stream
 from labeling.queue.intake import enqueue_new
 from predictions.models import ModelVersion, Owner, Prediction
 from tests.factories import make_live, make_prediction, make_user
+from tests.labeling.door import Door, make_item
 from training.models import Promotion
 
 pytestmark = pytest.mark.django_db
@@ -243,6 +244,32 @@ def test_corrections_add_up_and_are_taken_back_by_an_undo(live_version: ModelVer
     assert (flow["came"], flow["settled"], flow["waiting"]) == (3, 2, 1)
     reverse(LabelEvent.objects.all()[0], by=make_or_get())
     assert rows("corrections")[-1]["total"] == 1
+
+
+def test_what_is_taken_back_in_another_stream_is_found_to_be_misread_in_none(
+    live_version: ModelVersion, client: Client
+) -> None:
+    """Each stream by itself would hold what it did not undo, or have undone what it did not do."""
+    for _ in range(4):
+        make_item(digit=7, confidence=0.99)
+    ada, eve, kai = (Door(make_user(name, role="labeler")) for name in ("ada", "eve", "kai"))
+    items = ada.items(4)
+    for item in items:
+        ada.label(item, 1)  # each contradicts a sure guess, so it waits for a second opinion
+    for other in (eve, kai):
+        other.label(other.item(), 7)
+    ada.undo()
+    Door(make_user("ben", role="reviewer")).settle(items[2]["id"], 7)
+    catch_up()
+    streams = set(LabelEvent.objects.values_list("stream", flat=True))
+    assert streams == {"", "unsure", "second", "review"}
+    for stream in ("", "all", *Stream.values):
+        said = client.get(f"/dashboard/data/corrections.json?stream={stream}").json()
+        assert [total for *_, total in said["rows"][-1:]] == [1], stream
+        assert ", 1 drawing was found to be misread." in said["sentence"], stream
+        page = client.get(f"/dashboard/?stream={stream}", follow=True)
+        (tile,) = [each for each in page.context["tiles"] if each.title == "Found to be misread"]
+        assert tile.number == "1", stream
 
 
 def test_agreement_counts_opinions_on_what_others_spoke_about(live_version: ModelVersion) -> None:
