@@ -109,8 +109,10 @@ def by_month_and_digit(filters: Filters) -> Figure:
     return Figure(
         name="accuracy-by-month-and-digit",
         title="Accuracy by month and digit",
-        sentence=sentences.extremes({f"{digit} in {months_in_words(period)}": samples[period, digit]
-                                     for period, digit in listed}),
+        sentence=sentences.extremes({
+            f"digit {digit} in {months_in_words(period)}": samples[period, digit]
+            for period, digit in listed
+        }),
         **basis(filters, whole.values(), rows),
         columns=[
             *PERIOD, Column("label", "Digit", "digit"), *share_columns(),
@@ -131,7 +133,9 @@ def by_digit(filters: Filters) -> Figure:
     return Figure(
         name="accuracy-by-digit",
         title="Accuracy by digit",
-        sentence=sentences.extremes({str(digit): sample for digit, sample in samples.items()}),
+        sentence=sentences.extremes(
+            {f"digit {digit}": sample for digit, sample in samples.items()}
+        ),
         **basis(filters, monthly_of(rows, filters).values(), rows),
         columns=[Column("label", "Digit", "digit"), *share_columns()],
         rows=[[digit, *accuracy_cells(sample)] for digit, sample in samples.items()],

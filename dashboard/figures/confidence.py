@@ -149,7 +149,7 @@ def over_digits(filters: Filters) -> Figure:
         name="confidence-by-digit",
         title="Confidence by digit",
         sentence=sentences.mean_confidence(
-            {str(digit): (totals[digit], counts[digit].sum()) for digit in filters.digits}
+            {f"digit {digit}": (totals[digit], counts[digit].sum()) for digit in filters.digits}
         ),
         sampled_from=sentences.everything(drawings_in(counts[[*filters.digits]]), filters),
         columns=[Column("predicted", "Read as", "digit"), *SPREAD],

@@ -169,7 +169,7 @@ def replay_warning(filters: Filters) -> str:
 
 def replay_sample(counts: Counts, names: dict[int, str]) -> str:
     if not counts:
-        return "No audited drawing is labeled yet."
+        return sentences.NOBODY_READ
     drawings: defaultdict[date, int] = defaultdict(int)
     for (_, month), found in counts.items():
         seen = found.sample.n + found.learned + found.unread

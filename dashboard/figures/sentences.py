@@ -229,18 +229,23 @@ def sure(counts_of: Mapping[date, Counts], filters: Filters) -> str:
     said = []
     for month in sorted({max(found), min(found)}, reverse=True):
         n, confident = int(found[month].sum()), int(found[month][EDGES.index(0.9) :].sum())
-        said.append(f"{confident:,} of {n:,} ({as_hundred(confident / n)} of 100) in {month:%B %Y}")
-    return (
-        f"Read with a confidence of 90% or more, of {which_drawings(filters, 'read as')}:"
-        f" {'; '.join(said)}."
-    )
+        drawings = which_drawings(filters, "read as")
+        noun = drawings.replace("drawings", "drawing", 1) if n == 1 else drawings
+        said.append(
+            f"{confident:,} of {n:,} {noun} in {month:%B %Y} ({as_hundred(confident / n)} of 100)"
+        )
+    return f"Read with a confidence of 90% or more: {'; '.join(said)}."
 
 
 def mean_confidence(means: Mapping[str, tuple[Any, Any]]) -> str:
     """`means` are by name: (sum of confidence in millionths, number of drawings)."""
-    found = {name: int(total) / MILLION / int(n) for name, (total, n) in means.items() if n}
-    if not found:
+    drawn = {name: int(n) for name, (_, n) in means.items() if n}
+    found = {name: int(means[name][0]) / MILLION / n for name, n in drawn.items() if n >= ENOUGH}
+    if not drawn:
         return NO_DRAWINGS
+    if not found:
+        name = max(drawn, key=drawn.__getitem__)
+        return f"There are too few drawings to tell a mean: {of_enough(drawn[name])} for {name}."
     most, least = max(found, key=found.__getitem__), min(found, key=found.__getitem__)
     high, low = percent(found[most]), percent(found[least])
     if len(found) == 1:

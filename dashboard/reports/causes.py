@@ -128,7 +128,7 @@ class Causes:
     @property
     def drawings_in_words(self) -> str:
         if self.is_one_version:
-            return "All of the change is theirs, since the model was the same."
+            return "Only they could change, since the model was the same."
         if self.by_drawings is None:
             return self.unknown
         assert self.then.again is not None

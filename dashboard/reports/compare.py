@@ -195,12 +195,16 @@ class Comparison:
             return ""
         if self.unseen is None:
             return "All of these drawings are by people from whom one of the versions learned."
-        part = f"On the {self.unseen_pairs.n:,} of {self.pairs.n:,} by people from whom neither"
-        if self.unseen_pairs.n < ENOUGH:
-            return f"{part} version learned, nothing can be told: {of_enough(self.unseen_pairs.n)}."
+        n, be = self.unseen_pairs.n, "is" if self.unseen_pairs.n == 1 else "are"
+        part = (
+            f"{n:,} of the {self.pairs.n:,} drawings {be} by people from whom neither version"
+            " learned"
+        )
+        if n < ENOUGH:
+            return f"{part}: {ENOUGH} are needed to tell."
         found = self.unseen
         return (
-            f"{part} version learned, the difference is {in_points(found.value)} points (95 %:"
+            f"{part}: on these, the difference is {in_points(found.value)} points (95 %:"
             f" {in_points(found.low)} to {in_points(found.high)})."
         )
 

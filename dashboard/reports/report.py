@@ -10,7 +10,7 @@ from datetime import date, datetime, time
 
 from django.utils import timezone
 
-from dashboard.axes import UNLABELED
+from dashboard.axes import DIGITS, UNLABELED
 from dashboard.cube.sums import flows, months, within_filters
 from dashboard.figures.accuracy import months_with_enough
 from dashboard.figures.difference import ShareDifference, between
@@ -33,6 +33,7 @@ from training.trials.sentences import number_of
 LEVEL = 0.05
 WORTH = 0.02  # the wanted half width of an interval: 2 points
 NEXT = 3  # suggestions in the report
+DECISIONS = ("first", "agrees", "differs", "rulings", "corrections")  # of ACTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Report:
     here: Side
     drawings: int
     decisions: int  # of labelers in the month
-    corrections: int
+    misread: int  # the change of their number, by what was decided in the month
     promotions: list[Promotion]
     readers: Counter[str]  # how many of its labeled drawings each version read
     causes: Causes | None
@@ -86,6 +87,14 @@ class Report:
         way = "better" if found.value > 0 else "worse"
         said = f"Drawings were read {way} than before, by more than chance."
         return f"{said} {self.causes.verdict}" if self.causes else said
+
+    @property
+    def work_in_words(self) -> str:
+        """What labelers did in the month."""
+        said = f"{number_of(self.decisions, 'decision')} by labelers"
+        if self.misread < 0:
+            return f"{said}; {-self.misread:,} fewer are called misread than before"
+        return f"{said}; {self.misread:,} found to be misread"
 
     @property
     def readers_in_words(self) -> str:
@@ -117,8 +126,8 @@ def monthly_report(month: date) -> Report:
         comparison=comparison if before else None,
         here=here,
         drawings=drawings,
-        decisions=acts["first"] + acts["agrees"] + acts["differs"] + acts["rulings"],
-        corrections=acts["corrections"],
+        decisions=sum(acts[name] for name in DECISIONS),
+        misread=acts["wrong"],
         promotions=promotions_in(month),
         readers=readers_of(month),
         causes=causes_of(before, month) if before and compared else None,
@@ -216,12 +225,11 @@ def wishes(digits: Sequence[DigitChange], unlabeled: int) -> list[Wish]:
             Wish(number_of(disputed, "disputed label"), "Two people disagree; a reviewer rules.")
         )
     if few := [str(each.digit) for each in digits if not each.is_enough]:
-        found.append(
-            Wish(
-                f"Audits that show {', '.join(few)}",
-                "Too few labels to say anything about these digits on their own.",
-            )
+        names = ", ".join(few)
+        which = (
+            "Every digit has" if len(few) == DIGITS else f"Digits with too few: {names}. Each has"
         )
+        found.append(Wish("More audits", f"{which} fewer than {ENOUGH} labels this month."))
     return [*found, *wishes_by_digit(digits)][:NEXT]
 
 

@@ -26,7 +26,9 @@ def figure(context: template.Context, name: str, **options: Any) -> dict[str, An
     """One of the page's figures: its text, its chart or heat map, its table, and its files.
 
     Options: `wide` is as wide as the page, `high` is as high as two others, `tall` has a higher
-    chart, `beside` names a second chart of the same figure, `hint` says how to read it.
+    chart, `beside` names a second chart of the same figure, `hint` says how to read it. `behind` is
+    a query of the drawings that its points lead to, or to what `leads_to` names; `of_acts` says
+    that they lead nowhere.
     """
     if name not in context["figures"]:
         return {}
@@ -36,8 +38,20 @@ def figure(context: template.Context, name: str, **options: Any) -> dict[str, An
         "query": context["query"],
         "grid": GRIDS[name](found, dict(parse_qsl(context["query"]))) if name in GRIDS else None,
         "sees_drawings": context["sees_drawings"],
+        "points": about_points(**options) if context["sees_drawings"] and found.rows else "",
         **options,
     }
+
+
+def about_points(
+    *, behind: str | None = None, leads_to: str = "its drawings", of_acts: bool = False, **_: Any
+) -> str:
+    """Where the points of a chart lead whoever may see drawings."""
+    if behind is not None:
+        return f"Press a point or bar to see {leads_to}; by key: arrows, then Enter."
+    if of_acts:
+        return "Points lead to no drawings: decisions count on the day they were made."
+    return ""
 
 
 @register.filter

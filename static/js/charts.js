@@ -97,26 +97,29 @@ const values = {
   id: "values",
   afterDatasetsDraw(chart) {
     const pen = chart.ctx;
+    const ground = color("--sheet");
     chart.data.datasets.forEach((set, index) => {
       if (!set.values || !chart.isDatasetVisible(index)) return;
       const { data, yAxisID } = chart.getDatasetMeta(index);
       const scale = chart.scales[yAxisID];
       const room = data.length > 1 ? Math.abs(data[1].x - data[0].x) : Infinity;
       if (room < (set.valuesNeed ?? ROOM_FOR_A_VALUE)) return;
+      const nth = (given, at) => (Array.isArray(given) ? given[at] : given);
       pen.save();
       pen.font = `500 12px ${FONT}`;
-      pen.fillStyle = set.valueColor;
       pen.textAlign = "center";
+      pen.textBaseline = "bottom";
+      pen.lineWidth = 4;
+      pen.lineJoin = "round";
       data.forEach((element, at) => {
         if (!set.values[at]) return;
-        if (set.valuesAtBase) {
-          pen.textBaseline = "bottom";
-          pen.fillText(set.values[at], element.x, scale.bottom - 7);
-          return;
-        }
         const top = scale.getPixelForValue(set.intervals?.[at]?.[1] ?? set.data[at]);
-        pen.textBaseline = "bottom";
-        pen.fillText(set.values[at], element.x, top - 5);
+        const bottom = set.valuesAtBase ? scale.bottom - 7 : top - 5;
+        if (set.valuesAtBase && element.y > bottom - 14) return; // the bar is too low to hold it
+        pen.strokeStyle = set.valuesAtBase ? nth(set.backgroundColor, at) : ground; // no line crosses it
+        pen.strokeText(set.values[at], element.x, bottom);
+        pen.fillStyle = nth(set.valueColor, at);
+        pen.fillText(set.values[at], element.x, bottom);
       });
       pen.restore();
     });
@@ -227,7 +230,7 @@ function ticksOf(times, most) {
 function tickInWords(times, places, index) {
   const [year, month, day] = times[places[index]].split("-").map(Number);
   const isNew = index === 0 || !times[places[index - 1]].startsWith(String(year));
-  const isOfDay = day && places.length > 1 && places[1] - places[0] < 28 && times.length < 100;
+  const isOfDay = day && times.length < 100 && !(places[1] - places[0] >= 28);
   return [isOfDay ? `${MONTHS[month - 1]} ${day}` : MONTHS[month - 1], isNew ? String(year) : ""];
 }
 
@@ -254,39 +257,17 @@ export function timeAxis(times, { notes, ...more } = {}) {
   });
 }
 
-const hasLegend = (set) => !set.isOutOfLegend;
-
-/** Shows or hides all parts of what the legend names. */
-function toggle(_, item, { chart }) {
-  const name = chart.data.datasets[item.datasetIndex].label;
-  const isShown = chart.isDatasetVisible(item.datasetIndex);
-  chart.data.datasets.forEach((set, at) => { if (set.label === name) chart.setDatasetVisibility(at, !isShown); });
-  chart.canvas.dispatchEvent(new CustomEvent("toggled", { bubbles: true, detail: { name, isHidden: isShown } }));
-  chart.update();
-}
-
-/** The options of every chart. `more` adds scales, marks and a legend. */
+/** The options of every chart. `more` adds scales, marks and a legend, which `legend.js` puts below it. */
 export function options({ scales, marks: list, legend = false, tooltip = {}, ...more } = {}) {
   return {
+    hasLegend: legend,
     animation: false,
     maintainAspectRatio: false,
     layout: { padding: { top: list?.length ? 52 : 18, right: 6 } },
     interaction: { mode: "index", intersect: false },
     scales,
     plugins: {
-      legend: {
-        display: legend, position: "bottom", align: "start", onClick: toggle,
-        onHover: (event) => { event.native.target.style.cursor = "pointer"; },
-        onLeave: (event) => { event.native.target.style.cursor = ""; },
-        labels: {
-          color: color("--ink-soft"), font: { family: FONT, size: 12 }, boxWidth: 14, boxHeight: 4,
-          filter: (item, data) => hasLegend(data.datasets[item.datasetIndex]),
-          generateLabels: (chart) => Chart.defaults.plugins.legend.labels.generateLabels(chart).map((each) => {
-            const set = chart.data.datasets[each.datasetIndex];
-            return { ...each, fillStyle: set.inLegend ?? (chart.config.type === "line" ? set.borderColor : set.backgroundColor), lineWidth: 0 };
-          }),
-        },
-      },
+      legend: { display: false },
       marks: { list, line: color("--ink-soft"), ink: color("--ink-soft") },
       tooltip: {
         backgroundColor: color("--ink"), titleColor: color("--sheet"), bodyColor: color("--sheet"),
@@ -401,7 +382,8 @@ export function shareOverMonths(figure) {
 export function shareOverDays(figure) {
   const found = records(figure);
   const days = found.map((each) => each.day);
-  const least = floorOf(found);
+  const enough = found.filter((each) => each.enough);
+  const least = floorOf(enough.length ? enough : found); // the first days, of few labels, would need all of it
   const isBelow = found.map((each) => each.new_share !== null && each.new_share < least);
   return {
     type: "line",
@@ -411,7 +393,8 @@ export function shareOverDays(figure) {
         {
           label: "28 days to that day", data: found.map((each) => each.share), told: found.map((each) => `28 days: ${told(each)}`),
           borderColor: color("--pen"), borderWidth: 2.5, segment: byEnough(found), pointRadius: aloneOr(found), pointHitRadius: 0, pointHoverRadius: 4,
-          pointBackgroundColor: color("--pen"), pointBorderWidth: 0, spanGaps: true,
+          pointBackgroundColor: color(found.length === 1 && !found[0].enough ? "--few" : "--pen"), pointBorderWidth: 0, spanGaps: true,
+          intervals: found.length === 1 ? [[found[0].low, found[0].high]] : null, whiskerColor: color("--few"),
         },
         ...band(found),
         {
@@ -443,7 +426,7 @@ export function shareBars(figure, key = "label") {
         label: figure.title, data: found.map((each) => each.share), told: found.map(told), rows: found,
         intervals: found.map((each) => [each.low, each.high]), whiskerColor: color("--ink"),
         values: found.map((each) => (each.share === null ? "" : percent(each.share).replace("%", ""))),
-        valueColor: color("--on-pen"), valuesAtBase: true, valuesNeed: 40,
+        valueColor: found.map((each) => color(each.enough ? "--on-pen" : "--ink")), valuesAtBase: true, valuesNeed: 40,
         backgroundColor: found.map((each) => color(each.enough ? "--pen" : "--few")),
         borderRadius: 4, maxBarThickness: 56, categoryPercentage: 0.85, barPercentage: 0.9,
       }],
@@ -471,7 +454,7 @@ export function spreads(figure, key) {
       datasets: [
         {
           type: "line", label: "mean", data: found.map((each) => each.mean), told: found.map(said), rows: found,
-          showLine: isMonth, borderColor: color("--line-3"), backgroundColor: color("--line-3"), borderWidth: 2, spanGaps: false,
+          showLine: isMonth, clip: false, borderColor: color("--line-3"), backgroundColor: color("--line-3"), borderWidth: 2, spanGaps: false,
           pointRadius: radius, pointHoverRadius: radius + 2, pointBackgroundColor: color("--line-3"), pointBorderColor: color("--sheet"), pointBorderWidth: 1.5,
         },
         {

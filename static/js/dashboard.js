@@ -123,6 +123,8 @@ function histogram(figure) {
 
 /** Confidence on a logarithmic axis: from 0.9 to 0.99 is as wide as from 0.99 to 0.999. */
 const stretched = (confidence) => -Math.log10(1 - confidence);
+/** The confidence in the middle between two points; beyond the ends, that end. */
+const halfway = (one, other, end) => (one && other ? (1 - 10 ** (-(stretched(one.confidence) + stretched(other.confidence)) / 2)).toFixed(6) : end);
 const TICKS = [0.5, 0.9, 0.99, 0.999, 0.9999];
 
 /** Density of the confidence of each month's drawings: the area under each curve is the same. */
@@ -136,6 +138,7 @@ function density(figure) {
         borderWidth: at === months.length - 1 ? 3 : 2, fill: at === months.length - 1,
         data: rows.map((each) => ({ x: stretched(each.confidence), y: each.density })),
         told: rows.map((each) => `${name}, at ${percent(each.confidence, 2)}: ${each.density.toFixed(2)}`),
+        rows: rows.map((each, place) => ({ month: each.month, from: halfway(rows[place - 1], each, 0), to: halfway(each, rows[place + 1], 1) })),
         pointRadius: 0, pointHoverRadius: 5, pointBackgroundColor: ink,
       })),
     },

@@ -4,6 +4,7 @@
 // belongs to which figure: `start({ "accuracy-by-month": shareOverMonths })`.
 
 import { plugins } from "./charts.js";
+import { isHidden, showLegend } from "./legend.js";
 import { handOut } from "./picture.js";
 
 const LOOK_EVERY = 15_000; // ms between two checks whether the figures have changed
@@ -12,7 +13,6 @@ const LONGEST_WAIT = 120_000; // ms between two tries while the server does not 
 const root = document.documentElement;
 const charts = new Map(); // canvas → Chart
 const known = new Map(); // address → {tag, figure}
-const hidden = new Map(); // chart → names in its legend that are switched off
 const onScreen = new Set();
 let builders = {};
 let shown = () => {}; // of the page's module, after every change of the view
@@ -37,18 +37,20 @@ function drawOne(canvas, figure) {
   box.querySelector(".fig-none")?.remove();
   canvas.hidden = isEmpty(config);
   if (canvas.hidden) {
+    box.closest("[data-figure]").querySelector(`[data-legend="${name}"]`)?.remove();
     const none = document.createElement("p");
     none.className = "fig-none";
     none.textContent = "Nothing is counted here yet.";
     box.append(none);
     return;
   }
-  for (const set of config.data.datasets) set.hidden = hidden.get(name)?.has(set.label) ?? false;
+  for (const set of config.data.datasets) set.hidden = isHidden(name, set.label);
   config.plugins = [...plugins, ...(config.plugins ?? [])];
   config.options.onClick ??= openDrawings;
   config.options.onHover ??= pointAt;
   const chart = new Chart(canvas, config);
   charts.set(canvas, chart);
+  showLegend(chart);
   canvas.tabIndex = 0;
   canvas.dataset.drawn = "";
 }
@@ -61,13 +63,6 @@ function drawAll() {
   }
 }
 
-function rememberToggle({ target, detail: { name, isHidden } }) {
-  const chart = target.dataset.chart;
-  if (!hidden.has(chart)) hidden.set(chart, new Set());
-  if (isHidden) hidden.get(chart).add(name);
-  else hidden.get(chart).delete(name);
-}
-
 // -- the drawings behind a point ------------------------------------------------------------------------
 
 /** The page with the drawings of a row, or null where there is none. */
@@ -75,6 +70,7 @@ function drawingsOf(canvas, row) {
   const figure = canvas.closest("[data-figure]");
   const { drawings, source } = figure.dataset;
   if (!drawings || !row) return null;
+  if (row.address !== undefined) return row.address;
   const [page, more] = drawings.split("?");
   const query = new URLSearchParams(source.split("?")[1] ?? "");
   for (const [name, value] of new URLSearchParams(more)) query.set(name, value);
@@ -95,20 +91,26 @@ function drawingsOf(canvas, row) {
 
 const rowAt = (chart, { datasetIndex, index }) => chart.data.datasets[datasetIndex].rows?.[index];
 
+/** Where the first of these leads. */
 function addressAt(chart, elements) {
-  const element = elements.find((each) => rowAt(chart, each));
-  return element ? drawingsOf(chart.canvas, rowAt(chart, element)) : null;
+  const rows = elements.map((each) => rowAt(chart, each));
+  return rows.map((row) => drawingsOf(chart.canvas, row)).find(Boolean) ?? null;
+}
+
+/** Of bars side by side, the one under the pointer; of curves, the nearest. */
+function pressedAt(event, elements, chart) {
+  const under = chart.getElementsAtEventForMode(event, "nearest", { intersect: true }, true);
+  const away = ({ element }) => Math.abs(element.y - event.y);
+  return under.length ? under : elements.toSorted((one, other) => away(one) - away(other));
 }
 
 function openDrawings(event, elements, chart) {
-  // Of bars side by side, the one under the pointer.
-  const pressed = event.native ? chart.getElementsAtEventForMode(event, "nearest", { intersect: true }, true) : [];
-  const address = addressAt(chart, pressed.length ? pressed : elements);
+  const address = addressAt(chart, event.native ? pressedAt(event, elements, chart) : elements);
   if (address) location.assign(address);
 }
 
 function pointAt(event, elements, chart) {
-  chart.canvas.style.cursor = addressAt(chart, elements) ? "pointer" : "";
+  chart.canvas.style.cursor = addressAt(chart, pressedAt(event, elements, chart)) ? "pointer" : "";
 }
 
 /** Arrow keys move along a chart's points, Enter opens the drawings of one. */
@@ -358,7 +360,6 @@ export async function start(given, after = shown) {
   document.addEventListener("click", handOut);
   document.addEventListener("change", filter);
   document.addEventListener("click", clearFilters);
-  document.addEventListener("toggled", rememberToggle);
   try {
     await showAll();
   } catch (error) {

@@ -3,6 +3,7 @@
 import { color, FONT } from "./charts.js";
 
 const PNG_SCALE = 2;
+const KEYS_STEP = 20; // px between two lines of the legend
 
 function wrapped(pen, text, width) {
   const lines = [""];
@@ -38,6 +39,23 @@ function paintTable(pen, table, left, top) {
   }
 }
 
+/** The curves of the legend that are shown, as lines of [text, color, left]. */
+function keysOf(pen, element, wide) {
+  const lines = [];
+  let left = wide;
+  for (const button of element.querySelectorAll("[data-legend] [aria-pressed=true]")) {
+    const text = button.innerText;
+    const width = pen.measureText(text).width + 40;
+    if (left + width > wide) {
+      lines.push([]);
+      left = 0;
+    }
+    lines.at(-1).push([text, getComputedStyle(button.firstElementChild).borderTopColor, left]);
+    left += width;
+  }
+  return lines;
+}
+
 /** The figure as one picture: title, sentence, charts, and what it was sampled from. */
 function picture(element) {
   const parts = [...element.querySelectorAll("canvas[data-chart]:not([hidden]), [data-heat]")];
@@ -56,10 +74,11 @@ function picture(element) {
   });
   pen.font = `400 12px ${FONT}`;
   const below = { lines: wrapped(pen, said("from"), wide), font: pen.font, step: 17, ink: color("--ink-faint") };
+  const keys = keysOf(pen, element, wide);
   const head = texts.reduce((sum, text) => sum + text.lines.length * text.step, 0);
   const high = Math.max(0, ...sizes.map((size) => size.height));
   pen.canvas.width = (wide + 2 * margin) * PNG_SCALE;
-  pen.canvas.height = (head + high + below.lines.length * below.step + 2 * margin + 28) * PNG_SCALE;
+  pen.canvas.height = (head + high + keys.length * KEYS_STEP + below.lines.length * below.step + 2 * margin + 28) * PNG_SCALE;
   pen.scale(PNG_SCALE, PNG_SCALE);
   pen.fillStyle = color("--sheet");
   pen.fillRect(0, 0, pen.canvas.width, pen.canvas.height);
@@ -83,6 +102,18 @@ function picture(element) {
     left += sizes[at].width + 16;
   });
   top += high + 14;
+  pen.font = below.font;
+  for (const line of keys) {
+    for (const [text, ink, from] of line) {
+      pen.fillStyle = ink;
+      pen.fillRect(margin + from, top + 5, 16, 4);
+      pen.fillStyle = color("--ink-soft");
+      pen.textAlign = "left";
+      pen.textBaseline = "top";
+      pen.fillText(text, margin + from + 22, top);
+    }
+    top += KEYS_STEP;
+  }
   write(below);
   return pen.canvas;
 }

@@ -11,6 +11,7 @@ const told = (name, n, wrong, share, low, high) =>
 function learningCurve(figure) {
   const rows = records(figure).filter((each) => each.share !== null);
   const look = rows.map((each) => color(each.enough ? "--pen" : "--few"));
+  const { versions } = document.querySelector("[data-versions]").dataset;
   return {
     type: "scatter",
     data: {
@@ -19,6 +20,7 @@ function learningCurve(figure) {
         told: rows.map((each) => told(
           `${each.version}, ${count(each.labels)} labels`, each.n, each.right, each.share, each.low, each.high,
         )),
+        rows: rows.map((each) => ({ address: each.labels ? `${versions}${encodeURIComponent(each.version)}/drawings/` : null })),
         intervals: rows.map((each) => [each.low, each.high]), whiskerColor: look,
         names: rows.map((each) => each.version), nameColor: color("--ink-soft"), clip: false,
         borderColor: color("--pen"), borderWidth: 2, showLine: true,

@@ -41,7 +41,7 @@ function reliability(figure) {
 /** Items that came in (up) and were settled (down). If the bars are equal, the queue keeps up. */
 function flow(figure) {
   const found = records(figure);
-  const bars = { categoryPercentage: 1, barPercentage: 0.85, stack: "flow", borderRadius: 2 };
+  const bars = { categoryPercentage: 1, barPercentage: 0.85, stack: "flow", borderRadius: 2, maxBarThickness: 48 };
   return {
     type: "bar",
     data: {

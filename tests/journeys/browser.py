@@ -288,6 +288,19 @@ class Browser:
             "return on.getAttribute('aria-label') || on.innerText || on.name || on.tagName"
         )
 
+    def press_point(self, chart: str, at: int) -> None:
+        """The point or bar of the chart's first curve, in its place."""
+        canvas = self.find(f"[data-chart={chart}]")
+        self.run("arguments[0].scrollIntoView({block: 'center'})", canvas)
+        x, y = self.run(
+            "const { x, y } = Chart.getChart(arguments[0]).getDatasetMeta(0).data[arguments[1]];"
+            "return [x - arguments[0].clientWidth / 2, y + 4 - arguments[0].clientHeight / 2];",
+            canvas,
+            at,
+        )
+        chain = ActionChains(self.driver)
+        chain.move_to_element_with_offset(canvas, int(x), int(y)).click().perform()
+
     def tab_to(self, selector: str, most: int = 40) -> None:
         """By the Tab key alone."""
         for _ in range(most):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import date
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
-from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from dashboard.figures.heat import GRIDS
@@ -185,29 +185,28 @@ def test_a_point_of_a_chart_leads_to_its_drawings_by_mouse_and_by_key(
     assert browser.path() == "/dashboard/drawings/?first=2026-10&last=2026-10"
     browser.open("/dashboard/?source=draw")
     wait_until_drawn(browser, "/dashboard/")
-    press_element(browser, "accuracy-by-digit", 3)
+    browser.press_point("accuracy-by-digit", 3)
     browser.wait_for(".cell-drawings")
     assert browser.path() == "/dashboard/drawings/?source=draw&label=3"
     assert browser.text("h1") == "Drawings of 3"
-
-
-def press_element(browser: Browser, chart: str, at: int) -> None:
-    canvas = browser.find(f"[data-chart={chart}]")
-    browser.run("arguments[0].scrollIntoView({block: 'center'})", canvas)
-    x, y = browser.run(
-        "const { x, y } = Chart.getChart(arguments[0]).getDatasetMeta(0).data[arguments[1]];"
-        "return [x - arguments[0].clientWidth / 2, y + 4 - arguments[0].clientHeight / 2];",
-        canvas,
-        at,
-    )
-    chain = ActionChains(browser.driver)
-    chain.move_to_element_with_offset(canvas, int(x), int(y)).click().perform()
+    browser.open("/dashboard/")
+    wait_until_drawn(browser, "/dashboard/")
+    assert "Press a point" in browser.text("#confidence-density-by-month .fig-hint")
+    browser.press_point("confidence-density-by-month", 20)  # 99 %
+    browser.wait(lambda: "/drawings/" in browser.path(), "the drawings")
+    above, below = re.findall(r"(?:above|below)=([0-9.]+)", browser.path())
+    assert float(above) < 0.99 < float(below)
+    browser.open("/dashboard/")
+    wait_until_drawn(browser, "/dashboard/")
+    assert "Points lead to no drawings" in browser.text("#corrections .fig-hint")
+    browser.press_point("corrections", 3)
+    assert browser.path() == "/dashboard/"
 
 
 def test_a_visitor_presses_a_point_and_stays(browser: Browser, history: list[Prediction]) -> None:
     browser.open("/dashboard/")
     wait_until_drawn(browser, "/dashboard/")
-    press_element(browser, "accuracy-by-digit", 3)
+    browser.press_point("accuracy-by-digit", 3)
     assert browser.path() == "/dashboard/"
     assert browser.log() == []
 
@@ -223,20 +222,20 @@ def test_a_curve_switched_off_in_the_legend_stays_off(
         "return chart.data.datasets.map((_, at) => chart.isDatasetVisible(at))"
     )
     assert browser.run(shown, canvas) == [True, True, True]
+    second = "[data-legend=confidence-histogram-by-month] li:nth-child(2) button"
+    assert browser.text(second) == "Oct 2026"
     browser.run("arguments[0].scrollIntoView({block: 'center'})", canvas)
-    x, y = browser.run(
-        "const [, box] = Chart.getChart(arguments[0]).legend.legendHitBoxes;"
-        "const { left, top, width, height } = box;"
-        "return [left + width / 2 - arguments[0].clientWidth / 2,"
-        " top + height / 2 - arguments[0].clientHeight / 2]",
-        canvas,
-    )
-    chain = ActionChains(browser.driver)
-    chain.move_to_element_with_offset(canvas, int(x), int(y)).click().perform()
-    browser.wait(lambda: browser.run(shown, canvas) == [True, False, True], "the curve to go")
+    browser.find(second).click()
+    assert browser.run(shown, canvas) == [True, False, True]
+    assert browser.find(second).get_attribute("aria-pressed") == "false"
     browser.find("[data-theme-toggle]").click()
     browser.painted()
     assert browser.run(shown, canvas) == [True, False, True]
+    browser.run("document.querySelector(arguments[0]).focus()", second)
+    browser.press(Keys.SPACE)
+    assert browser.run(shown, canvas) == [True, True, True]
+    assert browser.find(second).get_attribute("aria-pressed") == "true"
+    assert browser.violations() == []
 
 
 def test_a_table_shows_that_it_goes_on(browser: Browser, history: list[Prediction]) -> None:

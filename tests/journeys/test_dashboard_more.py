@@ -89,6 +89,26 @@ def test_two_months_are_compared_and_the_link_shows_the_same(
     shoot(browser, "compare-versions", ready=drawn)
 
 
+def test_a_bar_of_a_comparison_and_a_point_of_the_learning_curve_lead_to_drawings(
+    browser: Browser, history: list[Prediction], log_in: Callable[..., User]
+) -> None:
+    analyst(log_in)
+    browser.open("/dashboard/compare/")
+    drawn(browser)
+    browser.press_point("compare", 3)
+    browser.wait(lambda: "/drawings/" in browser.path(), "the drawings")
+    assert browser.path() == "/dashboard/drawings/?label=3&first=2026-09&last=2026-09"
+    browser.open("/dashboard/compare/?digit=3")
+    drawn(browser)
+    browser.press_point("compare", 1)
+    browser.wait(lambda: "/drawings/" in browser.path(), "the drawings")
+    days = "&since=2026-09-08&until=2026-09-14"
+    assert browser.path() == f"/dashboard/drawings/?label=3&first=2026-09&last=2026-09{days}"
+    browser.open("/dashboard/replay/")
+    drawn(browser)
+    assert "the drawings that the version learned from" in browser.text("#learning-curve")
+
+
 def test_a_months_report_prints_to_one_sheet(browser: Browser, history: list[Prediction]) -> None:
     browser.open("/dashboard/months/2026-11/")
     assert "What to label next" in browser.text("main")

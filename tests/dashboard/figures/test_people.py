@@ -325,7 +325,10 @@ class TestUnseenHands:
         assert found.unseen_pairs is not None
         assert (found.pairs.better, found.pairs.worse, found.pairs.n) == (3, 7, 10)
         assert (found.unseen_pairs.better, found.unseen_pairs.worse) == (2, 3)
-        assert "On the 5 of 10 by people from whom neither version learned" in found.unseen_in_words
+        assert (
+            "5 of the 10 drawings are by people from whom neither version learned"
+            in found.unseen_in_words
+        )
         page = client.get("/dashboard/compare/?by=versions&one=sevens&other=child").content.decode()
         assert found.unseen_in_words in page
 

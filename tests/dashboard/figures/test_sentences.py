@@ -499,6 +499,15 @@ def test_many_cells_do_not_overflow_the_test() -> None:
     assert "differ no more than chance" in sentences.extremes(samples)
 
 
+def test_the_mean_confidence_of_a_few_drawings_is_not_told() -> None:
+    few = {"digit 1": (1_000_000, 1), "digit 4": (4_000_000, 6)}
+    said = sentences.mean_confidence(few)
+    assert said == "There are too few drawings to tell a mean: 6 of 30 needed for digit 4."
+    enough = {"digit 2": (27_000_000, 30), "digit 3": (38_000_000, 40)}
+    said = sentences.mean_confidence({**few, **enough})
+    assert said == ("Mean confidence is highest for digit 3, 95.0%, and lowest for digit 2, 90.0%.")
+
+
 def test_a_share_of_a_few_opinions_is_not_told() -> None:
     assert "of 100" not in sentences.about_agreement(1, 1, Share.of(1, 1))
     assert sentences.about_agreement(0, 0, None) == "Nobody has given a second opinion yet."

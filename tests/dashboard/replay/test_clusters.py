@@ -158,7 +158,7 @@ def test_an_erased_drawing_leaves_the_map(
 
 
 def test_without_a_map_there_are_words(client: Client, db: None) -> None:
-    assert body(client)["sentence"].startswith("No drawing is on a map here")
+    assert body(client)["sentence"].startswith("No drawing of this kind is on a map.")
 
 
 # -- a selection on the map ------------------------------------------------------------------------

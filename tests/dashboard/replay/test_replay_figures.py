@@ -56,6 +56,15 @@ def test_the_matrix_has_a_row_for_each_version_and_month(
     assert not here["enough"]
 
 
+def test_labeled_audits_that_no_version_has_read_again_are_not_called_unlabeled(
+    client: Client, threes: ModelVersion
+) -> None:
+    audited(7, at=NOVEMBER)
+    body = client.get("/dashboard/data/replay.json").json()
+    assert body["sampled_from"] == body["sentence"]
+    assert body["sentence"] == "No version has read an audited drawing of this kind yet."
+
+
 def test_months_with_few_labels_are_put_together_to_quarters(
     client: Client, threes: ModelVersion
 ) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -142,6 +143,22 @@ def test_the_newest_month_is_one_that_can_be_told(client: Client) -> None:
     assert client.get("/dashboard/months/")["Location"] == "/dashboard/months/2026-10/"
 
 
+def test_what_was_found_to_be_misread_is_what_the_dashboard_counts(client: Client) -> None:
+    make_history([Month(NOV, 40, 0.8)])
+    catch_up()
+    report = monthly_report(NOV)
+    (tile,) = [
+        each
+        for each in client.get("/dashboard/").context["tiles"]
+        if each.title == "Found to be misread"
+    ]
+    assert report.misread == int(tile.number) > 0
+    page = client.get("/dashboard/months/2026-11/").content.decode()
+    assert f"40 decisions by labelers; {tile.number} found to be misread" in page
+    fewer = replace(report, misread=-2).work_in_words
+    assert fewer == "40 decisions by labelers; 2 fewer are called misread than before"
+
+
 def test_a_month_whose_drawings_nobody_can_label_says_so(client: Client) -> None:
     make_prediction(created_at=NOVEMBER)
     catch_up()
@@ -167,8 +184,9 @@ def a_digit(digit: int, right: int, n: int) -> DigitChange:
 def test_the_digit_read_worst_is_wished_for_with_how_many_labels_it_takes() -> None:
     found = wishes([a_digit(1, 99, 100), a_digit(8, 80, 100), a_digit(9, 3, 3)], 12)
     assert [wish.what for wish in found] == [
-        "12 audited drawings of this month", "Audits that show 9", "Drawings of 8",
+        "12 audited drawings of this month", "More audits", "Drawings of 8",
     ]  # fmt: skip
+    assert found[1].why == "Digits with too few: 9. Each has fewer than 30 labels this month."
     assert "more audits of it would tell that to 2 points" in found[2].why
     few, many = Share.of(80, 100), Share.of(990, 1000)
     assert labels_for(few, 100, 100) > labels_for(many, 1000, 1000) == 0
