@@ -32,8 +32,8 @@ AUDIT = [
 NOT_ASKED = re.compile(r"requests\.exceptions\.\w+|ServiceError|Could not connect|not redirecting")
 IS_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 NO_TESTS = 5  # pytest's exit code when nothing was collected
-# Tests wait for the programs they start, and those with a browser for it more than half of their
-# time: so there are more workers than cores. Each needs up to a gigabyte.
+# There are more workers than cores: tests wait for the programs they start, and those with a
+# browser wait more than half of their time. A worker needs up to a gigabyte.
 CORES = min(os.cpu_count() or 1, 4)
 
 
