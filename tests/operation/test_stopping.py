@@ -35,10 +35,10 @@ from training.runs.recipe import Tuning
 for digit in range(10):
     labeled(digit)
 tuning = Tuning(epochs={EPOCHS}, digits_an_epoch=256, validation=64, replays="written")
-run = retrain.queue(
+run = retrain.queue_run(
     default_rule(), trigger=Run.Trigger.COMMAND, by=None, least=1, seed=0, tuning=tuning
 )
-retrain.ring(run)
+retrain.enqueue_run(run)
 """
 TELL = """
 import json
