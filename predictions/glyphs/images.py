@@ -45,6 +45,7 @@ THUMBNAIL_SIDE: Final = 112
 PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _PICTURE_CHUNKS: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _MAX_EXIF: Final = 65_536
+_BEFORE_MARKER: Final = re.compile(rb"\xff+")  # fill bytes may precede a marker
 _STANDALONE_MARKERS: Final = frozenset({0x01, *range(0xD0, 0xD8)})
 _FRAME_MARKERS: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _DISPLAYABLE_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
@@ -347,11 +348,10 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield marker, start and end of each segment, up to and including the first scan's."""
     at = 2
     for _ in range(MAX_PARTS):
-        begin = at
-        while at < len(data) and data[at] == 0xFF:  # a marker may be preceded by fill bytes
-            at += 1
-        if at == begin or at + 3 > len(data):
+        before = _BEFORE_MARKER.match(data, at)
+        if before is None or before.end() + 3 > len(data):
             break
+        at = before.end()
         marker = data[at]
         if marker in _STANDALONE_MARKERS:
             at += 1
@@ -379,13 +379,16 @@ def _screen_jpeg(data: bytes) -> tuple[int, int, bytes, bytes | None]:
         if marker == 0xDA:
             _guard_scans(data, start)
             kept.append(data[start:])
-        elif not (0xE0 <= marker <= 0xEF or marker == 0xFE) or marker == 0xEE:
-            # Application segments and comments are dropped, except Adobe's (0xEE), which says
-            # how the colors are stored.
+        elif _makes_the_picture(marker):
             kept.append(data[start:end])
     if size is None:
         raise ImageBroken("The JPEG image has no header.")
     return *size, b"".join(kept), exif
+
+
+def _makes_the_picture(marker: int) -> bool:
+    """All but comments and application segments; Adobe's (0xEE) says how colors are stored."""
+    return not (0xE0 <= marker <= 0xEF or marker == 0xFE) or marker == 0xEE
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:
