@@ -302,6 +302,83 @@ def finger(seen: Field, random: Random) -> Field:
     return field
 
 
+# A page of a notebook, in color ------------------------------------------------------------------
+
+PENS = (35, 45, 140), (25, 60, 170), (40, 40, 45), (175, 35, 45), (30, 100, 60), (105, 105, 110)
+PRINTS = (150, 185, 225), (175, 175, 180), (165, 205, 185), (195, 170, 205)
+MARGIN = (225, 115, 120)
+
+
+def notebook(digits: Sequence[StylusDigit], random: Random) -> Sheet:
+    """A hand-held picture of a page with squares or rules: tilted, darker to its corners."""
+    scene = framed(Scene(height=(0.2, 0.6), pen=(0.03, 0.09)), random)
+    size, pen = _size_and_pen(scene, random)
+    coverage, _ = placed(digits[0], scene.size, size, pen, 0.15, random)
+    turn = np.radians(random.normal(0, 3.0))
+    gap = max(0.04 * min(scene.size), size / random.uniform(1.0, 4.0))
+    page: Field = np.full((*coverage.shape, 3), random.uniform(215, 250))
+    page *= (1.0, random.uniform(0.97, 1.0), random.uniform(0.9, 1.0))
+    print_color = np.array(PRINTS[int(random.integers(len(PRINTS)))])
+    for upright in (False, True)[: int(random.integers(1, 3))]:
+        print_on = lines(scene.size, random, gap=gap, turn=turn + upright * np.pi / 2, dark=1.0)
+        page = colored(page, print_on, print_color)
+    if random.random() < 0.4:
+        page = colored(page, margin_line(scene.size, turn, random), np.array(MARGIN))
+    page = colored(page, coverage, np.array(PENS[int(random.integers(len(PENS)))]))
+    look = tilted(scene.size, random)
+    picture = look(Image.fromarray(page.clip(0, 255).astype(np.uint8)))
+    coverage = np.asarray(look(Image.fromarray(np.rint(255 * coverage).astype(np.uint8))), float)
+    seen = np.asarray(picture, float) * lens(scene.size, random)[..., np.newaxis]
+    soft = Image.fromarray(seen.clip(0, 255).astype(np.uint8)).filter(
+        ImageFilter.GaussianBlur(random.uniform(0.4, 1.5))
+    )
+    seen = np.asarray(soft, float) + random.normal(0, random.uniform(1, 5), seen.shape)
+    photo = Image.fromarray(seen.clip(0, 255).astype(np.uint8))
+    box = Image.fromarray(coverage > 128).getbbox()
+    return Sheet(encoded(photo, int(random.integers(30, 91))), box, clean(coverage / 255))
+
+
+def colored(page: Field, mask: Field, color: Field) -> Field:
+    return np.asarray(page + (color - page) * mask[..., np.newaxis])
+
+
+def margin_line(size: tuple[int, int], turn: float, random: Random) -> Field:
+    """A line from top to bottom near the left or the right side of the page."""
+    rows, columns = np.mgrid[0 : size[1], 0 : size[0]].astype(float)
+    at = random.choice([0.1, 0.9]) * size[0]
+    distance = np.abs((columns - at) * np.cos(turn) + (rows - size[1] / 2) * np.sin(turn))
+    field: Field = (random.uniform(1.2, 3.0) / 2 + 0.5 - distance).clip(0, 1)
+    return field
+
+
+def tilted(size: tuple[int, int], random: Random) -> Callable[[Image.Image], Image.Image]:
+    """A camera that is not quite above the page: each corner is seen a little further inside."""
+    shares = random.uniform(0, 0.08, (4, 2))
+    corners = np.array([(0, 0), (0, 1), (1, 1), (1, 0)])
+    ends = [
+        tuple((corner + (1 - 2 * corner) * share) * size)
+        for corner, share in zip(corners, shares, strict=True)
+    ]
+    seen = [tuple(corner * size) for corner in corners]
+    # The coefficients of a perspective that takes the picture's corners to these of the page.
+    rows = [
+        row
+        for (x, y), (u, v) in zip(seen, ends, strict=True)
+        for row in ((x, y, 1, 0, 0, 0, -u * x, -u * y), (0, 0, 0, x, y, 1, -v * x, -v * y))
+    ]
+    plane = np.linalg.solve(np.array(rows, float), np.array(ends, float).ravel())
+    way, smooth = Image.Transform.PERSPECTIVE, Image.Resampling.BICUBIC
+    return lambda picture: picture.transform(size, way, plane.tolist(), smooth)
+
+
+def lens(size: tuple[int, int], random: Random) -> Field:
+    """A lens that is darker to its corners, by up to a half, under a light from one side."""
+    x, y = mesh(size)
+    far = np.hypot(x - x.max() / 2, y - y.max() / 2) / np.hypot(x.max() / 2, y.max() / 2)
+    field: Field = gradient(size, random) * (1 - random.uniform(0, 0.5) * far**2)
+    return field
+
+
 # The kinds ---------------------------------------------------------------------------------------
 
 
@@ -442,6 +519,7 @@ KINDS: dict[str, Kind] = {
     "tight crop": tight_crop,
     "28 pixels": tiny,
     "photo": one(photo),
+    "notebook": notebook,
     "several digits": several,
     "no digit": nothing,
 }
