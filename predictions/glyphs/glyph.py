@@ -132,13 +132,8 @@ def _framed(
     ink: Image.Image, part: tuple[int, int, int, int], whole: tuple[int, int]
 ) -> tuple[Glyph, Box]:
     """Return the glyph of the ink on a part of the whole picture, and its box there."""
-    box = ink.getbbox()
-    if box is None:
-        raise NoInk("There is no ink found in the image.")
     scale = (part[2] - part[0]) / ink.width
-    longest = max(box[2] - box[0], box[3] - box[1])
-    if longest < SMALLEST_DRAWING or longest * scale < SMALLEST_SHARE * max(whole):
-        raise NoInk("There is no ink found in the image but a speck.")
+    box = _box_of_more_than_a_speck(ink, scale, whole)
     fine, native = _scaled(ink, box)
     rows, columns = _profiles(fine)
     if not columns.all():
@@ -164,6 +159,18 @@ def _framed(
         for start, place, side in zip(part[:2] * 2, box, whole * 2, strict=True)
     )
     return _reduced(fine, _place(rows, step), _place(columns, step)), (left, top, right, bottom)
+
+
+def _box_of_more_than_a_speck(
+    ink: Image.Image, scale: float, whole: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    box = ink.getbbox()
+    if box is None:
+        raise NoInk("There is no ink found in the image.")
+    longest = max(box[2] - box[0], box[3] - box[1])
+    if longest < SMALLEST_DRAWING or longest * scale < SMALLEST_SHARE * max(whole):
+        raise NoInk("There is no ink found in the image but a speck.")
+    return box
 
 
 def _scaled(ink: Image.Image, box: tuple[int, int, int, int]) -> tuple[Glyph, bool]:

@@ -10,7 +10,8 @@ from PIL import Image
 
 from predictions.errors import NoInk
 from predictions.glyphs.grayscale import InkArea, even_sample
-from predictions.glyphs.marks import are_surroundings, marks_in, printed_lines
+from predictions.glyphs.lines import printed_lines
+from predictions.glyphs.marks import are_surroundings, marks_in
 from predictions.glyphs.photograph import STRENGTHS, shrunk
 
 # All strengths are in 8-bit gray levels.

@@ -1,4 +1,4 @@
-"""Tell the drawing from what else is on a picture: printed lines, things at the border, dust."""
+"""Tell the drawing from what else is on a picture: things at the border, ends of lines, dust."""
 
 from __future__ import annotations
 
@@ -7,17 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-THICKEST_LINE: Final = 0.025  # of the picture's longer side; printed lines are thinner
-LEAST_THICK: Final = 4  # pixels; in a close crop lines are thicker
-STEEPEST_LINE: Final = 0.14  # 8 degrees, for paper that lies askew
-SLOPES: Final = 23  # tried on each axis
-NEAR_LINE: Final = 3  # pixels; a line is not always where its slope says
-THROUGH: Final = 0.5  # share of a line that is seen
-END: Final = 0.02, 0.1  # share of the picture at which both its ends must be seen,
-AT_ENDS: Final = 0.4  # this much of them: a digit seldom reaches there
-STRONGER: Final = 1.5  # ink this much stronger than the line under it is a stroke
-LEAST_SIDE: Final = 40  # pixels; in a smaller picture no lines are looked for
-COLUMNS: Final = 80  # the lines are looked for in this many columns
+from predictions.glyphs.lines import LEAST_SIDE, Ink, Mask, Runs, thickest_line
 
 LEAST_SIZE: Final = 0.015  # of the picture's longer side; less is dust
 ALONG: Final = 0.4  # of the way around it; then a piece lies along the border of the picture
@@ -28,13 +18,10 @@ SHORTEST: Final = 3.5  # in widths of the stroke; a disc is 3.1 long, a half one
 LEAST_PART: Final = 0.06  # of the drawing's size; smaller pieces far from it are dust
 REMNANT: Final = 4.0  # a stroke across the border with so many times the ink is no surroundings
 LYING: Final = 4.0  # times as wide as high; no digit is, but pieces of lines are
+STRAIGHT: Final = 5.0  # times as long as across
 FAINTER: Final = 0.5  # of the strength of the main piece; less is a remnant of a line or a shadow
 NEAR: Final = 0.35  # pieces nearer than this share of the drawing's size belong to it
 ALIKE: Final = 0.6  # a second piece of this share of the size is as much a drawing as the first
-
-Ink = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
-Runs = NDArray[np.int64]
 
 
 class Marks(NamedTuple):
@@ -131,81 +118,6 @@ def _connected(one: Runs, other: Runs, count: int) -> Runs:
         root = grown
 
 
-# Printed lines -----------------------------------------------------------------------------------
-
-
-def printed_lines(ink: Ink) -> Mask:
-    """Return where straight thin lines run through the picture, without the strokes that cross."""
-    if min(ink.shape) < LEAST_SIDE:
-        return np.zeros(ink.shape, bool)
-    return _level_lines(ink) | _level_lines(ink.T).T
-
-
-def _level_lines(ink: Ink) -> Mask:
-    height, width = ink.shape
-    thickest = max(LEAST_THICK, round(THICKEST_LINE * max(ink.shape)))
-    thin = (ink > 0) & ~_opened(ink > 0, thickest + 1)
-    found = np.zeros(ink.shape, bool)
-    columns = np.arange(width)
-    for row, slope in _lines_through(thin):
-        path = np.rint(row + slope * (columns - width / 2)).astype(int)
-        near = path + np.arange(-NEAR_LINE, NEAR_LINE + 1)[:, np.newaxis]
-        inside = (near >= 0) & (near < height)
-        near = near.clip(0, height - 1)
-        on_line = inside & thin[near, columns]
-        if on_line.any():
-            level = np.percentile(ink[near, columns][on_line], 75)
-            on_line &= ink[near, columns] <= STRONGER * level
-            found[near[on_line], np.broadcast_to(columns, near.shape)[on_line]] = True
-    return found
-
-
-def _opened(mask: Mask, length: int) -> Mask:
-    """Keep only what is at least so many pixels high."""
-    kept = mask[: max(0, len(mask) - length + 1)].copy()
-    for step in range(1, length):
-        kept &= mask[step : step + len(kept)]
-    opened = np.zeros_like(mask)
-    for step in range(length):
-        opened[step : step + len(kept)] |= kept
-    return opened
-
-
-def _lines_through(thin: Mask) -> list[tuple[int, float]]:
-    """Return the middle row and the slope of each line that runs from border to border."""
-    height, width = thin.shape
-    block = max(1, width // COLUMNS)
-    wide = thin[:, : width // block * block].copy()
-    wide[1:] |= thin[:-1, : wide.shape[1]]
-    wide[:-1] |= thin[1:, : wide.shape[1]]
-    pooled = wide.reshape(height, -1, block).mean(axis=2)
-    reach = int(STEEPEST_LINE * width / 2) + 2
-    padded = np.pad(pooled, ((reach, reach), (0, 0)))
-    columns = np.arange(pooled.shape[1])
-    away = (columns + 0.5) * block - width / 2
-    rows = np.arange(height)[:, np.newaxis] + reach
-    slopes = np.linspace(-STEEPEST_LINE, STEEPEST_LINE, SLOPES)
-    along = [padded[rows + np.rint(slope * away).astype(int), columns] for slope in slopes]
-    shares = np.stack([each.mean(axis=1) for each in along])
-    best = shares.argmax(axis=0)
-    start, end = (max(1, round(share * len(columns))) for share in END)
-    peaks = np.flatnonzero(_is_peak(shares.max(axis=0)) & (shares.max(axis=0) >= THROUGH))
-    return [
-        (row, slopes[best[row]])
-        for row in peaks.tolist()
-        if min(along[best[row]][row, start:end].mean(), along[best[row]][row, -end:-start].mean())
-        >= AT_ENDS
-    ]
-
-
-def _is_peak(values: NDArray[np.float64]) -> Mask:
-    """Whether no neighbor within four rows is higher; of equal ones the first."""
-    padded = np.pad(values, 4, constant_values=-1.0)
-    before = np.max([padded[step : step + len(values)] for step in range(4)], axis=0)
-    after = np.max([padded[5 + step : 5 + step + len(values)] for step in range(4)], axis=0)
-    return (values > before) & (values >= after)
-
-
 # The drawing -------------------------------------------------------------------------------------
 
 
@@ -222,6 +134,8 @@ def drawing_among(marks: Marks) -> tuple[Mask, bool]:
     inner = is_mark & (marks.contact == 0)
     most_inside = float(np.max(marks.mass, where=inner, initial=0))
     candidates = inner | (stroke & (marks.mass > REMNANT * most_inside))
+    for which in np.flatnonzero(candidates & (marks.contact > 0)).tolist():
+        candidates[which] = not is_end_of_line(marks, which)
     drawing = np.zeros(len(marks.size), bool)
     lying = marks.right - marks.left > LYING * (marks.bottom - marks.top)
     main = candidates & ~lying
@@ -244,6 +158,21 @@ def drawing_among(marks: Marks) -> tuple[Mask, bool]:
         drawing = more
     alike = candidates & ~drawing & (marks.size >= ALIKE * size) & (marks.length > SHORTEST)
     return drawing, bool(alike.any())
+
+
+def is_end_of_line(marks: Marks, which: int) -> bool:
+    """Whether a piece at the border is as straight and thin as a printed line.
+
+    A digit cut out to its edge may be so too, but it fills the picture.
+    """
+    height, width = marks.labels.shape
+    left, top, right, bottom = box_of(marks, np.array([which]))
+    fills = right - left > width / 2 and bottom - top > height / 2
+    if fills or min(height, width) < LEAST_SIDE:
+        return False
+    places = np.nonzero(marks.labels[top:bottom, left:right] == which + 1)
+    across, along = np.sqrt(12 * np.linalg.eigvalsh(np.cov(places)).clip(0))
+    return bool(across < thickest_line(marks.labels.shape) and along > STRAIGHT * across)
 
 
 def are_surroundings(marks: Marks) -> Mask:

@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 
 from predictions.errors import NoInk, SeveralDigits
-from predictions.glyphs.marks import SHORTEST, Mask, drawing_among, marks_in, printed_lines
+from predictions.glyphs.lines import STRONGER, Mask, printed_lines
+from predictions.glyphs.marks import SHORTEST, drawing_among, marks_in
 
 # Strengths and contrasts are in 8-bit gray levels.
 PHOTO_SIDE: Final = 320  # photographs are read at no more than this many pixels a side
 # Shares of the picture's longer side; strokes must be thinner. Of the windows in one row the best
 # is taken. The first row is for pictures with two levels.
 WINDOWS: Final = (1.0, 0.25), (0.25,), (0.6,), (1.0,)
+CLEARLY: Final = 2.0  # ink so many times stronger than any line is a pen's
 CERTAIN: Final = 5.0  # standard deviations of the paper's grain; ink stands out by more
 DARKEST_PAPER: Final = 64  # darker grays have no contrast of their own
 WIDEST: Final = 0.8  # of those within which the paper is not taken to be of one gray
@@ -57,8 +59,8 @@ class Look(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """One way to tell ink from paper."""
+class Assumption:
+    """What is assumed to tell ink from paper."""
 
     light_ink: bool
     window: float  # share of the picture within which the paper is found; 1 is all of it
@@ -98,26 +100,31 @@ NOTHING: Final = Found(np.zeros((0, 0), bool), 0.0, 0.0)
 
 def ink_in_photograph(gray: Image.Image) -> tuple[Image.Image, Box]:
     """Return the strength of the ink, 0 to 255, and the part of the picture that it shows."""
-    small = calmed(shrunk(gray))
+    found, assumed = clearest(calmed(shrunk(gray)))
+    if found.length < SHORTEST or found.contrast < FAINTEST:
+        raise NoInk("There is no ink found in the image that stands out from the paper.")
+    if found.is_one_of_many:
+        raise SeveralDigits
+    return inked(gray, found.mask, assumed)
+
+
+def clearest(small: Image.Image) -> tuple[Found, Assumption]:
+    """Return what looks most like strokes of a pen, under any assumption, and the assumption."""
     likely = ink_is_light(small)
     two_levels = has_two_levels(small)
-    best, reading, most = NOTHING, None, 0.0
+    best, assumed, most = NOTHING, Assumption(likely, 1.0), 0.0
     for windows in WINDOWS if two_levels else WINDOWS[1:]:
         for window, light_ink in itertools.product(windows, (likely, not likely)):
-            found = drawing_in(Reading(light_ink, window).look(small))
+            found = drawing_in(Assumption(light_ink, window).look(small))
             trust = TRUST if two_levels and window == 1.0 else 1.0
             if trust * found.clearness > most:
-                best, reading, most = found, Reading(light_ink, window), trust * found.clearness
+                best, assumed, most = found, Assumption(light_ink, window), trust * found.clearness
         if best.length >= LONG_ENOUGH:
             break
-    if reading is None or best.length < SHORTEST or best.contrast < FAINTEST:
-        raise NoInk("There is no ink found in the image that stands out from the paper.")
-    if best.is_one_of_many:
-        raise SeveralDigits
-    return inked(gray, best.mask, reading)
+    return best, assumed
 
 
-def inked(gray: Image.Image, mask: Mask, reading: Reading) -> tuple[Image.Image, Box]:
+def inked(gray: Image.Image, mask: Mask, assumed: Assumption) -> tuple[Image.Image, Box]:
     """Look at the part with the drawing again, with as many pixels as there are."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     room = ROOM * max(np.ptp(rows), np.ptp(columns))
@@ -133,9 +140,9 @@ def inked(gray: Image.Image, mask: Mask, reading: Reading) -> tuple[Image.Image,
     place = tuple(side / scale[at % 2] for at, side in enumerate(box))
     seen = around.resize(part.size, Image.Resampling.NEAREST, box=place)
     # The same number of pixels as before, which is a larger share of the part.
-    scaled = reading.window * max(gray.size) / max(box[2] - box[0], box[3] - box[1])
-    window = 1.0 if reading.window == 1.0 else min(scaled, WIDEST)
-    look, shown = Reading(reading.light_ink, window).look(part), np.asarray(seen)
+    scaled = assumed.window * max(gray.size) / max(box[2] - box[0], box[3] - box[1])
+    window = 1.0 if assumed.window == 1.0 else min(scaled, WIDEST)
+    look, shown = Assumption(assumed.light_ink, window).look(part), np.asarray(seen)
     return Image.fromarray(ramp(look, shown)[look.strength] * shown), box
 
 
@@ -159,7 +166,18 @@ def drawing_in(look: Look) -> Found:
     """Return where the drawing is among everything that stands out from the paper."""
     strength = look.strength
     lines = printed_lines(np.where(strength > look.foot / 2, strength, 0).astype(np.uint8))
-    ink = np.where((strength > look.foot) & ~lines, strength, 0).astype(np.uint8)
+    if lines.any():
+        printed = STRONGER * float(np.median(strength[lines]))
+        pen = drawing_beside(look, lines, max(look.foot, printed))
+        if pen.contrast > CLEARLY * printed:
+            return pen
+    return drawing_beside(look, lines, look.foot)
+
+
+def drawing_beside(look: Look, lines: Mask, least: float) -> Found:
+    """Return the drawing among what is stronger than the least and no printed line."""
+    strength = look.strength
+    ink = np.where((strength > least) & ~lines, strength, 0).astype(np.uint8)
     marks = marks_in(ink)
     drawing, is_one_of_many = drawing_among(marks)
     mask = np.concatenate(([False], drawing))[marks.labels]

@@ -11,6 +11,7 @@ GLYPH = "predictions/glyphs/glyph.py"
 INK = "predictions/glyphs/ink.py"
 PHOTOGRAPH = "predictions/glyphs/photograph.py"
 MARKS = "predictions/glyphs/marks.py"
+LINES = "predictions/glyphs/lines.py"
 BOX = "predictions/glyphs/box.py"
 VISITORS = "predictions/capture/visitors.py"
 
@@ -355,15 +356,15 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "printed lines are ink",
             PHOTOGRAPH,
-            "(strength > look.foot) & ~lines",
-            "strength > look.foot",
+            "(strength > least) & ~lines",
+            "strength > least",
             OF_PAPER,
         ),
         Fault(
             "a straight stroke is a printed line",
-            MARKS,
-            "        >= AT_ENDS\n",
-            "        >= 0\n",
+            LINES,
+            ".min() >= AT_ENDS",
+            ".min() >= 0",
             OF_PAPER,
         ),
         Fault(
@@ -390,8 +391,8 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "of two digits far apart the larger is read",
             PHOTOGRAPH,
-            "    if best.is_one_of_many:\n",
-            "    if not best.is_one_of_many and False:\n",
+            "    if found.is_one_of_many:\n",
+            "    if not found.is_one_of_many and False:\n",
             OF_PAPER,
         ),
         Fault(

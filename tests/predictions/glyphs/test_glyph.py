@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import itertools
 from collections.abc import Iterator
 from io import BytesIO
 
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 from predictions.errors import NoInk
 from predictions.glyphs.glyph import BOX, SIDE, decode_glyph, encode_glyph, glyph_digest, glyph_of
@@ -223,6 +225,17 @@ def test_what_enters_a_photograph_from_its_border_is_left_out() -> None:
     photo, want = next(photographs())
     ImageDraw.Draw(photo).polygon(((0, 0), (90, 0), (0, 300)), fill=30)
     assert difference(glyph_of(photo), want) < 9
+
+
+def test_plain_drawings_keep_the_glyphs_that_networks_were_trained_on() -> None:
+    """Base networks are trained on these glyphs. If this fails, train them again."""
+    digest = hashlib.sha256()
+    for digit in DRAWINGS:
+        for scale, width in itertools.product((0.6, 0.9), (3.0, 8.0, 20.0, 32.0)):
+            for at in ((70.0, 40.0), (-20.0, 60.0), (190.0, 70.0)):
+                white_on_black = drawn(digit, scale=scale, width=width, at=at)
+                digest.update(glyph_of(ImageOps.invert(white_on_black)).tobytes())
+    assert digest.hexdigest() == "19a1b7274e8fbb2592a2737c6a11d0cc58769f3308c24b70093993446122ab76"
 
 
 # Refusals

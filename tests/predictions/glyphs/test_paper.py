@@ -6,11 +6,14 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 
 from predictions.errors import NoInk, SeveralDigits
 from predictions.glyphs.glyph import glyph_and_box, glyph_of
-from predictions.glyphs.marks import marks_in, printed_lines
+from predictions.glyphs.lines import printed_lines
+from predictions.glyphs.marks import drawing_among, marks_in
 from tests.bench import paper, sheets
 from tests.predictions.glyphs.test_glyph import DRAWINGS, difference, drawn
 from training.engine.stylus import StylusDigit
@@ -50,9 +53,12 @@ def papers() -> dict[str, np.ndarray]:
     rows, columns = rows_and_columns()
     even = np.full((SIDE, SIDE), 230.0)
     rule = 55.0 * (rows % 23 < 2)
+    askew = 55.0 * ((rows + 0.2 * columns) % 23 < 2)
     return {
         "ruled": even - rule,
+        "ruled, askew": even - askew,
         "squared": even - np.maximum(rule, 55.0 * (columns % 21 < 2)),
+        "squared, askew": even - np.maximum(askew, 55.0 * ((columns - 0.2 * rows) % 21 < 2)),
         "margin": even - 80.0 * (np.abs(columns - 60 + rows / 40) < 1.5),
         "table edge": np.where(columns < 18 + rows / 20, 70, even),
         "table on two sides": np.where((columns < 18) | (rows > 262), 70, even),
@@ -64,6 +70,14 @@ def papers() -> dict[str, np.ndarray]:
         ),
         "dark corner": np.where(columns + rows < 80, 60, even),
         "finger": np.where(np.hypot(columns - 140, (rows - 280) / 1.5) < 20, 130, even),
+        "ruled on a table": np.where(
+            np.abs([columns - 140, rows - 140]).max(0) > 126, 70, even - rule
+        ),
+        "finger on a margin": np.where(
+            np.hypot(columns - 52, (rows - 280) / 1.5) < 20,
+            130,
+            even - 80.0 * (np.abs(columns - 52) < 1.5),
+        ),
         "shadow": np.where(columns + rows / 3 < 170, 0.6 * even, even),
         "half lighter": np.where(columns < 140, even - 12, even),
     }
@@ -80,11 +94,29 @@ def test_what_is_on_the_paper_beside_the_digit_is_not_ink(
     assert difference(glyph_of(image), clean(digit)) < NEAR
 
 
-@pytest.mark.parametrize("name", ["table edge", "table on two sides", "dark corner", "finger"])
-def test_surroundings_alone_are_no_ink(name: str) -> None:
+@pytest.mark.parametrize("name", papers())
+def test_paper_without_a_digit_has_no_ink(name: str) -> None:
     for image in (on(papers()[name], inked() * 0), noisy(on(papers()[name], inked() * 0))):
         with pytest.raises(NoInk, match="no ink found"):
             glyph_of(image)
+
+
+@pytest.mark.parametrize("width", [8.0, 22.0])
+@pytest.mark.parametrize("digit", DRAWINGS)
+def test_a_stroke_along_a_printed_line_stays(digit: int, width: float) -> None:
+    """A line lies below the level bar of 4, others below the bars of 2, 5 and 7."""
+    rows, _ = rows_and_columns()
+    for level in (151, 188, 87):
+        sheet = 230 - 55.0 * (np.abs((rows - level + 11) % 22 - 11) < 1.5)
+        image = noisy(on(sheet, inked(digit, width=width)))
+        assert difference(glyph_of(image), clean(digit, width=width)) < NEAR
+
+
+def test_a_line_that_is_hidden_below_strokes_is_no_ink() -> None:
+    """Two thick strokes hide more than half of the lines that are behind them."""
+    _, columns = rows_and_columns()
+    image = on(230 - 50.0 * (columns % 19 < 1.5), inked(5, width=26, scale=0.8))
+    assert difference(glyph_of(noisy(image)), clean(5, width=26, scale=0.8)) < NEAR
 
 
 def test_thin_strokes_on_half_lighter_paper_are_found() -> None:
@@ -235,6 +267,51 @@ def test_a_straight_digit_is_no_printed_line() -> None:
     lines = printed_lines(ink)
     assert lines[:, 50:52].all()
     assert not lines[:, 100:103].any()
+
+
+@given(
+    slope=st.floats(-0.25, 0.25),
+    gap=st.integers(14, 40),
+    thickness=st.integers(1, 3),
+    level=st.integers(20, 80),
+    upright=st.booleans(),
+)
+@settings(max_examples=40, deadline=None)
+def test_parallel_lines_are_found_and_the_stroke_on_them_is_not(
+    slope: float, gap: int, thickness: int, level: int, upright: bool
+) -> None:
+    rows, columns = rows_and_columns()
+    lines = (rows + slope * columns) % gap < thickness
+    stroke = np.abs(columns - 140 + 0.5 * (rows - 140)) < 4
+    stroke &= np.abs(rows - 140) < 70
+    ink = np.where(stroke, 200, np.where(lines, level, 0)).astype(np.uint8)
+    found = printed_lines(ink.T).T if upright else printed_lines(ink)
+    away = lines & ~stroke & (np.abs(rows - 140) < 100)
+    assert not (found & stroke).any()
+    assert np.count_nonzero(found & away) > 0.9 * np.count_nonzero(away)
+
+
+@given(
+    start=st.floats(0.1, 0.9),
+    slope=st.floats(-0.5, 0.5),
+    width=st.integers(1, 4),
+    turn=st.integers(0, 3),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_straight_line_from_the_border_is_no_digit_while_one_inside_may_be(
+    start: float, slope: float, width: int, turn: int
+) -> None:
+    image = Image.new("L", (SIDE, SIDE))
+    line = (start * SIDE, -5, start * SIDE + slope * 200, 195)
+    ImageDraw.Draw(image).line(line, fill=200, width=width)
+    ink = np.rot90(np.asarray(image), turn)
+    drawing, _ = drawing_among(marks_in(ink))
+    assert not drawing.any()
+    inside = Image.new("L", (SIDE, SIDE))
+    ImageDraw.Draw(inside).line((line[0], 30, *line[2:]), fill=200, width=width)
+    is_inside = 10 < line[2] < SIDE - 10
+    if is_inside and turn % 2 == 0:  # upright, as a 1 is
+        assert drawing_among(marks_in(np.rot90(np.asarray(inside), turn)))[0].any()
 
 
 # The bench
