@@ -63,7 +63,7 @@ TEAM_DRAWINGS, TEAM_ANSWERS, MNIST_MORE = 1_500, 60, 5  # wanted: at most
 
 FIRST_DRAWINGS = 100  # of the lone person
 FIRST_LABELS = 60  # corrections and answers, before they press the button
-SLANT = 0.6  # of a drawing's height: leaning forward by 31 degrees makes a hand odd here
+SLANT = 0.8  # of a drawing's height: leaning forward by 39 degrees makes a hand odd to base-2
 OWN_UNSEEN = 80  # of the lone person's drawings are never handed in
 LONE_PORTION = 10
 DECIDE_NOW = 5  # answers after a portion, at most
