@@ -104,5 +104,9 @@ def admin_stylesheet(request: HttpRequest) -> str:
     return static("css/admin.css")
 
 
+def admin_script(request: HttpRequest) -> str:
+    return static("js/admin.js")
+
+
 def admin_icon(request: HttpRequest) -> str:
     return static("img/mark.svg")

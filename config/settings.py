@@ -356,6 +356,7 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": ["config.navigation.admin_stylesheet"],
+    "SCRIPTS": ["config.navigation.admin_script"],
     "DASHBOARD_CALLBACK": "config.admin_home.home",
     "SIDEBAR": {"navigation": "config.admin_home.sidebar"},
     "BORDER_RADIUS": "8px",

@@ -109,11 +109,15 @@ def item(lines: list[str], link: Link) -> SafeString:
     return inline(" ".join(lines), link)
 
 
+EMPTY = SafeString("<td></td>")
+
+
 def table(lines: list[str], link: Link) -> SafeString:
-    """A row a line; the second line separates the head."""
+    """A row a line; the second line separates the head, whose empty cells are no headings."""
     head, _, *body = [CELL.split(line.strip().strip("|")) for line in lines]
     columns = joined_html(
-        format_html('<th scope="col">{}</th>', table_cell(each, link)) for each in head
+        format_html('<th scope="col">{}</th>', cell) if (cell := table_cell(each, link)) else EMPTY
+        for each in head
     )
     rows = joined_html(
         format_html(
@@ -123,7 +127,7 @@ def table(lines: list[str], link: Link) -> SafeString:
         for row in body
     )
     return format_html(
-        '<div class="scrolls" role="region" aria-label="Table" tabindex="0"><table>'
+        '<div class="scrolls" role="group" aria-label="Table" tabindex="0"><table>'
         "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>",
         columns,
         rows,

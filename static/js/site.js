@@ -32,6 +32,10 @@ for (const part of document.querySelectorAll("details[data-remember]")) {
   }
 }
 
+// On a phone the main links go on beyond the screen: where one is must be in sight.
+const here = document.querySelector(".nav [aria-current]");
+if (here) here.parentElement.scrollLeft = here.offsetLeft + here.offsetWidth / 2 - innerWidth / 2;
+
 if (menu) {
   document.addEventListener("click", (event) => {
     if (!menu.contains(event.target)) menu.open = false;

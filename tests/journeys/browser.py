@@ -31,6 +31,8 @@ ONE: list[list[Point]] = [[(0.5, 0.2), (0.5, 0.5), (0.5, 0.8)]]
 PATIENCE = 90.0  # seconds until it is given up; machines that check are busy
 DESKTOP = (1280, 860)
 PHONE = (360, 740)
+LOOKS = ("light", "dark", "phone")
+STANDARDS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")  # axe's
 ARGUMENTS = (
     "--headless=new",
     "--no-sandbox",
@@ -58,7 +60,7 @@ def chromium() -> str | None:
 
 @functools.cache
 def axe_source() -> str:
-    return (files("axe_core_python") / "axe.min.js").read_text()
+    return (files("axe_playwright_python") / "axe.min.js").read_text()
 
 
 class Browser:
@@ -116,6 +118,13 @@ class Browser:
         self.cdp("Emulation.setEmulatedMedia", features=features)
         self.settle()
 
+    def look(self, name: str) -> None:
+        """One of LOOKS: a wide screen in either theme, or a phone."""
+        self.phone() if name == "phone" else self.window(*DESKTOP)
+        self.theme("dark" if name == "dark" else "light")
+        if self.path().startswith("/admin/"):  # it looks for the theme as it loads
+            self.driver.refresh()
+
     def settle(self) -> None:
         """Until what moves has come to rest: axe would measure colors halfway."""
         self.driver.execute_async_script(
@@ -154,6 +163,13 @@ class Browser:
 
     def open(self, path: str) -> None:
         self.driver.get(self.base + path)
+
+    def log_in(self, name: str, password: str) -> None:
+        self.open("/accounts/login/")
+        self.find("#id_username").send_keys(name)
+        self.find("#id_password").send_keys(password)
+        self.find("main button[type=submit]").click()
+        self.wait_for("[data-menu]")
 
     def find(self, selector: str) -> WebElement:
         return self.driver.find_element(By.CSS_SELECTOR, selector)
@@ -226,18 +242,18 @@ class Browser:
         path.write_bytes(base64.b64decode(shot["data"]))
 
     def violations(self) -> list[str]:
-        """What axe-core finds serious or critical on the page as it is."""
+        """What axe-core finds on the page as it is, of any level: WCAG 2.2 AA, best practices."""
         self.run(axe_source())
         found = self.driver.execute_async_script(
             "const done = arguments[arguments.length - 1];"
-            "axe.run(document, {resultTypes: ['violations']}).then("
-            "  result => done(JSON.stringify(result.violations)), error => done(String(error)))"
+            "axe.run(document, {resultTypes: ['violations'], runOnly: arguments[0]}).then("
+            "  result => done(JSON.stringify(result.violations)), error => done(String(error)))",
+            STANDARDS,
         )
         return [
             f"{each['id']} ({each['impact']}): "
             + "; ".join(f"{node['target']} {node['failureSummary']}" for node in each["nodes"])
             for each in json.loads(found)
-            if each["impact"] in {"serious", "critical"}
         ]
 
     # -- doing ---------------------------------------------------------------------------------

@@ -78,11 +78,7 @@ def wait_for_requests_under_way() -> None:
 def log_in(browser: Browser) -> Callable[..., User]:
     def as_user(name: str = "ben", **fields: Any) -> User:
         user = User.objects.create_user(name, f"{name}@example.org", PASSWORD, **fields)
-        browser.open("/accounts/login/")
-        browser.find("#id_username").send_keys(name)
-        browser.find("#id_password").send_keys(PASSWORD)
-        browser.find("main button[type=submit]").click()
-        browser.wait_for("[data-menu]")
+        browser.log_in(name, PASSWORD)
         return user
 
     return as_user

@@ -2,16 +2,19 @@
 
 URL is a running installation, for instance http://127.0.0.1:8000. A few drawings are made in it.
 With `dashboard` behind the URL: the dashboard's pictures, of an installation with seed_demo's data.
+With `pages FOLDER NAME` behind it: every page as the account NAME sees it, on a wide screen in
+light and dark and on a phone, into FOLDER; the environment has the account's PASSWORD.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from tests.journeys.browser import Browser, Point, missing
+from tests.journeys.browser import LOOKS, Browser, Point, missing
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 Strokes = list[list[Point]]
@@ -110,7 +113,33 @@ def dashboard(browser: Browser) -> None:
     dashboard_page(browser, "/dashboard/", "dashboard-phone-dark.png")
 
 
-def main(url: str, what: str = "drawing") -> None:
+def every_page(browser: Browser, folder: Path, name: str) -> None:
+    """A visitor's pages, then all of the account's."""
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    django.setup()  # for the routes
+    from tests.journeys import pages
+
+    for path in ("/", "/accounts/login/", "/predictions/", "/dashboard/"):
+        browser.open(path)
+        in_all_looks(browser, folder, f"visitor{path}")
+    browser.log_in(name, os.environ["PASSWORD"])
+    for path, _ in pages.walk(browser):
+        in_all_looks(browser, folder, path)
+
+
+def in_all_looks(browser: Browser, folder: Path, path: str) -> None:
+    """The whole page that is open: light, dark, phone."""
+    file = f"{path.strip('/').replace('/', '.') or 'draw'}.png"
+    for look in LOOKS:
+        browser.look(look)
+        browser.painted()
+        browser.screenshot(folder / look / file, whole=True)
+    browser.look("light")
+
+
+def main(url: str, what: str = "drawing", *more: str) -> None:
     if reason := missing():
         sys.exit(reason)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
@@ -120,6 +149,9 @@ def main(url: str, what: str = "drawing") -> None:
             browser.cdp("Emulation.setScrollbarsHidden", hidden=True)
             if what == "dashboard":
                 dashboard(browser)
+                return
+            if what == "pages":
+                every_page(browser, Path(more[0]), more[1])
                 return
             browser.window(1200, 780)
             draw_page(browser, SEVEN, "draw.png")

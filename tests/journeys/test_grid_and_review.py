@@ -141,7 +141,7 @@ def test_another_digit_frees_the_first_and_nothing_left_is_said(
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious_on_the_grid(browser: Browser, ada: User, theme: str) -> None:
+def test_axe_finds_nothing_on_the_grid(browser: Browser, ada: User, theme: str) -> None:
     browser.theme(theme)
     threes(50, sevens=3)
     browser.open(GRID)
@@ -227,7 +227,7 @@ def test_without_javascript_a_reviewer_settles(
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious_on_the_review_pages(
+def test_axe_finds_nothing_on_the_review_pages(
     browser: Browser, ron: User, disputes: list[Prediction], theme: str
 ) -> None:
     browser.theme(theme)

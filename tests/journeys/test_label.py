@@ -420,9 +420,7 @@ def test_the_guess_is_shown_beforehand_only_in_verify_mode(
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious_on_the_label_page(
-    browser: Browser, ada: User, theme: str
-) -> None:
+def test_axe_finds_nothing_on_the_label_page(browser: Browser, ada: User, theme: str) -> None:
     browser.theme(theme)
     for at in range(24):
         written(at % 10, at, digit=(at + at // 9) % 10, confidence=0.5)
