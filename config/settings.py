@@ -226,6 +226,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = env.zone("TIME_ZONE", default="America/New_York")
 USE_TZ = True
 USE_I18N = False  # all text is in American English
+FORMAT_MODULE_PATH = "config.formats"
 
 # -- files -------------------------------------------------------------------------------------
 STATIC_URL = "static/"

@@ -30,6 +30,7 @@ from predictions.admin.registered import (
     LooksUpIds,
     PredictionAdmin,
     ReadOnlyAdmin,
+    small,
 )
 from predictions.errors import Declined
 from predictions.models import Feedback, Prediction
@@ -230,10 +231,7 @@ class OfPredictionAdmin(LooksUpIds):
 
     @admin.display(description="glyph")
     def thumbnail(self, row: Any) -> str:
-        return format_html(
-            '<img src="{}" alt="glyph" width="42" height="42" loading="lazy">',
-            row.prediction.glyph_url,
-        )
+        return small(row.prediction)
 
 
 @admin.register(Label)

@@ -29,7 +29,7 @@ may_import = page_for("labeling.correct_in_bulk")
 
 class ImportForm(forms.Form):
     file = forms.FileField(label="File")
-    dry_run = forms.BooleanField(label="Only say what would be done", required=False)
+    dry_run = forms.BooleanField(label="Dry run: only say what would be imported", required=False)
 
 
 class UndoForm(forms.Form):

@@ -20,13 +20,14 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from predictions.access import tokens
 from predictions.models import Feedback, ModelVersion, Prediction, Token
 from predictions.pages.forms import EndsTokens
-from predictions.templatetags.readings import percent
+from predictions.templatetags.readings import in_words, percent
 
 
 class AdminPasswordChangeForm(EndsTokens, UnfoldPasswordChangeForm):
     pass
 
 
+admin.site.empty_value_display = "–"
 admin.site.unregister(User)
 admin.site.unregister(Group)
 
@@ -83,6 +84,13 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
     pass
 
 
+class Counted(int):
+    """A count, written with commas."""
+
+    def __str__(self) -> str:
+        return f"{int(self):,}"
+
+
 class AtLeast(int):
     """A count that was cut off at a limit."""
 
@@ -99,7 +107,14 @@ class BoundedPaginator(Paginator):
     def count(self) -> int:
         rows: Any = self.object_list
         counted: int = rows[: self.LIMIT + 1].count()
-        return counted if counted <= self.LIMIT else AtLeast(self.LIMIT)
+        return Counted(counted) if counted <= self.LIMIT else AtLeast(self.LIMIT)
+
+
+def small(prediction: Prediction) -> str:
+    """The glyph as a thumbnail of a list."""
+    return format_html(
+        '<img src="{}" alt="glyph" width="42" height="42" loading="lazy">', prediction.glyph_url
+    )
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -149,7 +164,7 @@ class PredictionAdmin(LooksUpIds):
     ordering = ["-pk"]
     search_fields = ["public_id"]
     fields = [
-        "picture", "public_id", "digit", "confidence", "strangeness", "version", "source",
+        "picture", "public_id", "digit", "percent", "strange", "version", "source",
         "user", "visitor", "created_at", "audit", "audit_probability", "erased_at",
     ]  # fmt: skip
     readonly_fields = fields
@@ -159,10 +174,7 @@ class PredictionAdmin(LooksUpIds):
 
     @admin.display(description="glyph")
     def thumbnail(self, prediction: Prediction) -> str:
-        return format_html(
-            '<img src="{}" alt="glyph" width="42" height="42" loading="lazy">',
-            prediction.glyph_url,
-        )
+        return small(prediction)
 
     @admin.display(description="drawing and glyph")
     def picture(self, prediction: Prediction) -> str:
@@ -202,9 +214,21 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
 @admin.register(Feedback)
 class FeedbackAdmin(ReadOnlyAdmin):
-    list_display = ["prediction", "digit", "user", "changed_at"]
+    list_display = ["thumbnail", "said", "who", "changed_at"]
     list_select_related = ["prediction", "user"]
     ordering = ["-pk"]
+
+    @admin.display(description="glyph")
+    def thumbnail(self, feedback: Feedback) -> str:
+        return small(feedback.prediction)
+
+    @admin.display(description="said", ordering="digit")
+    def said(self, feedback: Feedback) -> str:
+        return in_words(feedback, feedback.prediction)
+
+    @admin.display(description="by", ordering="user")
+    def who(self, feedback: Feedback) -> str:
+        return "a visitor" if feedback.user is None else feedback.user.get_username()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Feedback]:
         return super().get_queryset(request).defer("prediction__glyph", "prediction__probabilities")

@@ -47,7 +47,7 @@ class TokenForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         most = settings.TOKEN_DAYS
-        said = f"It ends by itself after so many, {most} at most."
+        said = f"The token ends after this many days, {most} at most."
         self.fields["days"] = forms.IntegerField(
             min_value=1, max_value=most, initial=most, help_text=said
         )

@@ -112,7 +112,7 @@ function drawOne(name, dataset, format) {
 
 function draw() {
   if (!find("curve") || find("has-epochs").hidden || typeof Chart === "undefined") return;
-  drawOne("loss", line("loss", "loss"), (value) => Number(value).toPrecision(3));
+  drawOne("loss", line("loss", "loss"), (value) => Number(value).toFixed(3));
   drawOne("accuracy", line("accuracy", "accuracy while learning"), (value) => `${+(value * 100).toFixed(2)}%`);
 }
 

@@ -15,6 +15,7 @@ from training.admin.unopened import LONGEST, words_in
 from training.messages import outbox
 from training.models import Backup, Endpoint, GateReport, Message, Promotion, Run, Snapshot, Trial
 from training.pages.forms import EndpointForm
+from training.workers.schedules import when_in_words
 
 
 @admin.register(Snapshot)
@@ -92,6 +93,8 @@ class EndpointAdmin(ModelAdmin):
     actions = ["rotate"]
 
     def get_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> list[str]:
+        if obj is None:
+            return ["name", "url", "is_active"]
         shown = ["secret"] if self.has_change_permission(request, obj) else []
         return ["name", "url", "is_active", *shown, "rotated_at", "created_at"]
 
@@ -146,17 +149,17 @@ class ScheduleAdmin(jobs.ScheduleAdmin, ModelAdmin):
 
     fields = ["name", "func", "schedule_type", "minutes", "cron", "repeats", "next_run"]
     readonly_fields = ["name", "func"]
-    list_display = [
-        "name",
-        "schedule_type",
-        "cron",
-        "minutes",
-        "repeats",
-        "next_run",
-        "get_success",
-    ]
+    list_display = ["name", "how_often", "next_run", "last_ended"]
     list_display_links = ["name"]
     list_filter: list[Any] = []
+
+    @admin.display(description="runs")
+    def how_often(self, schedule: Schedule) -> str:
+        return when_in_words(schedule)
+
+    @admin.display(description="last ended")
+    def last_ended(self, schedule: Schedule) -> str:
+        return {True: "well", False: "with an error", None: "not yet"}[schedule.success()]
 
     def save_model(self, request: HttpRequest, obj: Schedule, form: Any, change: bool) -> None:
         """Compute the next run at once if the time was changed."""

@@ -52,15 +52,15 @@ def jobs() -> Iterator[Finding]:
             oldest = waiting.aggregate(oldest=Min("lock"))["oldest"]
             yield broken(
                 "queue_wedged",
-                f"{count} jobs of {cluster} could have been taken since {oldest:%Y-%m-%d %H:%M} "
-                "UTC and are not.",
+                f"{count} job{'s' * (count > 1)} of {cluster}, due since "
+                f"{oldest:%Y-%m-%d %H:%M} UTC, not taken.",
                 why="Workers are missing or stuck; everything behind waits.",
                 todo=f"Restart the workers of {cluster}.",
             )
     if count := Failure.objects.filter(stopped__gte=timezone.now() - DAY).count():
         yield attention(
             "jobs_failed",
-            f"{count} jobs failed in the last day.",
+            f"{count} job{'s' * (count > 1)} failed in the last day.",
             why="What they should have done is not done.",
             todo="Read the reasons in the admin, under Failed tasks.",
         )
@@ -157,10 +157,10 @@ def backups() -> Iterator[Finding]:
         return  # the labels are newer than the last nightly backup
     done = Backup.objects.filter(state=Backup.State.DONE).first()
     if done is None or done.started_at < now - BACKUP_EVERY:
-        since = "never" if done is None else f"{done.started_at:%Y-%m-%d %H:%M} UTC"
+        last_made = done and f"The last backup was made at {done.started_at:%Y-%m-%d %H:%M} UTC."
         yield attention(
             "backup_old",
-            f"There are labels, and the last backup was made: {since}.",
+            last_made or "There are labels and no backup.",
             why="People's work is lost with this disk.",
             todo="Set BACKUP_DIR to a folder on another disk; every night one is made there.",
         )

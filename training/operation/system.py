@@ -28,6 +28,7 @@ from predictions.operation.health import expected_clusters
 from predictions.serving.recognizer import NoModel, recognizer
 from training.backup.backup import release
 from training.models import Backup, Run
+from training.workers.schedules import when_in_words
 
 VERSIONS_SHOWN, RUNS_SHOWN, BACKUPS_SHOWN = 5, 5, 5
 # Only listed settings are shown, so that no secret is.
@@ -151,11 +152,7 @@ def runs_section() -> Section:
 
 def schedules_section() -> Section:
     rows = [
-        (
-            each.name,
-            "off" if each.repeats == 0 else each.cron or f"every {each.minutes} min",
-            ago(each.next_run),
-        )
+        (each.name, when_in_words(each), ago(each.next_run))
         for each in Schedule.objects.order_by("name")
     ]
     return Section("Schedules", ["name", "when", "next"], rows)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, time
 from types import MappingProxyType
 from typing import Any
 
 from django.apps import apps
+from django.utils.dateformat import time_format
 from django_q.models import Schedule
 
+DAILY = re.compile(r"(\d+) (\d+) \* \* \*")  # a cron expression: minute, hour
 FINE_TUNE = "training.tasks.by_schedule"
 RHYTHM = ["schedule_type", "minutes", "cron", "repeats"]  # what an admin may change
 SCHEDULES = [
@@ -84,3 +87,15 @@ def next_fine_tune() -> datetime | None:
     """When the next scheduled run starts; None if the schedule is off."""
     found = Schedule.objects.filter(func=FINE_TUNE).exclude(repeats=0).order_by("next_run")
     return found.values_list("next_run", flat=True).first()
+
+
+def when_in_words(schedule: Schedule) -> str:
+    """How often it runs; cron's own line where it is not simply daily."""
+    if schedule.repeats == 0:
+        return "off"
+    if schedule.schedule_type == Schedule.MINUTES:
+        return "every minute" if schedule.minutes == 1 else f"every {schedule.minutes} minutes"
+    if daily := DAILY.fullmatch(schedule.cron or ""):
+        minute, hour = map(int, daily.groups())
+        return f"daily at {time_format(time(hour, minute), 'g:i A')}"
+    return schedule.cron or schedule.get_schedule_type_display().lower()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from predictions.models import ModelVersion, Prediction
 from predictions.refusals import server_error
 from predictions.serving import recognizer
 from predictions.templatetags.readings import percent
+from predictions.templatetags.wording import moment
 from tests.factories import (
     a_seven,
     make_ada,
@@ -344,3 +346,12 @@ def test_every_page_asset_is_a_file_of_ours(client: Client, live_version: ModelV
 )
 def test_a_share_never_claims_certainty_by_rounding(share: float | None, words: str) -> None:
     assert percent(share) == words
+
+
+def test_a_moment_of_another_year_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the installation's zone, in which the new year begins five hours later."""
+    eve = datetime(2027, 1, 1, 4, 30, tzinfo=UTC)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: eve)
+    assert moment(datetime(2026, 3, 1, 17, 5, tzinfo=UTC)) == "Mar 1, 12:05 PM"
+    monkeypatch.setattr("django.utils.timezone.now", lambda: datetime(2027, 1, 1, 6, tzinfo=UTC))
+    assert moment(eve) == "Dec 31, 2026, 11:30 PM"

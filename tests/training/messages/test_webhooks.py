@@ -313,6 +313,9 @@ class TestTheAdmin:
         resolve(monkeypatch, [OUTSIDE])
         client, form = self.signed_in("admin"), {"name": "ours", "is_active": "on"}
         add = "/admin/training/endpoint/add/"
+        blank = client.get(add).content.decode()
+        assert "Url" in blank
+        assert "Created at" not in blank  # it has no time yet, nor a secret
         assert client.post(add, {**form, "url": "https://example.org/x"}).status_code == 302
         assert len(Endpoint.objects.get().secret) > 40
         resolve(monkeypatch, ["10.0.0.1"])

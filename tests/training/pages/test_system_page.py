@@ -52,7 +52,8 @@ def test_everything_an_operator_asks_for_is_there_and_no_secret(
     page = shown(client)
     for said in (
         "toy-shown", "host-shown", "kept.backup", "disk &lt;full&gt;", "nightly backup",
-        "AUDIT_RATE", 'data-code="no_worker"', 'data-code="backup_failed"', connection.vendor,
+        "AUDIT_RATE", "daily at 3:00 AM", "every minute", 'data-code="no_worker"',
+        'data-code="backup_failed"', connection.vendor,
     ):  # fmt: skip
         assert said in page
     assert "CANARY" not in page
