@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import random
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 
 from labeling.models import Batch, Label, LabelEvent
 from labeling.queue.intake import enqueue_new
-from predictions.models import Feedback, Prediction
-from tests.factories import make_prediction
+from predictions.models import Feedback, ModelVersion, Prediction
+from tests.factories import canvas, make_prediction, png
 from tests.journeys.browser import ONE, SEVEN, Browser
 from tests.journeys.test_label import all_saved, answer_all, give_role, queue
+from tests.training.lessons import make_tiny
+from tests.training.trials.stage import write_mnist
+from training import tasks
+from training.models import Run
+from training.runs import retrain
 
 pytestmark = pytest.mark.browser
 
@@ -115,3 +126,78 @@ def test_who_labeled_a_drawing_is_on_its_page(
     assert task.acts == 1
     browser.follow(".crumb a")
     assert browser.path() == "/predictions/"
+
+
+@pytest.fixture
+def lesson_of_seconds(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> None:
+    from training.engine.strokes import written_digits
+
+    make_tiny(monkeypatch, settings, epochs=6)
+    digits = written_digits(200, seed=3)  # in the place of MNIST's test set
+    images = np.ascontiguousarray(digits.glyphs[:, 0].numpy())
+    write_mnist(tmp_path, digits.labels.tolist(), images=images)
+    settings.MNIST_DIR = tmp_path
+    settings.TRUST_FEEDBACK = True
+
+
+def write_square_sixes(person: User, count: int, seed: int) -> None:
+    """What the shipped version takes for fives, and what it is, from a program."""
+    program, hand = Client(), random.Random(seed)
+    program.force_login(person)
+    corners = [(0.66, 0.2), (0.36, 0.2), (0.36, 0.8), (0.66, 0.8), (0.66, 0.55), (0.36, 0.55)]
+    form = "application/json"
+    for _ in range(count):
+        line = [
+            (round(280 * x + hand.gauss(0, 3)), round(280 * y + hand.gauss(0, 3)))
+            for x, y in corners
+        ]
+        image = f"data:image/png;base64,{base64.b64encode(png(canvas(line))).decode()}"
+        made = program.post("/api/v1/predictions/", {"image": image}, form).json()
+        said = program.post(f"/api/v1/predictions/{made['id']}/feedback/", {"digit": 6}, form)
+        assert said.status_code == 200
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("lesson_of_seconds")
+def test_a_fine_tune_to_its_verdict_takes_four_presses_and_a_roll_back_three(
+    browser: Browser, log_in: Callable[..., User]
+) -> None:
+    tia = log_in(is_superuser=True)
+    write_square_sixes(tia, 25, seed=1)
+    browser.open("/")
+    task = Task(browser, "fine-tune to verdict, a run of seconds, drawings by a program")
+    task.follow(".nav a[href='/training/']")
+    task.press("[data-part=start] button")
+    browser.wait_for_text(".messages", "is queued with 25 labels")
+    run = retrain.execute(Run.objects.get().pk)
+    assert run is not None
+    assert run.version is not None, run.reason
+    browser.wait_for_text("[data-part=trials]", "No new drawing has been read by both versions yet")
+    browser.wait_for_text("[data-news]", f"Run {run.pk} is done.")
+    write_square_sixes(tia, 3, seed=2)
+    tasks.follow_trials()
+    task.follow(".nav a[href='/training/']")
+    told = f"On 3 new drawings {run.version} mended 3 and broke 0"
+    assert told in browser.text("[data-part=trials]")
+    assert ModelVersion.objects.live().get() == run.parent
+    write_square_sixes(tia, 9, seed=3)
+    tasks.follow_trials()
+    task.follow(".nav a[href='/training/']")
+    assert run.version.name in browser.text("[data-part=tiles] .name")
+    task.end()
+    assert task.acts == 4
+    browser.follow("[data-part=tiles] .name a")
+    assert "mended 12 and broke 0" in browser.text("main")
+    assert "It is live since" in browser.text("main")
+
+    task = Task(browser, "roll back")
+    task.follow(".nav a[href='/versions/']")
+    task.press(".decide summary")
+    browser.wait_for_text(".decide", f"{run.version} → {run.parent}")
+    task.follow(".decide form button")
+    told = f"{run.parent} is live again; {run.version} was taken back."
+    browser.wait_for_text(".messages", told)
+    task.end()
+    assert task.acts == 3
+    assert "taken back" in browser.text(".versions")
+    assert ModelVersion.objects.live().get() == run.parent

@@ -1,4 +1,4 @@
-"""docs/tutorial.md, executed word for word in a fresh copy."""
+"""docs/tutorial.md, executed word for word in a fresh clone."""
 
 from __future__ import annotations
 
@@ -6,25 +6,15 @@ import json
 import re
 import resource
 import shutil
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from predictions.serving.registry import BASE
-from tests.architecture.repository import committed
-from tests.operation.installation import (
-    PATIENCE,
-    ROOT,
-    free_port,
-    plain_environment,
-    until,
-)
+from tests.operation.installation import ROOT
+from tests.operation.newcomer import Newcomer, newcomer_in
 
 pytestmark = [
     pytest.mark.slow, pytest.mark.xdist_group("tutorial"),
@@ -39,43 +29,6 @@ def blocks() -> list[str]:
     return BLOCK.findall((ROOT / "docs/tutorial.md").read_text())
 
 
-@dataclass
-class Newcomer:
-    """Somebody with a fresh copy and two terminals."""
-
-    folder: Path
-    environment: dict[str, str]
-    port: int
-    server: subprocess.Popen[bytes] | None = None
-
-    def serve(self) -> None:
-        with (self.folder.parent / "log").open("wb") as log:
-            self.server = subprocess.Popen(
-                ["./run"], cwd=self.folder, env=self.environment, stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
-        until(lambda: "Inkloop is ready" in self.log, what="Inkloop is ready")
-
-    @property
-    def log(self) -> str:
-        return (self.folder.parent / "log").read_text()
-
-    def type(self, words: list[str]) -> str:
-        """The blocks in one shell, as one types them one after the other; what was printed."""
-        script = "".join(words).replace(":8000", f":{self.port}")
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", script], cwd=self.folder, env=self.environment,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-        return done.stdout
-
-    def leave(self) -> None:
-        if self.server is not None:
-            self.server.send_signal(signal.SIGTERM)
-            self.server.wait(PATIENCE)
-
-
 def cpu_minutes() -> float:
     """Of all programs that were started here and have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -86,31 +39,12 @@ def cpu_minutes() -> float:
 def newcomer(tmp_path: Path) -> Iterator[Newcomer]:
     if not shutil.which("curl"):
         pytest.skip("curl is not installed")
-    folder = tmp_path / "inkloop"
-    for path in committed():
-        copy = folder / path.relative_to(ROOT)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, copy)
-    (folder / ".venv").symlink_to(installed())
-    port = free_port()
-    # Beside other tests two threads of learning would mostly wait for each other.
-    environment = plain_environment(tmp_path / "data", PORT=str(port), TRAINING_THREADS="1")
-    environment["AUDIT_RATE"] = "0"  # no label is left out by lot
-    environment["PYTHONPATH"] = ""
-    one = Newcomer(folder, environment, port)
-    yield one
-    one.leave()
-
-
-def installed() -> Path:
-    """What the newcomer's ./run would make; installing it once more shows nothing new."""
-    if sys.prefix == sys.base_prefix:
-        pytest.skip("these tests do not run in a virtual environment, as ./run makes one")
-    return Path(sys.prefix)
+    with newcomer_in(tmp_path, AUDIT_RATE="0") as one:  # no label is left out by lot
+        yield one
 
 
 def test_the_tutorial_does_what_it_says_within_its_minutes(
-    newcomer: Newcomer, capsys: pytest.CaptureFixture[str]
+    newcomer: Newcomer, tell: Callable[[str], None]
 ) -> None:
     start, *rest = blocks()
     assert start == STARTS
@@ -119,8 +53,7 @@ def test_the_tutorial_does_what_it_says_within_its_minutes(
     assert "password  " in newcomer.log
     said = newcomer.type(rest)
     minutes = (time.monotonic() - began) / 60
-    with capsys.disabled():
-        print(f"\nThe tutorial took {minutes:.1f} minutes, without the installation.")
+    tell(f"The tutorial took {minutes:.1f} minutes, without the installation.")
     newcomer.leave()
     assert 0 < cpu_minutes() - used < MOST_MINUTES
 
