@@ -29,11 +29,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from tests.bench.learn import training_worker
 from tests.bench.predict import drawings, multipart, p95, sender
 from tests.bench.report import finish, spread, table
 from tests.bench.seed import installation
-from tests.bench.servers import ROOT, Load, closed_loop, gunicorn, serving
+from tests.bench.servers import ROOT, Load, closed_loop, gunicorn, serving, working
 from training.engine import mnist
 
 DATA = Path(os.environ.get("DATA_DIR") or ROOT / "data")
@@ -81,7 +80,7 @@ def main() -> None:
 
             load(max(options.clients))  # warm
             for _, threads in product(range(options.rounds), options.threads):
-                with training_worker({**env, "TRAINING_THREADS": str(threads)}):
+                with working("training", {**env, "TRAINING_THREADS": str(threads)}):
                     for clients in options.clients:
                         rounds[threads, clients].append(one_round(partial(load, clients)))
     show(rounds)
