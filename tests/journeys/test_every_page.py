@@ -59,6 +59,7 @@ def faults(browser: Browser, path: str, looks: tuple[str, ...] = LOOKS) -> list[
     found = []
     for look in looks:
         browser.look(look)
+        browser.painted()  # charts take the width of a phone a moment later
         said = [each for each in browser.violations() if each.split()[0] not in known]
         if pixels := browser.overflow():
             said.append(f"{pixels} pixels wider than the screen")
