@@ -91,7 +91,7 @@ def test_many_files_cost_a_few_queries_a_chunk(
         (["missing.png"], "There is no file or folder missing.png"),
         ([".ci"], "No image was found"),
         (["README.md", "--owner", "ada"], "needs --store"),
-        (["README.md", "--store", "--owner", "nobody"], "no account nobody"),
+        (["README.md", "--store", "--owner", "nobody"], "no account 'nobody'"),
     ],
 )
 def test_what_cannot_be_done_is_said(words: list[str], why: str) -> None:
