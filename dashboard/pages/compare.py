@@ -24,7 +24,7 @@ from dashboard.filters import Filters, UnknownFilter, choice_field, read_month, 
 from dashboard.models import ReplayCell, ReplayItem, ReplayReading
 from dashboard.pages.choices import Select, digits, known_months, select
 from dashboard.pages.overview import SEE_DRAWINGS, context_of, no_such_view
-from dashboard.replay.replay import MOST_PAIRED
+from dashboard.replay.month_counts import MOST_PAIRED
 from dashboard.reports.compare import Comparison, of_months, of_versions
 from predictions.models import ModelVersion, Prediction
 

@@ -24,7 +24,7 @@ from dashboard.figures.sentences import of_enough
 from dashboard.figures.words import as_hundred, in_points
 from dashboard.filters import Filters
 from dashboard.models import ReplayItem, ReplayReading
-from dashboard.replay.replay import learned_by
+from dashboard.replay.month_counts import learned_by
 from labeling.models import Stream
 from predictions.models import ModelVersion
 from training.snapshots.lineage import ancestry

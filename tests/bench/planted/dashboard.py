@@ -224,14 +224,14 @@ FAULTS: dict[str, list[Fault]] = {
         ),
         Fault(
             "seen hands count as unseen",
-            "dashboard/replay/replay.py",
+            "dashboard/replay/month_counts.py",
             "unseen = counts & ~table.seen[at]",
             "unseen = counts",
             OF_PEOPLE,
         ),
         Fault(
             "a comparison takes the hands that one version knows for unseen",
-            "dashboard/replay/replay.py",
+            "dashboard/replay/month_counts.py",
             "~(table.seen[one] | table.seen[other])[common]",
             "~(table.seen[one] & table.seen[other])[common]",
             OF_PEOPLE,
