@@ -65,7 +65,7 @@ def plain(key: str, unit: str, meaning: str, source: str = "") -> Field:
     return Field(key, unit, meaning, lambda row, _: row[name])
 
 
-def moment(key: str, meaning: str, source: str = "") -> Field:
+def at_time(key: str, meaning: str, source: str = "") -> Field:
     name = source or key
     unit = "time, ISO 8601 with its distance from UTC"
     return Field(key, unit, meaning, lambda row, _: local(row[name]))
@@ -185,7 +185,7 @@ PREDICTIONS = Table(
     "A drawing and what a version said of it, with the label that stands now.",
     [
         plain("prediction", "number", "Names the drawing in all files of this export.", "pk"),
-        moment("drawn_at", "When it was drawn.", "created_at"),
+        at_time("drawn_at", "When it was drawn.", "created_at"),
         plain("day", "date", "The day it was drawn on, in the installation's time zone."),
         VERSION,
         plain("predicted", "digit", "What the version took it for.", "digit"),
@@ -223,7 +223,7 @@ LABELS = Table(
         ),
         plain("state", "word", "settled, awaiting (another opinion) or disputed."),
         plain("opinions", "count", "How many labelers' opinions it rests on."),
-        moment("labeled_at", "When the last decision that counts was made.", "event__created_at"),
+        at_time("labeled_at", "When the last decision that counts was made.", "event__created_at"),
         plain("kind", "word", "label, settle (a ruling) or correct (by an admin).", "event__kind"),
         plain("stream", "word", "Why the item was shown then.", "event__stream"),
         plain(
@@ -278,8 +278,8 @@ VERSIONS = Table(
         plain("state", "word", "candidate, live, retired or rejected."),
         plain("parent", "name", "The version it was fine-tuned from; empty for one from nothing.",
               "parent__name"),
-        moment("created_at", "When it was registered."),
-        moment("live_since", "When it last went live; empty if it never did."),
+        at_time("created_at", "When it was registered."),
+        at_time("live_since", "When it last went live; empty if it never did."),
         Field(
             "labels", "count", "Labels it learned from, beside what its parents did.",
             lambda row, _: row["card"].get("labels"),
@@ -295,7 +295,7 @@ PROMOTIONS = Table(
     "promotions",
     "A line of the ledger: which version went live when.",
     [
-        moment("at", "When.", "made_at"),
+        at_time("at", "When.", "made_at"),
         plain("kind", "word", "promotion, rollback, or automatic (a rollback by itself)."),
         plain("before", "name", "What was live until then.", "before__name"),
         plain("after", "name", "What was live from then on.", "after__name"),
