@@ -303,7 +303,7 @@ export function placed(list, times) {
 }
 
 /** The highest start of an axis of shares that hides no interval. */
-export function floorOf(found, most = 0.95) {
+function floorOf(found, most = 0.95) {
   const lows = found.filter((each) => each.low !== null).map((each) => each.low);
   if (!lows.length) return 0;
   return Math.max(0, Math.min(most, Math.floor(Math.min(...lows) * 20 - 0.001) / 20));
