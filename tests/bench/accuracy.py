@@ -20,9 +20,9 @@ from PIL import Image, ImageOps
 
 from predictions.glyphs.glyph import glyph_of
 from predictions.serving.network import open_session
-from tests.bench.plain import plain_network
-from tests.bench.report import finish, table
-from tests.bench.strangers import KINDS, glyphs_of
+from tests.bench.support.plain import plain_network
+from tests.bench.support.report import finish, table
+from tests.bench.support.strangers import KINDS, glyphs_of
 from training.engine import mnist
 from training.engine.data import mnist as read_mnist
 from training.engine.evaluate import MeasuredShare, ReadingReport, reading_report

@@ -26,7 +26,7 @@ from dashboard.figures.figure import ENOUGH
 from dashboard.figures.sample import Part, Sample
 from predictions.capture.audits import BANDS, band_probabilities
 from tests.bench.intervals import PROFILES, Design, errors_of
-from tests.bench.report import finish, table
+from tests.bench.support.report import finish, table
 
 DRAWINGS, RATE = 12_000, 0.05
 BEFORE, AFTER = 0.93, 0.98  # accuracy of the two versions

@@ -26,10 +26,10 @@ from typing import Any
 
 from django.conf import settings
 
-from tests.bench.labeler import Page
 from tests.bench.queue import answer_to
-from tests.bench.report import finish, quantile, table
-from tests.bench.seed import (
+from tests.bench.support.labeler import Page
+from tests.bench.support.report import finish, quantile, table
+from tests.bench.support.seed import (
     Amounts,
     Installation,
     fill,
@@ -38,7 +38,7 @@ from tests.bench.seed import (
     make_labelers,
     sign_in,
 )
-from tests.bench.servers import ROOT, gunicorn, serving
+from tests.bench.support.servers import ROOT, gunicorn, serving
 
 WARM_UP = 100  # labels before the backup begins
 PATIENCE = 180.0  # seconds to wait for them

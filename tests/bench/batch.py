@@ -21,8 +21,8 @@ import django
 from PIL import Image
 
 from tests.bench.predict import BOUNDARY, drawings, multipart, settings_of
-from tests.bench.report import finish, spread, table
-from tests.bench.servers import Server, gunicorn, manage, serving
+from tests.bench.support.report import finish, spread, table
+from tests.bench.support.servers import Server, gunicorn, manage, serving
 
 PATH = "/api/v1/predictions/"
 WANTED = 5.0  # times the rate of single requests

@@ -20,8 +20,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.report import finish, table
-from tests.bench.servers import ROOT, Server, gunicorn, manage, serving
+from tests.bench.support.report import finish, table
+from tests.bench.support.servers import ROOT, Server, gunicorn, manage, serving
 from tests.migrated import prepare
 
 CONFIG = Path(__file__).with_name("contract.toml")

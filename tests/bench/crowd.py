@@ -35,8 +35,8 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from tests.bench.predict import BOUNDARY, multipart
-from tests.bench.report import finish, quantile, table
-from tests.bench.servers import ROOT, gunicorn, manage, serving
+from tests.bench.support.report import finish, quantile, table
+from tests.bench.support.servers import ROOT, gunicorn, manage, serving
 from tests.operation.production import HOST, nginx, rendering
 
 VISITOR = "127.0.0.2"

@@ -19,8 +19,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.bench.report import finish, quantile, spread, table
-from tests.bench.seed import (
+from tests.bench.support.report import finish, quantile, spread, table
+from tests.bench.support.seed import (
     NUMBERS,
     PAST_LABELERS,
     dialect,

@@ -33,8 +33,8 @@ from unittest.mock import patch
 
 import psutil
 
-from tests.bench.report import finish, table
-from tests.bench.servers import free_port
+from tests.bench.support.report import finish, table
+from tests.bench.support.servers import free_port
 from tests.operation.installation import Installation, gone, title_of, until
 from training.runs.recipe import Tuning
 

@@ -30,9 +30,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.predict import drawings, multipart, p95, sender
-from tests.bench.report import finish, spread, table
-from tests.bench.seed import installation
-from tests.bench.servers import ROOT, Load, closed_loop, gunicorn, serving, working
+from tests.bench.support.report import finish, spread, table
+from tests.bench.support.seed import installation
+from tests.bench.support.servers import ROOT, Load, closed_loop, gunicorn, serving, working
 from training.engine import mnist
 
 DATA = Path(os.environ.get("DATA_DIR") or ROOT / "data")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from predictions.serving.network import open_session
-from tests.bench.report import finish, quantile, spread, table
+from tests.bench.support.report import finish, quantile, spread, table
 
 BASE = Path(__file__).parents[2] / "predictions" / "base" / "network.onnx"
 OUTPUTS = ["probabilities", "strangeness"]

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.bench.report import finish, table
+from tests.bench.support.report import finish, table
 from tests.training.trials.histories import Answers, Course, Crowd, Drawings, Truth
 from training.trials.evidence import Verdict, needed
 

@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from predictions.errors import NoInk
 from predictions.glyphs.glyph import glyph_of
 from predictions.serving.network import open_session
-from tests.bench.report import finish, table
-from tests.bench.strangers import KINDS, UNSEEN, glyphs_of
+from tests.bench.support.report import finish, table
+from tests.bench.support.strangers import KINDS, UNSEEN, glyphs_of
 from training.engine.calibrate import temperature
 from training.engine.evaluate import MeasuredShare, reading_report
 from training.engine.stylus import StylusDigit, canvas, read_strokes

@@ -26,10 +26,10 @@ from typing import Any
 
 import psutil
 
-from tests.bench.labeler import Page, Unknown
-from tests.bench.report import finish, quantile, table
-from tests.bench.seed import Amounts, fill, installation, make_labelers, sign_in
-from tests.bench.servers import gunicorn, serving
+from tests.bench.support.labeler import Page, Unknown
+from tests.bench.support.report import finish, quantile, table
+from tests.bench.support.seed import Amounts, fill, installation, make_labelers, sign_in
+from tests.bench.support.servers import gunicorn, serving
 
 LEASE = 180.0  # seconds
 TRY_AGAIN = 0.05  # seconds between two attempts at what got no answer
@@ -104,7 +104,7 @@ class Run:
         self.stop_at = 0.0
 
     def go(self, env: dict[str, str]) -> None:
-        app = ["tests.bench.broken_claim:application"] if self.options.broken_claim else []
+        app = ["tests.bench.support.broken_claim:application"] if self.options.broken_claim else []
         command = partial(gunicorn_of, app)
         with serving("inkloop", command, ready="/readyz", env=env) as server:
             if self.options.broken_claim:

@@ -22,14 +22,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.bench import network
 from tests.bench.history import Findings, Run, make_gold, sessions
-from tests.bench.labeler import Page
-from tests.bench.network import Host, Switch
 from tests.bench.predict import BOUNDARY, drawings, multipart
-from tests.bench.report import finish, table
-from tests.bench.seed import Amounts, Installation, fill, installation
-from tests.bench.servers import ROOT, closed_loop, free_port
+from tests.bench.support import network
+from tests.bench.support.labeler import Page
+from tests.bench.support.network import Host, Switch
+from tests.bench.support.report import finish, table
+from tests.bench.support.seed import Amounts, Installation, fill, installation
+from tests.bench.support.servers import ROOT, closed_loop, free_port
 
 WEB_PORT = 8000
 READY_WITHIN = 60.0  # seconds

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.bench.report import finish, table
+from tests.bench.support.report import finish, table
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ["predictions", "labeling", "training", "dashboard"]

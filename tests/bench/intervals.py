@@ -37,8 +37,8 @@ from dashboard.figures.difference import ShareDifference, between_pairs, differe
 from dashboard.figures.figure import Share
 from dashboard.figures.sample import Part, Sample, parts
 from predictions.capture.audits import BANDS, band_probabilities
-from tests.bench import people
-from tests.bench.report import finish, table
+from tests.bench.support import people
+from tests.bench.support.report import finish, table
 from training.trials.pairs import Pairs
 
 CHANCES = (0.02, 0.05, 0.2)

@@ -8,8 +8,8 @@ import re
 import subprocess
 import sys
 
-from tests.bench.report import finish, quantile, spread, table
-from tests.bench.servers import ROOT
+from tests.bench.support.report import finish, quantile, spread, table
+from tests.bench.support.servers import ROOT
 
 JOURNEY = "tests/journeys/test_label.py::test_a_hundred_items_are_labeled_by_keyboard_alone"
 TARGET = 16.0  # ms

@@ -27,8 +27,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.bench.report import finish, table
-from tests.bench.servers import ROOT, Server, gunicorn, manage, serving
+from tests.bench.support.report import finish, table
+from tests.bench.support.servers import ROOT, Server, gunicorn, manage, serving
 
 PACKAGE = "label-studio==1.23.2"
 BASE = json.loads((ROOT / "predictions/base/card.json").read_text())["name"]

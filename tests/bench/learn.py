@@ -34,11 +34,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.bench.labeler import CSRF
 from tests.bench.predict import BOUNDARY, multipart
-from tests.bench.report import finish, table
-from tests.bench.seed import installation, make_labelers, sign_in
-from tests.bench.servers import ROOT, gunicorn, last_line_of, serving, working
+from tests.bench.support.labeler import CSRF
+from tests.bench.support.report import finish, table
+from tests.bench.support.seed import installation, make_labelers, sign_in
+from tests.bench.support.servers import ROOT, gunicorn, last_line_of, serving, working
 from training.engine import mnist
 from training.engine.stylus import StylusDigit, canvases, read_strokes, rendered
 

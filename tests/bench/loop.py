@@ -42,9 +42,9 @@ from typing import Any
 import numpy as np
 
 from tests.bench.learn import DATA, WAIT, Exam, Person, halves, visitor_cookie
-from tests.bench.report import finish, table
-from tests.bench.seed import installation, make_labelers, sign_in
-from tests.bench.servers import gunicorn, last_line_of, serving, working
+from tests.bench.support.report import finish, table
+from tests.bench.support.seed import installation, make_labelers, sign_in
+from tests.bench.support.servers import gunicorn, last_line_of, serving, working
 from training.engine import mnist
 from training.engine.stylus import StylusDigit, canvas, read_strokes, rendered
 

@@ -31,7 +31,7 @@ from typing import TypeVar
 
 from tests.bench.planted.every import FAULTS
 from tests.bench.planted.fault import Fault
-from tests.bench.report import finish, table
+from tests.bench.support.report import finish, table
 from training.workers.die_with_parent import die_with
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -2,11 +2,12 @@
 
     ./run bench paper --strokes FILE [FILE …] [--each 200] [--side judging] [--kind KIND …]
 
-The pictures are made from people's strokes (tests/bench/sheets.py). Half of the writers, chosen by
-their names, is for tuning, the other half for judging; each half has its own seeds. Beside what
-the whole picture gives stand two bounds: the share read right when the perfect crop is given, and
-when the same strokes are drawn on a clean canvas with the same pen: that is what the network knows.
-An aim that they miss too is beyond reach. Ends with 1 if a kind misses another aim.
+The pictures are made from people's strokes (tests/bench/support/sheets.py). Half of the writers,
+chosen by their names, is for tuning, the other half for judging; each half has its own seeds.
+Beside what the whole picture gives stand two bounds: the share read right when the perfect crop
+is given, and when the same strokes are drawn on a clean canvas with the same pen: that is what
+the network knows. An aim that they miss too is beyond reach. Ends with 1 if a kind misses another
+aim.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from predictions.glyphs.glyph import glyph_of
 from predictions.glyphs.images import open_image
 from predictions.serving.network import GLYPHS_INPUT, OUTPUTS, open_session
 from predictions.shares import wilson
-from tests.bench.report import finish, table
-from tests.bench.sheets import KINDS, ROOM, WITHOUT_A_DIGIT, Box
+from tests.bench.support.report import finish, table
+from tests.bench.support.sheets import KINDS, ROOM, WITHOUT_A_DIGIT, Box
 from training.engine.stylus import StylusDigit, read_strokes
 
 ROOT = Path(__file__).parents[2]

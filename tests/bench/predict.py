@@ -22,8 +22,8 @@ from typing import Any
 import django
 from PIL import Image
 
-from tests.bench.report import finish, quantile, spread, table
-from tests.bench.servers import Load, Server, closed_loop, gunicorn, manage, serving
+from tests.bench.support.report import finish, quantile, spread, table
+from tests.bench.support.servers import Load, Server, closed_loop, gunicorn, manage, serving
 
 BOUNDARY = "inkloop-bench"
 
@@ -79,7 +79,7 @@ def settings_of(folder: Path) -> dict[str, str]:
 
 
 def peer(port: int) -> list[str]:
-    return ["env", f"PORT={port}", sys.executable, "-m", "tests.bench.peer"]
+    return ["env", f"PORT={port}", sys.executable, "-m", "tests.bench.support.peer"]
 
 
 def drawings(count: int = 64) -> list[bytes]:

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.predict import BOUNDARY, drawings, manage, multipart
-from tests.bench.report import finish, quantile, table
-from tests.bench.servers import Server, gunicorn, serving
+from tests.bench.support.report import finish, quantile, table
+from tests.bench.support.servers import Server, gunicorn, serving
 
 PREDICTIONS = "/api/v1/predictions/"
 LATE = 2.0  # seconds a replaced version may go on answering

@@ -22,10 +22,17 @@ from typing import Any
 
 import psutil
 
-from tests.bench.labeler import Page
-from tests.bench.report import finish, quantile, spread, table
-from tests.bench.seed import Amounts, Installation, fill, installation, make_labelers, sign_in
-from tests.bench.servers import Server, gunicorn, serving
+from tests.bench.support.labeler import Page
+from tests.bench.support.report import finish, quantile, spread, table
+from tests.bench.support.seed import (
+    Amounts,
+    Installation,
+    fill,
+    installation,
+    make_labelers,
+    sign_in,
+)
+from tests.bench.support.servers import Server, gunicorn, serving
 
 AT_ONCE = 10_000  # labels of a bulk correction
 ROUNDS = 3

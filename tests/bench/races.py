@@ -28,8 +28,8 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2
 
-from tests.bench.report import finish, table
-from tests.bench.seed import installation, sign_in
+from tests.bench.support.report import finish, table
+from tests.bench.support.seed import installation, sign_in
 
 if TYPE_CHECKING:
     from django.test import Client

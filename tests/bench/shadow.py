@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tests.bench.predict import multipart, sender
-from tests.bench.report import finish, spread, table
-from tests.bench.seed import installation
-from tests.bench.servers import ROOT, closed_loop, gunicorn, serving
+from tests.bench.support.report import finish, spread, table
+from tests.bench.support.seed import installation
+from tests.bench.support.servers import ROOT, closed_loop, gunicorn, serving
 
 if TYPE_CHECKING:
     from training.models import Trial

@@ -9,8 +9,8 @@ import subprocess
 import sys
 from collections import defaultdict
 
-from tests.bench.report import finish, spread, table
-from tests.bench.servers import ROOT
+from tests.bench.support.report import finish, spread, table
+from tests.bench.support.servers import ROOT
 
 JOURNEYS = "tests/journeys/test_tasks.py"
 

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 
 from tests.bench.contract import PHASES, judge, platform
-from tests.bench.servers import Server
+from tests.bench.support.servers import Server
 from tests.operation.installation import database_url, scratch_name
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("contract")]

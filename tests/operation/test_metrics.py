@@ -19,7 +19,7 @@ from dashboard.cube.counting import catch_up
 from labeling.models import Label, LabelEvent
 from predictions import metrics
 from predictions.models import ModelVersion, WorkerBeat
-from tests.bench.servers import gunicorn, manage, serving
+from tests.bench.support.servers import gunicorn, manage, serving
 from tests.factories import data_url, make_live, make_prediction
 from tests.migrated import prepare
 from tests.operation.installation import (

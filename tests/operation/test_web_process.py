@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.predict import BOUNDARY, multipart
-from tests.bench.servers import Server, gunicorn, manage, serving
+from tests.bench.support.servers import Server, gunicorn, manage, serving
 from tests.factories import canvas, png
 from tests.migrated import prepare
 from tests.operation.installation import database_url, plain_environment, scratch_name

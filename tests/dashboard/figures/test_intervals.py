@@ -11,7 +11,7 @@ from dashboard.figures.figure import Share
 from predictions.shares import exact, wilson
 from tests.bench import audits
 from tests.bench.intervals import PROFILES, errors_of, grid, measure
-from tests.bench.people import AS_DRAWINGS, coverage
+from tests.bench.support.people import AS_DRAWINGS, coverage
 
 LUCK_OF_60 = 0.08
 

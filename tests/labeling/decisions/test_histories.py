@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from tests.bench.servers import ROOT
+from tests.bench.support.servers import ROOT
 from tests.operation.installation import plain_environment
 
 SHORT = ["--labelers", "8", "--seconds", "5", "--kill-every", "3", "--predictions", "800"]

@@ -12,7 +12,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from labeling.turns import in_turn, lock_items
-from tests.bench.servers import ROOT
+from tests.bench.support.servers import ROOT
 from tests.labeling.decisions.test_histories import database
 from tests.labeling.door import make_item
 from tests.operation.installation import plain_environment

@@ -17,8 +17,8 @@ import psutil
 import pytest
 
 from tests import hostile
-from tests.bench.servers import Server, gunicorn, serving
-from tests.bench.servers import manage as manage_py
+from tests.bench.support.servers import Server, gunicorn, serving
+from tests.bench.support.servers import manage as manage_py
 from tests.migrated import prepare
 from tests.operation.installation import PATIENCE
 

@@ -14,7 +14,8 @@ from predictions.errors import NoInk, SeveralDigits
 from predictions.glyphs.glyph import glyph_and_box, glyph_of
 from predictions.glyphs.lines import printed_lines
 from predictions.glyphs.marks import drawing_among, marks_in
-from tests.bench import paper, sheets
+from tests.bench import paper
+from tests.bench.support import sheets
 from tests.predictions.glyphs.test_glyph import DRAWINGS, difference, drawn
 from training.engine.stylus import StylusDigit
 

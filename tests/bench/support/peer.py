@@ -55,7 +55,7 @@ class Drawing(Base):
     png: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-BASE = Path(__file__).resolve().parent.parent.parent / "predictions" / "base"
+BASE = Path(__file__).resolve().parents[3] / "predictions" / "base"
 
 torch.set_num_threads(1)
 network, temperature = network_from((BASE / "weights.safetensors").read_bytes())

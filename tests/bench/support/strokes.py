@@ -1,6 +1,6 @@
 """Render a file of strokes as the canvas would show it, and look at what becomes of it.
 
-    python -m tests.bench.strokes FILE [--seed 0] [--sheet glyphs.png]
+    python -m tests.bench.support.strokes FILE [--seed 0] [--sheet glyphs.png]
 
 The file's format and the rendering are described in training/engine/stylus.py.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests.bench.report import finish, table
+from tests.bench.support.report import finish, table
 from training.engine.stylus import read_strokes, rendered
 
 COLUMNS = 40  # glyphs in a row of the sheet

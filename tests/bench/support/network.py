@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.bench.servers import ROOT
+from tests.bench.support.servers import ROOT
 
 MOST_HOSTS = 200
 
