@@ -36,7 +36,7 @@ MOST_DARK_RIM: Final = 0.03  # of the pixels around strokes; they are on paper
 MOST_REST: Final = 64  # of bare paper, whose strength is above 0 because of its grain
 MOST_PIECES: Final = 8  # of a drawing, each counted by its share of the ink
 MOST_WITHIN: Final = 0.05  # share of the variation of grays that two levels leave
-TRUST: Final = 2.0  # in paper of one gray, where all pixels are near two
+TRUST: Final = 4.0  # in paper of the gray of most of the border, where all pixels are near two
 DOUBT: Final = 0.8  # in what comes in from the border
 ROUND: Final = 3.0  # the length of a disc, in its mean width
 FULL_LENGTH: Final = 25.0  # in widths of the stroke; no digit is much longer
@@ -111,12 +111,13 @@ def ink_in_photograph(gray: Image.Image) -> tuple[Image.Image, Box]:
 def clearest(small: Image.Image) -> tuple[Found, Assumption]:
     """Return what looks most like strokes of a pen, under any assumption, and the assumption."""
     likely = ink_is_light(small)
-    two_levels = has_two_levels(small)
+    two_levels, light_border = has_two_levels(small), border_is_light(small)
     best, assumed, most = NOTHING, Assumption(likely, 1.0), 0.0
     for windows in WINDOWS if two_levels else WINDOWS[1:]:
         for window, light_ink in itertools.product(windows, (likely, not likely)):
             found = drawing_in(Assumption(light_ink, window).look(small))
-            trust = TRUST if two_levels and window == 1.0 else 1.0
+            on_paper = two_levels and window == 1.0 and light_ink != light_border
+            trust = TRUST if on_paper else 1.0
             if trust * found.clearness > most:
                 best, assumed, most = found, Assumption(light_ink, window), trust * found.clearness
         if best.length >= LONG_ENOUGH:
@@ -225,6 +226,13 @@ def has_two_levels(gray: Image.Image) -> bool:
     split = int(otsu(levels))
     total, within = variation(levels), variation(levels[:split]) + variation(levels[split:])
     return within < MOST_WITHIN * total
+
+
+def border_is_light(gray: Image.Image) -> bool:
+    """Whether most pixels along the border have the lighter one of two grays."""
+    pixels = np.asarray(gray)
+    border = np.concatenate((pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]))
+    return bool(np.median(border) >= otsu(np.array(gray.histogram())))
 
 
 def variation(levels: NDArray[np.int64]) -> float:

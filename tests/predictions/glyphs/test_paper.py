@@ -149,6 +149,21 @@ def test_a_thick_digit_cut_out_at_its_edge_keeps_its_polarity(digit: int, camera
     assert difference(glyph_of(image), clean(digit, width=34, scale=0.9)) < NEAR
 
 
+@pytest.mark.parametrize("light_ink", [False, True])
+@pytest.mark.parametrize("hole", [10, 16, 24])
+def test_the_hole_of_a_thick_digit_cut_out_at_its_edge_is_not_the_digit(
+    hole: int, light_ink: bool
+) -> None:
+    ring = Image.new("L", (148, 248))
+    brush = ImageDraw.Draw(ring)
+    brush.ellipse((20, 20, 127, 227), fill=255)
+    brush.ellipse((74 - hole // 2, 75, 73 + hole // 2, 172), fill=0)
+    coverage = np.asarray(ring, float) / 255
+    paper, ink = (40.0, 220.0) if light_ink else (230.0, 60.0)
+    cut = noisy(on(paper, coverage, ink)).crop((20, 20, 128, 228))
+    assert difference(glyph_of(cut), glyph_of(ring)) < NEAR
+
+
 @pytest.mark.parametrize("share", [0.0, 0.35, 0.7])
 def test_uneven_ink_of_one_pixel_is_never_refused(share: float) -> None:
     random = np.random.default_rng(2)
