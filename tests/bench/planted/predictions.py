@@ -347,6 +347,13 @@ FAULTS: dict[str, list[Fault]] = {
             OF_PAPER,
         ),
         Fault(
+            "paper of one gray is trusted whatever the border shows",
+            PHOTOGRAPH,
+            "window == 1.0 and light_ink != light_border",
+            "window == 1.0",
+            OF_PAPER,
+        ),
+        Fault(
             "what enters a photograph from its border is kept",
             MARKS,
             "inner = is_mark & (marks.contact == 0)",
