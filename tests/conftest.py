@@ -29,11 +29,25 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("any machine")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what no database can change: `./run test` asks it of one database alone."""
     for item in items:
         if not may_need_database(item):
             item.add_marker(pytest.mark.same_on_any_database)
+    if hasattr(config, "workerinput"):  # one of several: nobody is to end long after the others
+        items.sort(key=lambda item: not may_start_first(item))
+
+
+def may_start_first(item: pytest.Item) -> bool:
+    """It takes long, and empties no table that tests after it need as migrations left it."""
+    is_long = item.get_closest_marker("slow") is not None
+    return is_long and (item.get_closest_marker("browser") is not None or not empties_tables(item))
+
+
+def empties_tables(item: pytest.Item) -> bool:
+    names, marker = set(getattr(item, "fixturenames", ())), item.get_closest_marker("django_db")
+    is_asked = marker is not None and bool(marker.kwargs.get("transaction"))
+    return is_asked or bool(names & {"transactional_db", "live_server"})
 
 
 def may_need_database(item: pytest.Item) -> bool:

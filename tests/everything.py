@@ -145,6 +145,8 @@ def run_tests(tally: Tally, environment: dict[str, str], work: Path, arguments: 
     if missing:
         tally.note_missing("browser tests", missing)
     note_r(tally)
+    if not arguments and not IS_CI:
+        tally.note("skipped", "tests that begin with git clone", why="CI=true runs them")
     for database, url in databases(tally):
         settings = {**environment, **({"DATABASE_URL": url} if url else {})}
         is_first = database == "SQLite"
@@ -159,14 +161,14 @@ def parts(
     if arguments:
         yield "chosen tests", arguments
         return
-    # Tests that share a server stay together; the others keep their order, in which those that
-    # empty the whole database come last.
+    # Tests that share a server stay together. A worker gets the others one by one: the long ones
+    # first, and those that empty the whole database last.
     but = "" if is_first else " and not same_on_any_database"
-    workers = ["-n", str(CORES + 1)]
-    yield "tests", ["-m", f"not browser{but}", *workers, "--dist", "loadgroup"]
+    but += "" if IS_CI else " and not from_a_clone"
+    workers = ["--dist", "loadgroup", "-n"]
+    yield "tests", ["-m", f"not browser{but}", *workers, str(CORES + 1)]
     if with_browsers:  # the folder is named so that nothing else is imported
-        workers = ["-n", str(2 * CORES)]
-        yield "browser tests", ["tests/journeys", "-m", f"browser{but}", *workers]
+        yield "browser tests", ["tests/journeys", "-m", f"browser{but}", *workers, str(2 * CORES)]
 
 
 def run_pytest(

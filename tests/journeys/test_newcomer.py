@@ -18,7 +18,7 @@ from training.runs.retrain import LEAST_LABELS
 
 # It takes minutes, so it runs with the tests of the whole product, not with the short journeys.
 pytestmark = [
-    pytest.mark.slow, pytest.mark.xdist_group("newcomer"),
+    pytest.mark.slow, pytest.mark.from_a_clone,
     pytest.mark.same_on_any_database,  # it is about the one that needs no setting up
 ]  # fmt: skip
 

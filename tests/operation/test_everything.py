@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import threading
+from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ import pytest
 from django.test import TestCase
 
 from tests import everything
-from tests.conftest import may_need_database
+from tests.conftest import may_need_database, may_start_first
 from tests.everything import Tally
 
 pytestmark = pytest.mark.same_on_any_database
@@ -180,6 +181,20 @@ def test_only_the_first_database_is_asked_what_no_database_can_change() -> None:
     assert chosen(is_first=False, arguments=named) == named
 
 
+def test_what_begins_with_a_clone_runs_in_ci_and_where_it_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def chosen(arguments: list[str]) -> str:
+        parts = everything.parts(arguments, with_browsers=True, is_first=True)
+        return " ".join(word for _, options in parts for word in options)
+
+    monkeypatch.setattr(everything, "IS_CI", False)
+    assert chosen([]).count("not from_a_clone") == 2
+    assert "from_a_clone" not in chosen(["tests/operation/test_tutorial.py"])
+    monkeypatch.setattr(everything, "IS_CI", True)
+    assert "from_a_clone" not in chosen([])
+
+
 def test_no_test_with_a_browser_lies_where_it_is_not_looked_for() -> None:
     tests = everything.ROOT / "tests"
     mark = re.compile(r"^(pytestmark = |@).*mark\.browser", re.M)
@@ -189,6 +204,16 @@ def test_no_test_with_a_browser_lies_where_it_is_not_looked_for() -> None:
 
 class AccountTest(TestCase):
     """Of Django's own kind: it reaches a database without asking for a fixture."""
+
+
+def collected(marks: Iterable[str] = (), fixtures: Iterable[str] = (), **more: Any) -> Any:
+    """A test as pytest has collected it."""
+    return SimpleNamespace(
+        fixturenames=list(fixtures),
+        get_closest_marker=lambda name: SimpleNamespace(kwargs={}) if name in marks else None,
+        cls=more.get("cls"),
+        path=Path(more.get("path", "tests/predictions/glyphs/test_glyph.py")),
+    )
 
 
 @pytest.mark.parametrize(
@@ -204,11 +229,22 @@ class AccountTest(TestCase):
     ],
 )
 def test_what_may_reach_a_database_is_asked_of_both(item: dict[str, Any], may_reach: bool) -> None:
-    marks = item.get("marks", set())
-    collected: Any = SimpleNamespace(
-        fixturenames=item.get("fixtures", []),
-        get_closest_marker=lambda name: name in marks,
-        cls=item.get("cls"),
-        path=Path(item.get("path", "tests/predictions/glyphs/test_glyph.py")),
-    )
-    assert may_need_database(collected) is may_reach
+    assert may_need_database(collected(**item)) is may_reach
+
+
+@pytest.mark.parametrize(
+    ("item", "first"),
+    [
+        ({}, False),
+        ({"marks": {"slow"}}, True),
+        ({"marks": {"slow"}, "fixtures": ["db"]}, True),
+        ({"marks": {"slow"}, "fixtures": ["transactional_db"]}, False),
+        # All with a browser empty the tables.
+        ({"marks": {"slow", "browser"}, "fixtures": ["live_server"]}, True),
+        ({"marks": {"browser"}, "fixtures": ["live_server"]}, False),
+    ],
+)
+def test_what_takes_long_starts_first_unless_it_empties_tables(
+    item: dict[str, Any], first: bool
+) -> None:
+    assert may_start_first(collected(**item)) is first

@@ -17,7 +17,7 @@ from tests.operation.installation import ROOT
 from tests.operation.newcomer import Newcomer, newcomer_in
 
 pytestmark = [
-    pytest.mark.slow, pytest.mark.xdist_group("tutorial"),
+    pytest.mark.slow, pytest.mark.from_a_clone,
     pytest.mark.same_on_any_database,  # it is about the one that needs no setting up
 ]  # fmt: skip
 MOST_MINUTES = 15  # as its title says, of a processor: a busy machine takes as many

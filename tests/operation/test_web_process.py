@@ -63,7 +63,7 @@ PAGES = [
 ]  # fmt: skip
 PROMISED_MB = 150
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("web process")]  # they look at one
 
 
 @dataclass(frozen=True, slots=True)
