@@ -32,7 +32,7 @@ from training.trials.likelihood import (
 from training.trials.outcomes import Balance, Outcome, balances_by, before
 
 LEVEL = 0.05  # chance that a live version is ever replaced by one that is no better
-FALLING, SHARES = 2.1, 1.5603  # the sum of k^-2.1 over all k is 1.56022
+FALLING, SHARES = 2.5, 1.3415  # the sum of k^-2.5 over all k is 1.34149
 REFUSED = 0.01  # chance that a candidate with a worthwhile gain ends as no better
 WORTHWHILE = 0.2  # smallest gain worth having, a share of the live version's errors
 FEW = 5  # people; more stand for others
@@ -76,8 +76,8 @@ class Weighed:
 def needed(number: int) -> float:
     """The e-value that candidate number k against one live version must reach.
 
-    Number k uses k^-2.1 / 1.5603 of the level; these shares add up to 1. The first candidate then
-    needs 31: seven mended and none broken are enough.
+    Number k uses k^-2.5 / 1.3415 of the level; these shares add up to 1. The first candidate then
+    needs 27: six mended and none broken are enough.
     """
     return SHARES * number**FALLING / LEVEL
 

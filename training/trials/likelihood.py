@@ -16,14 +16,15 @@ from numpy.typing import ArrayLike, NDArray
 Counts = NDArray[np.int64]
 Logs = NDArray[np.float64]
 
-# How likely the better outcome is, if the candidate is better; each of these counts alike.
+# How likely the better outcome is, if the candidate is better. Fine-tunes mend far more than they
+# break, so each of these counts as much as it is above a half.
 CHANCES = np.arange(0.525, 1, 0.05)
 # How much authors may differ while the versions are equal on the whole: an author's share of better
 # outcomes has a beta distribution with mean 1/2 and these parameters. 1: any share is as likely;
 # 1/2: most authors gain from one of the two versions nearly always.
 SPREADS = (0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0, 55.0)
 # How much they may differ if the candidate is better: half of the numerator's weight is on these.
-CLAIMED_CHANCES = (0.55, 0.65, 0.75, 0.85, 0.95)
+CLAIMED_CHANCES = np.array([0.55, 0.65, 0.75, 0.85, 0.95])
 CLAIMED_SPREADS = (0.5, 1.5, 3.0, 8.0)
 STAKES = np.array([0.05, 0.1, 0.2, 0.4, 0.7, 0.95])  # of the bets against a gain
 MOST = 1e12  # no e-value above is told apart
@@ -39,10 +40,17 @@ def log_mean(logs: ArrayLike) -> Logs:
     return np.asarray(np.logaddexp.reduce(logs) - math.log(len(np.asarray(logs))))
 
 
+def log_expected(logs: ArrayLike, chances: Logs) -> Logs:
+    """The logarithm of the mean over the first axis, one row a chance of the better outcome."""
+    weights = (chances - 0.5) / (chances - 0.5).sum()
+    return np.asarray(np.logaddexp.reduce(np.asarray(logs).T + np.log(weights), axis=-1).T)
+
+
 def log_evidence(better: ArrayLike, worse: ArrayLike) -> Logs:
     """The log e-value that the first outcome is the likelier one, whoever drew."""
     gains, losses = np.log(2 * CHANCES), np.log(2 - 2 * CHANCES)
-    return log_mean(np.multiply.outer(gains, better) + np.multiply.outer(losses, worse))
+    logs = np.multiply.outer(gains, better) + np.multiply.outer(losses, worse)
+    return log_expected(logs, CHANCES)
 
 
 def log_evidence_by_author(better: Counts, worse: Counts, is_better: NDArray[np.bool_]) -> Logs:
@@ -63,14 +71,19 @@ def log_evidence_by_author(better: Counts, worse: Counts, is_better: NDArray[np.
     for spread in SPREADS:
         null = np.maximum(null, log_chance(spread, spread))
     claims = [
-        log_chance(2 * spread * chance, 2 * spread * (1 - chance))
-        for spread in CLAIMED_SPREADS
+        log_mean(
+            [
+                log_chance(2 * spread * chance, 2 * spread * (1 - chance))
+                for spread in CLAIMED_SPREADS
+            ]
+        )
         for chance in CLAIMED_CHANCES
     ]
     won = np.cumsum(is_better, axis=-1)
     lost = np.cumsum(~is_better, axis=-1)
     whoever_drew = log_evidence(won, lost)
-    by_author = log_mean([log_mean(claims), alike + whoever_drew]) - null
+    claimed = log_expected(claims, CLAIMED_CHANCES)
+    by_author = log_mean([claimed, alike + whoever_drew]) - null
     return np.asarray(np.minimum(by_author, whoever_drew))
 
 

@@ -25,7 +25,7 @@ from training.trials.trial import follow
 from training.versions.promotion import promote, rollback
 
 pytestmark = pytest.mark.django_db
-ENOUGH = 7  # drawings mended, and none broken, promote the first candidate
+ENOUGH = 6  # drawings mended, and none broken, promote the first candidate
 GAIN, UNDER_WAY = "data-gain", "data-under-way"
 
 

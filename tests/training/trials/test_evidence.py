@@ -49,15 +49,21 @@ def weighed(made: Sequence[Outcome], **changed: Any) -> Weighed:
 # -- better --------------------------------------------------------------------------------------
 
 
-def test_seven_mended_drawings_of_one_person_promote_and_six_do_not() -> None:
-    assert weighed(outcomes("+" * 7)).verdict is Verdict.PROMOTE
-    assert weighed(outcomes("+" * 6)).verdict is Verdict.MORE
+def test_six_mended_drawings_of_one_person_promote_and_five_do_not() -> None:
+    assert weighed(outcomes("+" * 6)).verdict is Verdict.PROMOTE
+    assert weighed(outcomes("+" * 5)).verdict is Verdict.MORE
+
+
+def test_so_do_six_of_six_visitors() -> None:
+    made = outcomes("+" * 6, authors=list(MANY))
+    assert weighed(made, shares=MANY).verdict is Verdict.PROMOTE
+    assert weighed(made[:5], shares=MANY).verdict is Verdict.MORE
 
 
 def test_eleven_mended_and_one_broken_of_a_dozen_visitors_promote() -> None:
     made = outcomes("+" * 11, "-", authors=list(MANY))
     assert weighed(made, shares=MANY).verdict is Verdict.PROMOTE
-    assert weighed(made[:6], shares=MANY).verdict is Verdict.MORE
+    assert weighed([*made[:8], made[-1]], shares=MANY).verdict is Verdict.MORE
 
 
 def test_equal_versions_are_not_told_apart() -> None:
@@ -131,7 +137,7 @@ def test_a_digit_that_is_read_worse_holds_the_promotion_until_drawings_speak_for
 
 def test_a_digit_that_is_lost_ends_the_trial() -> None:
     mended = outcomes("+" * 30, digits=[1, 2, 3])
-    assert weighed([*mended, *outcomes("-" * 10, digits=[7])]).verdict is Verdict.MORE
+    assert weighed([*mended, *outcomes("-" * 9, digits=[7])]).verdict is Verdict.MORE
     ended = weighed([*mended, *outcomes("-" * 12, digits=[7])])
     assert ended.verdict is Verdict.HARM
     assert ended.drawings_to_go is ended.answers_to_go is None
@@ -202,7 +208,7 @@ def test_nothing_counted_yet_is_too_early_to_say() -> None:
 
 def test_answers_to_what_waits_decide_without_more_drawings() -> None:
     found = weighed(outcomes("+" * 5), pending=9)
-    assert (found.drawings_to_go, found.answers_to_go) == (0, 2)
+    assert (found.drawings_to_go, found.answers_to_go) == (0, 1)
 
 
 def test_it_needs_fewer_answers_the_more_speak_for_it() -> None:

@@ -33,9 +33,9 @@ def log_ratio(rows: Sequence[tuple[int, bool]]) -> float:
     return float(log_evidence_by_author(np.array(better), np.array(worse), won)[-1])
 
 
-def test_evidence_is_the_mean_of_what_the_chances_make_of_it() -> None:
+def test_evidence_is_what_the_chances_make_of_it_the_better_the_more_it_counts() -> None:
     chances = [0.525, 0.575, 0.625, 0.675, 0.725, 0.775, 0.825, 0.875, 0.925, 0.975]
-    mean = sum((2 * p) ** 11 * (2 - 2 * p) for p in chances) / 10
+    mean = sum((p - 0.5) * (2 * p) ** 11 * (2 - 2 * p) for p in chances) / 2.5
     assert math.exp(log_evidence(11, 1)) == pytest.approx(mean)
     assert log_evidence(0, 0) == pytest.approx(0)
 
@@ -108,13 +108,18 @@ def closed_form(better: int, worse: int) -> float:
         return log_beta(a + better, b + worse) - log_beta(a, b)
 
     means, spreads = (0.55, 0.65, 0.75, 0.85, 0.95), (0.5, 1.5, 3.0, 8.0)
-    claims = [chance(2 * s * mean, 2 * s * (1 - mean)) for s in spreads for mean in means]
+    claims = [
+        chance(2 * s * mean, 2 * s * (1 - mean)) + math.log((mean - 0.5) / 1.25 / len(spreads))
+        for s in spreads
+        for mean in means
+    ]
     alike = [
-        better * math.log(p) + worse * math.log(1 - p) for p in np.arange(0.525, 1, 0.05).tolist()
+        better * math.log(p) + worse * math.log(1 - p) + math.log((p - 0.5) / 2.5)
+        for p in np.arange(0.525, 1, 0.05).tolist()
     ]
     nulls = [chance(spread, spread) for spread in SPREADS]
     nulls.append((better + worse) * math.log(0.5))
-    weighted = [np.logaddexp.reduce(each) - math.log(2 * len(each)) for each in (claims, alike)]
+    weighted = [np.logaddexp.reduce(each) - math.log(2) for each in (claims, alike)]
     pooled = weighted[1] + math.log(2) + (better + worse) * math.log(2)
     return min(float(np.logaddexp(*weighted)) - max(nulls), pooled)
 
