@@ -49,6 +49,9 @@ class TrialOutput(serializers.Serializer[Any]):
     audits_waiting = serializers.IntegerField(
         help_text="Audits without an answer; they are asked about in their own order."
     )
+    presumed = serializers.IntegerField(
+        help_text="Audits of the only person who labels, not corrected: they count as broken."
+    )
     left_out = serializers.IntegerField(help_text="Unreadable, disputed, erased and so on.")
     drawings_to_go = serializers.IntegerField(
         allow_null=True, help_text="About so many more drawings will tell."
@@ -102,6 +105,7 @@ def trial_body(found: Shown) -> dict[str, Any]:
         "neither": told.neither,
         "waiting": told.waiting,
         "audits_waiting": told.audits_waiting,
+        "presumed": told.presumed,
         "left_out": told.left_out,
         "drawings_to_go": told.drawings_to_go,
         "answers_to_go": told.answers_to_go,

@@ -223,7 +223,8 @@ def scores_of(version: ModelVersion) -> list[tuple[str, dict[str, Any]]]:
 def evidence_of(trial: Shown | None, report: GateReport | None) -> dict[str, Any]:
     """What a trial rests on; without a trial, the sets of a report from before there were any."""
     if trial is not None:
-        return {"changed": trial.figures["changed"]}
+        figures = trial.figures
+        return {"changed": figures["changed"], "unshown": figures.get("unshown", 0)}
     if report is None or "sets" not in report.figures:
         return {"report": report}
     figures = report.figures

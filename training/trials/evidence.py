@@ -29,7 +29,7 @@ from training.trials.likelihood import (
     log_evidence,
     log_evidence_by_author,
 )
-from training.trials.outcomes import Balance, Outcome, balances_by, before
+from training.trials.outcomes import Balance, Outcome, balances_by_author, before
 
 LEVEL = 0.05  # chance that a live version is ever replaced by one that is no better
 FALLING, SHARES = 2.5, 1.3415  # the sum of k^-2.5 over all k is 1.34149
@@ -85,6 +85,7 @@ def needed(number: int) -> float:
 def weigh(
     outcomes: Sequence[Outcome],
     *,
+    presumed: Sequence[Outcome] = (),
     agreed_by_digit: Sequence[int],
     drawings: int,
     shares: Mapping[str, float],
@@ -96,21 +97,20 @@ def weigh(
 
     `agreed_by_digit` counts the drawings that both versions read as this digit, `drawings` all that
     both have read. `shares` are the heaviest authors' shares of what the site draws. `pending` are
-    the disagreements that may still be answered.
+    the disagreements that may still be answered. `presumed` ones are taken against the candidate:
+    as broken where it would go live, and as perhaps mended where it would end.
     """
-    by_author = balances_by(
-        (each.author for each in outcomes if each.is_better),
-        (each.author for each in outcomes if each.is_worse),
-    )
+    by_author = balances_by_author(outcomes)
     total = Balance.total(by_author.values())
     neither = len(outcomes) - total.better - total.worse
     few = few_of(shares)
-    log_e, whoever_drew = log_e_value(outcomes, few=bool(few)), log_pooled(total)
+    at_worst = [*outcomes, *presumed]
+    log_e, whoever_drew = log_e_value(at_worst, few=bool(few)), log_pooled(total)
     promoting, refuting = math.log(needed(number)), -math.log(REFUSED)
     gain = WORTHWHILE * max(error_rate, (total.better + neither) / max(drawings, 1))
-    log_futility = log_against(total.better + pending, total.worse, drawings, gain)
+    log_futility = log_against(total.better + pending + len(presumed), total.worse, drawings, gain)
     holds = tuple(harms(outcomes, agreed_by_digit, few, by_author))
-    joint = len(few) == 1 or rest_agrees(by_author)
+    joint = len(few) == 1 or rest_agrees(balances_by_author(at_worst))
     verdict = verdict_so_far(
         holds, is_better=log_e >= promoting and joint, is_futile=log_futility >= refuting
     )

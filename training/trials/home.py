@@ -24,7 +24,10 @@ class Gain:
 
 
 def gain_of(owner: Owner) -> Gain | None:
-    """What the live version brought a person, also by answers since; None if it mended nothing."""
+    """What the live version brought a person, also by answers since; None if it mended nothing.
+
+    A drawing without a label counts as what the person said of it, be it an audit or not.
+    """
     if owner.user_id is None and owner.visitor is None:
         return None
     trial = (
@@ -35,22 +38,25 @@ def gain_of(owner: Owner) -> Gain | None:
     )
     if trial is None:
         return None
-    own = (
-        Q(prediction__user=owner.user_id)
-        if owner.user_id is not None
-        else Q(prediction__visitor=owner.visitor)
-    )
-    label = "prediction__label__"
+    whose = "visitor" if owner.user_id is None else "user"
+    who = owner.visitor if owner.user_id is None else owner.user_id
+    label, word = "prediction__label__", "prediction__feedback__"
     is_disputed = Q(**{f"{label}state": Label.State.DISPUTED}) | Q(
         **{f"{label}state": Label.State.AWAITING, f"{label}opinions__gt": 1}
     )
     differ = ~Q(live_digit=F("candidate_digit")) & ~is_disputed
+    by_word = Q(**{"prediction__label": None, f"{word}{whose}": who})
+
+    def right(reading: str) -> Q:
+        is_label = Q(**{reading: F(f"{label}digit")})
+        return differ & (is_label | by_word & Q(**{reading: F(f"{word}digit")}))
+
     found = TrialReading.objects.filter(
-        own, trial=trial, prediction__erased_at__isnull=True
+        trial=trial, prediction__erased_at__isnull=True, **{f"prediction__{whose}": who}
     ).aggregate(
         drawings=Count("pk"),
-        mended=Count("pk", filter=differ & Q(candidate_digit=F(f"{label}digit"))),
-        broken=Count("pk", filter=differ & Q(live_digit=F(f"{label}digit"))),
+        mended=Count("pk", filter=right("candidate_digit")),
+        broken=Count("pk", filter=right("live_digit")),
     )
     return Gain(trial, **found) if found["mended"] else None
 

@@ -60,3 +60,10 @@ def balances_by(better: Iterable[Key], worse: Iterable[Key]) -> dict[Key, Balanc
     """The balance of each key."""
     mended, broken = Counter(better), Counter(worse)
     return {key: Balance(mended[key], broken[key]) for key in {**mended, **broken}}
+
+
+def balances_by_author(outcomes: Sequence[Outcome]) -> dict[str, Balance]:
+    return balances_by(
+        (each.author for each in outcomes if each.is_better),
+        (each.author for each in outcomes if each.is_worse),
+    )

@@ -26,7 +26,8 @@ class Told:
     neither: int = 0  # answered, and both were wrong
     waiting: int = 0  # for an answer, with priority
     audits_waiting: int = 0  # for an answer, in the order of audits
-    behind: int = 0  # answered, while an earlier one waits
+    presumed: int = 0  # broken: audits that only their author could label, and did not correct
+    behind: int = 0  # answered or presumed, while an earlier one waits
     left_out: int = 0  # unreadable, disputed, erased and so on
     people: int = 0  # it is judged for so few people, who draw nearly everything; 0: for everybody
     by_few: int = 0  # drawings by these few
@@ -43,7 +44,9 @@ class Told:
 
 def sentences(told: Told) -> list[str]:
     """Everything there is to say, the most important first."""
-    said = [counted(told), next_step(told), about_few(told), *told.obstacles]
+    said = [
+        counted(told), next_step(told), about_presumed(told), about_few(told), *told.obstacles,
+    ]  # fmt: skip
     return [sentence for sentence in said if sentence]
 
 
@@ -104,6 +107,19 @@ def forecast(told: Told) -> str:
         return ""
     digits = len(str(told.drawings_to_go))
     return f"About {number_of(round(told.drawings_to_go, 2 - digits), 'more drawing')} will tell"
+
+
+def about_presumed(told: Told) -> str:
+    """Audits of the only labeler that count against the candidate."""
+    if not told.presumed:
+        return ""
+    audits, so = (
+        ("is an audit", "it counts") if told.presumed == 1 else ("are audits", "they count")
+    )
+    return (
+        f"{told.presumed:,} more {audits} by the only person who labels here, who did not correct "
+        f"{told.against}: {so} as broken."
+    )
 
 
 def about_few(told: Told) -> str:

@@ -61,6 +61,7 @@ class Summary:
             neither=weighed.neither,
             waiting=len(tally.waiting),
             audits_waiting=tally.audits_waiting,
+            presumed=len(tally.presumed),
             behind=tally.behind,
             left_out=tally.left_out.total(),
             people=weighed.people,
@@ -90,6 +91,7 @@ def summary_of(trial: Trial) -> Summary:
     tally, shares, rate = tally_of(trial), shares_of_authors(), error_rate(trial)
     weighed = weigh(
         [each.outcome for each in tally.counted],
+        presumed=[each.outcome for each in tally.presumed],
         agreed_by_digit=tally.agreed_by_digit,
         drawings=tally.drawings,
         shares=shares,
@@ -224,6 +226,7 @@ def figures_of(summary: Summary, told: Told) -> dict[str, Any]:
             "unknown": counts_of_change(each for each in tally.counted if each.author not in known),
         },
         "changed": changed(tally),
+        "unshown": sum(not each.is_labeled for each in [*tally.mended, *tally.broken]),
     }
 
 
@@ -250,8 +253,12 @@ def counts_of_change(some: Iterable[Difference]) -> dict[str, int]:
 
 
 def changed(tally: TrialTally) -> dict[str, list[dict[str, Any]]]:
-    """The drawings that went from wrong to right, and from right to wrong."""
+    """The drawings that went from wrong to right, and from right to wrong.
+
+    Audits that only their author spoke of are not among them: who may label them later must not
+    have seen what was read.
+    """
     return {
-        way: [each.as_json() for each in some[:MOST_SHOWN]]
+        way: [each.as_json() for each in some if each.is_labeled][:MOST_SHOWN]
         for way, some in (("better", tally.mended), ("worse", tally.broken))
     }

@@ -5,6 +5,10 @@ order in which they were read, up to the first that waits for an answer. People 
 readings more often than they confirm right ones; this way, the drawings that nobody corrected are
 asked about before later corrections count. Audits get no priority, so that accuracy stays
 unbiased: they are counted in the same way among themselves, and hold up only later audits.
+
+Nobody is asked about their own audits. Where one person alone labels, nobody will ever be: there,
+what the author says of an audit counts here, and one of which they say nothing is presumed broken.
+A label, once there is one, counts instead. Audits stay without a label, and accuracy without them.
 """
 
 from __future__ import annotations
@@ -12,8 +16,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Count, F, Q
@@ -38,6 +43,7 @@ class Fate(StrEnum):
 
     ANSWERED = "answered"
     WAITING = "waiting"  # for an answer
+    PRESUMED = "presumed"  # broken: an audit that only its author could label, and did not correct
     UNREADABLE = "unreadable"
     DISPUTED = "disputed"  # people do not agree
     SKIPPED = "skipped"  # nobody is left to ask
@@ -45,7 +51,7 @@ class Fate(StrEnum):
     ERASED = "erased"
 
 
-LEFT_OUT = [fate for fate in Fate if fate not in {Fate.ANSWERED, Fate.WAITING}]
+LEFT_OUT = [fate for fate in Fate if fate not in {Fate.ANSWERED, Fate.WAITING, Fate.PRESUMED}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +61,10 @@ class Difference:
     prediction: int
     public_id: UUID
     author: str
-    is_audit: bool
+    among_audits: bool  # it waits in the order of audits
+    is_labeled: bool
     fate: Fate
-    truth: int | None  # what people answered
+    truth: int | None  # what people answered, or what is presumed
     live: int
     candidate: int
 
@@ -91,7 +98,8 @@ class TrialTally:
     drawings: int  # read by both
     agreed_by_digit: list[int]  # ten
     counted: list[Difference] = field(default_factory=list)  # answered, up to the first that waits
-    behind: int = 0  # answered, after the first that waits
+    presumed: list[Difference] = field(default_factory=list)  # broken, as far as anybody knows
+    behind: int = 0  # answered or presumed, after the first that waits
     waiting: list[int] = field(default_factory=list)  # predictions to ask about, in order
     audits_waiting: int = 0
     left_out: Counter[Fate] = field(default_factory=Counter)
@@ -127,22 +135,26 @@ def tally_of(trial: Trial) -> TrialTally:
 
 def with_answers(tally: TrialTally, found: Iterable[Difference]) -> TrialTally:
     """Sort the differences, oldest first, into those that count, wait, or are left out."""
-    counted, waiting, left_out = list[Difference](), list[int](), Counter[Fate]()
+    counted, presumed = list[Difference](), list[Difference]()
+    waiting, left_out = list[int](), Counter[Fate]()
     behind = audits_waiting = 0
     for each in found:
-        if each.fate is Fate.WAITING and each.is_audit:
+        if each.fate is Fate.WAITING and each.among_audits:
             audits_waiting += 1
         elif each.fate is Fate.WAITING:
             waiting.append(each.prediction)
-        elif each.fate is not Fate.ANSWERED:
+        elif each.fate in LEFT_OUT:
             left_out[each.fate] += 1
-        elif audits_waiting if each.is_audit else waiting:
+        elif audits_waiting if each.among_audits else waiting:
             behind += 1
+        elif each.fate is Fate.PRESUMED:
+            presumed.append(each)
         else:
             counted.append(each)
     return replace(
         tally,
         counted=counted,
+        presumed=presumed,
         behind=behind,
         waiting=waiting,
         audits_waiting=audits_waiting,
@@ -150,44 +162,87 @@ def with_answers(tally: TrialTally, found: Iterable[Difference]) -> TrialTally:
     )
 
 
+class Row(NamedTuple):
+    """A drawing that the versions read differently, with what people said of it."""
+
+    prediction: int
+    live: int
+    candidate: int
+    public_id: UUID
+    user: int | None
+    visitor: UUID | None
+    glyph: UUID
+    is_audit: bool
+    erased_at: datetime | None
+    said_by: int | None  # whose feedback it has, with a login
+    word: int | None
+    digit: int | None  # its label
+    is_unreadable: bool | None
+    state: str | None
+    opinions: int | None
+    is_open: bool | None  # its place in the queue
+    skips: int | None
+
+
 FIELDS = [
     "prediction_id", "live_digit", "candidate_digit", "prediction__public_id",
     "prediction__user_id", "prediction__visitor", "prediction__glyph_digest",
-    "prediction__is_audit", "prediction__erased_at", "prediction__label__digit",
-    "prediction__label__is_unreadable", "prediction__label__state", "prediction__label__opinions",
-    "prediction__queue_item__is_open", "prediction__queue_item__skips",
+    "prediction__is_audit", "prediction__erased_at", "prediction__feedback__user_id",
+    "prediction__feedback__digit", "prediction__label__digit", "prediction__label__is_unreadable",
+    "prediction__label__state", "prediction__label__opinions", "prediction__queue_item__is_open",
+    "prediction__queue_item__skips",
 ]  # fmt: skip
 
 
 def differences(trial: Trial, rule: Rule) -> Iterator[Difference]:
     """The drawings that the versions read differently, in the order in which they were read."""
-    rows = TrialReading.objects.filter(trial=trial).exclude(live_digit=F("candidate_digit"))
-    enough_skips = skips_that_end()
+    found = TrialReading.objects.filter(trial=trial).exclude(live_digit=F("candidate_digit"))
+    labelers = some_labelers()
+    alone = labelers[0] if len(labelers) == 1 and labelers[0] not in rule.without_labelers else None
     resting = items_resting_on(rule.without_labelers, rule.without_visitors)
-    for row in rows.order_by("pk").values_list(*FIELDS):
-        key, live, candidate, public_id, user, visitor, glyph, is_audit, erased, *said = row
-        digit, is_unreadable, state, opinions, is_open, skips = said
-        if erased is not None:
+    for row in map(Row._make, found.order_by("pk").values_list(*FIELDS)):
+        is_own_audit = row.is_audit and row.user is not None and row.user == alone
+        truth = row.digit
+        if row.erased_at is not None:
             fate = Fate.ERASED
-        elif key in resting or str(visitor) in rule.without_visitors:
+        elif row.prediction in resting or str(row.visitor) in rule.without_visitors:
             fate = Fate.WITHDRAWN
-        elif state is None:
-            fate = Fate.WAITING if is_open and skips < enough_skips else Fate.SKIPPED
+        elif row.state is not None:
+            fate = fate_of_labeled(row)
+        elif is_own_audit:
+            fate, truth = by_word_of_author(row)
         else:
-            fate = fate_of_labeled(state, opinions, is_unreadable=is_unreadable)
-        author = author_of(user, visitor, glyph)
-        yield Difference(key, public_id, author, is_audit, fate, digit, live, candidate)
+            fate = fate_without_label(row, enough_skips=max(1, len(labelers)))
+        yield Difference(
+            row.prediction, row.public_id, author_of(row.user, row.visitor, row.glyph),
+            row.is_audit and not is_own_audit, row.state is not None, fate, truth, row.live,
+            row.candidate,
+        )  # fmt: skip
 
 
-def fate_of_labeled(state: str, opinions: int, *, is_unreadable: bool) -> Fate:
-    if state == Label.State.DISPUTED or (state == Label.State.AWAITING and opinions > 1):
+def fate_of_labeled(row: Row) -> Fate:
+    is_awaiting = row.state == Label.State.AWAITING
+    if row.state == Label.State.DISPUTED or (is_awaiting and (row.opinions or 0) > 1):
         return Fate.DISPUTED
-    return Fate.UNREADABLE if is_unreadable else Fate.ANSWERED
+    return Fate.UNREADABLE if row.is_unreadable else Fate.ANSWERED
 
 
-def skips_that_end() -> int:
-    """How often an item must be skipped until nobody is left to ask."""
-    return max(1, who_may("labeling.label_items")[:SKIPS_BEFORE_REVIEW].count())
+def by_word_of_author(row: Row) -> tuple[Fate, int | None]:
+    """What becomes of an audit that only its author could label, and what it is."""
+    if row.said_by != row.user:
+        return Fate.PRESUMED, row.live
+    return (Fate.UNREADABLE if row.word is None else Fate.ANSWERED), row.word
+
+
+def fate_without_label(row: Row, *, enough_skips: int) -> Fate:
+    is_left = bool(row.is_open) and (row.skips or 0) < enough_skips
+    return Fate.WAITING if is_left else Fate.SKIPPED
+
+
+def some_labelers() -> list[int]:
+    """Accounts that label, as many as must skip an item until it goes to review, or fewer."""
+    accounts = who_may("labeling.label_items").values_list("pk", flat=True)
+    return list(accounts[:SKIPS_BEFORE_REVIEW])
 
 
 # -- people ---------------------------------------------------------------------------------------

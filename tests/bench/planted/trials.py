@@ -51,6 +51,13 @@ FAULTS: dict[str, list[Fault]] = {
             OF_LIKELIHOOD,
         ),
         Fault(
+            "chances that weigh more than they may together",
+            LIKELIHOOD,
+            "weights = (chances - 0.5) / (chances - 0.5).sum()",
+            "weights = (chances - 0.5) / (chances - 0.5).max()",
+            OF_LIKELIHOOD,
+        ),
+        Fault(
             "a claim that the candidate is worse",
             LIKELIHOOD,
             "CHANCES = np.arange(0.525, 1, 0.05)",
@@ -74,7 +81,7 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "one of several decides alone",
             EVIDENCE,
-            "joint = len(few) == 1 or rest_agrees(by_author)",
+            "joint = len(few) == 1 or rest_agrees(balances_by_author(at_worst))",
             "joint = True",
             OF_EVIDENCE,
         ),
@@ -88,8 +95,22 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "what waits for an answer counts as no better",
             EVIDENCE,
-            "log_against(total.better + pending,",
-            "log_against(total.better,",
+            "log_against(total.better + pending + ",
+            "log_against(total.better + ",
+            OF_EVIDENCE,
+        ),
+        Fault(
+            "what is presumed broken is no evidence against a promotion",
+            EVIDENCE,
+            "at_worst = [*outcomes, *presumed]",
+            "at_worst = [*outcomes]",
+            OF_EVIDENCE,
+        ),
+        Fault(
+            "what is presumed broken ends a trial as no better",
+            EVIDENCE,
+            "total.better + pending + len(presumed), total.worse,",
+            "total.better + pending, total.worse + len(presumed),",
             OF_EVIDENCE,
         ),
         Fault(

@@ -15,7 +15,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from labeling.models import Label
-from predictions.models import Prediction
+from predictions.models import Feedback, Prediction
 from predictions.serving import recognizer
 from tests.factories import make_ada, make_cy, make_user
 from tests.labeling.door import Door
@@ -89,6 +89,21 @@ def test_a_browser_is_told_of_its_own_drawings_and_nobody_of_others() -> None:
     assert "Of your 1 drawing that both" in page(as_visitor(own.visitor))
     for other in (Client(), as_visitor(uuid.uuid4()), as_user(make_cy())):
         assert GAIN not in page(other)
+
+
+def test_what_a_person_said_of_a_drawing_without_a_label_counts_for_them() -> None:
+    cy = make_cy()
+    make_trial()
+    answer(draw(ENOUGH), 3)
+    own = draw(3, user=cy, visitor=None)
+    for drawing, digit in zip(own, (3, 7, 5), strict=True):
+        Feedback.objects.create(prediction=drawing, digit=digit, user=cy)
+    (audit,), (others,) = draw(1, user=cy, visitor=None, is_audit=True), draw(1)
+    Feedback.objects.create(prediction=audit, digit=3, user=cy)
+    Feedback.objects.create(prediction=others, digit=3, user=cy)
+    follow()
+    said = page(as_user(cy))
+    assert "read 2 right that live did not, and 1 wrong that live read right." in said
 
 
 def test_without_a_mended_drawing_nothing_is_said() -> None:

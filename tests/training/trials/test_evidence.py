@@ -120,6 +120,18 @@ def test_the_few_are_the_fewest_who_draw_four_fifths(shares: dict[str, float], f
     assert weighed([], shares=shares).people == few
 
 
+def test_what_is_presumed_counts_against_a_promotion_and_ends_no_trial() -> None:
+    made, silent = outcomes("+" * 7), outcomes("-")
+    held = weighed(made, presumed=silent)
+    assert held.verdict is Verdict.MORE
+    assert held.e_value == pytest.approx(weighed([*made, *silent]).e_value)
+    assert (held.better, held.worse) == (7, 0)
+    assert weighed([*made, *outcomes("+" * 3)], presumed=silent).verdict is Verdict.PROMOTE
+    many = outcomes("-" * 12, digits=[7])
+    assert weighed(many).verdict is Verdict.HARM
+    assert weighed([], presumed=many).verdict is Verdict.MORE
+
+
 # -- harm ----------------------------------------------------------------------------------------
 
 

@@ -17,8 +17,9 @@ told = st.builds(
     against=st.just("base-1"),
     state=st.sampled_from(["under_way", "promoted", "won", "no_better", "harm", "overtaken"]),
     drawings=counts, differ=counts, better=counts, worse=counts, neither=counts, waiting=counts,
-    audits_waiting=counts, behind=counts, left_out=counts, people=st.integers(0, 5), by_few=counts,
-    drawings_to_go=st.none() | counts, answers_to_go=st.none() | counts,
+    audits_waiting=counts, presumed=counts, behind=counts, left_out=counts,
+    people=st.integers(0, 5), by_few=counts, drawings_to_go=st.none() | counts,
+    answers_to_go=st.none() | counts,
     reason=st.just("a gain worth having is ruled out."),
 )  # fmt: skip
 
@@ -61,6 +62,17 @@ def test_audits_that_wait_are_told_apart_from_what_the_queue_asks_first():
     assert said(drawings=40, differ=3, waiting=1, audits_waiting=2).endswith(
         "1 drawing waits for an answer."
     )
+
+
+def test_audits_that_are_presumed_broken_are_told():
+    assert said(drawings=40, differ=6, better=5, presumed=1) == (
+        "On 40 new drawings base-1+2 mended 5 and broke 0. "
+        "The next drawings will tell; nobody needs to label anything now. "
+        "1 more is an audit by the only person who labels here, who did not correct base-1: "
+        "it counts as broken."
+    )
+    assert "2 more are audits by" in (told := said(drawings=40, differ=6, presumed=2))
+    assert told.endswith("they count as broken.")
 
 
 def test_a_guess_is_not_told_as_a_number():

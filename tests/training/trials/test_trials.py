@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
@@ -24,7 +25,7 @@ from labeling.models import Gold, Label, QueueItem, Wanted
 from labeling.queue import intake, priorities
 from predictions.models import Artifact, ModelVersion, Prediction
 from predictions.shares import wilson
-from tests.factories import make_user, make_version
+from tests.factories import make_feedback, make_user, make_version
 from tests.labeling.door import Door, make_item
 from tests.training.trials.stage import (
     answer,
@@ -87,6 +88,19 @@ def state_of(trial: Trial) -> str:
 
 def live_name() -> str:
     return ModelVersion.objects.live().get().name
+
+
+def draw_own(door: Door, number: int, **fields: Any) -> list[Prediction]:
+    """Drawings of this signed-in person that the versions read differently."""
+    user = User.objects.get(pk=door.client.session["_auth_user_id"])
+    return draw(number, user=user, visitor=None, **fields)
+
+
+def tell(door: Door, drawing: Prediction, digit: int | None) -> None:
+    """Give feedback on a drawing."""
+    address = f"/api/v1/predictions/{drawing.public_id}/feedback/"
+    answered = door.client.post(address, {"digit": digit}, content_type="application/json")
+    assert answered.status_code == 200, answered.content
 
 
 @contextmanager
@@ -375,6 +389,84 @@ class TestWhatCounts:
         assert self.counts(trial) == (1, 0, 0, 1)
         assert ada.label(first, 7).status_code == 200
         assert self.counts(trial) == (2, 1, 0, 0)
+
+    def test_what_the_only_labeler_says_of_an_own_audit_counts_and_makes_no_label(self):
+        ada = Door(make_user("ada", role="labeler"))
+        trial = make_trial()
+        audits = draw_own(ada, 3, is_audit=True)
+        for audit, digit in zip(audits, (3, 7, None), strict=True):
+            tell(ada, audit, digit)
+        assert self.counts(trial) == (1, 1, 0, 0)
+        assert tally_of(trial).left_out == {Fate.UNREADABLE: 1}
+        assert not Label.objects.exists()
+        assert QueueItem.objects.filter(pk__in=keys(audits), is_open=True).count() == 3
+        assert ada.items(10) == []
+
+    def test_an_own_audit_that_the_only_labeler_did_not_correct_is_presumed_broken(self):
+        ada = Door(make_user("ada", role="labeler"))
+        trial = make_trial()
+        (silent,) = draw_own(ada, 1, is_audit=True)
+        answer(draw_own(ada, ENOUGH), 3)
+        assert self.counts(trial) == (ENOUGH, 0, 0, 0)
+        assert (state_of(trial), summary_of(trial).told.presumed) == (State.UNDER_WAY, 1)
+        assert "1 more is an audit" in " ".join(shown(trial).sentences)
+        tell(ada, silent, 3)
+        assert self.counts(trial) == (ENOUGH + 1, 0, 0, 0)
+        assert state_of(trial) == State.PROMOTED
+
+    def test_where_another_labels_own_audits_wait_for_a_blind_answer_which_counts(self):
+        ada, bea = (Door(make_user(name, role="labeler")) for name in ("ada", "bea"))
+        trial = make_trial()
+        (audit,) = draw_own(ada, 1, is_audit=True)
+        tell(ada, audit, 3)
+        assert self.counts(trial) == (0, 0, 0, 0)
+        assert tally_of(trial).audits_waiting == 1
+        assert bea.label(bea.item(), 7).status_code == 200
+        assert self.counts(trial) == (0, 1, 0, 0)
+        User.objects.filter(username="bea").update(is_active=False)
+        assert self.counts(trial) == (0, 1, 0, 0)  # the label counts, not Ada's word
+
+    @pytest.mark.parametrize("who", ["nobody", "another", "a visitor"])
+    def test_nobody_elses_word_on_an_audit_counts(self, who: str):
+        ada = Door(make_user("ada", role="labeler"))
+        trial = make_trial()
+        (audit,) = draw(1, is_audit=True) if who == "a visitor" else draw_own(ada, 1, is_audit=True)
+        if who == "another":
+            tell(Door(make_user("tia", role="trainer")), audit, 3)
+        if who == "a visitor":
+            make_feedback(audit, 3)
+        assert self.counts(trial) == (0, 0, 0, 0)
+
+    def test_the_word_of_a_labeler_who_was_withdrawn_does_not_count(self):
+        user = make_user("ada", role="labeler")
+        ada = Door(user)
+        trial = make_trial()
+        (audit,) = draw_own(ada, 1, is_audit=True)
+        tell(ada, audit, 3)
+        Snapshot.objects.filter(pk=frozen().pk).update(
+            rule={"without_labelers": [user.pk], "without_visitors": []}
+        )
+        assert self.counts(trial) == (0, 0, 0, 0)
+        assert tally_of(trial).audits_waiting == 1
+
+    def test_no_report_shows_what_was_read_in_an_audit_that_has_no_label(self, client: Client):
+        ada = Door(make_user("ada", role="labeler"))
+        trial = make_trial()
+        mended = draw_own(ada, ENOUGH, is_audit=True)
+        for audit in mended:
+            tell(ada, audit, 3)
+        (other,) = draw_own(ada, 1)
+        answer([other], 3)
+        follow()
+        assert state_of(trial) == State.PROMOTED
+        figures = GateReport.objects.get().figures
+        assert figures["weighed"]["better"] == ENOUGH + 1
+        assert [row["id"] for row in figures["changed"]["better"]] == [str(other.public_id)]
+        client.force_login(make_user("tia", role="trainer"))
+        page = " ".join(client.get("/versions/new/").content.decode().split())
+        assert other.glyph_url in page
+        assert not any(audit.glyph_url in page for audit in mended)
+        assert f"{ENOUGH} more are audits without a label" in page
 
     def test_a_label_that_waits_for_a_second_opinion_counts_and_two_that_differ_do_not(
         self,
