@@ -8,9 +8,10 @@ Each story has a fresh installation with a web server and the workers as ./run s
 Three labelers answer what the queue gives them, six answers to ten drawings. Enough labels start a
 fine-tune by themselves. Then everybody goes on, until a new version is live.
 
-**lone**: one account, with the hand that the shipped version reads worst. They draw a hundred
-digits, correct every wrong guess, label what the queue gives and press *Fine-tune now*. Then they
-draw on, ten at a time, correct wrong guesses, and answer what the trial waits for.
+**lone**: one account with an odd hand: the one that the shipped version reads worst, leaning
+forward as far as it takes until 78 % of its drawings are read right. They draw a hundred digits,
+correct every wrong guess, label what the queue gives and press *Fine-tune now*. Then they draw on,
+ten at a time, correct wrong guesses, and answer what the trial waits for.
 
 Counted from the moment the first run's labels are frozen: drawings, answers in the queue (all, and
 those on drawings that the two versions read differently), corrections by feedback, and minutes. The
@@ -63,7 +64,9 @@ TEAM_DRAWINGS, TEAM_ANSWERS, MNIST_MORE = 1_500, 60, 5  # wanted: at most
 
 FIRST_DRAWINGS = 100  # of the lone person
 FIRST_LABELS = 60  # corrections and answers, before they press the button
-SLANT = 0.8  # of a drawing's height: leaning forward by 39 degrees makes a hand odd to base-2
+ODD = 0.78  # of an odd hand's drawings the live version reads right
+MOST_SLANT = 2.0  # of a drawing's height: leaning forward by 63 degrees
+HALVINGS = 7  # of the slants between
 OWN_UNSEEN = 80  # of the lone person's drawings are never handed in
 LONE_PORTION = 10
 DECIDE_NOW = 5  # answers after a portion, at most
@@ -85,7 +88,6 @@ def main() -> int:
     parser.add_argument("--site", nargs="+", choices=list(STORIES), default=list(STORIES))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--slips", type=float, default=0.0, help="share of wrong answers")
-    parser.add_argument("--slant", type=float, default=SLANT, help="of the lone person's hand")
     parser.add_argument("--threads", type=int, default=1, help="more only on a quiet machine")
     parser.add_argument("--database-url", help="a PostgreSQL server; without it SQLite")
     parser.add_argument("--quick", action="store_true", help="few labels and portions, one seed")
@@ -108,7 +110,7 @@ def apart(options: argparse.Namespace, site: str, seed: int) -> dict[str, Any]:
     command = [
         sys.executable, "-m", "tests.bench.loop", "--one", "--strokes", str(options.strokes),
         "--site", site, "--seeds", str(seed), "--slips", str(options.slips),
-        "--slant", str(options.slant), "--threads", str(options.threads),
+        "--threads", str(options.threads),
         *(["--quick"] if options.quick else []),
         *(["--database-url", options.database_url] if options.database_url else []),
     ]  # fmt: skip
@@ -378,7 +380,7 @@ class Lone(Story):
     corrects = 1.0
 
     def split(self, drawings: list[StylusDigit]) -> tuple[list[StylusDigit], Iterator[Turn]]:
-        own = drawings_of_the_oddest([leaning(each, self.options.slant) for each in drawings])
+        own = made_odd(drawings_of_the_oddest(drawings))
         self.dice.shuffle(own)
         return own[:OWN_UNSEEN], (("admin", drawing) for drawing in own[OWN_UNSEEN:])
 
@@ -411,23 +413,46 @@ class Lone(Story):
 STORIES: dict[str, type[Story]] = {"team": Team, "lone": Lone}
 
 
+def drawings_of_the_oddest(drawings: list[StylusDigit]) -> list[StylusDigit]:
+    """Those of the writer whom the live version reads worst."""
+    by_writer: dict[str, list[StylusDigit]] = {}
+    for drawing in drawings:
+        by_writer.setdefault(drawing.writer, []).append(drawing)
+    return min(by_writer.values(), key=share_read)
+
+
+def made_odd(drawings: list[StylusDigit]) -> list[StylusDigit]:
+    """These drawings, leaning as little as it takes until the live version reads few enough."""
+    upright, low, high = share_read(drawings), 0.0, MOST_SLANT
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        if share_read([leaning(each, middle) for each in drawings]) > ODD:
+            low = middle
+        else:
+            high = middle
+    slanted = [leaning(each, high) for each in drawings]
+    print(
+        f"the oddest hand: {upright:.0%} of {len(drawings)} drawings are read right, "
+        f"{share_read(slanted):.0%} with its top moved by {high:.2f} of the height",
+        file=sys.stderr,
+        flush=True,
+    )
+    return slanted
+
+
 def leaning(drawing: StylusDigit, slant: float) -> StylusDigit:
     """The same drawing, its top moved to the right by so much of its height."""
     lean = np.array([[1.0, 0.0], [-slant, 1.0]])
     return replace(drawing, strokes=tuple(stroke @ lean for stroke in drawing.strokes))
 
 
-def drawings_of_the_oddest(drawings: list[StylusDigit]) -> list[StylusDigit]:
-    """Those of the writer whom the live version reads worst."""
+def share_read(drawings: list[StylusDigit]) -> float:
+    """The share that the live version reads right."""
     from predictions.serving.recognizer import recognizer
 
     glyphs, digits = rendered(drawings, 0)
-    read = np.array([reading.digit for reading in recognizer.read(glyphs).readings])
-    wrong: dict[str, list[bool]] = {}
-    for drawing, is_wrong in zip(drawings, read != digits, strict=True):
-        wrong.setdefault(drawing.writer, []).append(bool(is_wrong))
-    oddest = max(wrong, key=lambda writer: sum(wrong[writer]) / len(wrong[writer]))
-    return [drawing for drawing in drawings if drawing.writer == oddest]
+    read = [reading.digit for reading in recognizer.read(glyphs).readings]
+    return float((np.array(read) == digits).mean())
 
 
 # -- what the database has ------------------------------------------------------------------------
