@@ -22,7 +22,7 @@ from predictions.serving import network
 from predictions.serving.network import UnsoundWeights, WeightsAltered, WeightsMissing
 
 BASE_DIR = Path(__file__).resolve().parents[1] / "base"
-BASE = "base-2"  # the name of the version in it
+BASE = "base-3"  # the name of the version in it
 STEP_IN = 10  # how many retired versions, the last ones first, are tried as a fallback
 FILES = {Artifact.Kind.ONNX: "network.onnx", Artifact.Kind.SAFETENSORS: "weights.safetensors"}
 

@@ -53,24 +53,21 @@ def newcomer(watch: Watch, tmp_path: Path) -> Iterator[Newcomer]:
 
 
 class Visitor:
-    """Writes square sixes, which the shipped version takes for fives."""
+    """Writes fives like lightning, which the shipped version takes for fours."""
 
     def __init__(self, browser: Browser) -> None:
         self.browser, self.random = browser, random.Random(1)
 
-    def six(self) -> list[list[Point]]:
+    def five(self) -> list[list[Point]]:
         left, right, shake = 0.36, self.random.uniform(0.64, 0.69), self.random.gauss
-        top, waist, low = 0.2, 0.55, 0.8
-        corners = [
-            (right, top), (left, top), (left, low), (right, low), (right, waist), (left, waist),
-        ]  # fmt: skip
+        corners = [(right, 0.2), (left, 0.5), (right, 0.5), (left, 0.8)]
         return [[(x + shake(0, 0.01), y + shake(0, 0.01)) for x, y in corners]]
 
     def draw_and_say(self) -> int:
         """Draw one and press its digit, which stores both; what it was read as."""
-        self.browser.draw(self.six())
+        self.browser.draw(self.five())
         self.browser.wait_for("[data-feedback]")
-        self.browser.press("6")
+        self.browser.press("5")
         self.browser.wait_for("[data-reading][data-empty]")
         (read,) = re.findall(r"Read as (\d)\. You said: ", self.browser.text("[data-said]"))
         return int(read)
@@ -94,7 +91,7 @@ class Visitor:
 
 
 def share_right(read: list[int]) -> float:
-    return read.count(6) / len(read)
+    return read.count(5) / len(read)
 
 
 def test_a_newcomer_goes_from_git_clone_to_a_version_that_reads_them_better(

@@ -28,7 +28,7 @@ from training.engine.network import WIDE, Panel, Reader
 from training.engine.strangers import strangers
 from training.engine.strokes import written_digits
 
-FULL = Recipe(epochs=32, calm=0.4, stranger_weight=0.2, written=28_000, strangers=10_000, rounds=3)
+FULL = Recipe(epochs=28, calm=0.4, stranger_weight=0.3, written=32_000, strangers=16_000, rounds=6)
 QUICK = Recipe(epochs=3, written=8_000, strangers=3_000)
 
 # People's drawings are read less surely than MNIST, and strangeness depends on how many strangers

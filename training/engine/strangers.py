@@ -24,28 +24,42 @@ from training.engine.templates import DIGITS
 
 Drawing = Callable[[Random], list[Stroke]]
 
+LYING = 0.25  # share of the characters of three strokes and more that lie on their side
+
 
 def character(random: Random) -> list[Stroke]:
-    """A letter, a mark or a shape, each kind equally often."""
+    """A letter, a mark or a shape, each kind equally often; some lie on their side."""
     kinds = list(NO_DIGITS.values())
     ways = kinds[int(random.integers(len(kinds)))]
-    return in_another_hand(ways[int(random.integers(len(ways)))], random)
+    strokes = in_another_hand(ways[int(random.integers(len(ways)))], random)
+    if len(strokes) > 2 and random.random() < LYING:  # of few strokes, some would be digits
+        return [line[:, ::-1] * np.array([1, -1]) for line in strokes]
+    return strokes
 
 
 def invented(random: Random) -> list[Stroke]:
-    """A letter of no alphabet: two to five lines, arcs and hooks."""
-    return [part_of_a_letter(random) for _ in range(int(random.integers(2, 6)))]
+    """A letter of no alphabet: three to five lines, arcs and hooks, most of which meet."""
+    parts: list[Stroke] = []
+    for _ in range(int(random.integers(3, 6))):
+        start = random.uniform(0, BOX)
+        if parts and random.random() < 0.6:
+            other = parts[int(random.integers(len(parts)))]
+            start = other[int(random.integers(len(other)))]
+        parts.append(part_of_a_letter(start, random))
+    return parts
 
 
-def part_of_a_letter(random: Random) -> Stroke:
-    start, turn = random.uniform(0, BOX), random.uniform(0, 2 * np.pi)
+def part_of_a_letter(start: NDArray[np.float64], random: Random) -> Stroke:
+    turn = random.uniform(0, 2 * np.pi)
+    if random.random() < 0.5:  # upright or level, nearly
+        turn = np.pi / 2 * round(turn / (np.pi / 2)) + random.normal(0, 0.1)
     length, bend = random.uniform(35, 130), random.choice([0.0, random.normal(0, 2.2)])
     along = np.linspace(0, 1, 16)
     angles = turn + bend * along
     steps = np.stack([np.cos(angles), np.sin(angles)], axis=1) * length / 16
     line = start + steps.cumsum(axis=0)
     if leaves_the_box(line):
-        line += BOX / 2 - np.clip(line.mean(axis=0), 0.2 * BOX, 0.8 * BOX)
+        line = 2 * start - line  # the other way
     if random.random() < 0.3:  # a hook
         hook = line[-1] + (line[-1] - line[-3]) @ rotation(random.uniform(1.2, 2.6))
         line = np.concatenate([line, np.linspace(line[-1], hook, 4)])
@@ -101,6 +115,16 @@ def crossing_lines(random: Random) -> list[Stroke]:
     return [line[:, ::-1] for line in strokes] if random.random() < 0.5 else strokes
 
 
+def outline(random: Random) -> list[Stroke]:
+    """A closed line whose corners are near and far: arrows, blocks, bites."""
+    count = int(random.integers(6, 11))
+    angles = 2 * np.pi * (np.arange(count) + random.uniform(-0.3, 0.3, count)) / count
+    reach = random.uniform(50, 70, count)
+    reach[random.permutation(count)[: count // 3]] *= random.uniform(0.05, 0.3)
+    corners = BOX / 2 + reach[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return [np.concatenate([corners, corners[:1]])]
+
+
 def wave(random: Random) -> list[Stroke]:
     """A line that swings several times."""
     count = int(random.integers(4, 11))
@@ -143,9 +167,10 @@ def a_digit(random: Random) -> list[Stroke]:
 
 # How often each of them is drawn, of 32.
 SHARES: dict[Drawing, int] = {
-    character: 15,
-    invented: 5,
-    several: 4,
+    character: 14,
+    invented: 6,
+    several: 3,
+    outline: 1,
     scribble: 2,
     struck_out: 1,
     spiral: 1,

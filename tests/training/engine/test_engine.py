@@ -22,12 +22,13 @@ from training.engine.fit import Anchor, Course, EpochResult, Recipe, as_images
 from training.engine.idx import idx_array
 from training.engine.network import Panel, Reader
 from training.engine.no_digits import NO_DIGITS
-from training.engine.strangers import strangers
+from training.engine.strangers import character, strangers
 from training.engine.strokes import canvas_of, kin_of, mixed, one_of, written_digits
 from training.engine.templates import DIGITS
 
 referee = importlib.import_module(f"{vision.torchvision.__name__}.transforms.v2.functional")
 ENGINE = Path(base.__file__).parent
+H, TWO_LINES = "40,0 40,140 / 60,0 60,140 / 40,70 60,70", "40,0 40,140 / 60,0 60,140"
 TINY = Recipe(epochs=2, batch_size=8, written=40, strangers=16, validation=10)
 
 
@@ -328,6 +329,18 @@ def test_some_drawings_have_few_pixels_and_some_are_torn(monkeypatch: pytest.Mon
 def test_templates_of_no_digit_are_each_written_once() -> None:
     ways = [way for kind in NO_DIGITS.values() for way in kind]
     assert len(set(ways)) == len(ways)
+
+
+@pytest.mark.parametrize(("way", "lies"), [(H, True), (TWO_LINES, False)], ids=["three", "two"])
+def test_only_letters_of_three_strokes_and_more_lie_on_their_side(
+    way: str, lies: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.engine.strangers.LYING", 1)
+    monkeypatch.setattr(strokes, "UNLIFTED", 0)  # or three strokes may become one
+    monkeypatch.setattr("training.engine.strangers.NO_DIGITS", {"letters": (way,)})
+    random = np.random.default_rng(0)
+    extents = [np.ptp(np.concatenate(character(random)), axis=0) for _ in range(20)]
+    assert all((width > height) == lies for width, height in extents)
 
 
 def test_strangers_bear_no_digits_label() -> None:
