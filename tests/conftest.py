@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     """Threads of a live server keep no connection: the test database has to go at the end."""
     connections.settings["default"]["CONN_MAX_AGE"] = 0
+    connections.settings["default"]["TEST"]["TEMPLATE"] = os.environ.get(migrated.TEMPLATE)
     connection_created.connect(migrated.fill)
 
 

@@ -6,6 +6,7 @@ TEST_DATABASE_URL names a PostgreSQL server on which tests may make a database o
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -19,6 +20,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.migrated import postgresql_template
 
 ROOT = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, "manage.py"]
@@ -148,11 +151,12 @@ def run_tests(tally: Tally, environment: dict[str, str], work: Path, arguments: 
     if not arguments and not IS_CI:
         tally.note("skipped", "tests that begin with git clone", why="CI=true runs them")
     for database, url in databases(tally):
-        settings = {**environment, **({"DATABASE_URL": url} if url else {})}
         is_first = database == "SQLite"
-        for what, options in parts(arguments, with_browsers=not missing, is_first=is_first):
-            result = work / f"{len(tally.lines)}.xml"
-            run_pytest(tally, f"{what} on {database}", options, settings, result)
+        with postgresql_template(url) if url else contextlib.nullcontext({}) as copied:
+            settings = {**environment, **({"DATABASE_URL": url} if url else {}), **copied}
+            for what, options in parts(arguments, with_browsers=not missing, is_first=is_first):
+                result = work / f"{len(tally.lines)}.xml"
+                run_pytest(tally, f"{what} on {database}", options, settings, result)
 
 
 def parts(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
+import psycopg2
 import pytest
+from django.db import connection
 
 from tests import migrated
+from tests.operation.installation import database_url
 
 
 @pytest.fixture
@@ -38,3 +42,25 @@ def test_what_migrations_are_made_of_makes_another_copy_when_it_changes(
     assert migrated.name_of_copy() == before
     (tree / changed).write_text("second")
     assert (migrated.name_of_copy() != before) is makes_another
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite copies a file")
+def test_a_database_on_postgresql_begins_as_the_template_and_leaves_it_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run(url: str, statement: str) -> int:
+        with closing(psycopg2.connect(url)) as used, used, used.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.rowcount
+
+    monkeypatch.delenv(migrated.TEMPLATE, raising=False)
+    roles = "SELECT name FROM auth_group"
+    with database_url() as server, migrated.postgresql_template(server) as variables:
+        monkeypatch.setenv(migrated.TEMPLATE, variables[migrated.TEMPLATE])
+        for _ in range(2):
+            with database_url() as url:
+                assert run(url, roles) > 0
+                run(url, "DELETE FROM auth_group_permissions")
+                run(url, "DELETE FROM auth_group")
+                assert run(url, roles) == 0

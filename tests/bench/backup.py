@@ -33,12 +33,12 @@ from tests.bench.support.seed import (
     Amounts,
     Installation,
     fill,
-    fresh_postgresql,
     installation,
     make_labelers,
     sign_in,
 )
 from tests.bench.support.servers import ROOT, gunicorn, serving
+from tests.migrated import fresh_postgresql
 
 WARM_UP = 100  # labels before the backup begins
 PATIENCE = 180.0  # seconds to wait for them

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.operation.installation import Installation, database_url, scratch_name
+from tests.operation.installation import Installation, database_url
 
 
 @pytest.fixture(scope="package")
@@ -12,7 +12,7 @@ def installation(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Installation]:
     """A server and workers for the group "workers"; what one test killed is back for the next."""
-    with database_url(scratch_name()) as url:
+    with database_url() as url:
         installation = Installation(tmp_path_factory.mktemp("installation"), url)
         try:
             installation.start()

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,30 +73,16 @@ def plain_environment(folder: Path, **extra: str) -> dict[str, str]:
     return {**kept, **lots, "DATA_DIR": str(folder), "PYTHONWARNINGS": "ignore", **extra}
 
 
-def scratch_name() -> str:
-    return f"inkloop_{uuid.uuid4().hex[:12]}"
-
-
 @contextlib.contextmanager
-def database_url(name: str) -> Iterator[str]:
+def database_url() -> Iterator[str]:
     """A PostgreSQL database to throw away when the suite runs on PostgreSQL; empty on SQLite."""
     default = settings.DATABASES["default"]
     if "postgresql" not in default["ENGINE"]:
         yield ""
         return
     server = f"postgres://{default['USER']}:{default['PASSWORD']}@{default['HOST']}"
-    server += f":{default['PORT'] or 5432}"
-    connection = psycopg2.connect(f"{server}/postgres")
-    connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(f'CREATE DATABASE "{name}"')
-            try:
-                yield f"{server}/{name}"
-            finally:
-                cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    finally:
-        connection.close()
+    with migrated.fresh_postgresql(f"{server}:{default['PORT'] or 5432}/postgres") as url:
+        yield url
 
 
 @dataclass

@@ -13,7 +13,7 @@ from django.db import connection
 
 from tests.bench.contract import PHASES, judge, platform
 from tests.bench.support.servers import Server
-from tests.operation.installation import database_url, scratch_name
+from tests.operation.installation import database_url
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("contract")]
 EXAMPLES = 3  # an operation and phase; about half a minute a person
@@ -26,7 +26,7 @@ PEOPLE = ["admin"] if connection.vendor == "postgresql" else list(ASKED)
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, dict[str, str]]]:
     with (
-        database_url(scratch_name()) as url,
+        database_url() as url,
         platform(tmp_path_factory.mktemp("contract"), url) as serving,
     ):
         yield serving

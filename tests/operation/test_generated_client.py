@@ -26,7 +26,7 @@ import pytest
 
 from tests.bench.contract import platform
 from tests.factories import a_one, canvas, png
-from tests.operation.installation import ROOT, database_url, scratch_name
+from tests.operation.installation import ROOT, database_url
 
 pytestmark = [
     pytest.mark.slow, pytest.mark.xdist_group("generated-client"),
@@ -126,7 +126,7 @@ def documented() -> tuple[str, str]:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str]]]:
     folder = tmp_path_factory.mktemp("platform")
     with (
-        database_url(scratch_name()) as url,
+        database_url() as url,
         platform(folder, url, seed=SEED) as (server, tokens),
     ):
         yield f"http://127.0.0.1:{server.port}", tokens

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from tests.bench import hosts
-from tests.operation.installation import ROOT, database_url, scratch_name
+from tests.operation.installation import ROOT, database_url
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hosts")]
 
@@ -19,7 +19,7 @@ def test_hosts_share_nothing_but_the_database_and_lose_nothing() -> None:
     """Three web and two worker hosts; one of each is cut off, then all are restarted in turn."""
     if missing := hosts.refusal():
         pytest.skip(missing)
-    with database_url(scratch_name()) as url:
+    with database_url() as url:
         if not url:
             pytest.skip("many hosts need PostgreSQL")
         told = subprocess.run(

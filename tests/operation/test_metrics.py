@@ -26,7 +26,6 @@ from tests.operation.installation import (
     PATIENCE,
     database_url,
     plain_environment,
-    scratch_name,
     until,
 )
 
@@ -197,7 +196,7 @@ def test_folders_of_servers_that_were_killed_are_cleared_away(
 
 @pytest.mark.slow
 def test_two_processes_of_one_server_add_up_whichever_is_asked(tmp_path: Path) -> None:
-    with database_url(scratch_name()) as url:
+    with database_url() as url:
         env = plain_environment(tmp_path, DEBUG="true", WEB_PROCESSES="2", LOG_LEVEL="ERROR")
         env |= {"DATABASE_URL": url} if url else {}
         prepare(tmp_path)

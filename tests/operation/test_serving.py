@@ -14,7 +14,6 @@ from tests.operation.installation import (
     Installation,
     database_url,
     gone,
-    scratch_name,
     until,
 )
 
@@ -23,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Installation]:
-    with database_url(scratch_name()) as url:
+    with database_url() as url:
         installation = Installation(tmp_path, url)
         installation.start()
         processes = installation.processes()

@@ -17,7 +17,6 @@ from tests.operation.installation import (
     Installation,
     database_url,
     gone,
-    scratch_name,
     until,
 )
 
@@ -56,7 +55,7 @@ print(json.dumps({
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Installation]:
-    with database_url(scratch_name()) as url:
+    with database_url() as url:
         installation = Installation(tmp_path, url, settings={"TRAINING_THREADS": "1"})
         try:
             installation.start()

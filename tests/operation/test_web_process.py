@@ -19,7 +19,7 @@ from tests.bench.predict import BOUNDARY, multipart
 from tests.bench.support.servers import Server, gunicorn, manage, serving
 from tests.factories import canvas, png
 from tests.migrated import prepare
-from tests.operation.installation import database_url, plain_environment, scratch_name
+from tests.operation.installation import database_url, plain_environment
 
 # What a request needs, and what these import in their turn.
 NEEDED = {
@@ -81,7 +81,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Used]:
     watch, log = folder / "watch", folder / "imports"
     watch.mkdir()
     (watch / "sitecustomize.py").write_text(WATCH.replace("LOG", repr(str(log))))
-    with database_url(scratch_name()) as url:
+    with database_url() as url:
         env = plain_environment(folder, DEBUG="true", LOG_LEVEL="ERROR")
         env |= {"DATABASE_URL": url} if url else {}
         prepare(folder)

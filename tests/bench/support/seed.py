@@ -8,19 +8,18 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import secrets
 import tempfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import numpy as np
-import psycopg2
 
 from predictions.glyphs.glyph import encode_glyph
+from tests.migrated import fresh_postgresql, prepare
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -41,7 +40,9 @@ def installation(database_url: str | None) -> Iterator[Installation]:
     with contextlib.ExitStack() as at_end:
         folder = at_end.enter_context(tempfile.TemporaryDirectory(prefix="inkloop-bench-"))
         url = f"sqlite:///{folder}/bench.sqlite3"
-        if database_url:
+        if not database_url:
+            prepare(Path(folder), "bench.sqlite3")
+        else:
             url = at_end.enter_context(fresh_postgresql(database_url))
         env = {"DATA_DIR": folder, "DATABASE_URL": url, "LOG_LEVEL": "ERROR"}
         os.environ.update(env, DJANGO_SETTINGS_MODULE="config.settings")
@@ -54,23 +55,6 @@ def installation(database_url: str | None) -> Iterator[Installation]:
         call_command("install_base", stdout=io.StringIO())
         at_end.callback(connection.close)
         yield Installation(env, "PostgreSQL" if database_url else "SQLite")
-
-
-@contextlib.contextmanager
-def fresh_postgresql(url: str) -> Iterator[str]:
-    """A database beside the one that was named; that one is never touched."""
-    name = f"inkloop_bench_{secrets.token_hex(4)}"
-    server = psycopg2.connect(url)
-    server.autocommit = True
-    try:
-        with server.cursor() as cursor:
-            cursor.execute(f'CREATE DATABASE "{name}"')
-            try:
-                yield urlsplit(url)._replace(path=f"/{name}").geturl()
-            finally:
-                cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    finally:
-        server.close()
 
 
 # -- people ------------------------------------------------------------------------------------
