@@ -159,15 +159,18 @@ class Installation:
             return 0
 
     def worked_at(self, cluster: str) -> Any:
-        asked = f"SELECT worked_at FROM predictions_workerbeat WHERE cluster = '{cluster}'"
+        row = self.row(f"SELECT worked_at FROM predictions_workerbeat WHERE cluster = '{cluster}'")
+        return row and row[0]
+
+    def row(self, asked: str) -> Any:
+        """The first row of what its database answers."""
         if self.database_url:
             connection: Any = psycopg2.connect(self.database_url)
         else:
             connection = sqlite3.connect(self.folder / "inkloop.sqlite3", timeout=20)
         with contextlib.closing(connection), contextlib.closing(connection.cursor()) as cursor:
             cursor.execute(asked)
-            row = cursor.fetchone()
-        return row and row[0]
+            return cursor.fetchone()
 
 
 def title_of(process: psutil.Process) -> str:

@@ -83,12 +83,12 @@ def run_of(installation: Installation) -> Any:
 
 def learned(installation: Installation, *, more_than: int) -> Any:
     """The run, once it has come further than so many epochs."""
-
-    def found() -> Any:
-        run = run_of(installation)
-        return run if run["epochs"] > more_than and run["has_checkpoint"] else None
-
-    return until(found, what=f"more than {more_than} epochs are learned")
+    asked = "SELECT COUNT(*) FROM training_epoch, training_run WHERE checkpoint IS NOT NULL"
+    until(
+        lambda: installation.row(asked)[0] > more_than,
+        what=f"more than {more_than} epochs are learned",
+    )
+    return run_of(installation)
 
 
 def test_a_run_that_is_under_way_holds_up_no_stop_and_goes_on_after_it(own: Installation) -> None:
