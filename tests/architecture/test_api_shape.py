@@ -20,7 +20,7 @@ from tests.factories import make_user, make_version
 from tests.predictions.api.test_api import PREDICTIONS, post_file
 from tests.training.lessons import labeled
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.same_on_any_database]  # shapes and words
 SAMPLE = "00000000-0000-4000-8000-000000000000"
 ENDPOINTS = sorted({door.route for door in doors() if door.route.startswith(API)})
 

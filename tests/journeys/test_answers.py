@@ -17,7 +17,8 @@ from tests.factories import make_prediction, some_glyph
 from tests.journeys.browser import Browser
 from tests.journeys.conftest import SHOTS
 
-pytestmark = pytest.mark.browser
+# What is taken back is asked of both databases in tests/labeling/, without a browser.
+pytestmark = [pytest.mark.browser, pytest.mark.same_on_any_database]
 CUT_OFF = """const { scrollWidth, clientWidth } = document.querySelector('form.rows');
 return scrollWidth - clientWidth;"""
 

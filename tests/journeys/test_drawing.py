@@ -16,7 +16,8 @@ from predictions.templatetags.readings import close_percent, nines
 from tests.factories import a_seven, make_prediction, png
 from tests.journeys.browser import ONE, SEVEN, Browser
 
-pytestmark = pytest.mark.browser
+# test_tasks.py draws on both databases, and what is stored is asked of both in tests/predictions/.
+pytestmark = [pytest.mark.browser, pytest.mark.same_on_any_database]
 
 
 def submit(browser: Browser) -> Prediction:

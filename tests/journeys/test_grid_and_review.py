@@ -23,7 +23,8 @@ from tests.journeys.conftest import SHOTS
 from tests.journeys.handwriting import written
 from tests.journeys.test_label import give_role
 
-pytestmark = pytest.mark.browser
+# What is confirmed and settled is asked of both databases in tests/labeling/, without a browser.
+pytestmark = [pytest.mark.browser, pytest.mark.same_on_any_database]
 GRID = "/label/grid/?digit=3"
 REVIEW = "/review/"
 

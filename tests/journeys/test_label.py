@@ -419,6 +419,7 @@ def test_the_guess_is_shown_beforehand_only_in_verify_mode(
     assert list(shown_before) == [(4, False), (8, True)]
 
 
+@pytest.mark.same_on_any_database  # what it looks like
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_on_the_label_page(browser: Browser, ada: User, theme: str) -> None:
     browser.theme(theme)

@@ -14,7 +14,8 @@ from tests.journeys.conftest import SHOTS
 from training.models import Backup
 from training.workers.schedules import make_schedules
 
-pytestmark = pytest.mark.browser
+# What is erased and told is asked of both databases in tests/predictions/, without a browser.
+pytestmark = [pytest.mark.browser, pytest.mark.same_on_any_database]
 
 
 def test_a_visitor_erases_what_they_drew(browser: Browser) -> None:

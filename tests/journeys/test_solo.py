@@ -14,7 +14,8 @@ from tests.journeys.browser import ONE, SEVEN, Browser
 from tests.journeys.conftest import SHOTS
 from tests.journeys.handwriting import written
 
-pytestmark = pytest.mark.browser
+# What counts as a label is asked of both databases in tests/labeling/, without a browser.
+pytestmark = [pytest.mark.browser, pytest.mark.same_on_any_database]
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,8 @@ from django.contrib.auth.models import User
 
 from tests.journeys.browser import Browser
 
-pytestmark = pytest.mark.browser
+# What a token opens is asked of both databases in tests/predictions/access/, without a browser.
+pytestmark = [pytest.mark.browser, pytest.mark.same_on_any_database]
 
 
 def status(browser: Browser, secret: str) -> int:

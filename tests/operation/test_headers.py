@@ -18,7 +18,10 @@ from tests.migrated import prepare
 from tests.operation.installation import ROOT
 from tests.operation.production import rendering
 
-pytestmark = pytest.mark.xdist_group("headers")  # its tests share one probe
+pytestmark = [
+    pytest.mark.xdist_group("headers"),  # its tests share one probe
+    pytest.mark.same_on_any_database,
+]
 ROUTES = [
     "/",
     "/predictions/",

@@ -77,6 +77,7 @@ def drawn() -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.slow
+@pytest.mark.same_on_any_database  # TestRemoval writes smaller ones into either
 class TestHistory:
     """One history, looked at from all sides: making it takes some seconds."""
 

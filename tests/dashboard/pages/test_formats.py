@@ -12,7 +12,7 @@ from django.test import Client
 from dashboard.cube.counting import catch_up
 from tests.dashboard.history import Month, make_history
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.same_on_any_database]  # of words
 PAGES = (
     "",
     "technical/",

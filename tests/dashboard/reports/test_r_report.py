@@ -109,6 +109,7 @@ def made_up() -> list[Figure]:
 
 @needs_r
 @pytest.mark.slow
+@pytest.mark.same_on_any_database  # R draws what it is given
 @pytest.mark.django_db
 class TestDrawing:
     def test_every_form_of_figure_is_drawn_as_png_and_pdf(
