@@ -7,7 +7,6 @@ task contains its picture, or names a prediction stored here.
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ import numpy as np
 from django.conf import settings
 from django.http.request import validate_host
 from django.urls import Resolver404, URLPattern, path, resolve
+from django.utils.functional import cached_property
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import BasePermission
@@ -321,7 +321,7 @@ class PredictView(LabelStudioView):
     throttle_classes = [PreviewThrottle]
     body_limit = BATCH_BODY_LIMIT
 
-    @functools.cached_property
+    @cached_property
     def wanted(self) -> Asked:
         said = self.read(TasksInput, self.request)
         return asked_in(said["tasks"], said["label_config"])
