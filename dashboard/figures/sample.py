@@ -173,10 +173,10 @@ class Sample:
         }  # fmt: skip
         return Share(*self.mean(found, z, 0.0, 1.0, wider))
 
-    def share_of_others(self, z: float = Z95) -> Share | None:
+    def share_of_others(self) -> Share | None:
         """The share as a claim about the model: its interval is about other people's drawings."""
         wider = widening([side], side.authors.alike) if (side := self.side()) else 1.0
-        return self.share_within(z, wider)
+        return self.share_within(Z95, wider)
 
     def side(self, sign: int = 1) -> OneSide | None:
         """What `people.widening` needs; None if nobody knows who drew it."""

@@ -30,12 +30,10 @@ def span_in_words(first: str, last: str) -> str:
     return f"{month_in_words(first)[:3]}–{month_in_words(last)}"
 
 
-def percent_in_words(share: float, decimals: int = 1) -> str:
+def percent_in_words(share: float) -> str:
     """0.98 as 98%; a share below 1 is never rounded to 100%."""
-    text = f"{share:.{decimals}%}"
-    if share < 1 and text == f"{1:.{decimals}%}":
-        return f"{1 - 10 ** -(decimals + 2):.{decimals}%}"
-    return text.replace(f".{'0' * decimals}%", "%")
+    text = f"{share:.1%}"
+    return "99.9%" if share < 1 and text == "100.0%" else text.replace(".0%", "%")
 
 
 def as_hundred(share: float) -> str:

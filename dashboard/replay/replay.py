@@ -94,7 +94,7 @@ def signature_now() -> str:
     return f"{changes} changes, {versions['all']} versions to {versions['last']}"
 
 
-def progress_now(problems: Iterable[str] = ()) -> Progress:
+def progress_now(problems: Iterable[str]) -> Progress:
     """The progress, without versions whose weights cannot be loaded."""
     asked = ModelVersion.objects.exclude(name__in=problems)
     glyphs = ReplayItem.objects.aggregate(all=Count("glyph_digest", distinct=True))["all"]

@@ -7,7 +7,6 @@ import gc
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -104,21 +103,18 @@ def close_items(batch: Batch) -> None:
 
 
 @in_turn
-def undo_batch(batch: Batch, *, by: User, at: datetime | None = None) -> int:
+def undo_batch(batch: Batch, *, by: User) -> int:
     """Undo a whole batch exactly; later decisions stay."""
     taken = Batch.objects.filter(pk=batch.pk, undone_at__isnull=True).update(
-        undone_at=at or Moment(), undone_by=by
+        undone_at=Moment(), undone_by=by
     )
     if not taken:
         raise AlreadyUndone("This batch was taken back before.")
     lock_items(items_of(batch))
-    of_batch = "e.batch_id = %s"
+    kind, which = "undo", "e.batch_id = %s"
     if batch.kind == Batch.Kind.WITHDRAWAL:
-        undone = append_reversals(
-            "redo", f"{of_batch} AND {NOT_OVERTAKEN}", [batch.pk], by=by, at=at
-        )
-    else:
-        undone = append_reversals("undo", of_batch, [batch.pk], by=by, at=at)
+        kind, which = "redo", f"{which} AND {NOT_OVERTAKEN}"
+    undone = append_reversals(kind, which, [batch.pk], by=by)
     restate_touched(batch)
     review_requests.withdraw_requests(batch)
     arrivals.hide_imported(batch)
@@ -142,7 +138,6 @@ def append_reversals(
     *,
     by: User | None,
     batch: Batch | None = None,
-    at: datetime | None = None,
 ) -> int:
     """Reverse the events `e` that `which` selects and nothing has reversed; return how many."""
     return execute_sql(
@@ -151,7 +146,7 @@ def append_reversals(
             kind,
             False,
             by and by.pk,
-            adapted_time(at),
+            adapted_time(),
             False,
             False,
             False,
@@ -206,5 +201,5 @@ def execute_sql(sql: str, params: list[Any]) -> int:
         return int(cursor.rowcount)
 
 
-def adapted_time(at: datetime | None = None) -> Any:
-    return connection.ops.adapt_datetimefield_value(at or clock.now())
+def adapted_time() -> Any:
+    return connection.ops.adapt_datetimefield_value(clock.now())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -18,7 +17,6 @@ from labeling.decisions.decisions import Answer
 from labeling.errors import EmptySelection
 from labeling.models import Batch, LabelEvent
 from labeling.turns import among_keys, in_turn, selected
-from predictions.database.clock import Moment
 from predictions.database.fields import adapted_uuid
 from predictions.database.slices import chunks
 from predictions.models import Prediction
@@ -99,22 +97,17 @@ def correct_each(
     by: User | None,
     kind: str,
     chosen_by: dict[str, Any],
-    at: datetime | None = None,
 ) -> Batch:
     """Correct each prediction, by its key, to its own verdict."""
     keys = sorted(verdicts)
-    batch = Batch.objects.create(
-        kind=kind, made_by=by, made_at=at or Moment(), chosen_by=chosen_by, count=len(keys)
-    )
+    batch = Batch.objects.create(kind=kind, made_by=by, chosen_by=chosen_by, count=len(keys))
     for some in chunks(keys, AT_ONCE):
-        append_verdicts({key: verdicts[key] for key in some}, batch=batch, at=at)
+        append_verdicts({key: verdicts[key] for key in some}, batch=batch)
     finish(batch, nothing="There is nothing to correct.")
     return batch
 
 
-def append_verdicts(
-    verdicts: Mapping[int, Answer], *, batch: Batch, at: datetime | None = None
-) -> None:
+def append_verdicts(verdicts: Mapping[int, Answer], *, batch: Batch) -> None:
     """Append the events of a batch; the caller updates labels and queue rows."""
     chosen = Prediction.objects.filter(pk__in=list(verdicts))
     batches.locked_items(verdicts)
@@ -126,7 +119,6 @@ def append_verdicts(
             digit=verdict.digit,
             is_unreadable=verdict.is_unreadable,
             labeler_id=batch.made_by_id,
-            created_at=at or Moment(),
             version_id=versions[key],
             batch=batch,
         )

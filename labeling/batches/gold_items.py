@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -24,7 +24,6 @@ from labeling.models import Gold, Intake, Label, LabelEvent, QueueItem, Skip
 from labeling.queue.places import put_where_they_belong
 from labeling.turns import in_turn, lock_items
 from predictions.database import clock
-from predictions.database.clock import Moment
 from predictions.database.slices import chunks
 from predictions.models import Prediction
 
@@ -36,7 +35,7 @@ ACTIVE = timedelta(days=28)  # since the last answer of somebody who labels
 
 @in_turn
 def add_gold(
-    shown: ShownItems, *, by: User | None, at: datetime | None = None, is_automatic: bool = False
+    shown: ShownItems, *, by: User | None, is_automatic: bool = False
 ) -> tuple[int, dict[str, int]]:
     """Turn items with settled labels into gold; return how many, and why others were left alone.
 
@@ -58,13 +57,7 @@ def add_gold(
     if not fresh:
         raise EmptySelection("Nothing selected can be gold. " + left_alone_in_words(left))
     Gold.objects.bulk_create(
-        Gold(
-            prediction_id=key,
-            digit=settled[key],
-            added_by=by,
-            added_at=at or Moment(),
-            is_automatic=is_automatic,
-        )
+        Gold(prediction_id=key, digit=settled[key], added_by=by, is_automatic=is_automatic)
         for key in fresh
     )
     for some in chunks(fresh, AT_ONCE):
@@ -86,7 +79,7 @@ def remove_gold(keys: list[int]) -> int:
     return removed
 
 
-def surest(count: int, *, seed: int = 0) -> QuerySet[Prediction]:
+def surest(count: int, *, seed: int) -> QuerySet[Prediction]:
     """Draw at random among labels that two or more people agree on, equally for each digit."""
     agreed = Label.objects.settled().readable().filter(opinions__gte=SURE, prediction__gold=None)
     digits = digits_of(agreed)

@@ -22,7 +22,7 @@ from predictions.shares import wilson
 
 ANSWERS = 11
 UNREADABLE = 10
-RESAMPLES = 2_000
+RESAMPLES, SEED = 2_000, 0  # one seed, so that a page shows the same interval each time
 LEVEL = 0.95
 LEAST_ITEMS = 30  # of fewer, pages tell no kappa and no alpha
 
@@ -83,14 +83,14 @@ class Agreement:
 # -- figures ------------------------------------------------------------------------------------
 
 
-def cohen_kappa(one: Sequence[int], other: Sequence[int], *, seed: int = 0) -> Estimate:
+def cohen_kappa(one: Sequence[int], other: Sequence[int]) -> Estimate:
     """Cohen's kappa: agreement of two labelers on the same items, corrected for chance."""
     table = np.zeros((ANSWERS, ANSWERS), dtype=np.int64)
     np.add.at(table, (np.asarray(one, dtype=int), np.asarray(other, dtype=int)), 1)
     n = int(table.sum())
     if n == 0:
         return Estimate(None, None, None, 0)
-    draws = np.random.default_rng(seed).multinomial(n, table.ravel() / n, size=RESAMPLES)
+    draws = np.random.default_rng(SEED).multinomial(n, table.ravel() / n, size=RESAMPLES)
     resampled = kappas(draws.reshape(RESAMPLES, ANSWERS, ANSWERS))
     return estimate(kappas(table[np.newaxis])[0], resampled, n)
 
@@ -104,7 +104,7 @@ def kappas(tables: NDArray[np.int64]) -> NDArray[np.float64]:
         return np.where(chance < 1, (agreed - chance) / (1 - chance), np.nan)
 
 
-def krippendorff_alpha(counts: NDArray[np.int64], *, seed: int = 0) -> Estimate:
+def krippendorff_alpha(counts: NDArray[np.int64]) -> Estimate:
     """Nominal alpha of any number of labelers; `counts` (N, K) is how often each answer was given.
 
     Items with fewer than two answers say nothing about agreement and are left out.
@@ -114,7 +114,7 @@ def krippendorff_alpha(counts: NDArray[np.int64], *, seed: int = 0) -> Estimate:
     if n == 0:
         return Estimate(None, None, None, 0)
     kinds, sizes = np.unique(counts, axis=0, return_counts=True)
-    draws = np.random.default_rng(seed).multinomial(n, sizes / n, size=RESAMPLES)
+    draws = np.random.default_rng(SEED).multinomial(n, sizes / n, size=RESAMPLES)
     return estimate(alphas(kinds, sizes[np.newaxis])[0], alphas(kinds, draws), n)
 
 
@@ -148,7 +148,7 @@ def rate(hits: int, n: int) -> Rate:
 # -- data for the figures -----------------------------------------------------------------------
 
 
-def between_labelers(*, seed: int = 0) -> Agreement:
+def between_labelers() -> Agreement:
     """Compute all figures from current opinions; gold and visitors do not count as agreement."""
     by_item = overlapping_opinions()
     names = dict(User.objects.values_list("pk", "username"))
@@ -157,11 +157,9 @@ def between_labelers(*, seed: int = 0) -> Agreement:
         for answer in said.values():
             counts[at, answer] += 1
     return Agreement(
-        krippendorff_alpha(counts, seed=seed),
+        krippendorff_alpha(counts),
         [
-            PairAgreement(
-                names[one], names[other], cohen_kappa(*zip(*both, strict=True), seed=seed)
-            )
+            PairAgreement(names[one], names[other], cohen_kappa(*zip(*both, strict=True)))
             for (one, other), both in answers_of_pairs(by_item.values()).items()
         ],
         accuracies(names),

@@ -27,6 +27,7 @@ from predictions.models import Prediction
 
 AT_ONCE = 5_000  # labels read by one query
 GLYPHS_AT_ONCE = 1_000  # of about 800 bytes each
+PIECE = 64 * 1024  # characters
 ROWS = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
 FORMATS = {**ROWS, **{name: writer.media_type for name, writer in GLYPH_WRITERS.items()}}
 # Column name: field of the label.
@@ -92,7 +93,7 @@ WRITERS: dict[str, Callable[[Iterable[dict[str, Any]]], Iterator[str]]] = {
 
 
 def in_format(
-    name: str, labels: LabelQuerySet | None = None, *, after: UUID | None = None
+    name: str, labels: LabelQuerySet | None, *, after: UUID | None = None
 ) -> Iterator[bytes]:
     """Yield an export in pieces; with glyphs it has settled labels only, as rows it has all."""
     if name in GLYPH_WRITERS:
@@ -126,13 +127,13 @@ def with_glyphs(labels: LabelQuerySet | None = None) -> Iterator[Labeled]:
             yield label._replace(glyph=bytes(label.glyph))  # PostgreSQL gives a memoryview
 
 
-def in_pages(header: str, lines: Iterable[str], size: int = 64 * 1024) -> Iterator[str]:
-    """Join text into pieces of about 64 kB, so that there are few writes."""
+def in_pages(header: str, lines: Iterable[str]) -> Iterator[str]:
+    """Join text into larger pieces, so that there are few writes."""
     page, length = [header], len(header)
     for each in lines:
         page.append(each)
         length += len(each)
-        if length >= size:
+        if length >= PIECE:
             yield "".join(page)
             page, length = [], 0
     if length:

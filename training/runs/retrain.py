@@ -79,14 +79,14 @@ def ask(
     return ask_with(rule, trigger=trigger, by=by, least=least, seed=seed)
 
 
-def readmit(source: Source, *, trigger: str, by: User | None = None, least: int) -> Run:
+def readmit(source: Source, *, trigger: str, least: int) -> Run:
     """Start a run that learns from withdrawn people again, as later runs will."""
     withdrawn = default_rule()
     is_out = {*source.labelers} & {*withdrawn.without_labelers}
     if not is_out and not {*source.visitors} & {*withdrawn.without_visitors}:
         raise NotWithdrawn("Nobody was withdrawn who could be let in again.")
     rule = default_rule(again_labelers=source.labelers, again_visitors=source.visitors)
-    return ask_with(rule, trigger=trigger, by=by, least=least, seed=0)
+    return ask_with(rule, trigger=trigger, by=None, least=least, seed=0)
 
 
 @transaction.atomic

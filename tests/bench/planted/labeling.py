@@ -766,8 +766,8 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "undoing a withdrawal brings an undone batch back",
             BATCHES,
-            'f"{of_batch} AND {NOT_OVERTAKEN}"',
-            "of_batch",
+            'f"{which} AND {NOT_OVERTAKEN}"',
+            "which",
             OF_BATCHES,
         ),
         Fault(
