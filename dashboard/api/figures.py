@@ -24,7 +24,7 @@ from dashboard.filters import (
     UnmetFilter,
 )
 from predictions.access.permissions import Everybody
-from predictions.api.endpoints import ApiEndpoint, Query
+from predictions.api.endpoints import ApiEndpoint, DigitField, Query
 from predictions.api.schema import IF_NONE_MATCH
 
 COLUMN_KINDS = get_args(Kind)
@@ -38,10 +38,8 @@ class FigureQuery(Query):
         A_MONTH, required=False, help_text="The first month, such as 2026-09."
     )
     last = serializers.RegexField(A_MONTH, required=False, help_text="The last month, inclusive.")
-    digit = serializers.IntegerField(
+    digit = DigitField(
         required=False,
-        min_value=0,
-        max_value=9,
         help_text="Drawings labeled as this digit, or read as it if they need no label.",
     )
     version = serializers.RegexField(

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from labeling.files import export
 from labeling.models import Label
 from predictions.access.permissions import needs
-from predictions.api.endpoints import ApiEndpoint, Query
+from predictions.api.endpoints import ApiEndpoint, DigitField, Query
 from predictions.models import Prediction
 
 KINDS_OF_FILE = """\
@@ -49,9 +49,7 @@ class ExportQuery(Query):
         required=False, help_text="Continue after this id, the last one of an interrupted download."
     )
     state = serializers.ChoiceField(choices=Label.State.choices, required=False)
-    digit = serializers.IntegerField(
-        required=False, min_value=0, max_value=9, help_text="Only labels of this digit."
-    )
+    digit = DigitField(required=False, help_text="Only labels of this digit.")
     is_audit = serializers.BooleanField(
         required=False, help_text="Whether the drawing was chosen at random and labeled blind."
     )

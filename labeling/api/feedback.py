@@ -17,14 +17,14 @@ from labeling.decisions.trust import is_trusted, labels_toward_next_run, take_wo
 from predictions.access.limits import CaptureThrottle
 from predictions.access.permissions import Everybody
 from predictions.api.drawings import PredictionOutput, prediction_body
-from predictions.api.endpoints import ApiEndpoint, Input
+from predictions.api.endpoints import ApiEndpoint, DigitField, Input
 from predictions.api.schema import either
 from predictions.capture.visitors import make_owner, owner_of
 from predictions.models import Prediction
 
 
 class FeedbackOutput(serializers.Serializer[Any]):
-    digit = serializers.IntegerField(allow_null=True, min_value=0, max_value=9)
+    digit = DigitField(allow_null=True)
     correct = serializers.BooleanField()
     label = serializers.BooleanField(  # type: ignore[assignment]  # the contract's word
         help_text="Whether your feedback is a label at once; except on audits, which are not named."
@@ -48,7 +48,7 @@ class ReadRight(serializers.Serializer[Any]):
 class ReadWrong(serializers.Serializer[Any]):
     """What was drawn: a digit, or null for a drawing that is no digit."""
 
-    digit = serializers.IntegerField(allow_null=True, min_value=0, max_value=9)
+    digit = DigitField(allow_null=True)
 
 
 FEEDBACK = either("FeedbackInput", ReadRight, ReadWrong)
@@ -56,7 +56,7 @@ FEEDBACK = either("FeedbackInput", ReadRight, ReadWrong)
 
 class FeedbackInput(Input):
     correct = serializers.BooleanField(required=False)
-    digit = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=9)
+    digit = DigitField(required=False, allow_null=True)
 
     def validate(self, said: dict[str, Any]) -> dict[str, Any]:
         if ("correct" in said) == ("digit" in said):

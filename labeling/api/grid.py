@@ -13,11 +13,11 @@ from labeling.api.queue import ItemOutput, LabelView, item_body
 from labeling.batches import grid
 from labeling.errors import NotShown
 from labeling.queue.intake import watch
-from predictions.api.endpoints import Input
+from predictions.api.endpoints import DigitField, Input
 
 
 class GridInput(Input):
-    digit = serializers.IntegerField(min_value=0, max_value=9)
+    digit = DigitField()
     count = serializers.IntegerField(default=grid.AT_MOST, min_value=1, max_value=grid.AT_MOST)
 
 
@@ -29,7 +29,7 @@ class GridOutput(serializers.Serializer[Any]):
 
 
 class ConfirmInput(Input):
-    digit = serializers.IntegerField(min_value=0, max_value=9)
+    digit = DigitField()
     token = serializers.UUIDField()
     request_id = serializers.UUIDField(
         help_text="Chosen by you; it becomes the id of the batch. A repeated request counts once."

@@ -27,9 +27,9 @@ from labeling.files import export
 from labeling.models import Label, LabelEvent, Stream
 from labeling.queue import overview
 from predictions.access.permissions import needs
-from predictions.api.endpoints import Input, Query
+from predictions.api.endpoints import DigitField, Input, Query
 from predictions.api.paging import PAGE, PAGE_MOST
-from predictions.api.schema import ErrorOutput, either
+from predictions.api.schema import ErrorOutput, either, page_shape
 from predictions.errors import Declined
 from predictions.models import Prediction
 from predictions.refusals import error_body
@@ -58,9 +58,7 @@ class LabelsQuery(Query):
         choices=[NEWEST, OLDEST], default=NEWEST, help_text="By default the newest drawings first."
     )
     state = serializers.ChoiceField(choices=Label.State.choices, required=False)
-    digit = serializers.IntegerField(
-        required=False, min_value=0, max_value=9, help_text="Only labels of this digit."
-    )
+    digit = DigitField(required=False, help_text="Only labels of this digit.")
     is_unreadable = serializers.BooleanField(required=False)
     is_audit = serializers.BooleanField(
         required=False, help_text="Whether the drawing was chosen at random and labeled blind."
@@ -77,13 +75,11 @@ class LabelsQuery(Query):
 
 class LabelOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
-    digit = serializers.IntegerField(
-        allow_null=True, min_value=0, max_value=9, help_text="Null if unreadable."
-    )
+    digit = DigitField(allow_null=True, help_text="Null if unreadable.")
     is_unreadable = serializers.BooleanField()
     state = serializers.ChoiceField(choices=Label.State.choices)
     opinions = serializers.IntegerField()
-    predicted = serializers.IntegerField(min_value=0, max_value=9)
+    predicted = DigitField()
     confidence = serializers.FloatField(min_value=0, max_value=1)
     model = serializers.CharField()
     is_audit = serializers.BooleanField()
@@ -96,18 +92,15 @@ class LabelOutput(serializers.Serializer[Any]):
     stream = serializers.CharField(help_text="Why the item was shown; empty if it was not shown.")
 
 
-class LabelPage(serializers.Serializer[Any]):
-    results = LabelOutput(many=True)
-    next = serializers.URLField(allow_null=True)
-
-
 class LabelsView(LabelView):
     queries = {"GET": LabelsQuery}
 
     def get_permissions(self) -> list[Any]:
         return [MayViewLabels() if self.request.method == "GET" else MayLabel()]
 
-    @extend_schema(operation_id="labels_list", responses={200: LabelPage})
+    @extend_schema(
+        operation_id="labels_list", responses={200: page_shape("LabelPage", LabelOutput)}
+    )
     def get(self, request: Request) -> Response:
         """Labels as they stand, page by page; the columns of the export."""
         asked = self.asked
@@ -227,8 +220,8 @@ class SuspiciousQuery(Query):
 class SuspectOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     glyph_url = serializers.CharField()
-    digit = serializers.IntegerField(min_value=0, max_value=9, help_text="The current label.")
-    predicted = serializers.IntegerField(min_value=0, max_value=9)
+    digit = DigitField(help_text="The current label.")
+    predicted = DigitField()
     model = serializers.CharField()
     score = serializers.FloatField(
         min_value=-1,

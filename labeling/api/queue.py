@@ -18,7 +18,7 @@ from labeling.queue import progress, queue
 from labeling.queue.held import HIDDEN, WHY, Held
 from labeling.queue.intake import watch
 from predictions.access.permissions import needs
-from predictions.api.endpoints import ApiEndpoint, Input
+from predictions.api.endpoints import ApiEndpoint, DigitField, Input
 from predictions.capture.visitors import visitor_of
 from predictions.models import Prediction
 
@@ -50,11 +50,8 @@ class ItemOutput(serializers.Serializer[Any]):
         help_text=f'"{HIDDEN}": a labeler who knew it would judge otherwise.',
     )
     why = serializers.CharField(help_text="The same of every item.")
-    guess = serializers.IntegerField(
-        allow_null=True,
-        min_value=0,
-        max_value=9,
-        help_text="Null until the item is answered, unless SHOW_GUESSES is set.",
+    guess = DigitField(
+        allow_null=True, help_text="Null until the item is answered, unless SHOW_GUESSES is set."
     )
 
 
@@ -98,7 +95,7 @@ class VerdictInput(Input):
     request_id = serializers.UUIDField(
         help_text="Chosen by you; a repeated request has no further effect."
     )
-    digit = serializers.IntegerField(allow_null=True, min_value=0, max_value=9)
+    digit = DigitField(allow_null=True)
 
 
 class LabelInput(VerdictInput):
@@ -110,16 +107,11 @@ class LabelInput(VerdictInput):
 class DecidedOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     event = serializers.IntegerField()
-    digit = serializers.IntegerField(allow_null=True, min_value=0, max_value=9)
+    digit = DigitField(allow_null=True)
     state = serializers.CharField(
         help_text="The state of the label: settled, awaiting or disputed; empty without a label."
     )
-    guess = serializers.IntegerField(
-        allow_null=True,
-        min_value=0,
-        max_value=9,
-        help_text="What the model read; null for a blind item.",
-    )
+    guess = DigitField(allow_null=True, help_text="What the model read; null for a blind item.")
 
 
 class LabelView(ApiEndpoint):

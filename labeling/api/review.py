@@ -19,7 +19,9 @@ from labeling.api.queue import LabelView, MayReview
 from labeling.batches import alerts, grid, review
 from labeling.decisions import agreement
 from labeling.models import Batch, LabelerAlert, LabelEvent
+from predictions.api.endpoints import DigitField
 from predictions.api.paging import PageQuery, cut
+from predictions.api.schema import page_shape
 
 
 class SaidOutput(serializers.Serializer[Any]):
@@ -27,9 +29,7 @@ class SaidOutput(serializers.Serializer[Any]):
 
     by = serializers.CharField(help_text='A name, or "a visitor".')
     kind = serializers.ChoiceField(choices=LabelEvent.Kind.choices)
-    digit = serializers.IntegerField(
-        allow_null=True, min_value=0, max_value=9, help_text="Null if unreadable."
-    )
+    digit = DigitField(allow_null=True, help_text="Null if unreadable.")
     at = serializers.DateTimeField()
     guess_shown = serializers.BooleanField()
 
@@ -38,12 +38,7 @@ class DisputeOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     glyph_url = serializers.CharField()
     drawing_url = serializers.CharField()
-    guess = serializers.IntegerField(
-        allow_null=True,
-        min_value=0,
-        max_value=9,
-        help_text="Null for an audit, which is settled blind.",
-    )
+    guess = DigitField(allow_null=True, help_text="Null for an audit, which is settled blind.")
     confidence = serializers.FloatField(
         allow_null=True, min_value=0, max_value=1, help_text="Null for an audit."
     )
@@ -52,16 +47,14 @@ class DisputeOutput(serializers.Serializer[Any]):
     said = SaidOutput(many=True)
 
 
-class DisputePageOutput(serializers.Serializer[Any]):
-    results = DisputeOutput(many=True)
-    next = serializers.URLField(allow_null=True)
-
-
 class DisputesView(LabelView):
     queries = {"GET": PageQuery}
     permission_classes = [MayReview]
 
-    @extend_schema(operation_id="labels_disputes", responses={200: DisputePageOutput})
+    @extend_schema(
+        operation_id="labels_disputes",
+        responses={200: page_shape("DisputePageOutput", DisputeOutput)},
+    )
     def get(self, request: Request) -> Response:
         """Items that wait for a ruling, newest first, with who said what and when."""
         page = review.disputes(**self.asked)
@@ -174,16 +167,14 @@ class LabelBatchOutput(serializers.Serializer[Any]):
     undone_at = serializers.DateTimeField(allow_null=True, help_text="Null unless it was undone.")
 
 
-class LabelBatchPage(serializers.Serializer[Any]):
-    results = LabelBatchOutput(many=True)
-    next = serializers.URLField(allow_null=True)
-
-
 class BatchesView(LabelView):
     permission_classes = [MayLabelOrLook]
     queries = {"GET": PageQuery}
 
-    @extend_schema(operation_id="labels_batches", responses={200: LabelBatchPage})
+    @extend_schema(
+        operation_id="labels_batches",
+        responses={200: page_shape("LabelBatchPage", LabelBatchOutput)},
+    )
     def get(self, request: Request) -> Response:
         """Batches of labels, newest first: all of them, or your own where you may only label."""
         found = batches_before(self.asked.get("before"), self.person)

@@ -21,10 +21,10 @@ from predictions.access.limits import (
     cost_of_each,
 )
 from predictions.access.permissions import Everybody
-from predictions.api.endpoints import ApiEndpoint, Input
+from predictions.api.endpoints import ApiEndpoint, DigitField, Input
 from predictions.api.paging import PageQuery, page_of
 from predictions.api.parsers import StrictJSONParser
-from predictions.api.schema import ErrorOutput, either
+from predictions.api.schema import ErrorOutput, either, page_shape
 from predictions.capture import capture
 from predictions.capture.visitors import make_owner, owner_of
 from predictions.errors import Declined
@@ -74,7 +74,7 @@ IMAGE_INPUTS = {"multipart/form-data": ImageFileInput, "application/json": Image
 
 class PredictionOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
-    digit = serializers.IntegerField(min_value=0, max_value=9)
+    digit = DigitField()
     confidence = serializers.FloatField(min_value=0, max_value=1)
     probabilities = serializers.ListField(
         child=serializers.FloatField(min_value=0, max_value=1), min_length=10, max_length=10
@@ -96,11 +96,6 @@ class PreviewOutput(PredictionOutput):
     box = BoxField(
         help_text="Where the ink was found: left, top, right, bottom in shares of the picture."
     )
-
-
-class PredictionPage(serializers.Serializer[Any]):
-    results = PredictionOutput(many=True)
-    next = serializers.URLField(allow_null=True)
 
 
 class BatchInput(serializers.Serializer[Any]):
@@ -225,7 +220,10 @@ class PredictionsView(DrawingView):
         )
         return Response(prediction_body(prediction), status=201)
 
-    @extend_schema(operation_id="predictions_list", responses={200: PredictionPage})
+    @extend_schema(
+        operation_id="predictions_list",
+        responses={200: page_shape("PredictionPage", PredictionOutput)},
+    )
     def get(self, request: Request) -> Response:
         """Your own predictions, newest first, page by page."""
         own = Prediction.objects.owned_by(owner_of(request)).for_lists()

@@ -32,6 +32,11 @@ JSON_KINDS: dict[type[serializers.Field], tuple[type, ...]] = {
 }
 
 
+class DigitField(serializers.IntegerField):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=0, max_value=9, **kwargs)
+
+
 class Query(serializers.Serializer[Any]):
     """Query parameters; one that is not named is refused."""
 

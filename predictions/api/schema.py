@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import conditional_page, require_safe
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, inline_serializer
 from rest_framework import serializers
 from rest_framework.serializers import Serializer
 
@@ -46,6 +46,12 @@ SAME_CHOICES = re.compile(r"\s*^(?:\* `(.*)` - (?i:\1)(?:\n|\Z))+\Z", re.M)
 def either(name: str, *shapes: type[Serializer[Any]], **kwargs: Any) -> Any:
     """One of several shapes; for the schema only, it reads and writes nothing."""
     return PolymorphicProxySerializer(name, shapes, resource_type_field_name=None, **kwargs)
+
+
+def page_shape(name: str, row: type[Serializer[Any]]) -> Any:
+    """A page of a list, as `ApiEndpoint.listed` answers it; for the schema only."""
+    fields = {"results": row(many=True), "next": serializers.URLField(allow_null=True)}
+    return inline_serializer(name, fields)
 
 
 class ErrorOutput(serializers.Serializer[Any]):

@@ -20,7 +20,7 @@ from labeling.models import LabelEvent
 from predictions.access.permissions import needs
 from predictions.api.endpoints import ApiEndpoint, Input
 from predictions.api.paging import PageQuery, page_of
-from predictions.api.schema import IF_NONE_MATCH
+from predictions.api.schema import IF_NONE_MATCH, page_shape
 from training.models import GateReport, Run, Trial
 from training.runs import retrain
 from training.runs.outlook import outlook_of
@@ -86,11 +86,6 @@ class RunDetailOutput(RunOutput):
         allow_null=True,
         help_text="How the trial of its version stands, in words.",
     )
-
-
-class RunPage(serializers.Serializer[Any]):
-    results = RunOutput(many=True)
-    next = serializers.URLField(allow_null=True)
 
 
 class RunInput(Input):
@@ -195,7 +190,7 @@ class RunsView(ApiEndpoint):
     queries = {"GET": PageQuery}
     permission_classes = [MayRun]
 
-    @extend_schema(operation_id="runs_list", responses={200: RunPage})
+    @extend_schema(operation_id="runs_list", responses={200: page_shape("RunPage", RunOutput)})
     def get(self, request: Request) -> Response:
         """All runs, newest first, page by page."""
         page = page_of(runs_for_lists(), **self.asked)

@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from predictions.access.permissions import needs
 from predictions.api.endpoints import ApiEndpoint, Input, Query
 from predictions.api.paging import PAGE, PAGE_MOST, cut
+from predictions.api.schema import page_shape
 from predictions.models import Artifact, ModelVersion
 from training.models import GateReport, Promotion
 from training.versions import promotion
@@ -91,11 +92,6 @@ class PromotionOutput(serializers.Serializer[Any]):
     made_at = serializers.DateTimeField()
 
 
-class PromotionPage(serializers.Serializer[Any]):
-    results = PromotionOutput(many=True)
-    next = serializers.URLField(allow_null=True)
-
-
 class VersionOutput(serializers.Serializer[Any]):
     name = serializers.CharField()
     state = serializers.ChoiceField(choices=ModelVersion.State.choices)
@@ -118,11 +114,6 @@ class FullVersionOutput(VersionOutput):
         child=serializers.CharField(), help_text="SHA-256 of its weights by kind."
     )
     ledger = PromotionOutput(many=True, help_text="When it came and went, newest first.")
-
-
-class VersionPage(serializers.Serializer[Any]):
-    results = VersionOutput(many=True)
-    next = serializers.URLField(allow_null=True)
 
 
 class LiveOutput(serializers.Serializer[Any]):
@@ -163,7 +154,9 @@ class VersionView(ApiEndpoint):
 class VersionsView(VersionView):
     queries = {"GET": VersionsQuery}
 
-    @extend_schema(operation_id="versions_list", responses={200: VersionPage})
+    @extend_schema(
+        operation_id="versions_list", responses={200: page_shape("VersionPage", VersionOutput)}
+    )
     def get(self, request: Request) -> Response:
         """Model versions, newest first, page by page, each with how its trial ended."""
         before, limit = self.asked.get("before"), self.asked["limit"]
@@ -206,13 +199,12 @@ class PromoteView(VersionView):
     )
     def post(self, request: Request, name: str) -> Response:
         """Let this version answer from now on."""
-        said = OverInput(data=request.data)
-        said.is_valid(raise_exception=True)
+        said = self.read(OverInput, request)
         done = promotion.promote(
             version_or_404(name),
             by=self.person,
-            why=said.validated_data["why"],
-            over=promotion.seen_as_live(said.validated_data.get("over", "")),
+            why=said["why"],
+            over=promotion.seen_as_live(said.get("over", "")),
         )
         return Response(promotion_body(done))
 
@@ -227,20 +219,19 @@ class RollbackView(VersionView):
     )
     def post(self, request: Request) -> Response:
         """Let the version answer again that did before this one."""
-        said = RollbackInput(data=request.data)
-        said.is_valid(raise_exception=True)
-        done = promotion.rollback(
-            by=self.person,
-            why=said.validated_data["why"],
-            over=promotion.seen_as_live(said.validated_data.get("over", "")),
-        )
+        said = self.read(RollbackInput, request)
+        over = promotion.seen_as_live(said.get("over", ""))
+        done = promotion.rollback(by=self.person, why=said["why"], over=over)
         return Response(promotion_body(done))
 
 
 class PromotionsView(VersionView):
     queries = {"GET": PromotionsQuery}
 
-    @extend_schema(operation_id="promotions_list", responses={200: PromotionPage})
+    @extend_schema(
+        operation_id="promotions_list",
+        responses={200: page_shape("PromotionPage", PromotionOutput)},
+    )
     def get(self, request: Request) -> Response:
         """The ledger: which version took over from which, who did it and why, newest first."""
         before, limit = self.asked.get("before"), self.asked["limit"]
