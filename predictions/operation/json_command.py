@@ -1,4 +1,4 @@
-"""The output of a command: text, or with --json one JSON object."""
+"""What commands share: a refusal is their error, and with --json they print one JSON object."""
 
 from __future__ import annotations
 
@@ -6,12 +6,24 @@ import json
 import time
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from predictions.errors import Declined
 
 EVERY = 2.0  # seconds between two lines of progress
 
 
-class TellingCommand(BaseCommand):
+class DecliningCommand(BaseCommand):
+    """Ends with the text of a refusal, without a traceback."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except Declined as declined:
+            raise CommandError(str(declined)) from declined
+
+
+class TellingCommand(DecliningCommand):
     """With --json, standard output holds one JSON object and nothing else."""
 
     is_json = False

@@ -8,7 +8,6 @@ from tqdm import tqdm
 from dashboard.cube.counting import catch_up, marks
 from dashboard.cube.rebuild import months_to_check, rebuild_counts
 from labeling.models import LabelEvent
-from predictions.errors import Declined
 from predictions.models import Prediction
 from predictions.operation.json_command import TellingCommand
 
@@ -34,10 +33,7 @@ class Command(TellingCommand):
                 bar.set_postfix_str(name)
                 bar.update()
 
-            try:
-                found = rebuild_counts(mend=not check, progress=progress)
-            except Declined as declined:
-                raise CommandError(str(declined)) from declined
+            found = rebuild_counts(mend=not check, progress=progress)
         said = (
             f"{found.months:,} months looked at: {found.cells:,} cells, {found.sums:,} sums and "
             f"{found.flows:,} flows differed from the logs."

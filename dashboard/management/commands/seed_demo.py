@@ -7,7 +7,6 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from dashboard.demo.plan import DRAWINGS
-from predictions.errors import Declined
 from predictions.operation.json_command import TellingCommand
 
 
@@ -47,8 +46,6 @@ class Command(TellingCommand):
                 day = until or timezone.localdate()
                 seeding.seed_demo(drawings, seed, day, force=force, told=self.progress)
                 self.tell("The demo is in. seed_demo --remove takes it out.", seed=seed)
-        except Declined as declined:
-            raise CommandError(str(declined)) from declined
         except KeyboardInterrupt as interrupted:
             left = "the demo is still here" if remove else "nothing of the demo is left"
             raise CommandError(f"Interrupted; {left}.", returncode=130) from interrupted

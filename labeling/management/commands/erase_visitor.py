@@ -1,17 +1,17 @@
 from __future__ import annotations
 
-import json
 import uuid
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from labeling.batches.erasure import erase_owner
 from predictions.models import Feedback, Owner, Prediction
+from predictions.operation.json_command import TellingCommand
 from predictions.operation.people import person_named
 
 
-class Command(BaseCommand):
+class Command(TellingCommand):
     help = (
         "Erase everything one visitor or one account drew, for good: pictures, owner and "
         "addresses. What was read and labeled stays, to be counted. Without --yes it only says "
@@ -29,18 +29,13 @@ class Command(BaseCommand):
         whose.add_argument("--user", help="a user name")
         whose.add_argument("--prediction", type=uuid.UUID, help="the id of one of their drawings")
         parser.add_argument("--yes", action="store_true", help="confirm; this cannot be undone")
-        parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *args: Any, yes: bool, **options: Any) -> None:
         owner = owner_named(options)
         count = Prediction.objects.owned_by(owner).pictured().count()
         erased = erase_owner(owner) if yes else 0
-        if options["json"]:
-            self.stdout.write(json.dumps({"drawings": count, "erased": erased}))
-        elif yes:
-            self.stdout.write(self.style.SUCCESS(f"{erased:,} drawings erased."))
-        else:
-            self.stdout.write(f"{count:,} drawings would be erased, for good. Say so with --yes.")
+        words = f"{count:,} drawings would be erased, for good. Say so with --yes."
+        self.tell(f"{erased:,} drawings erased." if yes else words, drawings=count, erased=erased)
 
 
 def owner_named(options: dict[str, Any]) -> Owner:

@@ -5,18 +5,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from labeling.files.formats.known import read_paths
 from labeling.files.imports import ImportReport, take_in_images
-from predictions.errors import Declined
+from predictions.operation.json_command import DecliningCommand
 from predictions.operation.people import add_by, person_or_none
 
 SOME_REFUSED = 2  # exit code
 
 
-class Command(BaseCommand):
+class Command(DecliningCommand):
     help = (
         "Take in images of digits, with labels or without, as one batch that can be taken back: "
         "folders or zips with an image in a folder for each digit (and unlabeled, unreadable), "
@@ -37,17 +37,14 @@ class Command(BaseCommand):
         for path in paths:
             if not path.exists():
                 raise CommandError(f"There is no file or folder {path}.")
-        try:
-            with tqdm(unit=" images", disable=not sys.stderr.isatty()) as bar:
-                report = take_in_images(
-                    read_paths(paths),
-                    by=person_or_none(options["by"]),
-                    source=", ".join(path.name for path in paths)[:500],
-                    dry_run=dry_run,
-                    progress=bar.update,
-                )
-        except Declined as declined:
-            raise CommandError(str(declined)) from declined
+        with tqdm(unit=" images", disable=not sys.stderr.isatty()) as bar:
+            report = take_in_images(
+                read_paths(paths),
+                by=person_or_none(options["by"]),
+                source=", ".join(path.name for path in paths)[:500],
+                dry_run=dry_run,
+                progress=bar.update,
+            )
         if options["json"]:
             self.stdout.write(json.dumps(report.as_json()))
         else:

@@ -6,7 +6,6 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from labeling.files import label_lines
-from predictions.errors import Declined
 from predictions.operation.json_command import TellingCommand
 from predictions.operation.people import add_by, person_or_none
 
@@ -44,8 +43,6 @@ class Command(TellingCommand):
             done = label_lines.apply_plan(plan, by=person_or_none(by), source=file.name)
         except (OSError, UnicodeDecodeError) as unreadable:
             raise CommandError(f"{file} cannot be read: {unreadable}") from unreadable
-        except Declined as declined:
-            raise CommandError(str(declined)) from declined
         batch, told = done.batch, {**counts(plan), "changed": done.batch.count}
         self.tell(f"Batch {batch.pk}: {done}", **told, batch=batch.pk)
 

@@ -6,7 +6,6 @@ from uuid import UUID
 from django.core.management.base import CommandError, CommandParser
 
 from labeling.batches import batches
-from labeling.errors import AlreadyUndone
 from labeling.models import Batch
 from predictions.operation.json_command import TellingCommand
 from predictions.operation.people import add_by, person_named
@@ -38,10 +37,7 @@ class Command(TellingCommand):
         found = Batch.objects.filter(pk=batch).first()
         if found is None:
             raise CommandError(f"There is no batch {batch}.")
-        try:
-            undone = batches.undo_batch(found, by=person)
-        except AlreadyUndone as declined:
-            raise CommandError(str(declined)) from declined
+        undone = batches.undo_batch(found, by=person)
         self.tell(f"{undone:,} labels of batch {batch} taken back.", batch=batch, labels=undone)
 
     def list_last(self) -> None:

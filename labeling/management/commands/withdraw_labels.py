@@ -1,16 +1,15 @@
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from labeling.batches.withdrawal import decisions_of, withdraw
-from labeling.errors import EmptySelection
+from predictions.operation.json_command import TellingCommand
 from predictions.operation.people import add_by, person_named, person_or_none
 
 
-class Command(BaseCommand):
+class Command(TellingCommand):
     help = (
         "Take back everything a labeler decided, as one batch that can be taken back itself. "
         "Without --yes it only says how much that is. Versions that learned from it stay: see "
@@ -23,21 +22,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--yes", action="store_true", help="carry it out; without it, only report"
         )
-        parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *, labeler: str, yes: bool, **options: Any) -> None:
         person = person_named(labeler)
         count, batch = decisions_of(person).count(), None
         if yes:
-            try:
-                batch = withdraw(person, by=person_or_none(options["by"]))
-            except EmptySelection as nothing:
-                raise CommandError(str(nothing)) from nothing
+            batch = withdraw(person, by=person_or_none(options["by"]))
             count = batch.count
-        if options["json"]:
-            self.stdout.write(json.dumps({"decisions": count, "batch": batch and str(batch.pk)}))
-        elif batch is None:
-            self.stdout.write(f"{count:,} decisions would be taken back. Say so with --yes.")
-        else:
-            done = f"{count:,} decisions taken back, batch {batch.pk}."
-            self.stdout.write(self.style.SUCCESS(done))
+        words = f"{count:,} decisions would be taken back. Say so with --yes."
+        if batch:
+            words = f"{count:,} decisions taken back, batch {batch.pk}."
+        self.tell(words, decisions=count, batch=batch and batch.pk)

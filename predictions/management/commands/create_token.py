@@ -1,17 +1,16 @@
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from predictions.access.tokens import make_token
-from predictions.errors import Declined
+from predictions.operation.json_command import TellingCommand
 from predictions.operation.people import person_named
 
 
-class Command(BaseCommand):
+class Command(TellingCommand):
     help = (
         "Make a token with which a program works for an account, and print it once. "
         "It allows what its scopes say, and never more than the account's roles."
@@ -35,7 +34,6 @@ class Command(BaseCommand):
             default=settings.TOKEN_DAYS,
             help=f"days until it expires, at most {settings.TOKEN_DAYS}",
         )
-        parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(
         self,
@@ -44,24 +42,13 @@ class Command(BaseCommand):
         name: str,
         scopes: list[str],
         days: int,
-        json: bool,
         **options: Any,
     ) -> None:
         owner = person_named(account)
-        try:
-            token, secret = make_token(owner, name=name, scopes=scopes, days=days)
-        except Declined as declined:
-            raise CommandError(str(declined)) from declined
-        if json:
-            ends = token.expires_at.isoformat()
-            self.stdout.write(as_json(token=secret, prefix=token.prefix, expires_at=ends))
-            return
+        token, secret = make_token(owner, name=name, scopes=scopes, days=days)
         self.stderr.write(
             f"{token.name} may {' and '.join(token.scope_list)} for {owner} until "
             f"{token.expires_at:%Y-%m-%d}. It is shown this once:"
         )
-        self.stdout.write(secret)
-
-
-def as_json(**values: str) -> str:
-    return json.dumps(values)
+        ends = token.expires_at.isoformat()
+        self.tell(secret, token=secret, prefix=token.prefix, expires_at=ends)

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
-from predictions.errors import Declined
 from predictions.models import ModelVersion
+from predictions.operation.json_command import DecliningCommand
 from predictions.serving.registry import install_base, remedy, unsoundness
 
 
-class Command(BaseCommand):
+class Command(DecliningCommand):
     help = (
         "Register the shipped model version, or repair it from the shipped files where its rows "
         "are unsound. It goes live where nothing else is yet; elsewhere it waits as a candidate, "
@@ -25,8 +25,6 @@ class Command(BaseCommand):
                 f"The shipped file {missing.filename} is missing. "
                 "`git checkout predictions/base` restores it."
             ) from missing
-        except Declined as declined:
-            raise CommandError(str(declined)) from declined
         self.stdout.write(f"{version} is {version.get_state_display().lower()}.")
         live = ModelVersion.objects.live().get()
         if live != version and (fault := unsoundness(live)):

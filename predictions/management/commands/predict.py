@@ -6,7 +6,6 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from predictions.capture import capture
+from predictions.database.slices import chunks
 from predictions.errors import Declined
 from predictions.glyphs.images import MAX_BYTES
 from predictions.models import STRANGE, Owner, Prediction
@@ -133,7 +133,7 @@ def in_words(line: Line) -> str:
 
 def unstored(files: Iterable[Path], owner: Owner) -> Iterator[Line]:
     """Read without storing; one forward pass for each chunk."""
-    for chunk in in_chunks(files):
+    for chunk in chunks(files, AT_ONCE):
         sketches = [capture.sketch_or_refusal(content_of(file)) for file in chunk]
         glyphs = [made.glyph for made in sketches if isinstance(made, capture.Sketch)]
         answer = recognizer.read(np.stack(glyphs)) if glyphs else None
@@ -148,7 +148,7 @@ def unstored(files: Iterable[Path], owner: Owner) -> Iterator[Line]:
 
 def stored(files: Iterable[Path], owner: Owner) -> Iterator[Line]:
     """Read and store, like the batches of the API; one insert for each chunk."""
-    for chunk in in_chunks(files):
+    for chunk in chunks(files, AT_ONCE):
         made = capture.capture_batch(
             [content_of(file) for file in chunk], owner=owner, source=Prediction.Source.BATCH
         )
@@ -160,12 +160,6 @@ def stored(files: Iterable[Path], owner: Owner) -> Iterator[Line]:
                     str(file), each.digit, each.confidence, each.strangeness,
                     each.version.name, str(each.public_id),
                 )  # fmt: skip
-
-
-def in_chunks(files: Iterable[Path]) -> Iterator[list[Path]]:
-    rest = iter(files)
-    while chunk := list(islice(rest, AT_ONCE)):
-        yield chunk
 
 
 def content_of(file: Path) -> bytes:

@@ -4,14 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandParser
 from tqdm import tqdm
 
-from predictions.errors import Declined
+from predictions.operation.json_command import DecliningCommand
 from training.backup import backup
 
 
-class Command(BaseCommand):
+class Command(DecliningCommand):
     help = (
         "Write everything of value to one file, while people work on. The file is read back and "
         "compared before it gets its name. Keep the secret (SECRET_KEY, or DATA_DIR/secret_key) "
@@ -30,10 +30,7 @@ class Command(BaseCommand):
                 bar.set_description(table)
                 bar.update()
 
-            try:
-                made = backup.make(file, progress=show)
-            except Declined as declined:
-                raise CommandError(str(declined)) from declined
+            made = backup.make(file, progress=show)
         told = backup.told(made)
         if options["json"]:
             self.stdout.write(json.dumps(told))

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
-from predictions.errors import Declined
 from predictions.models import ModelVersion
+from predictions.operation.json_command import DecliningCommand
 
 if TYPE_CHECKING:
     from training.engine.evaluate import MeasuredShare, ReadingReport
 
 
-class Command(BaseCommand):
+class Command(DecliningCommand):
     help = "Judge a model version on MNIST's test set, on strokes, and on labeled predictions."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -34,13 +34,10 @@ class Command(BaseCommand):
             raise CommandError(f"There is no file {strokes}.")
         folder = settings.MNIST_DIR
         reports = {}
-        try:
-            for judgment in judgments(version, mnist_folder=folder, strokes=strokes):
-                reports[judgment.title] = judgment.report.as_json()
-                if not options["json"]:
-                    self.say(judgment.title, judgment.report)
-        except Declined as declined:
-            raise CommandError(str(declined)) from declined
+        for judgment in judgments(version, mnist_folder=folder, strokes=strokes):
+            reports[judgment.title] = judgment.report.as_json()
+            if not options["json"]:
+                self.say(judgment.title, judgment.report)
         if options["json"]:
             self.stdout.write(json.dumps({"version": version.name, "reports": reports}))
         elif not reports:

@@ -4,10 +4,10 @@ import json
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
-from predictions.errors import Declined
 from predictions.models import ModelVersion
+from predictions.operation.json_command import DecliningCommand
 from training.api.trials import judgment_body
 from training.models import GateReport
 from training.trials.summary import Shown, shown
@@ -20,7 +20,7 @@ EXIT = {
 }
 
 
-class Command(BaseCommand):
+class Command(DecliningCommand):
     help = (
         "Follow a model version's trial against the live one now, and begin one if it has none. "
         "What wins is promoted, unless AUTO_PROMOTE is off. Exit code 0 for promote, 3 for reject, "
@@ -35,10 +35,7 @@ class Command(BaseCommand):
         version = ModelVersion.objects.filter(name=options["version"]).first()
         if version is None:
             raise CommandError(f"There is no model version {options['version']!r}.")
-        try:
-            found = shown(judge(version))
-        except Declined as declined:
-            raise CommandError(str(declined)) from declined
+        found = shown(judge(version))
         if options["json"]:
             self.stdout.write(json.dumps(judgment_body(found)))
         else:

@@ -1,18 +1,17 @@
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
-from predictions.errors import Declined
 from predictions.models import ModelVersion
+from predictions.operation.json_command import TellingCommand
 from predictions.operation.people import add_by, person_or_none
 from training.api.versions import promotion_body
 from training.versions import promotion
 
 
-class Command(BaseCommand):
+class Command(TellingCommand):
     help = (
         "Let a model version answer from now on. Exit code 0 when it is live, 1 when it was "
         "declined and nothing changed."
@@ -22,19 +21,11 @@ class Command(BaseCommand):
         parser.add_argument("version", help="name of the version")
         parser.add_argument("--why", default="", help="needed unless it won its trial")
         add_by(parser)
-        parser.add_argument(
-            "--json", action="store_true", help="print the entry of the ledger as JSON"
-        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         version = ModelVersion.objects.filter(name=options["version"]).first()
         if version is None:
             raise CommandError(f"There is no model version {options['version']!r}.")
-        try:
-            done = promotion.promote(version, by=person_or_none(options["by"]), why=options["why"])
-        except Declined as declined:
-            raise CommandError(str(declined)) from declined
-        if options["json"]:
-            self.stdout.write(json.dumps(promotion_body(done)))
-        else:
-            self.stdout.write(f"{done.after} is live; before it was {done.before or 'nothing'}.")
+        done = promotion.promote(version, by=person_or_none(options["by"]), why=options["why"])
+        words = f"{done.after} is live; before it was {done.before or 'nothing'}."
+        self.tell(words, **promotion_body(done))

@@ -4,15 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
-from predictions.errors import Declined
+from predictions.operation.json_command import DecliningCommand
 from training.backup import archive
 from training.backup.restore import Restored, restore
 
 
-class Command(BaseCommand):
+class Command(DecliningCommand):
     help = (
         "Put the database back as a backup has it, and prove it: tables, weights and labels are "
         "compared afterwards. Stop the web server and the workers first. Exit code 0 when all is "
@@ -43,16 +43,13 @@ class Command(BaseCommand):
                 bar.set_description(step)
                 bar.update()
 
-            try:
-                done = restore(
-                    file,
-                    force=options["force"],
-                    trusted=options["trust"],
-                    sha256=options["sha256"],
-                    progress=show,
-                )
-            except Declined as declined:
-                raise CommandError(str(declined)) from declined
+            done = restore(
+                file,
+                force=options["force"],
+                trusted=options["trust"],
+                sha256=options["sha256"],
+                progress=show,
+            )
         if done.archive.doubt:
             self.stderr.write(self.style.WARNING(f"{done.archive.doubt} --trust was given."))
         if options["json"]:

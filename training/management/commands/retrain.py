@@ -6,17 +6,17 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
-from predictions.errors import Declined
+from predictions.operation.json_command import DecliningCommand
 from training.models import Run
 from training.runs import retrain
 from training.snapshots.snapshots import choose, default_rule
 from training.trials.summary import latest_shown
 
 
-class Command(BaseCommand):
+class Command(DecliningCommand):
     help = (
         "Fine-tune the live model on what people settled, and put the result on trial against it. "
         "Ends with 0 when a run was done, 1 when it failed or was declined."
@@ -49,15 +49,12 @@ class Command(BaseCommand):
         if options["dry_run"]:
             self.show_snapshot(options)
             return
-        try:
-            run = retrain.ask(
-                trigger=Run.Trigger.COMMAND,
-                least=options["least"],
-                seed=options["seed"],
-                without_labelers=options["without_labeler"],
-            )
-        except Declined as declined:
-            raise CommandError(str(declined)) from declined
+        run = retrain.ask(
+            trigger=Run.Trigger.COMMAND,
+            least=options["least"],
+            seed=options["seed"],
+            without_labelers=options["without_labeler"],
+        )
         self.work_here(run)
         self.tell(run, as_json=options["json"])
 

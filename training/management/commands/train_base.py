@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from tqdm import tqdm
 
-from predictions.errors import Declined
 from predictions.models import ModelVersion
+from predictions.operation.json_command import DecliningCommand
 from predictions.serving import registry
 from training.engine import mnist
 from training.workers.memory import keep_freed_memory
@@ -35,7 +35,7 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB
 
 
-class Command(BaseCommand):
+class Command(DecliningCommand):
     help = (
         "Train the network from nothing, on MNIST and on digits drawn by rule, and register it as "
         "a candidate. Goes on where it broke off. Exit code 1 when MNIST is missing."
@@ -67,13 +67,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            folder = mnist.required(settings.MNIST_DIR)
-            made = self.train(folder, **options)
-            if options["into"] is None:
-                self.register(made)
-        except Declined as declined:
-            raise CommandError(str(declined)) from declined
+        folder = mnist.required(settings.MNIST_DIR)
+        made = self.train(folder, **options)
+        if options["into"] is None:
+            self.register(made)
 
     def train(self, folder: Path, **options: Any) -> VersionFiles:
         import torch  # seconds to import, and only this command needs it

@@ -5,15 +5,15 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
-from predictions.errors import Declined
+from predictions.operation.json_command import DecliningCommand
 from training.models import Run
 from training.runs import retrain
 from training.snapshots.lineage import Source, versions_containing
 
 
-class Command(BaseCommand):
+class Command(DecliningCommand):
     help = (
         "Show which versions learned from a labeler or a visitor. With --retrain, start a run "
         "that leaves them out, beginning at the nearest version that never learned from them; "
@@ -78,18 +78,15 @@ class Command(BaseCommand):
 
     def retrain(self, source: Source, *, least: int, again: bool) -> Run:
         trigger = Run.Trigger.COMMAND
-        try:
-            if again:
-                run = retrain.readmit(source, trigger=trigger, least=least)
-            else:
-                run = retrain.ask(
-                    trigger=trigger,
-                    least=least,
-                    without_labelers=source.labelers,
-                    without_visitors=source.visitors,
-                )
-        except Declined as declined:
-            raise CommandError(str(declined)) from declined
+        if again:
+            run = retrain.readmit(source, trigger=trigger, least=least)
+        else:
+            run = retrain.ask(
+                trigger=trigger,
+                least=least,
+                without_labelers=source.labelers,
+                without_visitors=source.visitors,
+            )
         self.stderr.write(
             f"Run {run.pk} is queued: {run.snapshot.count} labels, from {run.parent}."
         )
