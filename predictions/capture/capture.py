@@ -107,7 +107,7 @@ def capture_batch(
     files: Sequence[bytes], *, owner: Owner, source: str
 ) -> list[Prediction | Declined]:
     """Read many drawings with one version and one insert; return a row or refusal for each."""
-    sketches = side_by_side(sketch_or_refusal, files)
+    sketches = side_by_side(or_refusal(sketch), files)
     accepted = [made for made in sketches if isinstance(made, Sketch)]
     if not accepted:
         return [refused for refused in sketches if isinstance(refused, Declined)]
@@ -163,21 +163,19 @@ def readers() -> ThreadPoolExecutor:
 
 def glyphs_of(files: Sequence[bytes]) -> list[NDArray[np.uint8] | Declined]:
     """Return the glyph or the refusal of each file, in order."""
-    return side_by_side(glyph_or_refusal, files)
+    return side_by_side(or_refusal(lambda data: glyph_of(open_image(data))), files)
 
 
-def glyph_or_refusal(data: bytes) -> NDArray[np.uint8] | Declined:
-    try:
-        return glyph_of(open_image(data))
-    except (ImageRefused, NoInk) as refused:
-        return refused
+def or_refusal(read: Callable[[Any], Made]) -> Callable[[Any], Made | Declined]:
+    """A function that returns the refusal of a picture instead of raising it."""
 
+    def read_or_refuse(picture: Any) -> Made | Declined:
+        try:
+            return read(picture)
+        except (ImageRefused, NoInk) as refused:
+            return refused
 
-def sketch_or_refusal(data: bytes) -> Sketch | Declined:
-    try:
-        return sketch(data)
-    except (ImageRefused, NoInk) as refused:
-        return refused
+    return read_or_refuse
 
 
 # -- pictures that were made elsewhere ------------------------------------------------------------
@@ -185,14 +183,7 @@ def sketch_or_refusal(data: bytes) -> Sketch | Declined:
 
 def sketch_all(pictures: Sequence[Picture]) -> list[Sketch | Declined]:
     """Return the sketch or the refusal of each picture of a collection, in order."""
-    return side_by_side(ready_or_refusal, pictures)
-
-
-def ready_or_refusal(picture: Picture) -> Sketch | Declined:
-    try:
-        return sketch_ready(picture)
-    except (ImageRefused, NoInk) as refused:
-        return refused
+    return side_by_side(or_refusal(sketch_ready), pictures)
 
 
 def sketch_ready(picture: Picture) -> Sketch:

@@ -133,8 +133,9 @@ def in_words(line: Line) -> str:
 
 def unstored(files: Iterable[Path], owner: Owner) -> Iterator[Line]:
     """Read without storing; one forward pass for each chunk."""
+    sketch = capture.or_refusal(capture.sketch)
     for chunk in chunks(files, AT_ONCE):
-        sketches = [capture.sketch_or_refusal(content_of(file)) for file in chunk]
+        sketches = [sketch(content_of(file)) for file in chunk]
         glyphs = [made.glyph for made in sketches if isinstance(made, capture.Sketch)]
         answer = recognizer.read(np.stack(glyphs)) if glyphs else None
         readings = iter(answer.readings if answer else ())
