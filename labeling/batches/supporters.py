@@ -10,7 +10,8 @@ from django.db.models import Q
 
 from labeling.batches.batches import AT_ONCE
 from labeling.models import Label, LabelEvent
-from labeling.standing import REVERSALS, Past, Said, Standing, standing, supporting_events, vote_of
+from labeling.queue.places import standing_of
+from labeling.standing import REVERSALS, Past, Said, standing, supporting_events, vote_of
 from predictions.database.slices import chunks
 
 
@@ -42,12 +43,8 @@ def others_behind(labels: Sequence[Label]) -> dict[int, list[int]]:
     found = {}
     for key, events in histories(read):
         label = read[key]
-        stood = Standing(
-            label.digit, label.is_unreadable, label.state, label.opinions, label.event_id
-        )
-        backing = (
-            supporting_events(events) if standing(events) == stood else said_by_then(label, events)
-        )
+        is_current = standing(events) == standing_of(label)
+        backing = supporting_events(events) if is_current else said_by_then(label, events)
         # Keep the last event of each person: one may rule and confirm it later.
         last = {(event.labeler_id, event.visitor): event.pk for event in backing}
         if others := sorted(set(last.values()) - {label.event_id}):
