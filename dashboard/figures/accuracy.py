@@ -30,7 +30,7 @@ from dashboard.fields import Counts
 from dashboard.figures import sentences
 from dashboard.figures.audits import Missing, ceiling, lopsided
 from dashboard.figures.figure import ENOUGH, Column, Figure, share_cells, share_columns
-from dashboard.figures.periods import PERIOD, Period, periods_of
+from dashboard.figures.periods import LONGEST_DAILY, MOST_TOLD_APART, PERIOD, Period, periods_of
 from dashboard.figures.sample import (
     Part,
     Sample,
@@ -57,8 +57,6 @@ BIASED = (
     " so accuracy over them is not the accuracy of the model."
 )
 WINDOW = timedelta(days=28)  # whole weeks, since people draw otherwise on weekends
-LONGEST_DAILY = 731  # days with a row for each; a longer history has one for each week
-MOST_PERIODS = 24  # rows of a heat map
 
 
 def by_month(filters: Filters) -> Figure:
@@ -100,7 +98,7 @@ def by_month_and_digit(filters: Filters) -> Figure:
     for digit, month, _, part in read:
         counts[month, digit] += part.n
     period_of = periods_of(
-        list(every_month(list(whole))), filter(None, counts.values()), most=MOST_PERIODS
+        list(every_month(list(whole))), filter(None, counts.values()), most=MOST_TOLD_APART
     )
     samples: defaultdict[tuple[Period, int], Sample] = defaultdict(Sample)
     for digit, month, chance, part in read:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
+from itertools import groupby
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,8 @@ from dashboard.cube.sums import (
 )
 from dashboard.fields import Counts
 from dashboard.figures import sentences
-from dashboard.figures.figure import Column, Figure, Share, share_cells, share_columns
+from dashboard.figures.figure import ENOUGH, Column, Figure, Share, share_cells, share_columns
+from dashboard.figures.periods import LONGEST_DAILY, MOST_TOLD_APART, PERIOD, Period, periods_of
 from dashboard.filters import ALL, Filters
 from dashboard.flow import ACTS
 from predictions.months import after
@@ -60,7 +63,7 @@ def corrections(filters: Filters) -> Figure:
 
 
 def label_flow(filters: Filters) -> Figure:
-    """New drawings and settled labels, by day."""
+    """New drawings and settled labels, by day; after two years, by month."""
     acts, drawings = daily_acts(filters), daily_drawings(filters)
     rows, waiting = [], 0
     for day in days_until_end({**acts, **drawings}, filters):
@@ -74,6 +77,7 @@ def label_flow(filters: Filters) -> Figure:
             ]
         )  # fmt: skip
     shown = within_period(rows, filters)
+    is_long = len(shown) > LONGEST_DAILY
     return Figure(
         name="label-flow",
         title="Into the queue and out of it",
@@ -86,7 +90,7 @@ def label_flow(filters: Filters) -> Figure:
         + not_applied(filters),
         sampled_from=acts_in_words(acts, filters),
         columns=[
-            Column("day", "Day", "day"),
+            Column("month", "Month", "month") if is_long else Column("day", "Day", "day"),
             Column("came", "Drawings in", "count"),
             Column("settled", "Settled, less reopened", "count"),
             Column("waiting", "Not settled", "count"),
@@ -94,12 +98,23 @@ def label_flow(filters: Filters) -> Figure:
             Column("rulings", "Rulings and corrections", "count"),
             Column("undos", "Taken back", "count"),
         ],
-        rows=shown,
+        rows=list(months_of_flow(shown)) if is_long else shown,
     )
 
 
+def months_of_flow(days: list[list[Any]]) -> Iterator[list[Any]]:
+    """Rows of days added up to months; what waits is that of the last day."""
+    for month, some in groupby(days, key=lambda row: row[0][:7]):
+        rows = list(some)
+        came, settled, _, *others = (sum(each) for each in list(zip(*rows, strict=True))[1:])
+        yield [month, came, settled, rows[-1][3], *others]
+
+
 def agreement(filters: Filters) -> Figure:
-    """The share of second opinions that equal the label by others, by month."""
+    """The share of second opinions that equal the label by others.
+
+    By month, or by quarter or year where months have few.
+    """
     found: defaultdict[date, Counts] = defaultdict(lambda: np.zeros(len(ACTS), np.int64))
     for month, acts in flows(filters):
         found[month] += acts.sum(axis=0)
@@ -107,6 +122,14 @@ def agreement(filters: Filters) -> Figure:
         month: (int(acts[AGREES]), int(acts[[AGREES, DIFFERS]].sum()))
         for month, acts in found.items()
     }
+    months = list(every_month(list(counts)))
+    told = [n for _, n in counts.values() if n]
+    are_enough = bool(told) and median(told) >= ENOUGH
+    period_of = periods_of(months, told, most=len(months) if are_enough else MOST_TOLD_APART)
+    by_period: defaultdict[Period, list[int]] = defaultdict(lambda: [0, 0])
+    for month in months:
+        for at, count in enumerate(counts.get(month, (0, 0))):
+            by_period[period_of[month]][at] += count
     agreed, n = (sum(each) for each in zip(*counts.values(), strict=True)) if counts else (0, 0)
     return Figure(
         name="agreement-by-month",
@@ -116,10 +139,10 @@ def agreement(filters: Filters) -> Figure:
         " of a sure model ask for one, so these are harder than the rest."
         + (NO_DIGIT if filters.digit is not None else ""),
         warning="Biased: second opinions are asked for where the first was surprising.",
-        columns=[Column("month", "Month", "month"), *share_columns("Agreed", "Agreement")],
+        columns=[*PERIOD, *share_columns("Agreed", "Agreement")],
         rows=[
-            [f"{month:%Y-%m}", *share_cells(*counts.get(month, (0, 0)))]
-            for month in every_month(list(counts))
+            [*(f"{month:%Y-%m}" for month in period), *share_cells(agreed, n)]
+            for period, (agreed, n) in by_period.items()
         ],
     )
 

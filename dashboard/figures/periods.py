@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from dashboard.figures.figure import ENOUGH, Column
 
+LONGEST_DAILY = 731  # days with a row for each; a longer history has rows of weeks or months
+MOST_TOLD_APART = 24  # periods in one figure
 MONTH, QUARTER, YEAR = 1, 3, 12  # in months
 PERIOD = [Column("month", "From", "month"), Column("last", "To", "month")]
 

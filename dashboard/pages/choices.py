@@ -47,6 +47,12 @@ class Select:
     title: str
     options: list[Option]
 
+    @property
+    def is_set(self) -> bool:
+        """Whether it leaves out something; only a choice that may be empty can."""
+        nothing = self.options[0]
+        return not nothing.value and not nothing.is_chosen
+
 
 def selects(filters: Filters) -> list[Select]:
     """One for each filter, in the order of the URL. Two queries."""

@@ -30,10 +30,6 @@ from predictions.models import ModelVersion, Prediction
 
 MONTHS, VERSIONS = "months", "versions"
 EXAMPLES = 8  # of each kind
-NOTHING_YET = {
-    MONTHS: f"There is nothing to compare yet: two months with {ENOUGH} labels each are needed.",
-    VERSIONS: "There is nothing to compare yet: two versions must have read the same drawings.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,23 +140,42 @@ def figure_of(which: WhichTwo, found: Comparison | None) -> Figure:
         Column("side", "Version" if which.by == VERSIONS else "Month", "text"),
         Column("part", "Part", "text"),
         *share_columns(),
+        Column("label", "Digit", "digit"),
+        Column("first", "From", "month"),
+        Column("last", "To", "month"),
+        Column("since", "From the", "day"),
+        Column("until", "To the", "day"),
     ]
     if found is None:
-        said = NOTHING_YET[which.by]
+        said = nothing_yet(which)
         return Figure("compare", "Side by side", said, said, columns, [])
     sides = [found.first, found.second]
+    if which.by == VERSIONS:  # the same drawings
+        sampled_from = found.first.sampled_from
+    else:
+        sampled_from = " ".join(f"{side.title}: {side.sampled_from}" for side in sides)
     return Figure(
         name="compare",
         title=f"{found.first.title} and {found.second.title}, {found.parts_are}",
         sentence=found.in_words,
-        sampled_from=" ".join(f"{side.title}: {side.sampled_from}" for side in sides),
+        sampled_from=sampled_from,
         columns=columns,
         rows=[
-            [side.title, part.name, *accuracy_cells(part.sample)]
+            [side.title, part.name, *accuracy_cells(part.sample), *part.behind]
             for side in sides
             for part in side.parts
         ],
     )
+
+
+def nothing_yet(which: WhichTwo) -> str:
+    digit = which.filters.digit
+    of_digit = "" if digit is None else f" of the digit {digit}"
+    needed = {
+        MONTHS: f"two months with {ENOUGH} labels{of_digit} each are needed",
+        VERSIONS: "two versions must have read the same drawings",
+    }
+    return f"There is nothing to compare yet: {needed[which.by]}."
 
 
 def selects_of(which: WhichTwo) -> list[Select]:

@@ -65,14 +65,15 @@ promotion_marks <- function(marks, rows, key) {
 
 share_by_month <- function(figure, marks, key = "month") {
   rows <- figure$rows
-  # A point covers its whole month, so it is drawn in the middle of the month.
+  # A point covers its whole month or period, so it is drawn in the middle of it.
   rows$middle <- rows[[key]] + 14
+  if ("last" %in% names(rows)) rows$middle <- rows$middle + as.numeric(rows$last - rows[[key]]) / 2
   drawn <- rows[!is.na(rows$share), ]
   named <- promotion_marks(marks, rows, key)
   many <- nrow(rows) > MOST_TICKS
   ggplot(rows, aes(middle, share)) +
     named +
-    geom_line(color = pen, linewidth = 0.8, na.rm = TRUE) +
+    geom_line(aes(color = enough & c(TRUE, head(enough, -1)), group = 1), linewidth = 0.8, na.rm = TRUE) +
     geom_errorbar(data = drawn, aes(ymin = low, ymax = high, color = enough), width = if (many) 0 else 5) +
     geom_point(data = drawn, aes(color = enough), size = if (many) 1.6 else 3) +
     (if (!many) geom_text(data = drawn, aes(y = low, label = paste("n =", n)), vjust = 1.6, size = 3, color = soft)) +
@@ -125,17 +126,27 @@ share_bars <- function(figure, marks, key = "digit") {
     labs(x = figure$titles[[key]], y = figure$titles[["share"]])
 }
 
+# Slices are polygons on a wide panel: a panel of polar coordinates is a square, and the words above
+# it would be cut off at its width.
 share_pie <- function(figure) {
   drawn <- figure$rows[!is.na(figure$rows$share), ]
   drawn$digit <- drawn[[keys_of(figure)[1]]]
   drawn$wrong <- ifelse(drawn$enough, 1 - drawn$share, NA_real_)
-  ggplot(drawn, aes("", share, fill = wrong, group = digit)) +
-    geom_col(width = 1, color = soft, linewidth = 0.3) +
-    geom_text(aes(x = 1.62, label = paste0(digit, "\n", percent(share))), position = position_stack(vjust = 0.5), color = ink, size = 3.2) +
-    coord_polar("y") +
+  ends <- c(0, cumsum(drawn$share)) / sum(drawn$share) * 2 * pi
+  slices <- do.call(rbind, lapply(seq_len(nrow(drawn)), function(at) {
+    angles <- seq(ends[at], ends[at + 1], length.out = 60)
+    data.frame(digit = drawn$digit[at], wrong = drawn$wrong[at], x = c(0, sin(angles)), y = c(0, cos(angles)))
+  }))
+  middle <- (head(ends, -1) + tail(ends, -1)) / 2
+  drawn$x <- 0.76 * sin(middle)
+  drawn$y <- 0.76 * cos(middle)
+  ggplot(slices, aes(x, y)) +
+    geom_polygon(aes(fill = wrong, group = digit), color = soft, linewidth = 0.3) +
+    geom_text(data = drawn, aes(label = paste0(digit, "\n", percent(share))), color = ink, size = 3, lineheight = 0.95) +
+    coord_fixed(xlim = c(-2.4, 2.4), ylim = c(-1.02, 1.02)) +
     scale_fill_gradient(low = "#fbf3e4", high = "#df8442", na.value = few, labels = percent, name = "Read wrong", guide = wide_guide()) +
-    labs(x = NULL, y = NULL, subtitle = "Nobody can tell 96 from 98 by a slice: the bars say the same better.") +
-    theme(axis.text = element_blank(), panel.grid = element_blank())
+    labs(x = NULL, y = NULL, subtitle = "Slices of 96 and 98 look alike; the bars tell them apart.") +
+    theme(axis.text = element_blank(), panel.grid.major = element_blank())
 }
 
 # A period of months in words: Sep 2026, Q3 2026 or 2026.
@@ -181,7 +192,7 @@ share_tiles <- function(figure, marks, across, down) {
     ) +
     scale_y_discrete(limits = rev) +
     labs(x = NULL, y = figure$titles[[down]], subtitle = "In percent; gray: too few labels to say.") +
-    theme(panel.grid = element_blank())
+    theme(panel.grid.major = element_blank())
 }
 
 wide_guide <- function() guide_colorbar(barwidth = 14, barheight = 0.6, title.vjust = 1)
@@ -215,7 +226,7 @@ confusion <- function(figure, marks) {
     ) +
     scale_y_discrete(limits = rev) +
     labs(x = figure$titles[[keys[2]]], y = figure$titles[[keys[1]]]) +
-    theme(panel.grid = element_blank())
+    theme(panel.grid.major = element_blank())
 }
 
 some_months <- function(rows) {
@@ -267,23 +278,37 @@ corrections <- function(figure, marks) {
   ggplot(rows, aes(day, total)) +
     geom_area(fill = pen, alpha = 0.15) +
     geom_line(color = pen, linewidth = 0.8) +
-    geom_col(aes(y = new), fill = "#E69F00", width = 0.9) +
     time_axis(rows$day) +
-    labs(x = NULL, y = figure$titles[["total"]], subtitle = "Orange: new on that day.")
+    count_axis() +
+    labs(x = NULL, y = figure$titles[["total"]])
 }
 
-headline <- function(figure, marks) share_bars(figure, marks, "tile")
+headline <- function(figure, marks) {
+  figure$rows$told <- reorder(factor(format(figure$rows$month, "%B %Y")), figure$rows$month)
+  figure$titles[["told"]] <- ""
+  share_bars(figure, marks, "told")
+}
+
+# Whole numbers, from 0 to 1 at least.
+count_axis <- function() {
+  scale_y_continuous(
+    limits = function(limits) c(min(0, limits[1]), max(1, limits[2])),
+    breaks = function(limits) unique(round(pretty(limits, 4))), labels = function(at) format(at, big.mark = ",", trim = TRUE)
+  )
+}
 
 first_count <- function(figure) names(figure$units)[figure$units == "count"][1]
 
+# Each numeral is a drawing, written as its label; a ring marks those read wrong.
 clusters <- function(figure, marks) {
-  ggplot(figure$rows, aes(x, y, color = label, shape = is_right)) +
-    geom_point(size = 1.6, alpha = 0.85) +
-    scale_color_manual(values = setNames(palette_of_ten, 0:9), drop = TRUE, name = "Label") +
-    scale_shape_manual(values = c(`TRUE` = 16, `FALSE` = 4), labels = c(`TRUE` = "right", `FALSE` = "wrong"), name = "Read") +
-    coord_equal() +
-    labs(x = NULL, y = NULL) +
-    theme(axis.text = element_blank())
+  rows <- figure$rows
+  ggplot(rows, aes(x, y)) +
+    geom_text(aes(label = label, color = label), size = 2.8) +
+    geom_point(data = rows[!rows$is_right, ], aes(shape = "read wrong"), size = 4.2, stroke = 0.5, color = "#a8262d") +
+    scale_color_manual(values = setNames(digit_colors, 0:9), guide = "none") +
+    scale_shape_manual(values = 1, name = NULL) +
+    labs(x = NULL, y = NULL, subtitle = "Each numeral is a drawing, written as its label.") +
+    theme(axis.text = element_blank(), panel.grid.major = element_blank())
 }
 
 learning_curve <- function(figure, marks) {
@@ -332,7 +357,10 @@ by_columns <- function(figure, marks) {
   } else {
     plot + geom_line(linewidth = 0.8, na.rm = TRUE) + (if (nrow(figure$rows) < 60) geom_point(size = 1.4, na.rm = TRUE))
   }
-  if (inherits(long$across, "Date")) plot <- plot + scale_x_date(guide = guide_axis(check.overlap = TRUE))
+  if (inherits(long$across, "Date")) {
+    plot <- plot + scale_x_date(guide = guide_axis(check.overlap = TRUE)) + labs(x = NULL)
+  }
+  if (all(figure$units[values] == "count")) plot <- plot + count_axis()
   if (few_groups) {
     plot <- plot + scale_color_manual(values = palette_of_ten) + scale_fill_manual(values = palette_of_ten)
   }
@@ -391,7 +419,7 @@ chart_of <- function(figure, marks) {
 empty_chart <- function() {
   ggplot() +
     annotate("text", x = 0, y = 0, label = "Nothing is counted here yet.", color = soft) +
-    theme(axis.text = element_blank(), axis.title = element_blank(), panel.grid = element_blank())
+    theme(axis.text = element_blank(), axis.title = element_blank(), panel.grid.major = element_blank())
 }
 
 wrapped <- function(text, width = 105) paste(strwrap(text, width), collapse = "\n")

@@ -13,6 +13,12 @@ palette_of_ten <- c(
   "#D55E00", "#000000", "#F0E442", "#7F7F7F", "#8C510A"
 )
 
+# Of numerals, which are thin: all dark enough to be read.
+digit_colors <- c(
+  "#8f2f1f", "#7a5a00", "#4d6a00", "#1f6f2e", "#00695c",
+  "#00628f", "#2f4fbf", "#6a3fb0", "#96308f", "#9c2452"
+)
+
 theme_inkloop <- function(size = 11) {
   theme_minimal(base_size = size) +
     theme(

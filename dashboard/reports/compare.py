@@ -8,24 +8,25 @@ read in the replay and neither learned from: the shares and the difference are o
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
 from dashboard.axes import DIGITS
 from dashboard.cube.authors import Authors
-from dashboard.cube.sums import audit_counts, authors_by_month, authors_of, months
+from dashboard.cube.sums import audit_counts, authors_by_month, authors_of, every_month, months
 from dashboard.figures.chance import LEVEL, p_equal
 from dashboard.figures.difference import ShareDifference, between_pairs, sum_of_pairs
 from dashboard.figures.difference import between as difference_between
 from dashboard.figures.figure import ENOUGH, Share
+from dashboard.figures.periods import Period, periods_of
 from dashboard.figures.replay import filtered_rows
 from dashboard.figures.sample import Audits, Sample, sample_of_audits, sampled_from
 from dashboard.figures.sample import parts as counted_parts
 from dashboard.figures.sentences import of_enough, which_drawings
-from dashboard.figures.words import about, as_hundred, in_points, percent_in_words
+from dashboard.figures.words import about, as_hundred, in_points, percent_in_words, span_in_words
 from dashboard.filters import Filters
 from dashboard.models import ReplayPair
 from labeling.models import Stream
@@ -34,15 +35,27 @@ from training.trials.pairs import Pairs
 
 POWER, SURE = 0.84, 1.96  # standard deviations for 80 % power at 95 %
 MOST_NEEDED = 1_000_000
+MOST_BARS = 12  # of each version, side by side
 WEEKS = ((1, 7), (8, 14), (15, 21), (22, 28), (29, 31))
+
+
+class Behind(NamedTuple):
+    """Which drawings a bar stands for, by the names that their page gives to its filters."""
+
+    label: int
+    first: str | None = None  # months
+    last: str | None = None
+    since: str | None = None  # days
+    until: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar of a span: a digit, a week or a month."""
+    """One bar of a span: a digit, a week or a period of months."""
 
     name: str
     sample: Sample
+    behind: Behind
 
     @property
     def n(self) -> int:
@@ -259,16 +272,22 @@ def side_of_month(
     month: date, counts: list[tuple[int, Any]], digit: int | None, authors: Authors | None
 ) -> Side:
     """`counts` are (chance, array of (day, label, [drawings, right, settled]))."""
+    name = f"{month:%Y-%m}"
     if counts and digit is None:
         parts = [
-            Bar(str(each), sample_of_days(counts, slice(None), each)) for each in range(DIGITS)
+            Bar(str(each), sample_of_days(counts, slice(None), each), Behind(each, name, name))
+            for each in range(DIGITS)
         ]
-    elif counts:
+    elif counts and digit is not None:
         last = (after(month) - month).days
+        weeks = [(start, min(end, last)) for start, end in WEEKS if start <= last]
         parts = [
-            Bar(f"{start}–{min(end, last)}", sample_of_days(counts, slice(start - 1, end), digit))
-            for start, end in WEEKS
-            if start <= last
+            Bar(
+                f"{start}–{end}",
+                sample_of_days(counts, slice(start - 1, end), digit),
+                Behind(digit, name, name, f"{name}-{start:02}", f"{name}-{end:02}"),
+            )
+            for start, end in weeks
         ]
     else:
         parts = []
@@ -276,9 +295,9 @@ def side_of_month(
     if authors is not None:
         sample.authors = authors.of_digit(digit)
         for part in parts if digit is None else ():
-            part.sample.authors = authors.of_digit(int(part.name))
+            part.sample.authors = authors.of_digit(part.behind.label)
     return Side(
-        name=f"{month:%Y-%m}",
+        name=name,
         title=f"{month:%B %Y}",
         sample=sample,
         parts=parts,
@@ -335,9 +354,13 @@ def of_versions(first: str, second: str, filters: Filters) -> Comparison:
     """Two versions on the same audited drawings of the period. Three queries."""
     found = common_counts(first, second, filters)
     told, counts = audit_counts(filters), found or []
-    one = side_of_version(first, [(each, each.both + each.worse) for each in counts], told, filters)
-    other = side_of_version(
-        second, [(each, each.both + each.better) for each in counts], told, filters
+    period_of = periods_of_counts(counts)
+    one, other = (
+        side_of_version(name, right, told, filters, period_of)
+        for name, right in (
+            (first, [(each, each.both + each.worse) for each in counts]),
+            (second, [(each, each.both + each.better) for each in counts]),
+        )
     )
     authors = authors_of(Filters(first=filters.first, last=filters.last, digit=filters.digit))
     unseen = pairs_by_chance([each.by_unseen for each in counts if each.unseen])
@@ -346,7 +369,7 @@ def of_versions(first: str, second: str, filters: Filters) -> Comparison:
         other,
         between_pairs(pairs_by_chance(counts), told, authors) if one.is_enough else None,
         which_drawings(Filters(digit=filters.digit)),
-        "by digit" if filters.digit is None else f"by month, for the digit {filters.digit}",
+        "by digit" if filters.digit is None else f"over time, for the digit {filters.digit}",
         sum_of_pairs(each.pairs for each in counts),
         sum_of_pairs(unseen.values()),
         between_pairs(unseen, told) if unseen else None,
@@ -366,13 +389,28 @@ def common_counts(first: str, second: str, filters: Filters) -> list[CommonCount
     return [each if older == first else each.turned for older, each in counts]
 
 
+def periods_of_counts(counts: Sequence[CommonCount]) -> dict[date, Period]:
+    """The period of each month: as many as can stand side by side, of enough drawings each."""
+    months = every_month([each.month for each in counts])
+    n = Counter[date]()
+    for each in counts:
+        n[each.month] += each.n
+    return periods_of(list(months), n.values(), most=MOST_BARS)
+
+
 def side_of_version(
-    name: str, right: Sequence[tuple[CommonCount, int]], told: Audits, filters: Filters
+    name: str,
+    right: Sequence[tuple[CommonCount, int]],
+    told: Audits,
+    filters: Filters,
+    period_of: Mapping[date, Period],
 ) -> Side:
     """`right` is how many of each count the version read right."""
-    parts: defaultdict[str, list[tuple[CommonCount, int]]] = defaultdict(list)
+    first, last = (f"{at:%Y-%m}" if at else None for at in (filters.first, filters.last))
+    parts: defaultdict[Behind, list[tuple[CommonCount, int]]] = defaultdict(list)
     for each, hits in right:
-        by = str(each.digit) if filters.digit is None else f"{each.month:%B %Y}"
+        period = [f"{month:%Y-%m}" for month in period_of[each.month]]
+        by = Behind(each.digit, *((first, last) if filters.digit is None else period))
         parts[by].append((each, hits))
     sample = sample_of_common(right, told)
     return Side(
@@ -380,14 +418,24 @@ def side_of_version(
         title=name,
         sample=sample,
         parts=[
-            Bar(part, sample_of_common(some, told))
-            for part, some in (sorted(parts.items()) if filters.digit is None else parts.items())
+            Bar(
+                name_of(by) if filters.digit is not None else str(by.label),
+                sample_of_common(some, told),
+                by,
+            )
+            for by, some in sorted(parts.items(), key=lambda part: part[0].label)
         ],
         sampled_from=(
             f"{sampled_from(sample, is_random=True)} Both versions read them again, and neither"
             " learned from them."
         ),
     )
+
+
+def name_of(period: Behind) -> str:
+    assert period.first is not None
+    assert period.last is not None
+    return span_in_words(period.first, period.last)
 
 
 def sample_of_common(right: Sequence[tuple[CommonCount, int]], told: Audits) -> Sample:

@@ -209,7 +209,7 @@ export function axis(more = {}) {
 
 export function shareAxis(more = {}) {
   const { ticks, ...rest } = more;
-  return axis({ max: 1, ticks: { maxTicksLimit: 6, callback: (share) => percent(share), ...ticks }, ...rest });
+  return axis({ max: 1, ticks: { maxTicksLimit: 6, includeBounds: false, callback: (share) => percent(share), ...ticks }, ...rest });
 }
 
 /** Which of these times are ticks, as places: each change of month, of every second, and so on. */
@@ -218,7 +218,7 @@ function ticksOf(times, most) {
   if (all.length <= most) return all;
   const number = (at) => { const [year, month] = times[at].split("-").map(Number); return 12 * year + month - 1; };
   const changes = all.filter((at) => at && number(at) !== number(at - 1));
-  for (const step of [1, 2, 3, 6, 12, 24, 60]) {
+  for (const step of [1, 2, 3, 6, 12, 24, 36, 60, 120]) {
     const found = changes.filter((at) => number(at) % step === 0);
     if (found.length >= Math.min(4, most) && found.length <= most) return found;
   }
@@ -349,12 +349,13 @@ function band(found, name = "--pen") {
 export function shareOverMonths(figure) {
   const found = records(figure);
   const months = found.map((each) => each.month);
+  const names = found.map(({ month, last }) => (last && last !== month ? `${timeInWords(month)} to ${timeInWords(last)}` : timeInWords(month)));
   const ink = found.map((each) => color(each.enough ? "--pen" : "--few"));
   const isLong = found.length > MANY;
   return {
     type: "line",
     data: {
-      labels: months.map(timeInWords),
+      labels: names,
       datasets: [
         {
           label: figure.title, data: found.map((each) => each.share), told: found.map(told), rows: found,
@@ -446,7 +447,8 @@ export function spreads(figure, key) {
     ? "no drawings"
     : `mean ${percent(each.mean, 2)}, half between ${percent(each.low, 2)} and ${percent(each.high, 2)}, of ${count(each.n)}`);
   const months = isMonth ? found.map((each) => each.month) : [];
-  const radius = found.length > MANY ? 2 : 5;
+  const isLong = found.length > MANY;
+  const radius = isLong ? 1.5 : 5;
   return {
     type: "bar",
     data: {
@@ -455,7 +457,7 @@ export function spreads(figure, key) {
         {
           type: "line", label: "mean", data: found.map((each) => each.mean), told: found.map(said), rows: found,
           showLine: isMonth, clip: false, borderColor: color("--line-3"), backgroundColor: color("--line-3"), borderWidth: 2, spanGaps: false,
-          pointRadius: radius, pointHoverRadius: radius + 2, pointBackgroundColor: color("--line-3"), pointBorderColor: color("--sheet"), pointBorderWidth: 1.5,
+          pointRadius: radius, pointHoverRadius: radius + 2, pointBackgroundColor: color("--line-3"), pointBorderColor: color("--sheet"), pointBorderWidth: isLong ? 0 : 1.5,
         },
         {
           label: "middle half", data: found.map((each) => (each.mean === null ? null : [each.low, each.high])), isSilent: true,

@@ -2,30 +2,15 @@
 
 import { axis, between, color, options, records, shareAxis, told } from "./charts.js";
 import { start } from "./figures.js";
-import { count } from "./numbers.js";
 
-/** The drawings behind a bar. Parts are digits; of one digit, days of a month or (of versions) months. */
-function behind(part, at) {
-  const { drawings, source } = document.querySelector("[data-figure=compare]").dataset;
-  if (!drawings) return { address: null };
-  const asked = new URL(source, location).searchParams;
-  const query = new URLSearchParams({ label: asked.get("digit") ?? part });
-  const month = asked.get("by") === "versions" ? null : asked.get(at ? "other" : "one");
-  for (const name of ["first", "last"]) {
-    const found = month ?? asked.get(name);
-    if (found) query.set(name, found);
-  }
-  if (asked.has("digit") && month) {
-    const [since, until] = part.split("–").map((day) => `${month}-${day.padStart(2, "0")}`);
-    query.set("since", since);
-    query.set("until", until);
-  } else if (asked.has("digit")) {
-    const first = new Date(`1 ${part}`);
-    const name = `${first.getFullYear()}-${String(first.getMonth() + 1).padStart(2, "0")}`;
-    query.set("first", name);
-    query.set("last", name);
-  }
-  return { address: `${drawings.split("?")[0]}?${query}` };
+const BEHIND = ["label", "first", "last", "since", "until"]; // as the page of drawings calls its filters
+
+/** The drawings behind a bar. */
+function behind(row) {
+  const { drawings } = document.querySelector("[data-figure=compare]").dataset;
+  if (!drawings || !row) return { address: null };
+  const query = BEHIND.filter((name) => row[name] !== null).map((name) => [name, row[name]]);
+  return { address: `${drawings.split("?")[0]}?${new URLSearchParams(query)}` };
 }
 
 function sideBySide(figure) {
@@ -40,7 +25,7 @@ function sideBySide(figure) {
       datasets: sides.map((side, at) => {
         const rows = parts.map((part) => found.find((each) => each.side === side && each.part === part));
         return {
-          label: side, rows: parts.map((part) => behind(part, at)),
+          label: side, rows: rows.map(behind),
           data: rows.map((each) => each?.share ?? null),
           told: rows.map((each) => (each ? `${side}, ${each.part}: ${told(each)}` : "")),
           intervals: rows.map((each) => (each && each.share !== null ? [each.low, each.high] : null)),

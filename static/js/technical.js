@@ -38,6 +38,9 @@ function reliability(figure) {
   };
 }
 
+/** The time of a row of the flow: a day, and after two years a month. */
+const timeOf = (each) => each.month ?? each.day;
+
 /** Items that came in (up) and were settled (down). If the bars are equal, the queue keeps up. */
 function flow(figure) {
   const found = records(figure);
@@ -45,7 +48,7 @@ function flow(figure) {
   return {
     type: "bar",
     data: {
-      labels: found.map((each) => timeInWords(each.day)),
+      labels: found.map((each) => timeInWords(timeOf(each))),
       datasets: [
         { ...bars, label: "in", data: found.map((each) => each.came), told: found.map((each) => `${count(each.came)} came in`), backgroundColor: color("--pen") },
         { ...bars, label: "settled", data: found.map((each) => -each.settled), told: found.map((each) => `${count(each.settled)} settled`), backgroundColor: color("--line-2") },
@@ -54,7 +57,7 @@ function flow(figure) {
     options: options({
       legend: true,
       scales: {
-        x: timeAxis(found.map((each) => each.day), { stacked: true }),
+        x: timeAxis(found.map(timeOf), { stacked: true }),
         y: axis({ stacked: true, ticks: { precision: 0, maxTicksLimit: 7, callback: (number) => count(Math.abs(number)) } }),
       },
     }),
@@ -66,7 +69,7 @@ function waiting(figure) {
   return {
     type: "line",
     data: {
-      labels: found.map((each) => timeInWords(each.day)),
+      labels: found.map((each) => timeInWords(timeOf(each))),
       datasets: [{
         label: "not settled", data: found.map((each) => each.waiting), told: found.map((each) => `${count(each.waiting)} not settled`),
         borderColor: color("--ink-soft"), backgroundColor: color("--few", 0.25), fill: true, borderWidth: 2, pointRadius: aloneOr(found), pointHoverRadius: 5,
@@ -74,7 +77,7 @@ function waiting(figure) {
     },
     options: options({
       scales: {
-        x: timeAxis(found.map((each) => each.day), { offset: false }),
+        x: timeAxis(found.map(timeOf), { offset: false }),
         y: axis({ min: 0, title: "Not settled", ticks: { precision: 0, maxTicksLimit: 6 } }),
       },
     }),

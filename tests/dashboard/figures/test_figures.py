@@ -13,7 +13,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from dashboard.cube.counting import catch_up
-from dashboard.figures import accuracy
+from dashboard.figures import accuracy, labels
 from dashboard.figures.catalog import FIGURES, make_figure
 from dashboard.figures.figure import Column, Figure
 from dashboard.figures.sample import accuracy_cells, together
@@ -222,6 +222,23 @@ def test_a_long_history_has_a_row_for_each_week_and_loses_no_label(
     assert weekly[-1]["n"] == daily[-1]["n"]
 
 
+def test_a_long_history_of_the_queue_has_a_row_for_each_month_and_loses_no_drawing(
+    live_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for days in range(0, 40, 3):
+        audits(1, created_at=AUTUMN + timedelta(days=days))
+    daily = rows("label-flow")
+    said = make_figure("label-flow", Filters()).sentence
+    monkeypatch.setattr(labels, "LONGEST_DAILY", 30)
+    monthly = rows("label-flow")
+    assert [row["month"] for row in monthly] == sorted({row["day"][:7] for row in daily})
+    assert sum(row["came"] for row in monthly) == 14
+    for column in ("came", "settled", "opinions"):
+        assert sum(row[column] for row in monthly) == sum(row[column] for row in daily)
+    assert monthly[-1]["waiting"] == daily[-1]["waiting"]
+    assert make_figure("label-flow", Filters()).sentence == said
+
+
 def test_reliability_holds_confidence_against_what_was_right(live_version: ModelVersion) -> None:
     audits(30, confidence=0.65)
     audits(10, confidence=0.65, label_as=1)
@@ -278,6 +295,22 @@ def test_agreement_counts_opinions_on_what_others_spoke_about(live_version: Mode
         label_by_feedback(made, Answer(digit), owner=Owner(user_id=make_user(name).pk))
     (row,) = rows("agreement-by-month")
     assert (row["n"], row["right"]) == (2, 1)
+    assert row["month"] == row["last"]
+
+
+def test_agreement_is_by_year_where_years_of_months_have_few_opinions(
+    live_version: ModelVersion,
+) -> None:
+    people = [make_user(name) for name in ("ada", "eve")]
+    for month in range(0, 96, 6):
+        at = AUTUMN.replace(year=2018 + month // 12, month=1 + month % 12, day=3)
+        made = make_prediction(created_at=at)
+        for person in people:
+            label_by_feedback(made, Answer(7), owner=Owner(user_id=person.pk))
+        LabelEvent.objects.filter(prediction=made).update(created_at=at)
+    found = rows("agreement-by-month")
+    assert [row["n"] for row in found] == [2] * 8
+    assert (found[1]["month"], found[1]["last"]) == ("2019-01", "2019-12")
 
 
 def test_filters_choose_what_is_counted(live_version: ModelVersion) -> None:

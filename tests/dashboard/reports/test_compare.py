@@ -17,7 +17,8 @@ from dashboard.figures.sample import Part, Sample, together
 from dashboard.filters import Filters
 from dashboard.models import ReplayMonth, ReplayPair
 from dashboard.replay import replay
-from dashboard.reports.compare import Bar, Side, of_months, of_versions
+from dashboard.reports import compare
+from dashboard.reports.compare import Bar, Behind, CommonCount, Side, of_months, of_versions
 from predictions.glyphs.glyph import decode_glyph
 from predictions.models import ModelVersion, Prediction
 from tests.dashboard.audits import NOVEMBER, SEPTEMBER, audited, learn
@@ -36,7 +37,7 @@ def side(parts: list[Bar]) -> Side:
 
 
 def part(name: str, right: int, n: int) -> Bar:
-    return Bar(name, Sample.of(right, n))
+    return Bar(name, Sample.of(right, n), Behind(0))
 
 
 class TestSpans:
@@ -169,8 +170,21 @@ class TestVersions:
         found = of_versions("sevens", "threes", Filters(first=SEPT, last=SEPT, digit=7))
         assert found.pairs is not None
         assert (found.pairs.better, found.pairs.worse, found.pairs.n) == (0, 1, 1)
-        assert [part.name for part in found.first.parts] == ["September 2026"]
+        assert [part.name for part in found.first.parts] == ["Sep 2026"]
         assert found.in_words.endswith("read by both to compare: 1 of 30 needed.")
+
+    def test_of_one_digit_months_are_put_together_and_lose_no_drawing(
+        self, live_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        counts = [
+            CommonCount(date(2019 + at // 12, 1 + at % 12, 1), 7, 0, 4, 2, 0, 0, 0, 1, 1)
+            for at in range(96)
+        ]
+        monkeypatch.setattr(compare, "common_counts", lambda *_: counts)
+        for side in (found := of_versions("one", "other", Filters(digit=7))).first, found.second:
+            assert [part.name for part in side.parts] == [str(year) for year in range(2019, 2027)]
+            assert {part.n for part in side.parts} == {48}
+            assert side.parts[0].behind == (7, "2019-01", "2019-12", None, None)
 
     def test_shares_and_difference_are_of_the_same_drawings(self, two_versions: Any) -> None:
         """Threes learned from ten of the drawings, and is not measured on them."""
@@ -251,7 +265,7 @@ class TestPage:
         query = "?by=versions&one=sevens&other=threes"
         lines = client.get(f"/dashboard/compare/data.csv{query}").content.decode().splitlines()
         body = client.get(f"/dashboard/compare/data.json{query}").json()
-        assert lines[0] == "side,part,n,right,share,low,high,enough"
+        assert lines[0] == "side,part,n,right,share,low,high,enough,label,first,last,since,until"
         assert len(lines) == 1 + len(body["rows"])
         assert "sevens,3,28,0," in lines[1]
 
