@@ -1,9 +1,10 @@
-// Says on any page that something this browser saw begin has ended: a run, or a report in R.
+// Says on any page that something this browser saw begin has ended: a run, a trial, or a report in R.
 // Pages mark it with the address that tells of it (data-awaited) and, once it has ended, with a
 // sentence (data-ended). The addresses are kept in the browser and asked until then.
 
 const KEY = "awaited";
-const EVERY = 5_000; // ms between two looks
+const EVERY = 5_000; // ms between the first two looks
+const LONGEST_WAIT = 60_000; // ms; a trial takes days, so a page that stays open looks less and less often
 const title = document.title;
 
 function awaited() {
@@ -26,20 +27,24 @@ function keep(addresses) {
 const marked = (address, within) =>
   [...within.querySelectorAll("[data-awaited]")].find((each) => each.dataset.awaited === address);
 
-function noteWhatBegan() {
-  const begun = [...document.querySelectorAll("[data-awaited]")].filter((each) => !each.dataset.ended);
+function noteWhatBegan(within) {
+  const begun = [...within.querySelectorAll("[data-awaited]")].filter((each) => !each.dataset.ended);
   const known = awaited();
   const fresh = begun.map((each) => each.dataset.awaited).filter((address) => !known.includes(address));
   if (fresh.length) keep([...known, ...fresh]);
 }
 
-/** The sentence that says how it ended; "" while it goes on, null when nobody can tell. */
+/** The sentence that says how it ended; "" while it goes on, null when nobody can tell.
+ *
+ * Its page may tell what has begun with its end: of a run, the trial of its version.
+ */
 async function endOf(address) {
-  const here = marked(address, document);
-  if (here) return here.dataset.ended;
+  const here = marked(address, document)?.dataset.ended;
+  if (here) return here;
   const answer = await fetch(address, { headers: { Accept: "text/html" }, cache: "no-store" });
   if (answer.status >= 500) return "";
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  noteWhatBegan(fresh);
   return marked(address, fresh)?.dataset.ended ?? null; // null also on the page of the login
 }
 
@@ -59,7 +64,7 @@ function show(address, sentence) {
 }
 
 async function look() {
-  noteWhatBegan();
+  noteWhatBegan(document);
   for (const address of awaited()) {
     const sentence = await endOf(address);
     if (sentence === "") continue;
@@ -73,13 +78,13 @@ async function look() {
   }
 }
 
-async function follow() {
+async function follow(wait = EVERY) {
   try {
     await look();
   } catch (error) {
     if (!(error instanceof TypeError)) throw error; // no connection: look again later
   }
-  setTimeout(follow, EVERY);
+  setTimeout(follow, wait, Math.min(1.2 * wait, LONGEST_WAIT));
 }
 
 follow();

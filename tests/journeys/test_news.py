@@ -14,8 +14,10 @@ from tests.factories import make_prediction
 from tests.journeys.browser import Browser
 from tests.journeys.conftest import SHOTS
 from tests.training.lessons import labeled
-from training.models import Run
+from tests.training.trials.stage import make_candidate
+from training.models import Run, Trial
 from training.runs import retrain
+from training.trials.trial import begin
 
 pytestmark = [pytest.mark.browser, pytest.mark.same_on_any_database]
 
@@ -43,6 +45,21 @@ def test_the_end_of_a_run_is_told_on_any_page_once_with_a_way_to_it(
     browser.find("[data-news] button").click()
     assert browser.text("[data-news]") == ""
     assert browser.run("return localStorage.awaited ?? null") is None
+
+
+def test_the_verdict_of_a_trial_that_began_with_the_end_of_a_run_is_told_too(
+    browser: Browser, run: Run
+) -> None:
+    """Whoever saw the run alone learns of the trial from the run's page."""
+    candidate = make_candidate("mine")
+    Run.objects.exclude(pk=run.pk).delete()  # it is this run's
+    Run.objects.filter(pk=run.pk).update(state=Run.State.DONE, version=candidate)
+    trial = begin(candidate)
+    browser.open("/predictions/")
+    browser.wait_for_text("[data-news]", f"Run {run.pk} is done.")
+    Trial.objects.filter(pk=trial.pk).update(state=Trial.State.NO_BETTER, reason="no gain is left.")
+    browser.wait_for_text("[data-news]", "mine stays out: no gain is left.")
+    assert browser.all("[data-news] a")[1].get_attribute("href").endswith("/versions/mine/")
 
 
 def test_the_end_of_a_report_in_r_is_told_too(

@@ -65,11 +65,12 @@ def gain_of(owner: Owner) -> Gain | None:
 class UnderWay:
     """What is said of the newest trial, and how many drawings this person may answer for trials."""
 
+    candidate: str
     said: str
     to_decide: int
 
 
 def under_way_for(labeler: User) -> UnderWay | None:
     trials = Trial.objects.under_way().exclude(said="")
-    said = trials.values_list("said", flat=True).first()
-    return UnderWay(said, priorities.open_to(labeler).count()) if said else None
+    newest = trials.values_list("candidate__name", "said").first()
+    return UnderWay(*newest, priorities.open_to(labeler).count()) if newest else None

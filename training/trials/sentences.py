@@ -66,17 +66,28 @@ def counted(told: Told) -> str:
     return f"{said} so far." if is_open else f"{said}."
 
 
+def ending(told: Told) -> str:
+    """How the trial ended, for pages that say nothing else of it; empty while it is under way."""
+    if told.state == "under_way":
+        return ""
+    return f"{ended(told, told.candidate)} {counted(told)}"
+
+
+def ended(told: Told, it: str = "It") -> str:
+    live = f"{it} is live since {told.live_since}." if told.live_since else f"{it} went live."
+    return {
+        "promoted": live,
+        "won": f"{it} won its trial and waits to be promoted.",
+        "no_better": f"{it} stays out: {told.reason}",
+        "harm": f"{it} stays out: {told.reason}",
+        "overtaken": f"The trial{'' if it == 'It' else f' of {it}'} was set aside: {told.reason}",
+    }[told.state]
+
+
 def next_step(told: Told) -> str:
     """What happens now, or how the trial ended."""
-    ended = {
-        "promoted": f"It is live since {told.live_since}." if told.live_since else "It went live.",
-        "won": "It won its trial and waits to be promoted.",
-        "no_better": f"It stays out: {told.reason}",
-        "harm": f"It stays out: {told.reason}",
-        "overtaken": f"The trial was set aside: {told.reason}",
-    }
     if told.state != "under_way":
-        return ended[told.state]
+        return ended(told)
     if told.waiting:
         return waiting_in_words(told)
     if told.audits_waiting:

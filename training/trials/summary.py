@@ -17,7 +17,7 @@ from training.models import Trial, TrialReading
 from training.trials import guards
 from training.trials.evidence import Verdict, Weighed, few_of, weigh
 from training.trials.harm import Harm, Kind
-from training.trials.sentences import Told, number_of, sentences
+from training.trials.sentences import Told, ending, number_of, sentences
 from training.trials.tally import (
     LEFT_OUT,
     Difference,
@@ -84,6 +84,10 @@ class Shown:
     @property
     def sentences(self) -> list[str]:
         return sentences(self.told)
+
+    @property
+    def ending(self) -> str:
+        return ending(self.told)
 
 
 def summary_of(trial: Trial) -> Summary:
