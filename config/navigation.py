@@ -19,7 +19,7 @@ from predictions.serving.recognizer import NoModel, recognizer
 class Entry:
     title: str
     url: str
-    is_here: bool
+    here: str = ""  # as aria-current says it: "page", or "true" on a page within
 
 
 # (title, URL name, permission or None for everybody)
@@ -78,18 +78,23 @@ def came_from(request: HttpRequest) -> Entry:
             match = None
         if match is not None and (title := ORIGINS.get(match.view_name)):
             url = there.path + (f"?{there.query}" if there.query else "")
-            return Entry(title.format(**match.kwargs), url, is_here=False)
-    return Entry("History", reverse("predictions:history"), is_here=False)
+            return Entry(title.format(**match.kwargs), url)
+    return Entry("History", reverse("predictions:history"))
 
 
 def entries_for(request: HttpRequest) -> list[Entry]:
     """The header's entries that the user may open."""
     user = getattr(request, "user", None)
-    return [
-        Entry(title, url := reverse(name), request.path == url)
+    found = [
+        (title, reverse(name))
         for title, name, permission in ENTRIES
         if permission is None or (user is not None and user.has_perm(permission))
     ]
+    path = request.path
+    around = [url for _, url in found if path == url or (url != "/" and path.startswith(url))]
+    nearest = max(around, key=len, default=None)
+    here = "page" if path == nearest else "true"
+    return [Entry(title, url, here if url == nearest else "") for title, url in found]
 
 
 def answering() -> str:

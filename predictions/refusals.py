@@ -126,13 +126,23 @@ def as_list(value: Any) -> list[Any]:
 
 
 def problem(
-    request: HttpRequest, code: str, message: str, *, status: int, title: str = ""
+    request: HttpRequest, code: str, message: str, *, status: int, title: str = "", again: str = ""
 ) -> HttpResponse:
-    """A refusal outside the endpoints: JSON for a program, a page for a person."""
+    """A refusal outside the endpoints: JSON for a program, a page for a person.
+
+    `again` is the address where one may start again.
+    """
     if request.path.startswith("/api/"):
         return JsonResponse(error_body(code, message), status=status)
-    context = {"status": status, "title": title or message, "message": message}
+    context = {"status": status, "title": title or message, "message": message, "again": again}
     return render(request, "problem.html", context, status=status)
+
+
+def no_such_page(
+    request: HttpRequest, message: str, *, title: str = "No such page"
+) -> HttpResponse:
+    """What an address asks for is not there; without its query it is."""
+    return problem(request, "invalid", message, status=400, title=title, again=request.path)
 
 
 def refusal_page(request: HttpRequest, declined: Declined) -> HttpResponse:

@@ -18,11 +18,14 @@ from dashboard.api.data import single
 from dashboard.cube.counting import watch
 from dashboard.figures import catalog
 from dashboard.figures.headline import tiles
+from dashboard.figures.words import GAP
 from dashboard.filters import Filters, UnknownFilter
 from dashboard.pages.choices import selects
 from dashboard.pages.drawings import WhichDrawings, cell_page, check_version
-from predictions.access.permissions import page_for
-from predictions.refusals import problem
+from labeling.queue.overview import audits_for_others
+from predictions.access.permissions import page_for, signed_in
+from predictions.capture.visitors import visitor_of
+from predictions.refusals import no_such_page
 
 SEE_DRAWINGS = "labeling.view_label"  # a labeler who saw labels would not judge blind
 # (title, URL name, permission or None for everybody) of the dashboard's own navigation.
@@ -86,7 +89,17 @@ def figures_page(
         return redirect(
             f"{request.path}?{filters.as_query()}".removesuffix("?")
         )  # one view, one address
-    context = {**context_of(request, filters), "figures": made, "tiles": tiles(made), **more}
+    shown = tiles(made)
+    context = {
+        **context_of(request, filters),
+        "figures": made,
+        "tiles": shown,
+        "audits_for_others": 0,
+        **more,
+    }
+    if any(tile.number == GAP for tile in shown) and request.user.has_perm("labeling.label_items"):
+        owner = (signed_in(request), visitor_of(request))
+        context["audits_for_others"] = audits_for_others(*owner)
     return render(request, template, context)
 
 
@@ -121,7 +134,7 @@ def sections_for(request: HttpRequest) -> list[tuple[str, str, bool]]:
 
 def no_such_view(request: HttpRequest, unknown: UnknownFilter) -> HttpResponse:
     message = f"{unknown} Start again from the whole picture."
-    return problem(request, "invalid", message, status=400, title="No such view")
+    return no_such_page(request, message, title="No such view")
 
 
 @page_for(SEE_DRAWINGS)

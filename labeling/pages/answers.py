@@ -15,7 +15,7 @@ from labeling.pages.label import may_label
 from predictions.access.permissions import signed_in
 from predictions.api.endpoints import Query
 from predictions.errors import Declined
-from predictions.refusals import problem
+from predictions.refusals import no_such_page
 
 
 class AnswersQuery(Query):
@@ -29,7 +29,7 @@ def answers_page(request: HttpRequest) -> HttpResponse:
     query = AnswersQuery(data=request.GET)
     if not query.is_valid():
         message = "That page of your answers does not exist. Start again from the newest."
-        return problem(request, "invalid", message, status=400, title="No such page")
+        return no_such_page(request, message)
     before = query.validated_data.get("before")
     if request.method == "POST":
         act_on_answer(request)

@@ -24,7 +24,7 @@ from predictions.access.permissions import page_for, signed_in
 from predictions.api.paging import PageQuery
 from predictions.errors import Declined
 from predictions.models import DIGITS
-from predictions.refusals import problem
+from predictions.refusals import no_such_page, problem
 
 AT_ONCE = 10  # disputes on a page
 may_review = page_for("labeling.review_items")
@@ -39,7 +39,7 @@ def review(request: HttpRequest) -> HttpResponse:
     query = PageQuery(data=request.GET)
     if not query.is_valid():
         message = "That page of the disputes does not exist. Start again from the newest."
-        return problem(request, "invalid", message, status=400, title="No such page")
+        return no_such_page(request, message)
     page = verbs.disputes(**{"limit": AT_ONCE, **query.validated_data})
     noted = notes_on([dispute.prediction.pk for dispute in page.disputes])
     context = {

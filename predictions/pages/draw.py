@@ -17,7 +17,7 @@ from predictions.errors import Declined
 from predictions.glyphs.images import pixels_of
 from predictions.models import DIGITS, Prediction
 from predictions.pages.forms import UploadForm
-from predictions.refusals import problem, refusal_page, retry_after, status_of
+from predictions.refusals import no_such_page, refusal_page, retry_after, status_of
 
 
 @login_not_required
@@ -62,7 +62,7 @@ def history(request: HttpRequest) -> HttpResponse:
     query = PageQuery(data=request.GET)
     if not query.is_valid():
         message = "That page of the history does not exist. Start again from the newest."
-        return problem(request, "invalid", message, status=400, title="No such page")
+        return no_such_page(request, message)
     owner = owner_of(request)
     own = Prediction.objects.owned_by(owner).for_lists().select_related("feedback")
     context = {

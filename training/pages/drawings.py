@@ -10,7 +10,7 @@ from rest_framework import serializers
 from predictions.access.permissions import page_for
 from predictions.api.endpoints import Query
 from predictions.models import ModelVersion
-from predictions.refusals import problem
+from predictions.refusals import no_such_page
 from training.models import SnapshotLabel
 from training.snapshots.lineage import run_of
 
@@ -29,7 +29,7 @@ def learned_drawings(request: HttpRequest, name: str) -> HttpResponse:
     query = LearnedQuery(data=request.GET)
     if "\0" in name or not query.is_valid():  # PostgreSQL refuses a zero character
         message = "That page of drawings does not exist. Start again from the newest."
-        return problem(request, "invalid", message, status=400, title="No such page")
+        return no_such_page(request, message)
     version = get_object_or_404(ModelVersion.objects.defer("card", "canary"), name=name)
     run, before = run_of(version), query.validated_data.get("before")
     labels = SnapshotLabel.objects.filter(

@@ -18,7 +18,7 @@ from predictions.access.permissions import page_for, signed_in
 from predictions.api.paging import PageQuery, page_of
 from predictions.errors import Declined
 from predictions.operation import health
-from predictions.refusals import problem
+from predictions.refusals import no_such_page
 from training.api.runs import report_of, run_detail, run_or_404, runs_for_lists
 from training.models import Run, Trial
 from training.pages.versions import deciding
@@ -57,7 +57,7 @@ def runs_page(request: HttpRequest) -> HttpResponse:
     query = PageQuery(data=request.GET)
     if not query.is_valid():
         message = "That page of the runs does not exist. Start again from the newest."
-        return problem(request, "invalid", message, status=400, title="No such page")
+        return no_such_page(request, message)
     page = page_of(runs_for_lists(), **query.validated_data)
     return render(request, "training/runs.html", {"page": page})
 

@@ -10,6 +10,7 @@ from django.db.models import Prefetch, Q
 from django.db.models.functions import Length
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_POST, require_safe
 
@@ -87,7 +88,14 @@ def compare(request: HttpRequest) -> HttpResponse:
     form = TwoVersionsForm(request.GET)
     if not form.is_valid():
         message = "Choose two versions, by the names they have on the page of versions."
-        return problem(request, "invalid", message, status=400, title="No such two versions")
+        return problem(
+            request,
+            "invalid",
+            message,
+            status=400,
+            title="No such two versions",
+            again=reverse("training:versions"),
+        )
     one, other = form.cleaned_data["one"], form.cleaned_data["other"]
     both = Q(candidate=one, against=other) | Q(candidate=other, against=one)
     trials = Trial.objects.filter(both).select_related(*OF_TRIAL)

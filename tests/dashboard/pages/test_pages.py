@@ -21,9 +21,10 @@ from dashboard.figures.heat import GRIDS
 from dashboard.filters import Filters
 from dashboard.pages import overview
 from dashboard.templatetags.charts import LONGEST_TABLE, table_rows
+from labeling.queue.intake import enqueue_new
 from predictions.models import ModelVersion, Prediction
 from tests.dashboard.history import Month, make_history
-from tests.factories import make_ada, make_cy, make_prediction, make_user
+from tests.factories import make_ada, make_ben, make_cy, make_prediction, make_user
 
 pytestmark = pytest.mark.django_db
 PAGES = ("/dashboard/", "/dashboard/technical/")
@@ -94,6 +95,27 @@ def test_while_no_audit_is_labeled_a_labeler_is_led_to_label_them(client: Client
     counted(SEPTEMBER)
     client.force_login(User.objects.get(username="ada"))
     assert lead not in client.get("/dashboard/").content.decode()
+
+
+def test_who_drew_all_audits_is_told_that_somebody_else_has_to_label_them(client: Client) -> None:
+    """One person alone: the label page would have nothing for them."""
+    admin = make_ben()
+    make_prediction(is_audit=True, user=admin)
+    enqueue_new()
+    catch_up(patience=0)
+
+    def tile_of(user: User) -> str:
+        page = logged_in(user).get("/dashboard/").content.decode()
+        return " ".join(page.split("Read right</dt>")[1].split("</div>")[0].split())
+
+    alone = tile_of(admin)
+    assert "You drew the one that waits and saw the guess" in alone
+    assert "/admin/auth/user/add/" in alone
+    assert "Label what waits" not in alone
+    assert "Label what waits" in tile_of(make_ada())
+    make_prediction(is_audit=True)
+    enqueue_new()
+    assert "Label what waits" in tile_of(admin)
 
 
 def test_the_headline_says_how_many_of_a_hundred(client: Client) -> None:
@@ -431,4 +453,22 @@ def test_the_header_leads_everybody_to_the_dashboard(rf: RequestFactory) -> None
     request = rf.get("/dashboard/")
     request.user = AnonymousUser()
     entry = {entry.title: entry for entry in entries_for(request)}["Dashboard"]
-    assert (entry.url, entry.is_here) == ("/dashboard/", True)
+    assert (entry.url, entry.here) == ("/dashboard/", "page")
+
+
+@pytest.mark.parametrize(
+    ("path", "marked"),
+    [
+        ("/", {"Draw": "page"}),
+        ("/dashboard/technical/", {"Dashboard": "true"}),
+        ("/label/grid/", {"Grid": "page"}),
+        ("/label/answers/", {"Label": "true"}),
+        ("/docs/", {}),
+    ],
+)
+def test_the_header_marks_the_page_and_from_within_its_section(
+    rf: RequestFactory, path: str, marked: dict[str, str]
+) -> None:
+    request = rf.get(path)
+    request.user = User(is_superuser=True)
+    assert {each.title: each.here for each in entries_for(request) if each.here} == marked
