@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from dashboard.demo.plan import (
@@ -30,17 +32,23 @@ SILENT = timedelta(minutes=10)  # without a new stage; then its worker counts as
 
 @transaction.atomic
 def request_demo() -> None:
-    """Note that it was asked for, and enqueue its task."""
+    """Note that it was asked for, and enqueue its task, once."""
     check_allowed(DRAWINGS, force=False)
-    job = DemoJob.objects.first()
-    if job is not None and not why_not_made(job):
-        raise DemoDeclined("A history is being made up already.")
-    note_stage(WAITING, 0.0)
+    job, is_first = DemoJob.objects.get_or_create(pk=1, defaults=stage_of(WAITING, 0.0))
+    if not is_first:
+        seen = {"stage": job.stage, "reason": job.reason, "changed_at": job.changed_at}
+        taken = why_not_made(job) and DemoJob.objects.filter(**seen).update(
+            **stage_of(WAITING, 0.0)
+        )
+        if not taken:  # it goes on, or somebody else has just asked for it again
+            raise DemoDeclined("A history is being made up already.")
     async_task("dashboard.tasks.make_demo", cluster="training", task_name="demo")
 
 
 def why_not_made(job: DemoJob) -> str:
     """Why there will be no demo; empty while it is being made or waits."""
+    if job.stage == WAITING and not OrmQ.objects.filter(key="training").exists():
+        return "Its task is no longer in the queue of the training workers."
     if job.stage != WAITING and job.changed_at < timezone.now() - SILENT:
         return "Its worker has said nothing for ten minutes."
     return job.reason
@@ -71,8 +79,12 @@ def make_for_page() -> int:
 
 
 def note_stage(stage: str, share: float) -> None:
-    changes = {"stage": stage, "progress": share, "reason": "", "changed_at": Moment()}
-    DemoJob.objects.update_or_create(pk=1, defaults=changes)
+    DemoJob.objects.update_or_create(pk=1, defaults=stage_of(stage, share))
+
+
+def stage_of(name: str, share: float) -> dict[str, Any]:
+    """The fields of the row at this stage."""
+    return {"stage": name, "progress": share, "reason": "", "changed_at": Moment()}
 
 
 def note_failure(reason: str) -> None:

@@ -21,7 +21,15 @@ from django_q.models import OrmQ
 
 from dashboard import tasks
 from dashboard.demo import job, presence, seeding
-from dashboard.demo.plan import DRAWING, LIVING, ROLES, TEACHING, drawn_at, period_until
+from dashboard.demo.plan import (
+    DRAWING,
+    LIVING,
+    ROLES,
+    TEACHING,
+    DemoDeclined,
+    drawn_at,
+    period_until,
+)
 from dashboard.models import Demo, DemoJob, ReplayCell
 from labeling.batches.rebuild import rebuild_labels
 from labeling.models import Label, LabelEvent, QueueItem
@@ -382,6 +390,36 @@ def test_while_it_is_made_a_second_press_makes_no_second(trainer: Client) -> Non
     trainer.post("/dashboard/demo/")
     again = trainer.post("/dashboard/demo/", follow=True).content.decode()
     assert "A history is being made up already." in again
+    assert OrmQ.objects.count() == 1
+
+
+def test_who_tries_again_at_the_same_moment_as_another_is_told_so(
+    trainer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer.post("/dashboard/demo/")
+    job.note_failure("The disk is full.")
+    OrmQ.objects.all().delete()
+    look = job.why_not_made
+
+    def look_while_another_asks(seen: DemoJob) -> str:
+        monkeypatch.setattr(job, "why_not_made", look)
+        job.request_demo()
+        return look(seen)
+
+    monkeypatch.setattr(job, "why_not_made", look_while_another_asks)
+    with pytest.raises(DemoDeclined, match="already"):
+        job.request_demo()
+
+
+def test_a_task_that_is_no_longer_in_the_queue_is_told_and_can_be_asked_for_again(
+    trainer: Client,
+) -> None:
+    trainer.post("/dashboard/demo/")
+    assert "Waiting for a training worker." in page(trainer)
+    OrmQ.objects.all().delete()
+    assert "Its task is no longer in the queue of the training workers." in page(trainer)
+    trainer.post("/dashboard/demo/")
+    assert "Waiting for a training worker." in page(trainer)
     assert OrmQ.objects.count() == 1
 
 
