@@ -25,7 +25,7 @@ from dashboard.figures.sample import Sample
 from dashboard.figures.words import as_hundred, day_in_words
 from dashboard.filters import Filters
 from predictions.models import Prediction
-from predictions.templatetags.readings import percent
+from predictions.templatetags.readings import as_confidence
 from training.trials.sentences import number_of
 
 Name = TypeVar("Name")
@@ -247,7 +247,7 @@ def mean_confidence(means: Mapping[str, tuple[Any, Any]]) -> str:
         name = max(drawn, key=drawn.__getitem__)
         return f"There are too few drawings to tell a mean: {of_enough(drawn[name])} for {name}."
     most, least = max(found, key=found.__getitem__), min(found, key=found.__getitem__)
-    high, low = percent(found[most]), percent(found[least])
+    high, low = as_confidence(found[most]), as_confidence(found[least])
     if len(found) == 1:
         return f"Mean confidence is {high} for {most}."
     if high == low:
@@ -272,7 +272,8 @@ def about_calibration(
     mean = sum(row[2] * n for row, n in weights) / total
     error = sum(abs(row[2] - row[5]) * n for row, n in weights) / total
     said = (
-        f"Mean confidence is {percent(mean)}, and of 100 drawings {of_100(whole)} were read right"
+        f"Mean confidence is {as_confidence(mean)}, and of 100 drawings {of_100(whole)} were read"
+        " right"
     )
     if share.low <= mean <= share.high:
         said = f"{said}: chance alone could make them differ so"

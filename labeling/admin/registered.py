@@ -34,6 +34,7 @@ from predictions.admin.registered import (
 )
 from predictions.errors import Declined
 from predictions.models import Feedback, Prediction
+from predictions.templatetags.readings import percent
 
 PICTURES = ["prediction__glyph", "prediction__probabilities"]
 admin.site.unregister(Prediction)
@@ -49,6 +50,14 @@ def who(event: LabelEvent) -> str:
 
 def gold_in_words(event: LabelEvent) -> str:
     return "gold" if event.is_gold else ""
+
+
+def time_taken(event: LabelEvent) -> str:
+    return "" if event.seconds is None else f"{event.seconds:.1f} s"
+
+
+def guess_in_words(event: LabelEvent) -> str:
+    return "seen" if event.guess_shown else "not seen"
 
 
 class LabelEventInline(TabularInline):
@@ -103,11 +112,11 @@ class LabelEventInline(TabularInline):
 
     @admin.display(description="time taken")
     def took(self, event: LabelEvent) -> str:
-        return "" if event.seconds is None else f"{event.seconds:.1f} s"
+        return time_taken(event)
 
     @admin.display(description="guess")
     def guess(self, event: LabelEvent) -> str:
-        return "seen" if event.guess_shown else "not seen"
+        return guess_in_words(event)
 
     @admin.display(description="gold")
     def gold(self, event: LabelEvent) -> str:
@@ -271,6 +280,11 @@ class LabelEventAdmin(OfPredictionAdmin):
     ]  # fmt: skip
     list_select_related = ["prediction", "labeler"]
     search_fields = ["prediction__public_id", "request_id"]
+    fields = [
+        "thumbnail", "prediction", "kind", "said", "labeler", "visitor", "created_at", "stream",
+        "chance", "version", "guess", "took", "gold", "reverses", "batch", "request_id",
+    ]  # fmt: skip
+    readonly_fields = fields
     search_help_text = "The id of a prediction or of a request"
 
     def named(self, named: UUID) -> Q:
@@ -283,6 +297,18 @@ class LabelEventAdmin(OfPredictionAdmin):
     @admin.display(description="gold")
     def gold(self, event: LabelEvent) -> str:
         return gold_in_words(event)
+
+    @admin.display(description="chance of being shown")
+    def chance(self, event: LabelEvent) -> str:
+        return percent(event.selection_probability)
+
+    @admin.display(description="time taken")
+    def took(self, event: LabelEvent) -> str:
+        return time_taken(event)
+
+    @admin.display(description="guess")
+    def guess(self, event: LabelEvent) -> str:
+        return guess_in_words(event)
 
 
 @admin.register(Batch)

@@ -3,15 +3,17 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.functional import cached_property
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm as UnfoldPasswordChangeForm
 from unfold.forms import UserChangeForm, UserCreationForm
@@ -20,7 +22,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from predictions.access import tokens
 from predictions.models import Feedback, ModelVersion, Prediction, Token
 from predictions.pages.forms import EndsTokens
-from predictions.templatetags.readings import in_words, percent
+from predictions.templatetags.readings import as_confidence, in_words, percent
 
 
 class AdminPasswordChangeForm(EndsTokens, UnfoldPasswordChangeForm):
@@ -32,8 +34,33 @@ admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
+class DeletesWithoutLinks:
+    """A page of deletion that lists what people know, not the rows that join two tables."""
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        listed, counts, lacking, protected = super().get_deleted_objects(objs, request)  # type: ignore[misc]
+        links = {
+            field.through._meta
+            for model in (User, Group)
+            for field in (getattr(model, each.name) for each in model._meta.many_to_many)
+        }
+        named = tuple(f"{capfirst(link.verbose_name)}: " for link in links)
+        for link in links:
+            counts.pop(link.verbose_name_plural, None)
+        return without(listed, named), counts, lacking, protected
+
+
+def without(listed: list[Any], starts: tuple[str, ...]) -> list[Any]:
+    """A nested list of words without those that start so."""
+    return [
+        without(each, starts) if isinstance(each, list) else each
+        for each in listed
+        if isinstance(each, list) or not str(each).startswith(starts)
+    ]
+
+
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(DeletesWithoutLinks, DjangoUserAdmin, ModelAdmin):
     """Accounts: a person's roles are their groups."""
 
     list_display = ["username", "roles", "email", "last_login", "state"]
@@ -73,6 +100,21 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
             fields.append("is_superuser")
         return fields
 
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        """Of somebody whose work is in the history, say what to do instead."""
+        user = self.get_object(request, object_id)
+        may_delete = user is not None and self.has_delete_permission(request, user)
+        if may_delete and any(self.get_deleted_objects([user], request)[2:]):
+            said = (
+                f"{user} cannot be deleted: what they did is part of the history. To close the"
+                " account, switch off Active."
+            )
+            messages.warning(request, said)
+            return redirect("admin:auth_user_change", object_id)
+        return super().delete_view(request, object_id, extra_context)
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         if obj is not None and obj.is_superuser and not request.user.is_superuser:
             return False
@@ -80,7 +122,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(DeletesWithoutLinks, DjangoGroupAdmin, ModelAdmin):
     pass
 
 
@@ -186,7 +228,7 @@ class PredictionAdmin(LooksUpIds):
 
     @admin.display(description="confidence", ordering="confidence")
     def percent(self, prediction: Prediction) -> str:
-        return percent(prediction.confidence)
+        return as_confidence(prediction.confidence)
 
     @admin.display(description="audit", ordering="is_audit")
     def audit(self, prediction: Prediction) -> str:

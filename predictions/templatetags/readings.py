@@ -10,6 +10,7 @@ from predictions.models import Feedback, Prediction
 
 register = template.Library()
 ALMOST_CERTAIN = 0.9995  # from here, one decimal would round to 100.0%
+BELOW_ONE = math.nextafter(1.0, 0.0)
 MOST_NINES = 7  # confidences are 32-bit floats, which cannot be nearer to 1
 NO_DOUBT = 10**-MOST_NINES
 
@@ -20,6 +21,12 @@ def percent(share: float | None) -> str:
     if share is None:
         return "–"
     return ">99.9%" if ALMOST_CERTAIN <= share < 1 else f"{share:.1%}"
+
+
+@register.filter
+def as_confidence(confidence: float | None) -> str:
+    """A confidence. It is below 1: only a 32-bit float cannot always tell by how much."""
+    return percent(confidence if confidence is None else min(confidence, BELOW_ONE))
 
 
 @register.filter

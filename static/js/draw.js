@@ -5,7 +5,8 @@
 
 import { answerOf, csrfToken, messageOf, request } from "./api.js";
 import { cropIn } from "./crop.js";
-import { closePercent, inPercent, nines } from "./numbers.js";
+import { takeDropped } from "./drop.js";
+import { asConfidence, closePercent, nines } from "./numbers.js";
 
 const SENT = 280; // pixels a side of the image that is sent
 const PEN = 0.07; // the line's width as a share of the paper's side
@@ -272,7 +273,7 @@ function showReading(body) {
   reading.toggleAttribute("data-empty", !body);
   reading.removeAttribute("data-stale");
   find("digit").textContent = body ? body.digit : "–";
-  find("confidence").textContent = body ? inPercent(body.confidence) : "";
+  find("confidence").textContent = body ? asConfidence(body.confidence) : "";
   find("sure").textContent = body ? "confidence" : "Draw, and the guess appears here";
   find("strange").hidden = !body || body.is_digit;
   const glyph = find("glyph");
@@ -285,7 +286,7 @@ function showReading(body) {
     const share = body ? body.probabilities[digit] : 0;
     row.toggleAttribute("data-top", body?.digit === digit);
     row.querySelector("rect").setAttribute("width", `${(share * 100).toFixed(2)}%`);
-    row.querySelector("[data-share]").textContent = inPercent(share);
+    row.querySelector("[data-share]").textContent = asConfidence(share);
   });
   if (body) ask(body.digit);
   announce(body);
@@ -303,7 +304,7 @@ function ask(digit) {
 function announce(body) {
   clearTimeout(announcing);
   announcing = setTimeout(() => {
-    const sure = body && `${body.digit}, ${inPercent(body.confidence)} confidence`;
+    const sure = body && `${body.digit}, ${asConfidence(body.confidence)} confidence`;
     const strange = body && !body.is_digit ? ". Probably not a digit" : "";
     find("announce").textContent = sure ? sure + strange : "";
   }, 600);
@@ -364,22 +365,7 @@ document.addEventListener("paste", (event) => {
   place(file);
 });
 
-const dropping = (on) => paper.toggleAttribute("data-dropping", on);
-document.addEventListener("dragover", (event) => {
-  if (!event.dataTransfer?.types.includes("Files")) return;
-  event.preventDefault();
-  dropping(true);
-});
-document.addEventListener("dragleave", (event) => {
-  if (!event.relatedTarget) dropping(false);
-});
-document.addEventListener("drop", (event) => {
-  const file = imageIn(event.dataTransfer);
-  dropping(false);
-  if (!file) return;
-  event.preventDefault();
-  place(file);
-});
+takeDropped(() => paper, (transfer) => place(imageIn(transfer)));
 
 // -- submit and answer ----------------------------------------------------------------------------
 

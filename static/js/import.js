@@ -1,23 +1,13 @@
 // The import page: drop a file, and see how much of it is sent. The page works without this file.
 
+import { takeDropped } from "./drop.js";
+
 const find = (name) => document.querySelector(`[data-${name}]`);
 const inMegabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 const input = () => document.querySelector("[data-import] [type=file]");
 
-const dropping = (on) => find("drop").toggleAttribute("data-dropping", on);
-document.addEventListener("dragover", (event) => {
-  if (!event.dataTransfer?.types.includes("Files")) return;
-  event.preventDefault();
-  dropping(true);
-});
-document.addEventListener("dragleave", (event) => {
-  if (!event.relatedTarget) dropping(false);
-});
-document.addEventListener("drop", (event) => {
-  dropping(false);
-  if (!event.dataTransfer?.files.length) return;
-  event.preventDefault();
-  input().files = event.dataTransfer.files;
+takeDropped(() => find("drop"), ({ files }) => {
+  input().files = files;
   showChosen();
 });
 document.addEventListener("change", (event) => event.target === input() && showChosen());

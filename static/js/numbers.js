@@ -12,11 +12,14 @@ export const count = (number) => number.toLocaleString("en-US");
 
 const ALMOST_CERTAIN = 0.9995; // from here, one decimal would round to 100.0%
 
-/** A confidence or a run's accuracy, always with one decimal. */
+/** A run's accuracy or progress, always with one decimal. */
 export function inPercent(share) {
   if (share === null) return "–";
   return share >= ALMOST_CERTAIN && share < 1 ? ">99.9%" : `${(share * 100).toFixed(1)}%`;
 }
+
+/** A confidence. It is below 1: only a 32-bit float cannot always tell by how much. */
+export const asConfidence = (confidence) => inPercent(Math.min(confidence, 1 - Number.EPSILON));
 
 const MOST_NINES = 7; // confidences are 32-bit floats, which cannot be nearer to 1
 

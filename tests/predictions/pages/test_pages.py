@@ -14,7 +14,7 @@ from predictions.access import resets
 from predictions.models import ModelVersion, Prediction
 from predictions.refusals import server_error
 from predictions.serving import recognizer
-from predictions.templatetags.readings import percent
+from predictions.templatetags.readings import as_confidence, percent
 from predictions.templatetags.wording import moment
 from tests.factories import (
     a_seven,
@@ -346,6 +346,11 @@ def test_every_page_asset_is_a_file_of_ours(client: Client, live_version: ModelV
 )
 def test_a_share_never_claims_certainty_by_rounding(share: float | None, words: str) -> None:
     assert percent(share) == words
+
+
+@pytest.mark.parametrize(("confidence", "words"), [(None, "–"), (0.9377, "93.8%"), (1.0, ">99.9%")])
+def test_a_confidence_is_never_certainty(confidence: float | None, words: str) -> None:
+    assert as_confidence(confidence) == words
 
 
 def test_a_moment_of_another_year_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
