@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
 from django.db import DatabaseError
+from django.utils import dateformat, timezone
 from django.utils.module_loading import autodiscover_modules
 
 logger = logging.getLogger(__name__)
@@ -54,6 +56,11 @@ def attention(code: str, what: str, *, why: str, todo: str) -> Finding:
 
 def broken(code: str, what: str, *, why: str, todo: str) -> Finding:
     return Finding(code, Severity.BROKEN, what, why, todo)
+
+
+def moment_in_words(at: datetime) -> str:
+    """In the installation's time zone, which it names: a page and the terminal say the same."""
+    return dateformat.format(timezone.localtime(at), "M j, Y, g:i A T")
 
 
 Examine = Callable[[], Iterable[Finding]]

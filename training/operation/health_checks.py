@@ -15,7 +15,7 @@ from django_q.models import Failure, OrmQ, Schedule
 from labeling.decisions.trust import labels_to_learn_from
 from labeling.models import LabelEvent
 from predictions.operation import health
-from predictions.operation.doctor import Finding, attention, broken, examines
+from predictions.operation.doctor import Finding, attention, broken, examines, moment_in_words
 from training.engine.mnist import missing
 from training.models import Backup, Run, Trial
 from training.runs.retrain import LEAST_LABELS
@@ -53,7 +53,7 @@ def jobs() -> Iterator[Finding]:
             yield broken(
                 "queue_wedged",
                 f"{count} job{'s' * (count > 1)} of {cluster}, due since "
-                f"{oldest:%Y-%m-%d %H:%M} UTC, not taken.",
+                f"{moment_in_words(oldest)}, not taken.",
                 why="Workers are missing or stuck; everything behind waits.",
                 todo=f"Restart the workers of {cluster}.",
             )
@@ -89,7 +89,7 @@ def due_times() -> Iterator[Finding]:
         elif schedule.next_run and schedule.next_run < timezone.now() - OVERDUE:
             yield broken(
                 "schedule_overdue",
-                f"The schedule “{name}” was due at {schedule.next_run:%Y-%m-%d %H:%M} UTC.",
+                f"The schedule “{name}” was due at {moment_in_words(schedule.next_run)}.",
                 why="No worker looks at schedules, so nothing happens by itself.",
                 todo=f"Run `manage.py work{' training' if schedule.cluster else ''}`.",
             )
@@ -157,7 +157,7 @@ def backups() -> Iterator[Finding]:
         return  # the labels are newer than the last nightly backup
     done = Backup.objects.filter(state=Backup.State.DONE).first()
     if done is None or done.started_at < now - BACKUP_EVERY:
-        last_made = done and f"The last backup was made at {done.started_at:%Y-%m-%d %H:%M} UTC."
+        last_made = done and f"The last backup was made at {moment_in_words(done.started_at)}."
         yield attention(
             "backup_old",
             last_made or "There are labels and no backup.",
