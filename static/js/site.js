@@ -32,9 +32,17 @@ for (const part of document.querySelectorAll("details[data-remember]")) {
   }
 }
 
-// On a phone the main links go on beyond the screen: where one is must be in sight.
-const here = document.querySelector(".nav [aria-current]");
-if (here) here.parentElement.scrollLeft = here.offsetLeft + here.offsetWidth / 2 - innerWidth / 2;
+/** Brings the current link of each row of links into sight: on a phone the row goes on beyond the screen. */
+function showWhereOneIs() {
+  for (const here of document.querySelectorAll("nav[data-scrolls] [aria-current]")) {
+    const row = here.parentElement;
+    const middle = (box) => box.left + box.width / 2;
+    row.scrollLeft += middle(here.getBoundingClientRect()) - middle(row.getBoundingClientRect());
+  }
+}
+
+for (const change of ["pagechanged", "load"]) addEventListener(change, showWhereOneIs);
+showWhereOneIs();
 
 if (menu) {
   document.addEventListener("click", (event) => {

@@ -257,6 +257,28 @@ def test_a_table_shows_that_it_goes_on(browser: Browser, history: list[Predictio
     assert abs(browser.run(left, box)) < 2
 
 
+def test_on_a_phone_the_current_links_are_in_sight_also_after_a_filter(
+    browser: Browser, history: list[Prediction], log_in: Callable[..., User]
+) -> None:
+    log_in(is_superuser=True)
+    browser.phone()
+    browser.open("/dashboard/clusters/")
+    outside = (
+        "return [...document.querySelectorAll('nav [aria-current]')].filter(each => {"
+        "  const { left, right } = each.getBoundingClientRect(); return left < 0 || right > 360 })"
+        ".map(each => each.textContent)"
+    )
+    browser.wait(lambda: browser.run(outside) == [], "both to be in sight")
+    assert [each.text for each in browser.all("nav [aria-current]")] == ["Dashboard", "Clusters"]
+    browser.run("document.querySelector('.sections').dataset.old = 'yes'")
+    browser.run(
+        "const select = document.querySelector('[name=digit]'); select.value = '3';"
+        "select.dispatchEvent(new Event('change', {bubbles: true}))"
+    )
+    browser.wait(lambda: not browser.all(".sections[data-old]"), "the tabs to be replaced")
+    browser.wait(lambda: browser.run(outside) == [], "both to be in sight again")
+
+
 def test_a_phone_begins_with_the_first_number(browser: Browser, history: list[Prediction]) -> None:
     browser.phone()
     browser.open("/dashboard/")
