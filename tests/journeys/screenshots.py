@@ -1,7 +1,7 @@
 """The README's pictures, made with the real application: python -m tests.journeys.screenshots URL
 
-URL is a running installation, for instance http://127.0.0.1:8000. A few drawings are made in it.
-With `dashboard` behind the URL: the dashboard's pictures, of an installation with seed_demo's data.
+URL is a running installation, for instance http://127.0.0.1:8000. Nothing is stored in it.
+With `dashboard` behind the URL: the dashboard's picture, of an installation with seed_demo's data.
 With `pages FOLDER NAME` behind it: every page as the account NAME sees it, on a wide screen in
 light and dark and on a phone, into FOLDER; the environment has the account's PASSWORD.
 """
@@ -18,30 +18,14 @@ from tests.journeys.browser import LOOKS, Browser, Point, missing
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 Strokes = list[list[Point]]
-ZERO: Strokes = [
-    [(0.52, 0.18), (0.36, 0.27), (0.29, 0.5), (0.36, 0.74), (0.5, 0.82), (0.65, 0.74), (0.71, 0.5),
-     (0.66, 0.28), (0.52, 0.18), (0.46, 0.19)],
-]  # fmt: skip
-TWO: Strokes = [
-    [(0.3, 0.34), (0.36, 0.22), (0.5, 0.17), (0.65, 0.25), (0.65, 0.4), (0.5, 0.6), (0.3, 0.79)],
-    [(0.3, 0.79), (0.5, 0.775), (0.72, 0.79)],
-]
 THREE: Strokes = [
     [(0.32, 0.25), (0.5, 0.17), (0.66, 0.27), (0.61, 0.41), (0.46, 0.47)],
     [(0.46, 0.47), (0.65, 0.54), (0.7, 0.68), (0.57, 0.82), (0.4, 0.82), (0.29, 0.72)],
-]
-FOUR: Strokes = [
-    [(0.5, 0.16), (0.42, 0.34), (0.27, 0.57)],
-    [(0.27, 0.57), (0.5, 0.56), (0.75, 0.55)],
-    [(0.6, 0.34), (0.585, 0.6), (0.56, 0.85)],
 ]
 SEVEN: Strokes = [
     [(0.28, 0.23), (0.5, 0.215), (0.72, 0.22)],
     [(0.72, 0.22), (0.61, 0.42), (0.5, 0.64), (0.44, 0.84)],
     [(0.39, 0.52), (0.65, 0.5)],
-]
-NOT_A_DIGIT: Strokes = [
-    [(0.2, 0.5), (0.3, 0.3), (0.4, 0.65), (0.5, 0.3), (0.6, 0.68), (0.7, 0.3), (0.8, 0.55)],
 ]
 
 
@@ -69,20 +53,6 @@ def between(before: Point, start: Point, end: Point, after: Point, share: float)
     return x, y
 
 
-def keep(browser: Browser, strokes: Strokes, said: str) -> None:
-    """Draw, submit, answer."""
-    browser.open("/")
-    browser.draw([curved(stroke) for stroke in strokes])
-    browser.wait_for("[data-reading][aria-busy=false]")
-    if not said:
-        browser.find("[data-submit]").click()
-        browser.wait_for_text("[data-question]", "Stored.")
-        return
-    right = browser.find(f"[name=said][value='{said}']").get_attribute("disabled")
-    browser.find(f"[name=said][value='{'right' if right else said}']").click()
-    browser.wait_for_text("[data-said]", "You said")
-
-
 def draw_page(browser: Browser, strokes: Strokes, name: str, *, kind: str = "mouse") -> None:
     browser.open("/")
     browser.draw([curved(stroke) for stroke in strokes], kind=kind)
@@ -104,13 +74,7 @@ def dashboard_page(browser: Browser, path: str, name: str) -> None:
 def dashboard(browser: Browser) -> None:
     browser.theme("light")
     browser.window(1280, 1700)
-    for page in ("technical", "replay", "compare"):
-        dashboard_page(browser, f"/dashboard/{page}/", f"dashboard-{page}.png")
     dashboard_page(browser, "/dashboard/", "dashboard.png")
-    browser.theme("dark")
-    dashboard_page(browser, "/dashboard/", "dashboard-dark.png")
-    browser.phone(scale=2)
-    dashboard_page(browser, "/dashboard/", "dashboard-phone-dark.png")
 
 
 def every_page(browser: Browser, folder: Path, name: str) -> None:
@@ -155,11 +119,6 @@ def main(url: str, what: str = "drawing", *more: str) -> None:
                 return
             browser.window(1200, 780)
             draw_page(browser, SEVEN, "draw.png")
-            drawings = (FOUR, "4"), (NOT_A_DIGIT, "none"), (ZERO, "0"), (TWO, "2"), (THREE, "3")
-            for strokes, said in (*drawings, (SEVEN, "")):
-                keep(browser, strokes, said)
-            browser.open("/predictions/")
-            browser.screenshot(FOLDER / "history.png")
             browser.theme("dark")
             browser.phone(scale=2)
             draw_page(browser, THREE, "draw-phone-dark.png", kind="touch")
