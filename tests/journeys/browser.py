@@ -220,6 +220,18 @@ class Browser:
             "const page = document.documentElement; return page.scrollWidth - page.clientWidth"
         )
 
+    def squeezed(self) -> list[str]:
+        """The pictures that are shown wider or higher than they are."""
+        return self.run(
+            """return [...document.images].filter(picture => {
+                 const {width, height} = picture.getBoundingClientRect()
+                 const {naturalWidth, naturalHeight} = picture
+                 const stretched = (width / height) / (naturalWidth / naturalHeight)
+                 return height && naturalWidth && Math.abs(Math.log(stretched)) > 0.05
+                   && getComputedStyle(picture).objectFit === "fill"
+               }).map(picture => picture.getAttribute("src"))"""
+        )
+
     def log(self) -> list[str]:
         """What the browser complained about since the last call.
 

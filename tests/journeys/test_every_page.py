@@ -57,7 +57,7 @@ def year_old(base_version: ModelVersion, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def faults(browser: Browser, path: str, looks: tuple[str, ...] = LOOKS) -> list[str]:
-    """What is wrong with the page that is open: for axe, on a phone's width, in the console."""
+    """What is wrong with the page that is open: for axe, its width and pictures, in the console."""
     known = pages.EXPLAINED.get(path, {})
     found = []
     for look in looks:
@@ -68,6 +68,7 @@ def faults(browser: Browser, path: str, looks: tuple[str, ...] = LOOKS) -> list[
         said = [x for x in browser.violations(of_color=of_color) if x.split()[0] not in known]
         if pixels := browser.overflow():
             said.append(f"{pixels} pixels wider than the screen")
+        said += [f"{each} is squeezed" for each in browser.squeezed()]
         found += [f"{path}, {look}: {each}" for each in said]
     browser.window(*DESKTOP)
     browser.theme("light")

@@ -513,6 +513,7 @@ def test_the_last_answers_are_there_after_a_reload_and_u_takes_them_off(
     wait_for_item(browser)
     rows = [row.text for row in browser.all("[data-recent] li")]
     assert rows == list(said.values())[::-1]
+    assert browser.squeezed() == []
     browser.press("u")
     browser.wait(lambda: len(browser.all("[data-recent] li")) == 2, "the answer to be off")
     assert browser.run("return [...document.images].every(image => image.naturalWidth > 0)")
