@@ -111,26 +111,9 @@ def months_of_flow(days: list[list[Any]]) -> Iterator[list[Any]]:
 
 
 def agreement(filters: Filters) -> Figure:
-    """The share of second opinions that equal the label by others.
-
-    By month, or by quarter or year where months have few.
-    """
-    found: defaultdict[date, Counts] = defaultdict(lambda: np.zeros(len(ACTS), np.int64))
-    for month, acts in flows(filters):
-        found[month] += acts.sum(axis=0)
-    counts = {
-        month: (int(acts[AGREES]), int(acts[[AGREES, DIFFERS]].sum()))
-        for month, acts in found.items()
-    }
-    months = list(every_month(list(counts)))
-    told = [n for _, n in counts.values() if n]
-    are_enough = bool(told) and median(told) >= ENOUGH
-    period_of = periods_of(months, told, most=len(months) if are_enough else MOST_TOLD_APART)
-    by_period: defaultdict[Period, list[int]] = defaultdict(lambda: [0, 0])
-    for month in months:
-        for at, count in enumerate(counts.get(month, (0, 0))):
-            by_period[period_of[month]][at] += count
-    agreed, n = (sum(each) for each in zip(*counts.values(), strict=True)) if counts else (0, 0)
+    """The share of second opinions that equal the label by others."""
+    by_month = opinions_by_month(filters)
+    agreed, n = (sum(each) for each in zip(*by_month.values(), strict=True)) if by_month else (0, 0)
     return Figure(
         name="agreement-by-month",
         title="Do labelers agree?",
@@ -142,9 +125,36 @@ def agreement(filters: Filters) -> Figure:
         columns=[*PERIOD, *share_columns("Agreed", "Agreement")],
         rows=[
             [*(f"{month:%Y-%m}" for month in period), *share_cells(agreed, n)]
-            for period, (agreed, n) in by_period.items()
+            for period, (agreed, n) in opinions_by_period(by_month).items()
         ],
     )
+
+
+Opinions = tuple[int, int]  # second ones: that agree with the label by others, and all
+
+
+def opinions_by_month(filters: Filters) -> dict[date, Opinions]:
+    found: defaultdict[date, Counts] = defaultdict(lambda: np.zeros(len(ACTS), np.int64))
+    for month, acts in flows(filters):
+        found[month] += acts.sum(axis=0)
+    return {
+        month: (int(acts[AGREES]), int(acts[[AGREES, DIFFERS]].sum()))
+        for month, acts in found.items()
+    }
+
+
+def opinions_by_period(by_month: dict[date, Opinions]) -> dict[Period, Opinions]:
+    """By month, or by quarter or year where months have few."""
+    months = list(every_month(list(by_month)))
+    told = [n for _, n in by_month.values() if n]
+    are_enough = bool(told) and median(told) >= ENOUGH
+    period_of = periods_of(months, told, most=len(months) if are_enough else MOST_TOLD_APART)
+    found: dict[Period, Opinions] = {}
+    for month in months:
+        agreed, n = found.get(period_of[month], (0, 0))
+        more_agreed, more = by_month.get(month, (0, 0))
+        found[period_of[month]] = agreed + more_agreed, n + more
+    return found
 
 
 # -- counts -------------------------------------------------------------------------------------
