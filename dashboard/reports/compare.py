@@ -272,37 +272,39 @@ def side_of_month(
     month: date, counts: list[tuple[int, Any]], digit: int | None, authors: Authors | None
 ) -> Side:
     """`counts` are (chance, array of (day, label, [drawings, right, settled]))."""
-    name = f"{month:%Y-%m}"
-    if counts and digit is None:
-        parts = [
-            Bar(str(each), sample_of_days(counts, slice(None), each), Behind(each, name, name))
-            for each in range(DIGITS)
-        ]
-    elif counts and digit is not None:
-        last = (after(month) - month).days
-        weeks = [(start, min(end, last)) for start, end in WEEKS if start <= last]
-        parts = [
-            Bar(
-                f"{start}–{end}",
-                sample_of_days(counts, slice(start - 1, end), digit),
-                Behind(digit, name, name, f"{name}-{start:02}", f"{name}-{end:02}"),
-            )
-            for start, end in weeks
-        ]
-    else:
-        parts = []
+    parts = bars_of_month(month, counts, digit) if counts else []
     sample = sample_of_days(counts, slice(None), digit)
     if authors is not None:
         sample.authors = authors.of_digit(digit)
         for part in parts if digit is None else ():
             part.sample.authors = authors.of_digit(part.behind.label)
     return Side(
-        name=name,
+        name=f"{month:%Y-%m}",
         title=f"{month:%B %Y}",
         sample=sample,
         parts=parts,
         sampled_from=sampled_from(sample, is_random=True),
     )
+
+
+def bars_of_month(month: date, counts: list[tuple[int, Any]], digit: int | None) -> list[Bar]:
+    """One for each digit; of one digit, one for each week."""
+    name = f"{month:%Y-%m}"
+    if digit is None:
+        return [
+            Bar(str(each), sample_of_days(counts, slice(None), each), Behind(each, name, name))
+            for each in range(DIGITS)
+        ]
+    last = (after(month) - month).days
+    weeks = [(start, min(end, last)) for start, end in WEEKS if start <= last]
+    return [
+        Bar(
+            f"{start}–{end}",
+            sample_of_days(counts, slice(start - 1, end), digit),
+            Behind(digit, name, name, f"{name}-{start:02}", f"{name}-{end:02}"),
+        )
+        for start, end in weeks
+    ]
 
 
 def sample_of_days(counts: list[tuple[int, Any]], days: slice, digit: int | None) -> Sample:
