@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from torch.library import Library
+from torch import library
 
 # The torchvision of requirements.txt is compiled for CUDA. Beside a CPU build of torch its
 # operators do not load, and its import fails because these two are missing. We use neither.
@@ -20,7 +20,7 @@ except RuntimeError:
     for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
         del sys.modules[name]  # half imported
     # They last as long as this object does.
-    OPERATORS = Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+    OPERATORS = library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for schema in MISSING:
         OPERATORS.define(schema)  # type: ignore[no-untyped-call]
     import torchvision  # noqa: F401
