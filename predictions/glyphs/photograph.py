@@ -111,12 +111,13 @@ def ink_in_photograph(gray: Image.Image) -> tuple[Image.Image, Box]:
 def clearest(small: Image.Image) -> tuple[Found, Assumption]:
     """Return what looks most like strokes of a pen, under any assumption, and the assumption."""
     likely = ink_is_light(small)
-    two_levels, light_border = has_two_levels(small), border_is_light(small)
+    split = split_of_two_levels(small)
+    light_border = split is not None and border_is_light(small, split)
     best, assumed, most = NOTHING, Assumption(likely, 1.0), 0.0
-    for windows in WINDOWS if two_levels else WINDOWS[1:]:
+    for windows in WINDOWS[1:] if split is None else WINDOWS:
         for window, light_ink in itertools.product(windows, (likely, not likely)):
             found = drawing_in(Assumption(light_ink, window).look(small))
-            on_paper = two_levels and window == 1.0 and light_ink != light_border
+            on_paper = split is not None and window == 1.0 and light_ink != light_border
             trust = TRUST if on_paper else 1.0
             if trust * found.clearness > most:
                 best, assumed, most = found, Assumption(light_ink, window), trust * found.clearness
@@ -220,19 +221,19 @@ def is_part_of_area(look: Look, mask: Mask, lines: Mask) -> bool:
     return bool(np.mean(1 - look.dark[rim] / paper > strength / 255 * AS_DARK) > MOST_DARK_RIM)
 
 
-def has_two_levels(gray: Image.Image) -> bool:
-    """Whether all pixels are near one of two grays, as in a scan or a crop of even paper."""
+def split_of_two_levels(gray: Image.Image) -> int | None:
+    """The gray between two that all pixels are near, as in a scan or a crop of even paper."""
     levels = np.array(gray.histogram())
     split = int(otsu(levels))
     total, within = variation(levels), variation(levels[:split]) + variation(levels[split:])
-    return within < MOST_WITHIN * total
+    return split if within < MOST_WITHIN * total else None
 
 
-def border_is_light(gray: Image.Image) -> bool:
-    """Whether most pixels along the border have the lighter one of two grays."""
+def border_is_light(gray: Image.Image, split: int) -> bool:
+    """Whether most pixels along the border are not darker than the split."""
     pixels = np.asarray(gray)
     border = np.concatenate((pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]))
-    return bool(np.median(border) >= otsu(np.array(gray.histogram())))
+    return bool(np.median(border) >= split)
 
 
 def variation(levels: NDArray[np.int64]) -> float:
