@@ -409,35 +409,28 @@ def side_of_version(
 ) -> Side:
     """`right` is how many of each count the version read right."""
     first, last = (f"{at:%Y-%m}" if at else None for at in (filters.first, filters.last))
-    parts: defaultdict[Behind, list[tuple[CommonCount, int]]] = defaultdict(list)
+    parts: defaultdict[tuple[str, Behind], list[tuple[CommonCount, int]]] = defaultdict(list)
     for each, hits in right:
-        period = [f"{month:%Y-%m}" for month in period_of[each.month]]
-        by = Behind(each.digit, *((first, last) if filters.digit is None else period))
-        parts[by].append((each, hits))
+        if filters.digit is None:
+            part = str(each.digit), Behind(each.digit, first, last)
+        else:
+            start, end = (f"{month:%Y-%m}" for month in period_of[each.month])
+            part = span_in_words(start, end), Behind(each.digit, start, end)
+        parts[part].append((each, hits))
     sample = sample_of_common(right, told)
     return Side(
         name=name,
         title=name,
         sample=sample,
         parts=[
-            Bar(
-                name_of(by) if filters.digit is not None else str(by.label),
-                sample_of_common(some, told),
-                by,
-            )
-            for by, some in sorted(parts.items(), key=lambda part: part[0].label)
+            Bar(title, sample_of_common(some, told), behind)
+            for (title, behind), some in sorted(parts.items(), key=lambda part: part[0][1].label)
         ],
         sampled_from=(
             f"{sampled_from(sample, is_random=True)} Both versions read them again, and neither"
             " learned from them."
         ),
     )
-
-
-def name_of(period: Behind) -> str:
-    assert period.first is not None
-    assert period.last is not None
-    return span_in_words(period.first, period.last)
 
 
 def sample_of_common(right: Sequence[tuple[CommonCount, int]], told: Audits) -> Sample:
