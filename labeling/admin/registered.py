@@ -48,19 +48,23 @@ def who(event: LabelEvent) -> str:
     return "a command" if event.batch_id else "a visitor"
 
 
-def gold_in_words(event: LabelEvent) -> str:
-    return "gold" if event.is_gold else ""
+class EventInWords:
+    """Columns of an event, for its own list and for that of its prediction."""
+
+    @admin.display(description="time taken")
+    def took(self, event: LabelEvent) -> str:
+        return "" if event.seconds is None else f"{event.seconds:.1f} s"
+
+    @admin.display(description="guess")
+    def guess(self, event: LabelEvent) -> str:
+        return "seen" if event.guess_shown else "not seen"
+
+    @admin.display(description="gold")
+    def gold(self, event: LabelEvent) -> str:
+        return "gold" if event.is_gold else ""
 
 
-def time_taken(event: LabelEvent) -> str:
-    return "" if event.seconds is None else f"{event.seconds:.1f} s"
-
-
-def guess_in_words(event: LabelEvent) -> str:
-    return "seen" if event.guess_shown else "not seen"
-
-
-class LabelEventInline(TabularInline):
+class LabelEventInline(EventInWords, TabularInline):
     """The events of one prediction, oldest first, read-only."""
 
     model = LabelEvent
@@ -109,18 +113,6 @@ class LabelEventInline(TabularInline):
     @admin.display(description="stream")
     def in_stream(self, event: LabelEvent) -> str:
         return event.stream  # the whole reason would take half of the row
-
-    @admin.display(description="time taken")
-    def took(self, event: LabelEvent) -> str:
-        return time_taken(event)
-
-    @admin.display(description="guess")
-    def guess(self, event: LabelEvent) -> str:
-        return guess_in_words(event)
-
-    @admin.display(description="gold")
-    def gold(self, event: LabelEvent) -> str:
-        return gold_in_words(event)
 
     @admin.display(description="takes back")
     def takes_back(self, event: LabelEvent) -> str:
@@ -273,7 +265,7 @@ class LabelAdmin(DecidesInBulk, OfPredictionAdmin):
 
 
 @admin.register(LabelEvent)
-class LabelEventAdmin(OfPredictionAdmin):
+class LabelEventAdmin(EventInWords, OfPredictionAdmin):
     list_display = ["thumbnail", "kind", "said", "labeler", "stream", "created_at", "gold"]
     list_filter = [
         filters.EventByKind, filters.EventByStream, filters.EventByLabeler, filters.EventByMonth,
@@ -294,21 +286,9 @@ class LabelEventAdmin(OfPredictionAdmin):
     def said(self, event: LabelEvent) -> str:
         return "" if event.is_reversal else event.value
 
-    @admin.display(description="gold")
-    def gold(self, event: LabelEvent) -> str:
-        return gold_in_words(event)
-
     @admin.display(description="chance of being shown")
     def chance(self, event: LabelEvent) -> str:
         return percent(event.selection_probability)
-
-    @admin.display(description="time taken")
-    def took(self, event: LabelEvent) -> str:
-        return time_taken(event)
-
-    @admin.display(description="guess")
-    def guess(self, event: LabelEvent) -> str:
-        return guess_in_words(event)
 
 
 @admin.register(Batch)
