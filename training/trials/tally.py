@@ -162,7 +162,7 @@ def with_answers(tally: TrialTally, found: Iterable[Difference]) -> TrialTally:
     )
 
 
-class Row(NamedTuple):
+class DifferenceRow(NamedTuple):
     """A drawing that the versions read differently, with what people said of it."""
 
     prediction: int
@@ -200,7 +200,7 @@ def differences(trial: Trial, rule: Rule) -> Iterator[Difference]:
     labelers = some_labelers()
     alone = labelers[0] if len(labelers) == 1 and labelers[0] not in rule.without_labelers else None
     resting = items_resting_on(rule.without_labelers, rule.without_visitors)
-    for row in map(Row._make, found.order_by("pk").values_list(*FIELDS)):
+    for row in map(DifferenceRow._make, found.order_by("pk").values_list(*FIELDS)):
         is_own_audit = row.is_audit and row.user is not None and row.user == alone
         truth = row.digit
         if row.erased_at is not None:
@@ -220,21 +220,21 @@ def differences(trial: Trial, rule: Rule) -> Iterator[Difference]:
         )  # fmt: skip
 
 
-def fate_of_labeled(row: Row) -> Fate:
+def fate_of_labeled(row: DifferenceRow) -> Fate:
     is_awaiting = row.state == Label.State.AWAITING
     if row.state == Label.State.DISPUTED or (is_awaiting and (row.opinions or 0) > 1):
         return Fate.DISPUTED
     return Fate.UNREADABLE if row.is_unreadable else Fate.ANSWERED
 
 
-def by_word_of_author(row: Row) -> tuple[Fate, int | None]:
+def by_word_of_author(row: DifferenceRow) -> tuple[Fate, int | None]:
     """What becomes of an audit that only its author could label, and what it is."""
     if row.said_by != row.user:
         return Fate.PRESUMED, row.live
     return (Fate.UNREADABLE if row.word is None else Fate.ANSWERED), row.word
 
 
-def fate_without_label(row: Row, *, enough_skips: int) -> Fate:
+def fate_without_label(row: DifferenceRow, *, enough_skips: int) -> Fate:
     is_left = bool(row.is_open) and (row.skips or 0) < enough_skips
     return Fate.WAITING if is_left else Fate.SKIPPED
 
