@@ -94,12 +94,12 @@ def figures_page(
         **context_of(request, filters),
         "figures": made,
         "tiles": shown,
-        "audits_for_others": 0,
+        "for_others": "",
         **more,
     }
     if any(tile.number == GAP for tile in shown) and request.user.has_perm("labeling.label_items"):
         owner = (signed_in(request), visitor_of(request))
-        context["audits_for_others"] = audits_for_others(*owner)
+        context["for_others"] = why_for_others(audits_for_others(*owner))
     return render(request, template, context)
 
 
@@ -130,6 +130,19 @@ def sections_for(request: HttpRequest) -> list[tuple[str, str, bool]]:
         for title, name, permission in SECTIONS
         if permission is None or request.user.has_perm(permission)
     ]
+
+
+def why_for_others(audits: int) -> str:
+    """Why the label page has nothing for who drew all audits that wait."""
+    if not audits:
+        return ""
+    which, them = (
+        ("the one that waits", "it") if audits == 1 else (f"all {audits:,} that wait", "them")
+    )
+    return (
+        f"You drew {which} and saw the guess, so somebody else has to label {them}, with an account"
+        " of their own."
+    )
 
 
 def no_such_view(request: HttpRequest, unknown: UnknownFilter) -> HttpResponse:
