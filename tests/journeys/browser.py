@@ -168,7 +168,7 @@ class Browser:
         self.open("/accounts/login/")
         self.find("#id_username").send_keys(name)
         self.find("#id_password").send_keys(password)
-        self.find("main button[type=submit]").click()
+        self.click("main button[type=submit]")
         self.wait_for("[data-menu]")
 
     def find(self, selector: str) -> WebElement:
@@ -180,6 +180,21 @@ class Browser:
     def text(self, selector: str) -> str:
         """What a person reads there; asked in one step, so a page that changes cannot interfere."""
         return self.run("return document.querySelector(arguments[0])?.innerText ?? ''", selector)
+
+    def read(self, selector: str, name: str) -> str | None:
+        """A property, or else an attribute, of what is there; asked in one step too."""
+        return self.run(
+            "const found = document.querySelector(arguments[0]);"
+            "const value = found?.[arguments[1]] ?? found?.getAttribute(arguments[1]) ?? null;"
+            "return value === null ? null : String(value)",
+            selector,
+            name,
+        )
+
+    def shows(self, selector: str) -> bool:
+        return self.run(
+            "return document.querySelector(arguments[0])?.checkVisibility() ?? false", selector
+        )
 
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
@@ -198,10 +213,17 @@ class Browser:
         )
         return self.wait(lambda: self.run(shown, selector), f"{selector} to be shown")
 
+    def click(self, selector: str) -> None:
+        """Click it once it is shown; again if the page put another in its place meanwhile."""
+        try:
+            self.wait_for(selector).click()
+        except StaleElementReferenceException:
+            self.wait_for(selector).click()
+
     def follow(self, selector: str) -> None:
         """Press what leads to another page, and be there."""
         left = self.find("html")
-        self.find(selector).click()
+        self.click(selector)
         WebDriverWait(self.driver, PATIENCE).until(lambda _: is_gone(left))
 
     def path(self) -> str:

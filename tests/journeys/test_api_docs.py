@@ -25,7 +25,7 @@ def test_the_api_is_described_in_the_sites_frame_and_theme(browser: Browser, the
     assert browser.all("header.top")
     assert "How it is used" in browser.text("main")
     assert (sum(browser.run(GROUND, "#swagger-ui")) < 3 * 128) == (theme == "dark")
-    browser.find(f"{SHOWN} button").click()
+    browser.click(f"{SHOWN} button")
     browser.wait_for(f"{SHOWN} .opblock-body")
     browser.screenshot(SHOTS / f"api-{theme}.png")
     found = browser.violations()

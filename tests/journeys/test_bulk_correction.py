@@ -51,14 +51,14 @@ def test_everything_a_filter_shows_is_corrected_and_taken_back(
     enqueue_new()
     log_in(is_staff=True, is_superuser=True)
     browser.open("/admin/predictions/prediction/?digit__exact=1")
-    browser.find("#action-toggle").click()
-    browser.wait_for(".question a").click()  # select all matching, not this page alone
+    browser.click("#action-toggle")
+    browser.click(".question a")  # select all matching, not this page alone
     browser.run("document.querySelector('select[name=action]').value = 'decide_in_bulk'")
     browser.run("document.querySelector('#changelist-form').requestSubmit()")
     browser.wait(lambda: "10,000" in browser.text("body"), "the count is shown first")
     assert not LabelEvent.objects.exists()
 
-    browser.find("input[name=act][value='7']").click()
+    browser.click("input[name=act][value='7']")
     browser.run("document.querySelector('input[name=act]').form.requestSubmit()")
     browser.wait(lambda: Batch.objects.filter(count=MANY).exists(), "the batch is written")
     browser.wait_for(".messagelist, [role=alert], #changelist-form")
@@ -66,7 +66,7 @@ def test_everything_a_filter_shows_is_corrected_and_taken_back(
     assert not Label.objects.filter(prediction__digit=3).exists()
 
     browser.open("/admin/labeling/batch/")
-    browser.find("input[name=_selected_action]").click()
+    browser.click("input[name=_selected_action]")
     browser.run("document.querySelector('select[name=action]').value = 'undo'")
     browser.run("document.querySelector('#changelist-form').requestSubmit()")
     browser.wait(lambda: not Label.objects.exists(), "every label is taken back")

@@ -142,7 +142,7 @@ def test_charts_are_drawn_anew_in_the_other_theme(
         "return Chart.getChart(canvas).data.datasets[0].backgroundColor[0]"
     )
     light = browser.run(ink)
-    browser.find("[data-theme-toggle]").click()
+    browser.click("[data-theme-toggle]")
     browser.wait(lambda: browser.run(ink) != light, "bars in the dark theme's color")
     assert not_drawn(browser, overview.EVERYBODY) == []
 
@@ -164,9 +164,7 @@ def test_going_back_shows_the_view_before(browser: Browser, history: list[Predic
     assert browser.text("#accuracy-by-month-said") != said
     browser.driver.back()
     browser.wait_for_text("#accuracy-by-month-said", said)
-    browser.wait(
-        lambda: browser.find("[name=first]").get_attribute("value") == "", "the filter of before"
-    )
+    browser.wait(lambda: browser.read("[name=first]", "value") == "", "the filter of before")
     wait_until_drawn(browser, "/dashboard/")
     assert browser.violations() == []
 
@@ -225,16 +223,16 @@ def test_a_curve_switched_off_in_the_legend_stays_off(
     second = "[data-legend=confidence-histogram-by-month] li:nth-child(2) button"
     assert browser.text(second) == "Oct 2026"
     browser.run("arguments[0].scrollIntoView({block: 'center'})", canvas)
-    browser.find(second).click()
+    browser.click(second)
     assert browser.run(shown, canvas) == [True, False, True]
-    assert browser.find(second).get_attribute("aria-pressed") == "false"
-    browser.find("[data-theme-toggle]").click()
+    assert browser.read(second, "aria-pressed") == "false"
+    browser.click("[data-theme-toggle]")
     browser.painted()
     assert browser.run(shown, canvas) == [True, False, True]
     browser.run("document.querySelector(arguments[0]).focus()", second)
     browser.press(Keys.SPACE)
     assert browser.run(shown, canvas) == [True, True, True]
-    assert browser.find(second).get_attribute("aria-pressed") == "true"
+    assert browser.read(second, "aria-pressed") == "true"
     assert browser.violations() == []
 
 
@@ -242,14 +240,12 @@ def test_a_table_shows_that_it_goes_on(browser: Browser, history: list[Predictio
     browser.phone()
     browser.open("/dashboard/")
     box = "#accuracy-by-month-and-digit [data-scrolls]"
-    browser.wait(
-        lambda: browser.find(box).get_attribute("data-more") == "right", "the edge at the right"
-    )
+    browser.wait(lambda: browser.read(box, "data-more") == "right", "the edge at the right")
     assert (
         browser.run(f"return getComputedStyle(document.querySelector('{box}')).maskImage") != "none"
     )
     browser.run(f"document.querySelector('{box}').scrollLeft = 10000")
-    browser.wait(lambda: browser.find(box).get_attribute("data-more") is None, "the end")
+    browser.wait(lambda: browser.read(box, "data-more") is None, "the end")
     # What names the row stays in sight.
     left = "const box = document.querySelector(arguments[0]);"
     left += "return box.querySelector('tbody th').getBoundingClientRect().left"
@@ -324,7 +320,7 @@ def test_a_link_reproduces_a_view(browser: Browser, history: list[Prediction]) -
     browser.open("/dashboard/")
     browser.open(address)
     assert browser.text("#accuracy-by-month-said") == said
-    assert browser.find("[name=digit]").get_attribute("value") == "3"
+    assert browser.read("[name=digit]", "value") == "3"
     wait_until_drawn(browser, address)
     months = "return Chart.getChart(document.querySelector('[data-chart]')).data.labels.length"
     assert browser.run(months) == 1  # the chart shows what the words say
@@ -336,7 +332,7 @@ def test_a_cell_of_the_heat_map_leads_to_its_drawings(
     browser.open("/dashboard/")
     cell = "#true-by-predicted td:not(.same) a"
     count = int(browser.text(cell))
-    said = browser.find(cell).get_attribute("aria-label")
+    said = browser.read(cell, "aria-label")
     browser.follow(cell)
     assert len(browser.all(".cell-drawings li")) == count
     assert browser.text("h1").startswith("Drawings of ")
@@ -369,7 +365,7 @@ def test_charts_follow_the_data(
     browser.open("/dashboard/")
     wait_until_drawn(browser, "/dashboard/")
     browser.run("window.same = true")  # gone if the page is loaded again
-    browser.find("#accuracy-by-month summary").click()
+    browser.click("#accuracy-by-month summary")
     make_history([Month(date(2026, 12, 1), 60, 0.9, version="tuned-2")], labeler=lia())
     count_everything()
     labels = "return Chart.getChart(document.querySelector('[data-chart]')).data.labels.map(String)"
@@ -432,10 +428,10 @@ def test_without_javascript_words_tables_and_filters_are_there(
 ) -> None:
     browser.scripts(enabled=False)
     browser.open("/dashboard/")
-    assert "Of 100 drawings in November 2026" in browser.find("[data-part=tiles]").text
-    assert browser.find(".filters [type=submit]").is_displayed()
-    browser.find("#accuracy-by-month summary").click()
-    assert "Nov 2026" in browser.find("#accuracy-by-month tbody").text
+    assert "Of 100 drawings in November 2026" in browser.text("[data-part=tiles]")
+    assert browser.shows(".filters [type=submit]")
+    browser.click("#accuracy-by-month summary")
+    assert "Nov 2026" in browser.text("#accuracy-by-month tbody")
     browser.find("[name=digit]").send_keys("3")
     browser.follow(".filters [type=submit]")
     assert browser.path() == "/dashboard/?digit=3"

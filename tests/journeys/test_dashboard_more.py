@@ -164,7 +164,7 @@ def test_a_point_of_the_map_shows_its_drawing_and_leads_to_it(
         canvas_,
     )
     ActionChains(browser.driver).move_to_element_with_offset(canvas_, int(x), int(y)).perform()
-    browser.wait(lambda: browser.find("[data-map-peek]").is_displayed(), "the drawing to show")
+    browser.wait(lambda: browser.shows("[data-map-peek]"), "the drawing to show")
     browser.wait(
         lambda: browser.run(
             "return document.querySelector('[data-map-peek] img').naturalWidth > 0"
@@ -188,7 +188,7 @@ def test_a_stranger_sees_the_map_without_pictures(browser: Browser, mapped: None
     browser.tab_to("[data-chart=clusters]")
     browser.press(Keys.ARROW_RIGHT)
     browser.wait_for_text("[data-map-said]", "drawn on")
-    assert not browser.find("[data-map-peek]").is_displayed()
+    assert not browser.shows("[data-map-peek]")
     browser.press(Keys.ENTER)
     assert browser.path() == "/dashboard/clusters/"
 
@@ -209,7 +209,7 @@ def test_a_lasso_sends_a_selection_to_review(
     reviewer(log_in)
     browser.open("/dashboard/clusters/")
     canvas_ = browser.wait_for("[data-chart=clusters][data-drawn]")
-    browser.find("[data-map-lasso]").click()
+    browser.click("[data-map-lasso]")
     browser.run("arguments[0].scrollIntoView({block: 'center'})", canvas_)
     wide, high = browser.run(
         "return [arguments[0].clientWidth, arguments[0].clientHeight]", canvas_
@@ -240,12 +240,12 @@ def test_the_map_is_enlarged_and_digits_are_switched_off(
     )
     whole, shown = browser.run(state)
     assert shown == 60
-    browser.find("[data-map-zoom=in]").click()
-    browser.find("[data-map-digit='7']").click()
+    browser.click("[data-map-zoom=in]")
+    browser.click("[data-map-digit='7']")
     near, shown = browser.run(state)
     assert near < whole
     assert shown == 40
     assert not browser.all("[data-map-lasso]")  # analysts look, reviewers ask
-    browser.find("[data-map-zoom=whole]").click()
-    browser.find("[data-map-digit='7']").click()
+    browser.click("[data-map-zoom=whole]")
+    browser.click("[data-map-digit='7']")
     assert browser.run(state) == [whole, 60]

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.same_on_any_database]
 
 def submit(browser: Browser) -> Prediction:
     """Submit what lies on the paper; the question says that it is stored."""
-    browser.find("[data-submit]").click()
+    browser.click("[data-submit]")
     browser.wait_for_text("[data-question]", "Stored.")
     return Prediction.objects.latest("pk")
 
@@ -62,7 +62,7 @@ def test_the_drawing_that_is_sent_is_the_same_in_the_dark(browser: Browser) -> N
     browser.open("/")
     browser.draw(SEVEN)
     in_the_light = browser.glyph_png()
-    browser.find("[data-theme-toggle]").click()
+    browser.click("[data-theme-toggle]")
     assert bytes(submit(browser).glyph) == in_the_light
 
 
@@ -83,12 +83,10 @@ def test_the_guess_changes_with_each_stroke_and_stores_nothing(browser: Browser)
     browser.open("/")
     browser.draw(ONE)
     browser.wait_for_text("[data-digit]", "1")
-    first = browser.find("[data-glyph]").get_attribute("src")
+    first = browser.read("[data-glyph]", "src")
     # A seven's bar and a foot across the one.
     browser.draw([[(0.25, 0.2), (0.5, 0.2)], [(0.25, 0.8), (0.75, 0.8)]])
-    browser.wait(
-        lambda: browser.find("[data-glyph]").get_attribute("src") != first, "another glyph"
-    )
+    browser.wait(lambda: browser.read("[data-glyph]", "src") != first, "another glyph")
     shares = [row.text.split()[-1] for row in browser.all("[data-bar]")]
     assert len(shares) == 10
     assert all(share.endswith("%") for share in shares)
@@ -99,7 +97,7 @@ def test_the_guess_is_spoken_when_the_hand_rests(browser: Browser) -> None:
     browser.open("/")
     browser.draw(SEVEN)
     browser.wait(
-        lambda: browser.find("[data-announce]").get_attribute("textContent").startswith("7, "),
+        lambda: browser.read("[data-announce]", "textContent").startswith("7, "),
         "the guess in words",
     )
 
@@ -109,21 +107,17 @@ def test_undo_takes_back_one_stroke_and_clear_all_of_them(browser: Browser) -> N
     browser.draw(ONE)
     browser.wait_for_text("[data-digit]", "1")
     browser.wait_for("[data-reading][aria-busy=false]")  # the guess of the whole stroke
-    one = browser.find("[data-glyph]").get_attribute("src")
+    one = browser.read("[data-glyph]", "src")
     browser.draw([[(0.2, 0.85), (0.8, 0.85)]])
-    browser.wait(lambda: browser.find("[data-glyph]").get_attribute("src") != one, "more ink")
+    browser.wait(lambda: browser.read("[data-glyph]", "src") != one, "more ink")
 
     browser.press("z", with_control=True)
-    browser.wait(
-        lambda: browser.find("[data-glyph]").get_attribute("src") == one, "the one to be back"
-    )
+    browser.wait(lambda: browser.read("[data-glyph]", "src") == one, "the one to be back")
 
     browser.draw([[(0.2, 0.85), (0.8, 0.85)]])
-    browser.find("[data-undo]").click()
-    browser.wait(
-        lambda: browser.find("[data-glyph]").get_attribute("src") == one, "the one to be back"
-    )
-    browser.find("[data-clear]").click()
+    browser.click("[data-undo]")
+    browser.wait(lambda: browser.read("[data-glyph]", "src") == one, "the one to be back")
+    browser.click("[data-clear]")
     browser.wait_for("[data-reading][data-empty]")
     assert not browser.find("[data-submit]").is_enabled()
 
@@ -150,7 +144,7 @@ def test_a_lost_connection_is_said_quietly_and_healed_by_itself(browser: Browser
     browser.offline(True)
     browser.draw(SEVEN)
     browser.wait_for_text("[data-note]", "No connection")
-    browser.find("[data-submit]").click()
+    browser.click("[data-submit]")
     browser.wait_for_text("[data-note]", "Not stored")
     assert Prediction.objects.count() == 0
 
@@ -207,7 +201,7 @@ def test_a_blank_image_is_refused_for_want_of_ink(browser: Browser) -> None:
 
 
 def answer(browser: Browser, value: str, words: str) -> None:
-    browser.find(f"[data-feedback] [value={value!r}]").click()
+    browser.click(f"[data-feedback] [value={value!r}]")
     browser.wait_for_text("[data-said]", words)
 
 
@@ -221,7 +215,7 @@ def test_one_press_stores_the_drawing_with_its_answer_and_clears_the_paper(
         browser.wait_for_text("[data-digit]", "7")
         answer(browser, value, words)
         browser.wait_for("[data-reading][data-empty]")
-        assert not browser.find("[data-feedback]").is_displayed()
+        assert not browser.shows("[data-feedback]")
         said.append(Feedback.objects.latest("pk").digit)
     assert said == [7, 3, None]
     assert Prediction.objects.count() == 3
@@ -234,7 +228,7 @@ def test_after_submitting_an_answer_is_about_the_stored_drawing(browser: Browser
     browser.draw(SEVEN)
     browser.wait_for_text("[data-digit]", "7")
     stored = submit(browser)
-    assert browser.find("[data-submit]").is_displayed()  # the mouse does not rest on an answer
+    assert browser.shows("[data-submit]")  # the mouse does not rest on an answer
     answer(browser, "3", "It is a 3")
     assert Feedback.objects.get().digit == 3
     assert Prediction.objects.get() == stored
@@ -259,7 +253,7 @@ def test_an_answer_that_is_not_sent_says_so_and_can_be_pressed_again(browser: Br
     browser.wait_for_text("[data-digit]", "7")
     submit(browser)
     browser.offline(True)
-    browser.find("[data-feedback] [value='2']").click()
+    browser.click("[data-feedback] [value='2']")
     browser.wait_for_text("[data-note]", "Your answer is not kept")
     assert not Feedback.objects.exists()
     browser.offline(False)
@@ -285,7 +279,7 @@ def test_a_dot_is_not_sent_and_the_page_says_why(browser: Browser) -> None:
         "window.fetch = (...all) => { window.asked += 1; return real(...all); };"
     )
     browser.draw([[(0.5, 0.5), (0.505, 0.5)]])
-    browser.find("[data-submit]").click()
+    browser.click("[data-submit]")
     browser.wait_for_text("[data-note]", "only a dot")
     assert browser.run("return window.asked") == 0
     browser.draw(SEVEN)
@@ -298,7 +292,7 @@ def test_who_is_told_what_to_draw_says_with_one_press_what_it_is(browser: Browse
         labeled(digit)
     cache.clear()
     browser.open("/")
-    browser.find("[data-prompting]").click()
+    browser.click("[data-prompting]")
     assert browser.text("h1") == "Draw a 7"
     browser.draw(SEVEN)
     browser.wait_for_text("[data-submit]", "It is a 7")
@@ -307,7 +301,7 @@ def test_who_is_told_what_to_draw_says_with_one_press_what_it_is(browser: Browse
     assert Feedback.objects.get().digit == 7
     assert browser.text("h1") == "Draw a 0"
     assert browser.violations() == []
-    browser.find("[data-prompting]").click()
+    browser.click("[data-prompting]")
     assert browser.text("[data-submit]") == "Submit"
     assert browser.text("h1") == "Draw a digit"
 
@@ -352,7 +346,7 @@ def test_a_signed_in_person_submits_and_answers_too(browser: Browser, log_in) ->
     browser.draw(SEVEN)
     browser.wait_for_text("[data-digit]", "7")
     stored = submit(browser)
-    browser.find("[data-feedback] [value=right]").click()
+    browser.click("[data-feedback] [value=right]")
     browser.wait_for_text("[data-said]", "Right")
     assert stored.user == ada
     assert stored.feedback.user == ada
@@ -409,10 +403,10 @@ def test_an_image_shows_what_part_of_it_was_read(browser: Browser) -> None:
     assert 0.25 + 206 / 560 < bottom < 0.25 + 230 / 560
     assert browser.violations() == []
     assert submit(browser).digit == 7
-    browser.find("[data-again]").click()
+    browser.click("[data-again]")
     browser.draw(SEVEN)
     browser.wait_for_text("[data-digit]", "7")
-    assert not browser.find("[data-crop-box]").is_displayed()
+    assert not browser.shows("[data-crop-box]")
 
 
 @pytest.mark.parametrize("kind", ["mouse", "touch"])
@@ -457,4 +451,4 @@ def test_the_box_is_moved_by_keys_alone_and_undo_gives_it_back(browser: Browser)
     )
     browser.press("z", with_control=True)
     browser.wait_for("[data-reading][data-empty]")
-    assert not browser.find("[data-crop-box]").is_displayed()
+    assert not browser.shows("[data-crop-box]")

@@ -90,7 +90,7 @@ def test_nothing_is_wrong_after_submitting(browser: Browser, look: str) -> None:
     browser.draw(SEVEN)
     browser.wait_for_text("[data-digit]", "7")
     assert browser.violations() == []
-    browser.find("[data-submit]").click()
+    browser.click("[data-submit]")
     browser.wait_for_text("[data-question]", "Stored.")
     assert browser.violations() == []
     browser.open("/predictions/")
@@ -134,7 +134,7 @@ def test_nothing_is_wrong_with_any_page_before_anything_was_drawn(
     others = (path for path in walked if not path.startswith(ALWAYS_THE_SAME))
     assert [found for path in others for found in faults(browser, path, ("phone",))] == []
     browser.open("/")
-    browser.find("[data-menu] summary").click()
+    browser.click("[data-menu] summary")
     assert browser.violations() == []
 
 
@@ -179,7 +179,7 @@ def test_the_menu_of_a_signed_in_person_opens_and_closes_by_key(browser: Browser
     browser.press(Keys.ENTER)
     assert browser.wait_for("[data-menu] a").text == "Admin"
     browser.press(Keys.ESCAPE)
-    assert not browser.find("[data-menu] a").is_displayed()
+    assert not browser.shows("[data-menu] a")
     browser.press(Keys.ENTER)
     browser.tab_to("[data-menu] button")
     browser.press(Keys.ENTER)
@@ -211,14 +211,12 @@ def test_a_chosen_theme_stays_and_reaches_the_admin(
     browser.open("/")
     shown = "return document.documentElement.dataset.shown"
     assert browser.run(shown) == "light"
-    browser.find("[data-theme-toggle]").click()
+    browser.click("[data-theme-toggle]")
     assert browser.run(shown) == "dark"
     browser.open("/predictions/")
     assert browser.run(shown) == "dark"
     browser.open("/admin/")
-    browser.wait(
-        lambda: "dark" in (browser.find("html").get_attribute("class") or ""), "a dark admin"
-    )
+    browser.wait(lambda: "dark" in (browser.read("html", "class") or ""), "a dark admin")
     browser.open("/")
-    browser.find("[data-theme-toggle]").click()
+    browser.click("[data-theme-toggle]")
     assert browser.run(shown) == "light"

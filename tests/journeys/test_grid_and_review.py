@@ -135,7 +135,7 @@ def test_another_digit_frees_the_first_and_nothing_left_is_said(
     threes(4)
     browser.open(GRID)
     wait_for_grid(browser, 4)
-    browser.find("[data-tab='8']").click()
+    browser.click("[data-tab='8']")
     browser.wait_for_text("[data-wait]", "None left")
     browser.wait(lambda: not QueueItem.objects.filter(token__isnull=False).exists(), "freedom")
     assert browser.path() == "/label/grid/?digit=8"
@@ -208,7 +208,7 @@ def test_a_reviewer_settles_by_key_and_takes_it_back(
     browser.pass_time(1)
     browser.press("x")
     browser.wait_for_text("[data-note]", "Settled: unreadable.")
-    browser.find("[data-current] [value='7']").click()
+    browser.click("[data-current] [value='7']")
     browser.wait_for_text("main", "No disputes")
     assert Label.objects.settled().count() == 3
     browser.open(REVIEW)
@@ -279,7 +279,7 @@ def test_a_reviewer_goes_from_the_alert_to_the_answers_and_ends_it(
     browser.phone()
     assert browser.overflow() == 0
     browser.screenshot(SHOTS / "labeler-phone.png", whole=True)
-    browser.find("form.notice button").click()
+    browser.click("form.notice button")
     browser.wait_for_text("h1", "Agreement")
     assert "Dealt with." in browser.text("main")
     assert "clearly below the others. Since" not in browser.text("main")

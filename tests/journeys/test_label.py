@@ -102,9 +102,9 @@ def test_what_has_priority_comes_first_until_the_page_says_that_none_is_left(
     assert priorities.want([each.pk for each in made[-6:]]) == 6
     browser.open(LABEL + "?priority_first=1")
     wait_for_item(browser)
-    none_is_left = browser.find("[data-priority-done]").is_displayed
     answered = 0
-    while not none_is_left():  # an item held alone is another one in a quarter of the cases
+    # An item held alone is another one in a quarter of the cases.
+    while not browser.shows("[data-priority-done]"):
         assert answered < 25
         answer_all(browser, 1, digit_of)
         answered += 1
@@ -170,7 +170,7 @@ def test_an_answer_whose_receipt_was_lost_is_one_label(browser: Browser, ada: Us
     all_saved(browser)
     assert events() == said
     browser.wait(lambda: browser.text("[data-tally]") == "2 saved", "the tally")
-    assert not browser.find("[data-lost]").is_displayed()
+    assert not browser.shows("[data-lost]")
 
 
 def test_what_waits_survives_a_reload(browser: Browser, ada: User) -> None:
@@ -252,12 +252,12 @@ def test_a_lapsed_hold_is_told_and_the_item_named(browser: Browser, ada: User) -
     wait_for_item(browser)
     QueueItem.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
     answer_all(browser, 1, lambda item: "3")
-    assert "1 not saved" in browser.wait_for("[data-lost]").text
+    browser.wait_for_text("[data-lost]", "1 not saved")
     assert len(browser.all("[data-lost-list] img")) == 1
     all_saved(browser)
     assert events() == {}
-    browser.find("[data-lost-seen]").click()
-    assert not browser.find("[data-lost]").is_displayed()
+    browser.click("[data-lost-seen]")
+    assert not browser.shows("[data-lost]")
 
 
 def test_after_a_long_absence_the_first_key_answers_nothing(browser: Browser, ada: User) -> None:
@@ -276,7 +276,7 @@ def test_after_a_long_absence_the_first_key_answers_nothing(browser: Browser, ad
     said = answer_all(browser, 3, digit_of)
     all_saved(browser)
     assert events() == said
-    assert not browser.find("[data-lost]").is_displayed()
+    assert not browser.shows("[data-lost]")
 
 
 def test_two_tabs_hold_different_items(browser: Browser, ada: User) -> None:
@@ -296,7 +296,7 @@ def test_two_tabs_hold_different_items(browser: Browser, ada: User) -> None:
         all_saved(browser)
         assert events() == said
         assert len(said) == 24
-        assert not browser.find("[data-lost]").is_displayed()
+        assert not browser.shows("[data-lost]")
         browser.driver.switch_to.window(browser.driver.window_handles[-1])
     finally:
         if len(browser.driver.window_handles) > 1:
@@ -372,13 +372,13 @@ def test_logged_out_in_between_the_answers_wait_for_the_login(
     session = browser.driver.get_cookie("sessionid")
     browser.driver.delete_cookie("sessionid")
     said = answer_all(browser, 3, digit_of)
-    assert "You are logged out" in browser.wait_for("[data-trouble]").text
+    browser.wait_for_text("[data-trouble]", "You are logged out")
     assert events() == {}
     browser.driver.add_cookie(session)  # logged in again, in another tab
     browser.run("document.dispatchEvent(new Event('visibilitychange'))")
     all_saved(browser)
     assert events() == said
-    assert not browser.find("[data-trouble]").is_displayed()
+    assert not browser.shows("[data-trouble]")
 
 
 def test_touch_buttons_label_on_a_phone(browser: Browser, ada: User) -> None:
@@ -393,8 +393,8 @@ def test_touch_buttons_label_on_a_phone(browser: Browser, ada: User) -> None:
         " return box.height < 44 || box.width < 44 || box.bottom > innerHeight }).length"
     )
     assert small == 0
-    browser.find("[data-pad] [value='6']").click()
-    browser.find("[data-pad] [value='unreadable']").click()
+    browser.click("[data-pad] [value='6']")
+    browser.click("[data-pad] [value='unreadable']")
     all_saved(browser)
     assert events()[item] == "6"
     assert sorted(events().values()) == ["6", "None"]
@@ -406,7 +406,7 @@ def test_the_guess_is_shown_beforehand_only_in_verify_mode(
     queue(2)
     browser.open(LABEL)
     wait_for_item(browser)
-    assert not browser.find("[data-guess-line]").is_displayed()
+    assert not browser.shows("[data-guess-line]")
     answer_all(browser, 1, lambda item: "4")
     browser.wait_for_text("[data-last]", "You said 4, the model said 8.")
     settings.SHOW_GUESSES = True
@@ -448,7 +448,7 @@ def test_without_javascript_the_buttons_label_skip_and_undo(browser: Browser, ad
     browser.scripts(enabled=False)
     browser.open(LABEL)
     browser.follow("[value=next]")
-    assert browser.find(".stage.without-js img").is_displayed()
+    assert browser.shows(".stage.without-js img")
     browser.follow("[data-pad] [value='4']")
     browser.wait_for_text("main", "You said 4. The model said 8.")
     browser.follow("[data-pad] [value=skip]")
@@ -523,8 +523,8 @@ def test_a_target_counts_up_over_a_reload_and_ends(browser: Browser, ada: User) 
     queue(30)
     browser.open(LABEL)
     wait_for_item(browser)
-    browser.find("[data-target] [value='25']").click()
-    browser.find("h1").click()  # the keyboard leaves the choice
+    browser.find("[data-target] [value='25']").click()  # an option is never "shown"
+    browser.click("h1")  # the keyboard leaves the choice
     answer_all(browser, 10, lambda item: "4")
     assert browser.text("[data-target-words]") == "10 of 25"
     all_saved(browser)
@@ -534,29 +534,29 @@ def test_a_target_counts_up_over_a_reload_and_ends(browser: Browser, ada: User) 
     browser.wait_for_text("[data-target-words]", "10 of 25")
     all_saved(browser)
     answer_all(browser, 15, lambda item: "4")
-    assert "25 labels in" in browser.wait_for("[data-end]").text
-    assert not browser.find("[data-pad]").is_displayed()
+    browser.wait_for_text("[data-end]", "25 labels in")
+    assert not browser.shows("[data-pad]")
     browser.press("4")
     browser.wait_for_text("[data-last]", "Your target is reached")
     all_saved(browser)
     assert LabelEvent.objects.standing().filter(kind="label").count() == 25
     assert browser.violations() == []
-    browser.find("[data-go-on]").click()
+    browser.click("[data-go-on]")
     browser.wait_for_text("[data-target-words]", "0 of 25")
-    assert browser.find("[data-pad]").is_displayed()
+    assert browser.shows("[data-pad]")
 
 
 def test_without_a_network_the_page_says_offline(browser: Browser, ada: User) -> None:
     queue(3)
     browser.open(LABEL)
     wait_for_item(browser)
-    assert not browser.find("[data-offline]").is_displayed()
+    assert not browser.shows("[data-offline]")
     browser.offline(True)
     assert browser.wait_for("[data-offline]").text == "Offline"
     answer_all(browser, 1, lambda item: "4")
     browser.offline(False)
     all_saved(browser)
-    browser.wait(lambda: not browser.find("[data-offline]").is_displayed(), "to be online")
+    browser.wait(lambda: not browser.shows("[data-offline]"), "to be online")
 
 
 def test_a_note_is_written_by_key_and_its_digits_answer_nothing(
@@ -570,7 +570,7 @@ def test_a_note_is_written_by_key_and_its_digits_answer_nothing(
         lambda: browser.run("return document.activeElement.matches('[data-note]')"), "the note"
     )
     browser.press("7 or 1?")
-    browser.find("[data-note-box] button").click()
+    browser.click("[data-note-box] button")
     browser.wait_for_text("[data-last]", "Note saved")
     note = Note.objects.get()
     assert (str(note.prediction.public_id), note.text) == (shown_first, "7 or 1?")

@@ -23,16 +23,16 @@ def test_a_visitor_erases_what_they_drew(browser: Browser) -> None:
     browser.open("/")
     browser.draw(SEVEN)
     browser.wait_for_text("[data-digit]", "7")
-    browser.find("[data-submit]").click()
+    browser.click("[data-submit]")
     browser.wait_for_text("[data-question]", "Stored.")
     browser.open("/predictions/")
-    browser.find(".erase summary").click()
+    browser.click(".erase summary")
     assert browser.overflow() == 0
     assert browser.violations() == []
     browser.screenshot(SHOTS / "erase.png", whole=True)
-    browser.find(".erase .button").click()  # not ticked: the browser itself holds it back
+    browser.click(".erase .button")  # not ticked: the browser itself holds it back
     assert Prediction.objects.pictured().count() == 1
-    browser.find(".erase [name=sure]").click()
+    browser.click(".erase [name=sure]")
     browser.follow(".erase .button")
     browser.wait_for_text(".messages", "1 drawing erased")
     assert "Nothing here yet" in browser.text("main")

@@ -115,7 +115,7 @@ def test_a_newcomer_goes_from_git_clone_to_a_version_that_reads_them_better(
 
     browser.open("/")  # or the steps might be renewed as the link is pressed
     browser.follow("[data-first-steps] a.primary")
-    browser.wait_for("[data-part=start] button").click()
+    browser.click("[data-part=start] button")
     browser.wait(lambda: "Run 1 is done." in browser.text("[data-news]"), "its end", PATIENCE)
     browser.wait_for_text("[data-part=trials]", "On trial")
     assert browser.violations() == []

@@ -41,8 +41,8 @@ def test_the_end_of_a_run_is_told_on_any_page_once_with_a_way_to_it(
     retrain.cancel(run)
     browser.wait_for_text("[data-news]", f"Run {run.pk} was canceled.")
     assert browser.violations() == []
-    assert browser.find("[data-news] a").get_attribute("href").endswith(f"{run.public_id}/")
-    browser.find("[data-news] button").click()
+    assert browser.read("[data-news] a", "href").endswith(f"{run.public_id}/")
+    browser.click("[data-news] button")
     assert browser.text("[data-news]") == ""
     assert browser.run("return localStorage.awaited ?? null") is None
 
@@ -90,7 +90,7 @@ def test_an_empty_page_tells_each_stage_of_the_demo_and_then_shows_it(
     assert job.WAITING in browser.text("[data-part=demo]")
     job.note_stage(job.DRAWING, 0.2)
     browser.wait_for_text("[data-part=demo]", job.DRAWING)
-    assert browser.find("[data-part=demo] progress").get_attribute("value") == "0.2"
+    assert browser.read("[data-part=demo] progress", "value") == "0.2"
     assert browser.violations() == []
     browser.screenshot(SHOTS / "demo-stage.png")
     job.note_failure("The disk is full.")

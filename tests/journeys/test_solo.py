@@ -24,7 +24,7 @@ def _alone(settings: Any) -> None:
 
 
 def say(browser: Browser, value: str, words: str) -> None:
-    browser.find(f"[name=said][value='{value}']").click()
+    browser.click(f"[name=said][value='{value}']")
     browser.wait_for_text("[data-said]", f"You said: {words}, saved as a label")
 
 
@@ -44,7 +44,7 @@ def test_draw_correct_and_watch_the_count_grow(browser: Browser) -> None:
     browser.screenshot(SHOTS / "solo.png")
     browser.open(Prediction.objects.latest("pk").get_absolute_url())
     assert "2 labels toward" in browser.text("[data-toward]")
-    browser.find("[value='none']").click()
+    browser.click("[value='none']")
     browser.wait_for_text("main", "Saved as a label")
     browser.wait_for_text("[data-toward]", "1 label toward")  # unreadable: nothing to learn from
 
@@ -57,6 +57,6 @@ def test_a_stranger_on_a_public_install_sees_no_count(
     for path in ("/", prediction.get_absolute_url()):
         browser.open(path)
         assert not browser.all("[data-toward]")
-    browser.find("[value='5']").click()
+    browser.click("[value='5']")
     browser.wait_for_text("[data-said]", "It is a 5")
     assert not Label.objects.exists()

@@ -38,7 +38,7 @@ class Task:
         self.began = time.monotonic()
 
     def press(self, selector: str) -> None:
-        self.browser.find(selector).click()
+        self.browser.click(selector)
         self.acts += 1
 
     def follow(self, selector: str) -> None:

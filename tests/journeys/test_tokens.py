@@ -33,9 +33,9 @@ def test_a_token_is_made_used_and_ended(
     browser.scripts(enabled=scripts)
     browser.open("/accounts/tokens/")
     browser.find("[name=name]").send_keys("lab robot")
-    browser.find("[name=scopes][value=read]").click()
+    browser.click("[name=scopes][value=read]")
     browser.follow("main form button.primary")
-    secret = browser.find("[data-secret]").get_attribute("value") or ""
+    secret = browser.read("[data-secret]", "value") or ""
     assert status(browser, secret) == 200
     browser.open("/accounts/tokens/")
     assert not browser.all("[data-secret]")

@@ -68,7 +68,7 @@ def test_a_trainer_starts_a_run_watches_it_promotes_and_takes_it_back(
     browser.open("/training/")
     assert "40 / 500" in browser.text("[data-part=tiles]")
     shoot(browser, "training-before")
-    browser.wait_for("[data-part=start] button").click()
+    browser.click("[data-part=start] button")
     browser.wait_for_text(".messages", "is queued with 40 labels")
     run = Run.objects.get()
     browser.run("window.same = true")  # gone if the page is loaded again
@@ -81,7 +81,7 @@ def test_a_trainer_starts_a_run_watches_it_promotes_and_takes_it_back(
         done = run.epochs.count()
         browser.wait(lambda: rows(browser) == done, f"epoch {done} in the table")
         browser.wait(lambda: drawn(browser) == done, f"epoch {done} on the curve")
-        assert browser.find("[data-chart=loss]").is_displayed()
+        assert browser.shows("[data-chart=loss]")
         browser.wait_for_text("[data-percent]", f"{90 * progress:.1f}%")
         watched.append((rows(browser), drawn(browser)))
         if done == 2:
@@ -96,8 +96,8 @@ def test_a_trainer_starts_a_run_watches_it_promotes_and_takes_it_back(
         show(run, progress)
         if not run.epochs.exists() and progress > 0:
             browser.wait_for_text("[data-percent]", f"{100 * progress:.1f}%")
-            assert not browser.find("[data-chart=loss]").is_displayed()  # axes without a curve
-            within.append(browser.find("[data-progress]").get_attribute("value"))
+            assert not browser.shows("[data-chart=loss]")  # axes without a curve
+            within.append(browser.read("[data-progress]", "value"))
             browser.wait_for_text("[data-outlook]", f"Epoch 1 of {EPOCHS}")
 
     monkeypatch.setattr(retrain, "show", glance)
@@ -118,21 +118,21 @@ def test_a_trainer_starts_a_run_watches_it_promotes_and_takes_it_back(
 
     browser.open(f"/versions/{name}/")
     shoot(browser, "version")
-    browser.find(".decide summary").click()
+    browser.click(".decide summary")
     browser.find("#why").send_keys("To see it answer.")
-    browser.find(".decide form button").click()
+    browser.click(".decide form button")
     browser.wait_for_text(".messages", f"{name} is live")
     shoot(browser, "versions")
     browser.open("/")
     browser.wait(lambda: answering(browser) == name, "the new version to answer")
     browser.draw(SEVEN)
-    browser.wait_for("[name=said][value=right]").click()
+    browser.click("[name=said][value=right]")
     browser.wait_for_text("[data-said]", "You said")
     assert Prediction.objects.latest("pk").version.name == name
 
     browser.open("/versions/")
-    browser.find(".decide summary").click()
-    browser.find(".decide form button").click()
+    browser.click(".decide summary")
+    browser.click(".decide form button")
     browser.wait_for_text(".messages", f"{name} was taken back")
     assert ModelVersion.objects.live().get() == run.parent
     browser.open("/")
