@@ -25,7 +25,9 @@ from dashboard.models import ReplayCell, ReplayItem, ReplayReading
 from dashboard.pages.choices import Select, digits, known_months, select
 from dashboard.pages.overview import SEE_DRAWINGS, context_of, no_such_view
 from dashboard.replay.month_counts import MOST_PAIRED
-from dashboard.reports.compare import Comparison, of_months, of_versions
+from dashboard.reports.compared_months import of_months
+from dashboard.reports.compared_versions import of_versions
+from dashboard.reports.comparison import Comparison
 from predictions.models import ModelVersion, Prediction
 
 MONTHS, VERSIONS = "months", "versions"

@@ -21,7 +21,8 @@ from dashboard.filters import Filters
 from dashboard.flow import ACTS
 from dashboard.models import MonthSums
 from dashboard.reports.causes import Causes, causes_of, readers_of
-from dashboard.reports.compare import Bar, Comparison, Side, of_months
+from dashboard.reports.compared_months import of_months
+from dashboard.reports.comparison import Bar, Comparison, Side
 from labeling.models import Stream
 from labeling.queue.overview import of_queue
 from predictions.months import after

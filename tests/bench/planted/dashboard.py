@@ -415,7 +415,7 @@ FAULTS: dict[str, list[Fault]] = {
         ),
         Fault(
             "two versions are told with each other's shares",
-            "dashboard/reports/compare.py",
+            "dashboard/reports/compared_versions.py",
             "(each, each.both + each.worse)",
             "(each, each.both + each.better)",
             ("tests/dashboard/reports/test_compare.py",),

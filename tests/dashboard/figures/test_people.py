@@ -25,7 +25,8 @@ from dashboard.figures.sample import Part, Sample
 from dashboard.filters import SOURCES, Filters
 from dashboard.models import MissingAudits, MonthAuthors, Replay, ReplayItem
 from dashboard.replay import authorship, replay
-from dashboard.reports.compare import of_months, of_versions
+from dashboard.reports.compared_months import of_months
+from dashboard.reports.compared_versions import of_versions
 from labeling.batches.erasure import erase_owner
 from labeling.decisions.decisions import Answer
 from labeling.models import QueueItem

@@ -20,7 +20,8 @@ from dashboard.figures.figure import Share
 from dashboard.figures.sample import Part, Sample
 from dashboard.filters import Filters
 from dashboard.replay import replay
-from dashboard.reports.compare import of_months, of_versions
+from dashboard.reports.compared_months import of_months
+from dashboard.reports.compared_versions import of_versions
 from dashboard.reports.report import monthly_report
 from predictions.models import ModelVersion, Prediction
 from predictions.shares import Z95, exact

@@ -17,8 +17,10 @@ from dashboard.figures.sample import Part, Sample, together
 from dashboard.filters import Filters
 from dashboard.models import ReplayMonth, ReplayPair
 from dashboard.replay import replay
-from dashboard.reports import compare
-from dashboard.reports.compare import Bar, Behind, CommonCount, Side, of_months, of_versions
+from dashboard.reports import compared_versions
+from dashboard.reports.compared_months import of_months
+from dashboard.reports.compared_versions import CommonCount, of_versions
+from dashboard.reports.comparison import Bar, Behind, Side
 from predictions.glyphs.glyph import decode_glyph
 from predictions.models import ModelVersion, Prediction
 from tests.dashboard.audits import NOVEMBER, SEPTEMBER, audited, learn
@@ -180,7 +182,7 @@ class TestVersions:
             CommonCount(date(2019 + at // 12, 1 + at % 12, 1), 7, 0, 4, 2, 0, 0, 0, 1, 1)
             for at in range(96)
         ]
-        monkeypatch.setattr(compare, "common_counts", lambda *_: counts)
+        monkeypatch.setattr(compared_versions, "common_counts", lambda *_: counts)
         for side in (found := of_versions("one", "other", Filters(digit=7))).first, found.second:
             assert [part.name for part in side.parts] == [str(year) for year in range(2019, 2027)]
             assert {part.n for part in side.parts} == {48}
