@@ -144,10 +144,7 @@ def change(before: Sample, after: Sample, then: date) -> str:
 
 
 def extremes(samples: Mapping[str, Sample]) -> str:
-    """The best and the worst read, if those with enough labels differ by more than chance.
-
-    The interval is simultaneous (Bonferroni): the best of many is picked because it is high.
-    """
+    """The best and the worst read, if those with enough labels differ by more than chance."""
     labeled = {name: sample for name, sample in samples.items() if sample.n}
     enough = with_enough(labeled)
     if not labeled:
@@ -165,6 +162,14 @@ def extremes(samples: Mapping[str, Sample]) -> str:
         return f"There are too few mistakes to tell {len(enough)} of them apart."
     if p >= LEVEL:
         return f"The {len(enough)} with enough labels differ no more than chance would make them."
+    return best_and_worst(enough)
+
+
+def best_and_worst(enough: Mapping[str, Sample]) -> str:
+    """Of samples that differ by more than chance.
+
+    The intervals are simultaneous (Bonferroni): the best of many is picked because it is high.
+    """
     z = NormalDist().inv_cdf(1 - LEVEL / 2 / len(enough))
     shares = {name: share for name, each in enough.items() if (share := each.share_within(z))}
     best = max(shares, key=lambda name: shares[name].value)
@@ -267,10 +272,11 @@ def about_calibration(
         return NO_LABELS
     if whole.n < ENOUGH:
         return f"There are too few labels to tell: {of_enough(whole.n)}."
-    weights = [(row, float(n)) for row, n in zip(rows, drawings, strict=True) if n]
-    total = sum(n for _, n in weights)
-    mean = sum(row[2] * n for row, n in weights) / total
-    error = sum(abs(row[2] - row[5]) * n for row, n in weights) / total
+    filled = [row for row, n in zip(rows, drawings, strict=True) if n]
+    confidences, accuracies = np.array([(row[2], row[5]) for row in filled], float).T
+    weights = drawings[drawings > 0]
+    mean = float(np.average(confidences, weights=weights))
+    error = float(np.average(np.abs(confidences - accuracies), weights=weights))
     said = (
         f"Mean confidence is {as_confidence(mean)}, and of 100 drawings {of_100(whole)} were read"
         " right"
