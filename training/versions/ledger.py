@@ -12,9 +12,12 @@ from training.models import Promotion
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A time in which a version was live; `end` is None while it is."""
+    """A time in which a version was live; `end` is None while it is.
 
-    start: datetime
+    `start` is None where a demo was made after the installation and tells of times before it.
+    """
+
+    start: datetime | None
     end: datetime | None
 
 
@@ -35,5 +38,6 @@ def spans() -> dict[int, list[Span]]:
     if installed is not None:  # the ledger has no entry for the installation
         end = ledger[0][2] if ledger else None
         since = installed.created_at if ledger else installed.live_since or installed.created_at
-        found[installed.pk].insert(0, Span(since, end))
+        is_before_end = end is None or since < end
+        found[installed.pk].insert(0, Span(since if is_before_end else None, end))
     return dict(found)

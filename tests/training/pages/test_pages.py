@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
+from django.utils.html import strip_tags
 from django_q.models import Schedule
 
 from labeling.decisions.decisions import Answer, label_by_feedback
@@ -408,6 +409,15 @@ def test_the_ledger_tells_when_each_version_was_live(live_version: ModelVersion)
     live = spans()
     assert [(span.start, span.end) for span in live[made.pk]] == [(first.made_at, back.made_at)]
     assert [span.end for span in live[live_version.pk]] == [first.made_at, None]
+
+
+def test_a_history_put_back_in_time_has_no_version_live_until_before_it_began(
+    trainer: Client, live_version: ModelVersion
+) -> None:
+    entry = promotion.promote(make_version("toy-2"), by=None, why="To see.")
+    Promotion.objects.filter(pk=entry.pk).update(made_at=datetime(2024, 5, 6, 15, tzinfo=UTC))
+    page = " ".join(strip_tags(visit(trainer, "/versions/")).split())
+    assert "nothing – – until May 6, 2024, 11:00 AM" in page
 
 
 # -- who may -------------------------------------------------------------------------------------
