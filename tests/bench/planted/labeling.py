@@ -874,7 +874,7 @@ FAULTS: dict[str, list[Fault]] = {
             SELECTIONS,
             "if not deleted:",
             "if deleted > 1:",
-            OF_BULK,
+            ("tests/labeling/batches/test_selections.py",),
         ),
         Fault(
             "second opinions are on the grid",

@@ -109,6 +109,11 @@ class TestMonths:
         assert len(found.first.parts) == 10
         assert sum(part.n for part in found.first.parts) == found.first.n == 400
 
+    def test_so_is_a_loss(self) -> None:
+        make_history([Month(SEPT, 400, 0.99), Month(NOV, 400, 0.85)])
+        catch_up()
+        assert "more than chance." in of_months(SEPT, NOV, None).difference_in_words
+
     def test_a_small_one_is_not_and_it_says_how_many_labels_would_tell(self) -> None:
         make_history([Month(SEPT, 60, 0.95), Month(NOV, 60, 0.95)], seed=3)
         catch_up()

@@ -137,6 +137,14 @@ class TestConfirming:
         confirm(ada, grid(ada), wrong=[str(wrong.public_id)])
         assert ada.item()["id"] == str(wrong.public_id)
 
+    def test_several_wrong_ones_come_in_the_order_of_the_grid(self, ada: Door, settings: Any):
+        settings.QUEUE_MIX = {**dict.fromkeys(Stream.values, 0), "review": 1}
+        for _ in range(4):
+            make_item()
+        found = grid(ada)
+        confirm(ada, found, wrong=shown(found)[1:])
+        assert [item["id"] for item in ada.items(3)] == shown(found)[1:]
+
     def test_the_same_request_twice_is_answered_alike_and_done_once(self, ada: Door):
         make_item()
         found, request_id = grid(ada), str(uuid.uuid4())
@@ -200,6 +208,17 @@ class TestConfirming:
         confirm(ada, grid(ada))
         assert item.label.state == Label.State.AWAITING
         assert place(item) == (True, Stream.SECOND)
+
+    def test_each_glyph_draws_a_lot_of_its_own(self, ada: Door, monkeypatch: pytest.MonkeyPatch):
+        lots = iter([False, True, False])
+        monkeypatch.setattr("labeling.batches.grid.drawn_by_lot", lambda: next(lots))
+        make_user("bea", role="labeler")
+        for _ in range(3):
+            make_item()
+        confirm(ada, grid(ada))
+        assert [*LabelEvent.objects.order_by("pk").values_list("wants_second", flat=True)] == [
+            False, True, False,
+        ]  # fmt: skip
 
     def test_confirming_costs_as_many_queries_for_50_as_for_2(
         self, ada: Door, django_assert_max_num_queries: Any

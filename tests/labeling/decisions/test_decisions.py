@@ -124,6 +124,16 @@ class TestSendingAgain:
         assert LabelEvent.objects.count() == 1
         assert bea.label(second, 3).status_code == 200
 
+    def test_nor_may_it_be_used_to_say_the_same_of_the_same_item(
+        self, ada: Door, bea: Door, settings: Any
+    ):
+        settings.SECOND_OPINION_RATE = 1.0
+        make_item()
+        request_id = str(uuid.uuid4())
+        assert ada.label(ada.item(), 3, request_id=request_id).status_code == 200
+        assert bea.label(bea.item(), 3, request_id=request_id).status_code == 409
+        assert LabelEvent.objects.count() == 1
+
     def test_a_request_id_is_good_for_one_answer_alone(self, ada: Door):
         make_item(), make_item()
         first, second = ada.items(2)
@@ -332,6 +342,12 @@ class TestFeedback:
         assert list(LabelEvent.objects.order_by("pk").values_list("digit", flat=True)) == [3, 4, 3]
         assert label_of(made) == ("3", "settled", 1)
 
+    def test_the_same_word_of_two_visitors_is_two_opinions(self, live_version: Any):
+        made = make_prediction()
+        for visitor in (uuid.uuid4(), uuid.uuid4()):
+            decisions.label_by_feedback(made, Answer(3), owner=decisions.Owner(visitor=visitor))
+        assert label_of(made) == ("3", "settled", 2)
+
     def test_saying_otherwise_after_a_ruling_reopens_the_dispute(self, rita: Door):
         made = make_item()
         owner = decisions.Owner(visitor=uuid.uuid4())
@@ -498,6 +514,13 @@ class TestSettling:
         ada.label(ada.item(), 3)
         assert rita.settle(made.public_id, None).json()["state"] == "settled"
         assert label_of(made) == ("unreadable", "settled", 1)
+
+    def test_whoever_confirms_it_later_is_the_last_to_have_said_it(self, ada: Door, rita: Door):
+        made = make_item()
+        rita.settle(made.public_id, 3)
+        owner = decisions.Owner(visitor=uuid.uuid4())
+        confirmed = decisions.label_by_feedback(made, Answer(3), owner=owner)
+        assert Label.objects.get(pk=made.pk).event == confirmed
 
     def test_whoever_held_the_item_has_lost_it(self, ada: Door, rita: Door):
         made = make_item()

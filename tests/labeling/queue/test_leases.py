@@ -239,6 +239,14 @@ class TestSkipping:
         assert ada.skip(item).status_code == 409
         assert QueueItem.objects.get().skips == 1
 
+    def test_what_was_held_too_long_cannot_be_skipped(self, ada: Door):
+        made = make_item()
+        stale = ada.item()
+        let_lease_expire(made)
+        assert ada.skip(stale).status_code == 409
+        assert QueueItem.objects.get().skips == 0
+        assert ada.item()["id"] == stale["id"]
+
     def test_two_skips_send_an_item_to_review(self, ada: Door, bea: Door):
         made = make_item()
         ada.skip(ada.item())

@@ -79,12 +79,17 @@ class TestMaking:
 
     @pytest.mark.parametrize(
         "fields",
-        [{"name": ""}, {"name": "x" * 61}, {"scopes": []}, {"scopes": ["all"]}, {"days": 0},
-         {"days": 31}, {"days": "x"}],
+        [{"name": ""}, {"name": "x" * 61}, {"scopes": []}, {"scopes": ["all"]},
+         {"scopes": ["read", "all"]}, {"days": 0}, {"days": 31}, {"days": "x"}],
     )  # fmt: skip
     def test_what_makes_no_sense_is_refused(self, client: Client, fields: Any):
         client.force_login(make_ada())
         assert self.form(client, **fields).status_code == 422
+        assert not Token.objects.exists()
+
+    def test_one_unknown_scope_among_known_ones_makes_no_token(self):
+        with pytest.raises(TokenRefused, match="Choose among the scopes"):
+            make_token(make_ada(), name="robot", scopes=["read", "all"])
         assert not Token.objects.exists()
 
     def test_a_name_is_free_again_once_its_token_is_over(self, client: Client):

@@ -265,6 +265,12 @@ class TestInsideTheNetwork:
         with pytest.raises(webhooks.DeliveryRefused):
             webhooks.post(url, b"{}", secrets=["s"], headers={})
 
+    def test_nothing_is_sent_without_encryption(self, monkeypatch: pytest.MonkeyPatch):
+        asked = resolve(monkeypatch, [OUTSIDE])
+        with pytest.raises(webhooks.DeliveryRefused, match="https"):
+            webhooks.post("http://example.org/", b"{}", secrets=["s"], headers={})
+        assert asked == []
+
     def test_one_address_inside_among_several_is_enough_to_refuse(
         self, monkeypatch: pytest.MonkeyPatch
     ):
