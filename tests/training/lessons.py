@@ -34,7 +34,10 @@ def make_tiny(monkeypatch: pytest.MonkeyPatch, settings: Any, *, epochs: int = 2
     from training.runs import fine_tune
 
     settings.TRAINING_THREADS = 1
-    tuning = replace(Tuning(), epochs=epochs, digits_an_epoch=256, validation=64, batch_size=64)
+    tuning = replace(
+        Tuning(), epochs=epochs, digits_an_epoch=256, validation=64, batch_size=64,
+        doubted_repeats=0,
+    )  # fmt: skip
     monkeypatch.setattr(
         "training.runs.retrain.tuning_for", lambda labels, seed: replace(tuning, seed=seed)
     )

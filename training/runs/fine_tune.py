@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from django.conf import settings
+from torch import Tensor
 
 from labeling.models import LabelEvent
 from predictions.glyphs.glyph import decode_glyph
@@ -89,14 +90,16 @@ def lesson_of(run: Run) -> Lesson:
     replayed = replayed_digits() if tuning.replays == "mnist" else written_instead(tuning)
     order = torch.randperm(len(replayed), generator=dice)
     parent, _ = network_of_parent(run)
-    held, _ = network_of_parent(run)
+    held, temperature = network_of_parent(run)
+    new = labels_of(run)
+    doubted = doubted_by(held, temperature, new, below=tuning.doubted_below)
     anchor = Anchor(held, tuning.anchor_weight) if tuning.anchor_weight else None
     first = {name: weights.clone() for name, weights in parent.state_dict().items()}
     lesson = Lesson(
         tuning,
         Course(
             parent,
-            rounds(labels_of(run), replayed[order[tuning.validation :]], tuning, dice),
+            rounds(new, doubted, replayed[order[tuning.validation :]], tuning, dice),
             recipe_of(tuning),
             anchor,
         ),
@@ -125,6 +128,7 @@ def tuning_of(run: Run) -> Tuning:
         "anchor_weight": 0.0,
         "other_replay": False,
         "keeps_warmth": False,
+        "doubted_repeats": 0,
         "hands": 1,
     }
     recipe = {name: value for name, value in run.recipe.items() if name != "least_holdout"}
@@ -168,32 +172,55 @@ def recipe_of(tuning: Tuning) -> Recipe:
     )
 
 
+def doubted_by(network: Reader, temperature: float, digits: Digits, *, below: float) -> Tensor:
+    """Which labels are the network's first or second guess, but none that it is sure of.
+
+    A label that is neither is more often a slip of a labeler than an odd hand.
+    """
+    chances = (export.raw_outputs(network, digits).logits / temperature).softmax(1)
+    own = chances.gather(1, digits.labels[:, None])
+    return (own[:, 0] < below) & ((chances > own).sum(1) <= 1)
+
+
 def rounds(
-    new: Digits, replayed: Digits, tuning: Tuning, dice: torch.Generator
+    new: Digits, doubted: Tensor, replayed: Digits, tuning: Tuning, dice: torch.Generator
 ) -> Sequence[Digits]:
-    """The digits of each epoch: new labels, repeated up to their share, and replayed digits."""
-    repeats = min(
-        tuning.repeats, max(1, round(tuning.new_share * tuning.digits_an_epoch / len(new)))
-    )
+    """The digits of each epoch: new labels, repeated, and replayed digits.
+
+    Those that the parent doubts are repeated most; the others teach it little.
+    """
+    repeated = repeated_labels(new, doubted, tuning)
     drawn = strangers(round(tuning.stranger_share * tuning.digits_an_epoch), seed=tuning.seed)
     written = round(tuning.written_share * tuning.digits_an_epoch)
     if written:
         drawn = joined([drawn, written_digits(written, seed=tuning.seed)])
-    rest = max(tuning.digits_an_epoch - repeats * len(new) - len(drawn), len(new))
+    rest = max(tuning.digits_an_epoch - len(repeated) - len(drawn), len(new))
     order = torch.randperm(len(replayed), generator=dice)
     if tuning.new_distortion != tuning.distortion:
-        new = new.distorted_by(tuning.new_distortion)
         replayed = replayed.distorted_by(tuning.distortion)
         drawn = drawn.distorted_by(tuning.distortion)
     if tuning.anchor_weight:
-        new = new.marked(known=False)
+        repeated = repeated.marked(known=False)
         replayed, drawn = replayed.marked(known=True), drawn.marked(known=True)
     turns = tuning.epochs if tuning.other_replay else 1
     size = min(rest, len(order))
     return [
-        joined([*[new] * repeats, drawn, replayed[order.roll(-turn * size)[:size]]])
+        joined([repeated, drawn, replayed[order.roll(-turn * size)[:size]]])
         for turn in range(turns)
     ]
+
+
+def repeated_labels(new: Digits, doubted: Tensor, tuning: Tuning) -> Digits:
+    repeats = min(
+        tuning.repeats, max(1, round(tuning.new_share * tuning.digits_an_epoch / len(new)))
+    )
+    if tuning.new_distortion == tuning.distortion:  # an older recipe
+        return joined([new] * repeats)
+    spread = new.distorted_by(tuning.new_distortion)
+    if not tuning.doubted_repeats:
+        return joined([spread] * repeats)
+    near = new[doubted].distorted_by(tuning.doubted_distortion)
+    return joined([*[spread[~doubted]] * repeats, *[near] * tuning.doubted_repeats])
 
 
 def labels_of(run: Run) -> Digits:

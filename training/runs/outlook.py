@@ -38,10 +38,8 @@ def epoch_pace(run: Run, epochs: list[Epoch]) -> list[str]:
     seconds = (run.heartbeat_at - first.ended_at).total_seconds()
     if done <= 0 or seconds <= 0:
         return []
-    said = [time_left((planned - first.number - done) * seconds / done)]
-    if digits := run.recipe.get("digits_an_epoch"):
-        said.append(f"{done * digits / seconds:,.0f} digits a second")
-    return said
+    an_epoch = seconds / done
+    return [time_left((planned - first.number - done) * an_epoch), f"{an_epoch:.1f} s an epoch"]
 
 
 def time_left(seconds: float) -> str:

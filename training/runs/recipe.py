@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-LEAST_DIGITS = 2_500  # of an epoch, however few labels there are
+LEAST_DIGITS = 4_500  # of an epoch, however few labels there are
 DIGITS_A_LABEL = 42  # of an epoch: each label is repeated ten times, so a quarter are new
 
 
@@ -14,9 +14,12 @@ class Tuning:
 
     seed: int = 0
     epochs: int = 8
-    digits_an_epoch: int = 15_000  # at most; see tuning_for
+    digits_an_epoch: int = 18_000  # at most; see tuning_for
     new_share: float = 0.4  # of an epoch; each new label at most `repeats` times
     repeats: int = 10
+    doubted_repeats: int = 30  # of a label that the parent doubts; 0: as often as of the others
+    doubted_below: float = 0.95  # the parent's confidence in such a label
+    doubted_distortion: float = 0.6  # near the drawing itself
     written_share: float = 0.12  # of an epoch: digits drawn from templates of handwriting
     stranger_share: float = 0.04  # of an epoch: drawings that are no digits
     batch_size: int = 128

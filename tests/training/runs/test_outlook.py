@@ -15,7 +15,7 @@ from training.runs import retrain
 from training.runs.outlook import outlook_of, time_left
 
 pytestmark = pytest.mark.django_db
-EPOCHS, DIGITS = 8, 2_000
+EPOCHS = 8
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def run(live_version: ModelVersion) -> Run:
     """A run that waits."""
     labeled(3)
     run = retrain.ask(trigger=Run.Trigger.COMMAND, least=1)
-    run.recipe |= {"epochs": EPOCHS, "digits_an_epoch": DIGITS}
+    run.recipe["epochs"] = EPOCHS
     run.save()
     return run
 
@@ -58,7 +58,7 @@ def test_in_the_first_epoch_it_promises_no_time(run: Run) -> None:
 def test_time_and_rate_are_measured_after_the_first_epoch(run: Run) -> None:
     """Loading took 40 s; then an epoch takes 20 s, and 6.5 are left: 130 s."""
     goes_on(run, ended=[60], epochs=1.5, at=70)
-    assert outlook_of(run) == "Epoch 2 of 8 · about 2 minutes left · 100 digits a second"
+    assert outlook_of(run) == "Epoch 2 of 8 · about 2 minutes left · 20.0 s an epoch"
     run.heartbeat_at = run.epochs.get().ended_at
     assert outlook_of(run) == "Epoch 2 of 8"
 
@@ -72,7 +72,7 @@ def test_epochs_of_an_earlier_attempt_tell_nothing_about_this_one(run: Run) -> N
     assert outlook_of(run) == "Epoch 4 of 8"
     keep(run, 4, run.started_at + timedelta(seconds=20))
     run.heartbeat_at, run.progress = run.started_at + timedelta(seconds=30), 0.9 * 5 / EPOCHS
-    assert outlook_of(run) == "Epoch 5 of 8 · less than a minute left · 200 digits a second"
+    assert outlook_of(run) == "Epoch 5 of 8 · less than a minute left · 10.0 s an epoch"
 
 
 def test_after_the_last_epoch_it_says_what_is_done_with_the_version(run: Run) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import uuid
+from collections import Counter
 from dataclasses import asdict, replace
 from datetime import timedelta
 from io import StringIO
@@ -124,9 +125,9 @@ class TestAsking:
         assert OrmQ.objects.filter(key="training").count() == 1
 
     def test_a_lesson_is_as_long_as_its_labels_need(self):
-        lengths = [tuning_for(labels).digits_an_epoch for labels in (1, 59, 60, 358, 5_000)]
-        assert lengths == [2_500, 2_500, 2_520, 15_000, 15_000]
-        for labels in (59, 60, 357):
+        lengths = [tuning_for(labels).digits_an_epoch for labels in (1, 107, 108, 429, 5_000)]
+        assert lengths == [4_500, 4_500, 4_536, 18_000, 18_000]
+        for labels in (107, 108, 428):
             tuning = tuning_for(labels, seed=3)
             assert tuning.repeats * labels <= tuning.new_share * tuning.digits_an_epoch
             assert tuning == replace(Tuning(), seed=3, digits_an_epoch=tuning.digits_an_epoch)
@@ -428,6 +429,44 @@ class TestLearning:
         assert course.anchor is not None
         assert course.anchor.network is not course.network
         assert course.anchor.weight == tiny.anchor_weight
+
+    def test_labels_that_the_parent_doubts_are_repeated_most_and_distorted_least(
+        self, tiny: Tuning, monkeypatch: pytest.MonkeyPatch
+    ):
+        import torch
+
+        from training.runs import fine_tune
+
+        run = self.ask()
+        run.recipe["doubted_repeats"] = 30
+        doubted = torch.arange(run.snapshot.count) < 2
+        monkeypatch.setattr(fine_tune, "doubted_by", lambda *_, **__: doubted)
+        (digits, *_) = fine_tune.lesson_of(run).course.rounds
+        assert digits.known is not None
+        assert digits.strengths is not None
+        strengths = [round(each, 3) for each in digits.strengths[~digits.known].tolist()]
+        assert Counter(strengths) == {
+            tiny.doubted_distortion: 2 * 30,
+            tiny.new_distortion: (run.snapshot.count - 2) * tiny.repeats,
+        }
+        del run.recipe["doubted_repeats"]  # as in older releases
+        (digits, *_) = fine_tune.lesson_of(run).course.rounds
+        assert digits.known is not None
+        assert (~digits.known).sum() == run.snapshot.count * tiny.repeats
+
+    def test_doubted_is_a_first_or_second_guess_that_the_parent_is_not_sure_of(self, tiny: Tuning):
+        from training.engine import export
+        from training.runs.fine_tune import doubted_by, labels_of, network_of_parent
+
+        run = self.ask()
+        network, _ = network_of_parent(run)
+        new = labels_of(run)
+        logits = export.raw_outputs(network, new).logits
+        for place, are_doubted in ((0, True), (1, True), (2, False), (9, False)):
+            labeled_so = replace(new, labels=logits.argsort(1, descending=True)[:, place])
+            assert set(doubted_by(network, 100.0, labeled_so, below=0.95).tolist()) == {are_doubted}
+        named = replace(new, labels=logits.argmax(1))
+        assert not doubted_by(network, 1e-6, named, below=0.95).any()  # it is sure of them
 
     def test_every_epoch_replays_other_digits(self, tiny: Tuning):
         from training.runs.fine_tune import lesson_of
