@@ -149,6 +149,14 @@ def test_the_history_tells_accuracy_over_what_was_answered(client: Client) -> No
     assert "99.0%" in page  # anybody's
 
 
+def test_whoever_opens_a_drawing_is_not_told_that_they_answered_it(client: Client) -> None:
+    made = make_prediction(digit=7, user=make_ada())
+    make_feedback(made, 7)
+    page = client.get(made.get_absolute_url()).content.decode()
+    assert "Answered so far: <b>Right</b>." in page
+    assert "You said" not in page
+
+
 def test_older_pages_follow_by_key_and_end(client: Client) -> None:
     ada = make_ada()
     client.force_login(ada)
