@@ -103,9 +103,11 @@ def test_the_schedules_are_made_once_and_an_admins_change_stays() -> None:
 
 
 def test_page_files_are_collected_again_when_one_has_changed(
-    tmp_path: Path, collected: list[str]
+    tmp_path: Path, collected: list[str], settings: Any
 ) -> None:
     set_up()
+    settings.DATA_DIR = tmp_path / "another installation of this checkout"
+    settings.DATA_DIR.mkdir()
     set_up()
     assert collected.count("collectstatic") == 1
     (tmp_path / "static" / "new.css").write_text("body {}")

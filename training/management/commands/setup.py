@@ -68,10 +68,13 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, verbosity=0)
 
     def collect_static(self) -> None:
-        """Collect static files if one changed; compressing them takes seconds."""
+        """Collect static files if one changed; compressing them takes seconds.
+
+        The stamp lies beside what it describes: installations may share a checkout.
+        """
         if settings.DEBUG:  # they are served from their folders
             return
-        stamp = Path(settings.DATA_DIR) / "static_stamp"
+        stamp = Path(settings.STATIC_ROOT) / "collected_from"
         manifest = Path(settings.STATIC_ROOT) / "staticfiles.json"
         now = fingerprint_of_static()
         if stamp.exists() and stamp.read_text() == now and manifest.exists():
