@@ -22,7 +22,7 @@ BIASED = (
     "Biased: most of these drawings were picked because the model was unsure of them or somebody"
     " called them wrong, so clusters look more mixed than they are."
 )
-NO_MAP = "No drawing of this kind is on a map. A map is made once enough drawings are labeled."
+NO_MAP = "No drawing of this kind is on a map. A worker makes one once enough drawings are labeled."
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def in_two_dimensions(filters: Filters) -> Figure:
 
 def map_sample(found: MapOrigin | None, audits: int, all_of_them: int) -> str:
     if not found:
-        return sentences.NO_DRAWINGS
+        return ""  # `sentence` says why
     others = all_of_them - audits
     said = [f"From {number_of(audits, 'drawing')} chosen at random"]
     if others:
