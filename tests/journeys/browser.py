@@ -14,7 +14,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
+from selenium.common.exceptions import (
+    NoSuchElementException,
+    StaleElementReferenceException,
+    WebDriverException,
+)
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
@@ -182,19 +186,31 @@ class Browser:
         return self.run("return document.querySelector(arguments[0])?.innerText ?? ''", selector)
 
     def read(self, selector: str, name: str) -> str | None:
-        """A property, or else an attribute, of what is there; asked in one step too."""
-        return self.run(
-            "const found = document.querySelector(arguments[0]);"
-            "const value = found?.[arguments[1]] ?? found?.getAttribute(arguments[1]) ?? null;"
-            "return value === null ? null : String(value)",
-            selector,
-            name,
+        """A property, or else an attribute, of what must be there; asked in one step too."""
+        value = self.ask(
+            selector, "found[arguments[1]] ?? found.getAttribute(arguments[1]) ?? null", name
         )
+        return None if value is None else str(value)
 
     def shows(self, selector: str) -> bool:
-        return self.run(
-            "return document.querySelector(arguments[0])?.checkVisibility() ?? false", selector
+        """Whether what must be there can be seen, as selenium's is_displayed() says."""
+        return self.ask(
+            selector,
+            "found.checkVisibility({opacityProperty: true, visibilityProperty: true})"
+            " && found.getClientRects().length > 0",
         )
+
+    def ask(self, selector: str, what: str, *arguments: Any) -> Any:
+        """What `found`, the first such element, says; as in find() there must be one."""
+        is_there, value = self.run(
+            "const found = document.querySelector(arguments[0]);"
+            f"return found ? [true, {what}] : [false, null]",
+            selector,
+            *arguments,
+        )
+        if not is_there:
+            raise NoSuchElementException(selector)
+        return value
 
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
