@@ -150,7 +150,7 @@ def run_tests(tally: Tally, environment: dict[str, str], work: Path, arguments: 
     note_r(tally)
     if not arguments:  # once, before processes that serve them start side by side
         own = {**environment, "DATA_DIR": str(work / "first")}
-        check(tally, "page files", [*MANAGE, "setup"], own)
+        check(tally, "page files", [*MANAGE, "setup", "--only-static"], own)
     if not arguments and not IS_CI:
         tally.note("skipped", "tests that begin with git clone", why="CI=true runs them")
     for database, url in databases(tally):
