@@ -97,7 +97,7 @@ def in_two_dimensions(filters: Filters) -> Figure:
 
 def map_sample(found: MapOrigin | None, audits: int, all_of_them: int) -> str:
     if not found:
-        return "From no drawing: there is no map yet."
+        return "From no drawing."
     others = all_of_them - audits
     said = [f"From {number_of(audits, 'drawing')} chosen at random"]
     if others:
