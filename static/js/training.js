@@ -145,6 +145,7 @@ async function renew() {
   document.querySelector(".messages")?.remove(); // they are about the old state
   tag = "";
   draw();
+  dispatchEvent(new CustomEvent("pagechanged"));
 }
 
 async function look() {
