@@ -173,7 +173,7 @@ def recipe_of(tuning: Tuning) -> Recipe:
 
 
 def doubted_by(network: Reader, temperature: float, digits: Digits, *, below: float) -> Tensor:
-    """Which labels are the network's first or second guess, but none that it is sure of.
+    """Which labels are the network's first or second guess, while it is not sure of them.
 
     A label that is neither is more often a slip of a labeler than an odd hand.
     """
@@ -214,13 +214,12 @@ def repeated_labels(new: Digits, doubted: Tensor, tuning: Tuning) -> Digits:
     repeats = min(
         tuning.repeats, max(1, round(tuning.new_share * tuning.digits_an_epoch / len(new)))
     )
-    if tuning.new_distortion == tuning.distortion:  # an older recipe
-        return joined([new] * repeats)
-    spread = new.distorted_by(tuning.new_distortion)
-    if not tuning.doubted_repeats:
-        return joined([spread] * repeats)
     near = new[doubted].distorted_by(tuning.doubted_distortion)
-    return joined([*[spread[~doubted]] * repeats, *[near] * tuning.doubted_repeats])
+    if tuning.new_distortion != tuning.distortion:
+        new = new.distorted_by(tuning.new_distortion)
+    if not tuning.doubted_repeats:  # an older recipe
+        return joined([new] * repeats)
+    return joined([*[new[~doubted]] * repeats, *[near] * tuning.doubted_repeats])
 
 
 def labels_of(run: Run) -> Digits:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-LEAST_DIGITS = 4_500  # of an epoch, however few labels there are
-DIGITS_A_LABEL = 42  # of an epoch: each label is repeated ten times, so a quarter are new
+LEAST_DIGITS = 4_500  # of an epoch: of a person's few labels many are doubted and repeated most
+DIGITS_A_LABEL = 42  # of an epoch: a quarter are new with ten repeats, more where many are doubted
 
 
 @dataclass(frozen=True, slots=True)

@@ -411,7 +411,7 @@ def test_the_ledger_tells_when_each_version_was_live(live_version: ModelVersion)
     assert [span.end for span in live[live_version.pk]] == [first.made_at, None]
 
 
-def test_a_history_put_back_in_time_has_no_version_live_until_before_it_began(
+def test_a_version_older_than_a_demos_history_is_said_to_be_live_until_that_began(
     trainer: Client, live_version: ModelVersion
 ) -> None:
     entry = promotion.promote(make_version("toy-2"), by=None, why="To see.")
