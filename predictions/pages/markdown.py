@@ -127,7 +127,7 @@ def table(lines: list[str], link: Link) -> SafeString:
         for row in body
     )
     return format_html(
-        '<div class="scrolls" role="group" aria-label="Table" tabindex="0"><table>'
+        '<div class="scrolls" data-scrolls role="group" aria-label="Table" tabindex="0"><table>'
         "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>",
         columns,
         rows,

@@ -270,6 +270,18 @@ class Browser:
                }).map(picture => picture.getAttribute("src"))"""
         )
 
+    def cut(self) -> list[str]:
+        """The boxes that go on to the right and do not show it; the admin has its own look."""
+        return self.run(
+            """if (location.pathname.startsWith("/admin/")) return []
+               return [...document.querySelectorAll("main *")].filter(box =>
+                 ["auto", "scroll"].includes(getComputedStyle(box).overflowX)
+                 && box.checkVisibility() && !box.matches("pre, textarea, input")
+                 && box.scrollWidth - box.clientWidth - box.scrollLeft > 1
+                 && !box.dataset.more?.includes("right")
+               ).map(box => box.getAttribute("aria-label") ?? box.className)"""
+        )
+
     def log(self) -> list[str]:
         """What the browser complained about since the last call.
 

@@ -69,6 +69,7 @@ def faults(browser: Browser, path: str, looks: tuple[str, ...] = LOOKS) -> list[
         if pixels := browser.overflow():
             said.append(f"{pixels} pixels wider than the screen")
         said += [f"{each} is squeezed" for each in browser.squeezed()]
+        said += [f"{each} goes on and does not show it" for each in browser.cut()]
         found += [f"{path}, {look}: {each}" for each in said]
     browser.window(*DESKTOP)
     browser.theme("light")
