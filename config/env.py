@@ -79,7 +79,7 @@ def weights(name: str, *, default: dict[str, int]) -> dict[str, int]:
             )
         found[key] = int(value)
     if not any(found.values()):
-        raise ImproperlyConfigured(f"{name} must leave something more than nothing.")
+        raise ImproperlyConfigured(f"{name} must leave at least one number above 0.")
     return found
 
 

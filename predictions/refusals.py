@@ -141,7 +141,7 @@ def problem(
 def no_such_page(
     request: HttpRequest, message: str, *, title: str = "No such page"
 ) -> HttpResponse:
-    """What an address asks for is not there; without its query it is."""
+    """The query asks for something that does not exist; link to the page without a query."""
     return problem(request, "invalid", message, status=400, title=title, again=request.path)
 
 

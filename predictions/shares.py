@@ -31,9 +31,9 @@ def exact(right: float, n: float, z: float = Z95) -> tuple[float, float]:
 
 
 def beta_quantile(a: float, b: float, z: float) -> float:
-    """The quantile of Beta(a, b) that is z deviations up a normal distribution.
+    """The quantile of Beta(a, b) at the level that z has in the standard normal distribution.
 
-    With a or b below 1, which a share of a label makes, it is the end of the range.
+    Weighted labels can make a or b less than 1. Then this returns 0 or 1, the widest limit.
     """
     if a < 1 or b < 1:
         return 0.0 if z < 0 else 1.0

@@ -34,7 +34,7 @@ class WithdrawView(LabelView):
         responses={200: WithdrawnOutput},
     )
     def post(self, request: Request) -> Response:
-        """Leave labels and queue as if somebody had never spoken."""
+        """Undo every decision of one labeler, as one batch."""
         name = self.read(WithdrawInput, request)["labeler"]
         labeler = User.objects.filter(username=name).first()
         if labeler is None:

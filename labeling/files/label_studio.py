@@ -148,7 +148,7 @@ class WebhookView(LabelStudioView):
         responses={200: EventOutput},
     )
     def post(self, request: Request) -> Response:
-        """Something happened in a project: a label, or acknowledged and passed over."""
+        """Make a person's annotation a label; acknowledge and ignore every other event."""
         event = self.read(EventInput, request)
         outcome = self.outcome_of(event)
         known = event["action"] if event["action"] in BY_A_PERSON else "other event"

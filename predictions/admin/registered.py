@@ -51,7 +51,7 @@ class DeletesWithoutLinks:
 
 
 def without(listed: list[Any], starts: tuple[str, ...]) -> list[Any]:
-    """A nested list of words without those that start so."""
+    """The nested list without the texts that start with one of these."""
     return [
         without(each, starts) if isinstance(each, list) else each
         for each in listed
@@ -103,7 +103,7 @@ class UserAdmin(DeletesWithoutLinks, DjangoUserAdmin, ModelAdmin):
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponse:
-        """Of somebody whose work is in the history, say what to do instead."""
+        """Do not delete a person whose work is in the history; say what to do instead."""
         user = self.get_object(request, object_id)
         may_delete = user is not None and self.has_delete_permission(request, user)
         if may_delete and any(self.get_deleted_objects([user], request)[2:]):

@@ -271,7 +271,7 @@ class LabelStudioView(ApiEndpoint):
 class HealthView(LabelStudioView):
     @extend_schema(operation_id="label_studio_health", responses={200: HealthOutput})
     def get(self, request: Request) -> Response:
-        """Alive, and a verified version serves; 503 otherwise."""
+        """200 if a verified version serves, else 503."""
         recognizer.serving()
         return Response({"status": "UP", "model_class": "Inkloop"})
 
@@ -292,7 +292,7 @@ class SetupView(LabelStudioView):
         responses={200: SetupOutput},
     )
     def post(self, request: Request) -> Response:
-        """A project begins to use us. What else it sends, such as its own token, is not read."""
+        """A project connects. Other fields that it sends, such as its own token, are not read."""
         said = self.read(SetupInput, request)
         return Response(
             {
@@ -339,7 +339,7 @@ class PredictView(LabelStudioView):
         responses={200: TasksOutput},
     )
     def post(self, request: Request) -> Response:
-        """What the live version reads in each task, stored nowhere; one result a task."""
+        """Read each task with the live version and return one result each. Nothing is stored."""
         results = results_for(self.wanted)
         name = recognizer.serving().version.name
         return Response({"results": results, "model_version": name})

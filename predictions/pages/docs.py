@@ -60,7 +60,7 @@ def address(name: str, link: str) -> str:
 @login_not_required
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    """All pages by what one wants to do."""
+    """The table of contents, grouped by task."""
     groups = [
         (title, [(name, title_of(name)) for name in names if name in texts()])
         for title, names in GROUPS.items()

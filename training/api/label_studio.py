@@ -32,9 +32,9 @@ class TrainingWebhookView(WebhookView):
         responses={200: EventOutput, 201: QueuedOutput},
     )
     def post(self, request: Request) -> Response:
-        """Something happened in a project: a label, a run that was asked for, or passed over.
+        """Start a run on `START_TRAINING`; treat other events as labels.
 
-        `START_TRAINING` takes a token with the scope `train` in the place of the other.
+        `START_TRAINING` needs a token with the scope `train` instead of `label`.
         """
         if self.read(EventInput, request)["action"] != START_TRAINING:
             return super().post(request)

@@ -84,7 +84,7 @@ def evenly(line: Stroke, count: int) -> Stroke:
 
 @cache
 def kin_of(templates: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
-    """For each template, which others are its kin."""
+    """For each template, the indices of those with nearly the same strokes."""
     paths = [[evenly(pen_path(*part), COMPARED_AT) for part in parse(way)] for way in templates]
 
     def are_kin(one: list[Stroke], other: list[Stroke]) -> bool:

@@ -6,7 +6,7 @@ import time
 
 
 class Every:
-    """A call is True at most once in so many seconds; the first call is True."""
+    """Called often, it returns True at most once in this many seconds, the first time at once."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
