@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
-Z95 = 1.959964  # standard deviations that hold 95 % of a normal distribution
+Z95 = 1.959964  # standard deviations that hold 95% of a normal distribution
 
 
 def wilson(right: float, n: float) -> tuple[float, float]:
-    """Wilson's interval of a share at 95 %; valid also near 0 and 1 and for small n."""
+    """Wilson's interval of a share at 95%; valid also near 0 and 1 and for small n."""
     p, z2 = right / n, Z95**2
     middle = p + z2 / (2 * n)
     reach = Z95 * math.sqrt(p * (1 - p) / n + z2 / (4 * n**2))
@@ -22,7 +22,7 @@ def exact(right: float, n: float, z: float = Z95) -> tuple[float, float]:
     """Clopper and Pearson's interval: it never covers less than stated, however few the labels.
 
     Its ends are quantiles of beta distributions, here Paulson's (1942), which need no root finding;
-    at 95 % they are within 3 % of the exact distance.
+    at 95% they are within 3 % of the exact distance.
     """
     wrong = n - right
     low = beta_quantile(right, wrong + 1, -z) if right > 0 else 0.0

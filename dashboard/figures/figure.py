@@ -23,14 +23,14 @@ class Column:
 
 
 def share_columns(right: str = "Read right", share: str = "Accuracy") -> list[Column]:
-    """The columns of every share: n, how many of them, the share, its 95 % interval, and whether n
+    """The columns of every share: n, how many of them, the share, its 95% interval, and whether n
     is large enough to show it in color."""
     return [
         Column("n", "Labels", "count"),
         Column("right", right, "count"),
         Column("share", share, "share"),
-        Column("low", "95 % from", "share"),
-        Column("high", "95 % to", "share"),
+        Column("low", "95% from", "share"),
+        Column("high", "95% to", "share"),
         Column("enough", "Enough labels", "yesno"),
     ]
 
@@ -45,7 +45,7 @@ def share_cells(right: int, n: int, *, of: Share | None = None) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share from 0 to 1 with its interval, by default at 95 %."""
+    """A share from 0 to 1 with its interval, by default at 95%."""
 
     value: float
     low: float

@@ -126,8 +126,8 @@ def unseen_columns(share: str = "Accuracy") -> list[Column]:
     return [
         Column("unseen_n", "Labels, unseen hands", "count"),
         Column("unseen_share", f"{share}, unseen hands", "share"),
-        Column("unseen_low", "95 % from", "share"),
-        Column("unseen_high", "95 % to", "share"),
+        Column("unseen_low", "95% from", "share"),
+        Column("unseen_high", "95% to", "share"),
     ]
 
 

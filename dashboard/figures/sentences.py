@@ -22,7 +22,7 @@ from dashboard.figures.chance import LEVEL, p_equal
 from dashboard.figures.difference import between
 from dashboard.figures.figure import ENOUGH, Share
 from dashboard.figures.sample import Sample
-from dashboard.figures.words import as_hundred, day_in_words
+from dashboard.figures.words import as_hundred, day_in_words, of_n
 from dashboard.filters import Filters
 from predictions.models import Prediction
 from predictions.templatetags.readings import as_confidence
@@ -100,7 +100,7 @@ def of_100(sample: Sample) -> str:
 
 
 def in_between(share: Share, n: int) -> str:
-    return f"95 % sure between {as_hundred(share.low)} and {as_hundred(share.high)}, n = {n:,}"
+    return f"95% sure between {as_hundred(share.low)} and {as_hundred(share.high)}, {of_n(n)}"
 
 
 def over_time(samples: Mapping[date, Sample], filters: Filters) -> str:
@@ -177,10 +177,10 @@ def best_and_worst(enough: Mapping[str, Sample]) -> str:
     said = [
         f"{how} read: {name}, {as_hundred(shares[name].value)} of 100 (between"
         f" {as_hundred(shares[name].low)} and {as_hundred(shares[name].high)},"
-        f" n = {enough[name].n:,})."
+        f" {of_n(enough[name].n)})."
         for how, name in (("Best", best), ("Worst", worst))
     ]
-    return f"{' '.join(said)} The intervals hold for all {len(enough)} together, 95 % sure."
+    return f"{' '.join(said)} The intervals hold for all {len(enough)} together, 95% sure."
 
 
 def confused(counts: Counts, drawings: NDArray[np.float64], whole: Sample, filters: Filters) -> str:

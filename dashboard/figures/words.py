@@ -57,10 +57,15 @@ def day_in_words(day: date) -> str:
     return f"{day:%b %-d, %Y}"
 
 
+def of_n(n: int) -> str:
+    """The size of a sample, which no line breaks."""
+    return f"n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{n:,}"
+
+
 def share_in_words(found: Mapping[str, Any]) -> str:
     """A share with its n and interval."""
     low, high = percent_in_words(found["low"]), percent_in_words(found["high"])
-    return f"{percent_in_words(found['share'])} of {found['n']:,} (95 %: {low} to {high})"
+    return f"{percent_in_words(found['share'])} of {found['n']:,} (95%: {low} to {high})"
 
 
 def value_in_words(value: Any, column: Column) -> str:

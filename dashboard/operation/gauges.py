@@ -21,8 +21,8 @@ def live_accuracy() -> Iterator[Metric]:
     them its accuracy would be too high.
     """
     right = gauge("live_accuracy", "Of the live version over its own audits.", ["version"])
-    low = gauge("live_accuracy_low", "Lower end of the 95 % interval.", ["version"])
-    high = gauge("live_accuracy_high", "Upper end of the 95 % interval.", ["version"])
+    low = gauge("live_accuracy_low", "Lower end of the 95% interval.", ["version"])
+    high = gauge("live_accuracy_high", "Upper end of the 95% interval.", ["version"])
     count = gauge("live_accuracy_n", "Audited drawings it is taken over.", ["version"])
     name = ModelVersion.objects.live().values_list("name", flat=True).first()
     if name is not None:

@@ -21,7 +21,7 @@ from dashboard.figures.difference import ShareDifference, between_pairs, differe
 from dashboard.figures.figure import ENOUGH, Share
 from dashboard.figures.sample import Audits, sample_of_audits
 from dashboard.figures.sentences import of_enough
-from dashboard.figures.words import as_hundred, in_points
+from dashboard.figures.words import as_hundred, in_points, of_n
 from dashboard.filters import Filters
 from dashboard.models import ReplayItem, ReplayReading
 from dashboard.replay.month_counts import learned_by
@@ -135,8 +135,8 @@ class Causes:
         assert self.now.again is not None
         return (
             f"{self.version} reads {as_hundred(self.then.again.value)} of 100 drawings of"
-            f" {self.before:%B %Y} right (n = {self.then.n:,}) and"
-            f" {as_hundred(self.now.again.value)} of this month’s (n = {self.now.n:,})."
+            f" {self.before:%B %Y} right ({of_n(self.then.n)}) and"
+            f" {as_hundred(self.now.again.value)} of this month’s ({of_n(self.now.n)})."
             f" The drawings’ part of the change: {part_in_words(self.by_drawings)}."
         )
 
@@ -148,7 +148,7 @@ class Causes:
 
 def part_in_words(part: ShareDifference) -> str:
     return (
-        f"{in_points(part.value)} points (95 %: {in_points(part.low)} to {in_points(part.high)}),"
+        f"{in_points(part.value)} points (95%: {in_points(part.low)} to {in_points(part.high)}),"
         f" {part.in_words}"
     )
 

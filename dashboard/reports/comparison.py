@@ -13,10 +13,10 @@ from dashboard.figures.difference import ShareDifference
 from dashboard.figures.figure import ENOUGH, Share
 from dashboard.figures.sample import Sample
 from dashboard.figures.sentences import of_enough
-from dashboard.figures.words import about, as_hundred, in_points, percent_in_words
+from dashboard.figures.words import about, as_hundred, in_points, of_n, percent_in_words
 from training.trials.pairs import Pairs
 
-POWER, SURE = 0.84, 1.96  # standard deviations for 80 % power at 95 %
+POWER, SURE = 0.84, 1.96  # standard deviations for 80 % power at 95%
 MOST_NEEDED = 1_000_000
 
 
@@ -75,8 +75,8 @@ class Extremes:
         """The span in words, and whether it is more than chance."""
         low, high = self.lowest, self.highest
         said = (
-            f"from {percent_in_words(low.accuracy)} ({low.name}, n = {low.n:,})"
-            f" to {percent_in_words(high.accuracy)} ({high.name}, n = {high.n:,}):"
+            f"from {percent_in_words(low.accuracy)} ({low.name}, {of_n(low.n)})"
+            f" to {percent_in_words(high.accuracy)} ({high.name}, {of_n(high.n)}):"
             f" {as_hundred(self.width)} points"
         )
         if self.p is None:
@@ -161,8 +161,8 @@ class Comparison:
         before, after = as_hundred(one.share.value), as_hundred(other.share.value)
         if self.pairs is None:
             return (
-                f"Of 100 {self.what}, {before} were read right in {one.title} (n = {one.n:,}) and"
-                f" {after} in {other.title} (n = {other.n:,})."
+                f"Of 100 {self.what}, {before} were read right in {one.title} ({of_n(one.n)}) and"
+                f" {after} in {other.title} ({of_n(other.n)})."
             )
         return (
             f"On the same {self.pairs.n:,} {self.what}, {one.title} reads {before} of 100 right and"
@@ -174,7 +174,7 @@ class Comparison:
         found = self.difference
         assert found is not None
         said = (
-            f"The difference is {in_points(found.value)} points, with 95 % confidence between"
+            f"The difference is {in_points(found.value)} points, 95% sure between"
             f" {in_points(found.low)} and {in_points(found.high)}"
         )
         if found.is_more_than_chance:
@@ -198,7 +198,7 @@ class Comparison:
             return f"{part}: {ENOUGH} are needed to tell."
         found = self.unseen
         return (
-            f"{part}: on these, the difference is {in_points(found.value)} points (95 %:"
+            f"{part}: on these, the difference is {in_points(found.value)} points (95%:"
             f" {in_points(found.low)} to {in_points(found.high)})."
         )
 

@@ -28,7 +28,7 @@ def figure(context: template.Context, name: str, **options: Any) -> dict[str, An
     Options: `wide` is as wide as the page, `high` is as high as two others, `tall` has a higher
     chart, `beside` names a second chart of the same figure, `hint` says how to read it. `behind` is
     a query of the drawings that its points lead to, or to what `leads_to` names; `of_acts` says
-    that they lead nowhere.
+    that they lead nowhere; `said_above` that the page has told the sentence already.
     """
     if name not in context["figures"]:
         return {}
@@ -103,6 +103,7 @@ def as_percent(share: object) -> str:
 
 
 register.filter("as_hundred", words.as_hundred)
+register.filter("of_n", words.of_n)
 
 
 @register.filter

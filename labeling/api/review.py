@@ -86,7 +86,7 @@ def said_body(event: LabelEvent) -> dict[str, Any]:
 
 
 class EstimateOutput(serializers.Serializer[Any]):
-    """A figure with its 95 % interval; null where it is undefined."""
+    """A figure with its 95% interval; null where it is undefined."""
 
     value = serializers.FloatField(allow_null=True)
     low = serializers.FloatField(allow_null=True)

@@ -29,7 +29,7 @@ LEAST_ITEMS = 30  # of fewer, pages tell no kappa and no alpha
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure with its 95 % interval and n; None where it is undefined."""
+    """A figure with its 95% interval and n; None where it is undefined."""
 
     value: float | None
     low: float | None
@@ -45,12 +45,12 @@ class Estimate:
             return "not known: all answers are equal"
         if self.low == self.high:
             return f"{self.value:.3f}"
-        return f"{self.value:.3f} (95 %: {self.low:.3f} to {self.high:.3f})"
+        return f"{self.value:.3f} (95%: {self.low:.3f} to {self.high:.3f})"
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A share with its 95 % Wilson interval; None where nothing was counted."""
+    """A share with its 95% Wilson interval; None where nothing was counted."""
 
     hits: int
     n: int

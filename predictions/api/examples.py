@@ -58,7 +58,7 @@ WORDS: dict[str, Any] = {
     "FigureOutput.name": "accuracy-by-month",
     "RefusedImage.name": "digits.zip/7/first.png",
     "RefusedImage.why": "There is no ink found in the image: it is blank.",
-    "ItemOutput.why": "The model was unsure: 7 at 51 %, then 1.",
+    "ItemOutput.why": "The model was unsure: 7 at 51%, then 1.",
     "ColumnOutput.key": "month",
     "ColumnOutput.title": "Month",
     "VersionOutput.name": "base-2",

@@ -61,7 +61,7 @@ function short(number) {
 
 // -- what Chart.js does not draw by itself --------------------------------------------------------
 
-/** Draws the 95 % interval of each point or bar: `intervals` of a dataset, [low, high] or null. */
+/** Draws the 95% interval of each point or bar: `intervals` of a dataset, [low, high] or null. */
 const whiskers = {
   id: "whiskers",
   afterDatasetsDraw(chart) {
@@ -338,7 +338,7 @@ export const aloneOr = (found, radius = 0) => (found.length === 1 ? 4 : radius);
 
 /** The band of an interval: two datasets, the second of which is in the legend. */
 function band(found, name = "--pen") {
-  const look = { label: "95 %", borderWidth: 0, pointRadius: 0, pointHitRadius: 0, isSilent: true, backgroundColor: color(name, 0.18), spanGaps: true };
+  const look = { label: "95%", borderWidth: 0, pointRadius: 0, pointHitRadius: 0, isSilent: true, backgroundColor: color(name, 0.18), spanGaps: true };
   return [
     { ...look, data: found.map((each) => each.low), fill: "+1", isOutOfLegend: true },
     { ...look, data: found.map((each) => each.high), inLegend: color(name, 0.3) },

@@ -46,7 +46,7 @@ def main() -> None:
     folder = mnist.required(DATA / "mnist")
     ours = reader(options.network)
     plain = plain_network(folder, DATA / "bench" / "plain.pt").read
-    rows: list[list[Any]] = [["drawings", "reader", "read right", "95 %", "n", "ECE", "mean conf."]]
+    rows: list[list[Any]] = [["drawings", "reader", "read right", "95%", "n", "ECE", "mean conf."]]
     figures: dict[str, Any] = {}
     for title, glyphs, resized, digits in sets(folder, options.strokes):
         for name, read, seen in (
@@ -110,7 +110,7 @@ def cells(judged: ReadingReport) -> list[str]:
 
 def sureness(ours: Reads, plain: Reads) -> dict[str, Any]:
     """How often drawings of no digit get a confidence of 0.9 or more."""
-    rows: list[list[Any]] = [["no digit", "ours sure", "95 %", "plain sure", "n"]]
+    rows: list[list[Any]] = [["no digit", "ours sure", "95%", "plain sure", "n"]]
     figures = {}
     for kind in KINDS:
         glyphs = glyphs_of(kind, STRANGERS, seed=0)

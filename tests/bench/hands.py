@@ -163,7 +163,7 @@ def share(which: NDArray[np.bool_]) -> dict[str, Any]:
 
 def show_hands(figures: Sequence[dict[str, Any]]) -> None:
     rows: list[list[Any]] = [[
-        "drawings", "writers", "refused", "n", "read right", "95 %", "ECE", "too sure",
+        "drawings", "writers", "refused", "n", "read right", "95%", "ECE", "too sure",
         "misread surely", "right, strange", f"writers < {FEW:.0%}", "worst writers",
     ]]  # fmt: skip
     for each in figures:
@@ -189,7 +189,7 @@ def show_hands(figures: Sequence[dict[str, Any]]) -> None:
 
 def no_digits(reader: ServedFile) -> dict[str, Any]:
     """By kind, how often the network is sure of a digit and does not mark it as strange."""
-    rows: list[list[Any]] = [["no digit", "n", "sure, unmarked", "95 %", "sure", "marked"]]
+    rows: list[list[Any]] = [["no digit", "n", "sure, unmarked", "95%", "sure", "marked"]]
     figures = {}
     for kind in KINDS:
         answers = reader.read(glyphs_of(kind, NO_DIGITS, seed=0))

@@ -1,4 +1,4 @@
-"""Do the 95 % intervals tell the truth? Histories with known accuracy, told by its code.
+"""Do the 95% intervals tell the truth? Histories with known accuracy, told by its code.
 
 First whole months: drawings of ten digits, each read right with a known chance, more often where
 the model is sure; an audit at a known rate, some of it unreadable, some not labeled yet; and a
@@ -42,7 +42,7 @@ from tests.bench.support.report import finish, table
 from training.trials.pairs import Pairs
 
 CHANCES = (0.02, 0.05, 0.2)
-CLAIMED = (0.94, 0.985)  # what 95 % intervals may cover
+CLAIMED = (0.94, 0.985)  # what 95% intervals may cover
 LEAST = 0.94  # what they cover at least, however few the labels
 LUCK = 2.6  # standard errors by which a share of some histories may be below it
 
@@ -374,7 +374,7 @@ def main() -> int:
     options = parser.parse_args()
     found = measure(options.histories, options.seed)
     figures = {name: coverage.as_json() for name, coverage in found.items()}
-    rows = [["interval of", "histories", "holds the truth", "95 % of that", "lies below"]]
+    rows = [["interval of", "histories", "holds the truth", "95% of that", "lies below"]]
     for name, each in figures.items():
         span = f"{each['from']:.1%} to {each['to']:.1%}"
         rows.append([name, each["n"], f"{each['covered']:.1%}", span, each["too_low"]])

@@ -197,7 +197,7 @@ def limits(figures: dict[str, Any]) -> list[str]:
 
 
 def report(figures: dict[str, Any]) -> None:
-    heading = ["kind", "right", "95 %", "refused", "surely wrong", "n"]
+    heading = ["kind", "right", "95%", "refused", "surely wrong", "n"]
     rows: list[list[Any]] = [
         [*heading, "right if cropped", "right on a canvas", "beyond reach", "misses"]
     ]

@@ -15,7 +15,7 @@ BINS = 15  # of confidence, equally wide
 
 @dataclass(frozen=True, slots=True)
 class MeasuredShare:
-    """A share of n, with Wilson's 95 % interval."""
+    """A share of n, with Wilson's 95% interval."""
 
     right: int
     n: int

@@ -188,7 +188,7 @@ FAULTS: dict[str, list[Fault]] = {
             OF_INTERVALS,
         ),
         Fault(
-            "intervals of 95 % are of 90 %",
+            "intervals of 95% are of 90 %",
             SHARES,
             "Z95 = 1.959964",
             "Z95 = 1.644854",

@@ -135,7 +135,7 @@ def test_plain_words_say_what_changed_and_whether_it_is_chance(live_version: Mod
         audits(right, created_at=at)
         audits(wrong, label_as=1, created_at=at)
     now, then, change = [row["words"] for row in rows("headline")]
-    assert now.startswith("Of 100 drawings in November 2026, 97.5 (95 % sure between ")
+    assert now.startswith("Of 100 drawings in November 2026, 97.5 (95% sure between ")
     assert then.startswith("Of 100 drawings in September 2026, 95")
     assert change == (
         "That is 2.5 of 100 more than in September 2026: not more than chance could make it."

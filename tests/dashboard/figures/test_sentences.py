@@ -421,7 +421,7 @@ def test_the_sample_is_described_with_the_right_nouns(
     [
         ("1 drawings came", True), ("21 drawing came", True), ("0 drawing", True),
         ("1 drawing, 0 labels", False), ("-143 drawings were", True), ("−1.2 points", False),
-        ("(95 %: −1.2 to +2.0)", False), ("93 (n = 29)", True), ("1,001 drawings", False),
+        ("(95%: −1.2 to +2.0)", False), ("93 (n = 29)", True), ("1,001 drawings", False),
     ],
 )  # fmt: skip
 def test_the_check_of_words_finds_what_it_is_for(text: str, is_wrong: bool) -> None:
@@ -511,4 +511,4 @@ def test_the_mean_confidence_of_a_few_drawings_is_not_told() -> None:
 def test_a_share_of_a_few_opinions_is_not_told() -> None:
     assert "of 100" not in sentences.about_agreement(1, 1, Share.of(1, 1))
     assert sentences.about_agreement(0, 0, None) == "Nobody has given a second opinion yet."
-    assert "of 100, 90 (95 % sure" in sentences.about_agreement(36, 40, Share.of(36, 40))
+    assert "of 100, 90 (95% sure" in sentences.about_agreement(36, 40, Share.of(36, 40))

@@ -18,6 +18,7 @@ from dashboard.cube.counting import catch_up
 from dashboard.figures.difference import difference_of_pairs
 from dashboard.figures.figure import Share
 from dashboard.figures.sample import Part, Sample
+from dashboard.figures.words import of_n
 from dashboard.filters import Filters
 from dashboard.replay import replay
 from dashboard.reports.compared_months import of_months
@@ -129,7 +130,7 @@ def test_what_a_digit_was_read_as_is_weighted_too(client: Client, november: Mode
 def told_of(client: Client) -> str:
     (row,) = rows(client, "accuracy-by-month")
     share, low, high = (f"{100 * row[key]:.1f}" for key in ("share", "low", "high"))
-    return f"{share} (95 % sure between {low} and {high}, n = 46)"
+    return f"{share} (95% sure between {low} and {high}, {of_n(46)})"
 
 
 def test_calibration_weighs_each_bin_by_the_drawings_in_it(client: Client, db: None) -> None:

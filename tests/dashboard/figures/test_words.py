@@ -109,7 +109,7 @@ def test_a_month_without_labels_is_empty_and_one_with_few_is_gray() -> None:
     assert [cell.look for cell in cells] == [FEW, "heat-5", GAP, "heat-0"]
     assert [cell.text for cell in cells] == ["100", "90", "", "100"]
     assert cells[1].query == "source=draw&first=2026-09&last=2026-09&label=1"
-    assert cells[1].title == "Sep 2026, digit 1: 90% of 100 (95 %: 82.4% to 95.1%)"
+    assert cells[1].title == "Sep 2026, digit 1: 90% of 100 (95%: 82.4% to 95.1%)"
     assert cells[2].query == ""
 
 
@@ -119,7 +119,7 @@ def test_a_cell_of_the_replay_leads_to_the_drawings_that_every_version_read() ->
     grid = versions_and_months(figure(columns, rows), {"digit": "3", "version": "a-1"})
     (cell,) = grid.rows[0].cells
     assert cell.query == "digit=3&first=2026-07&last=2026-09"
-    assert cell.title.startswith("a-1 on Q3 2026: 90% of 100 (95 %: ")
+    assert cell.title.startswith("a-1 on Q3 2026: 90% of 100 (95%: ")
     assert cell.note.endswith("\nn 100")
 
 

@@ -57,7 +57,7 @@ class TestKappa:
         assert cohen_kappa([1], [1]).in_words == "1 of 30 needed"
         assert cohen_kappa([5] * 40, [5] * 40).in_words == "not known: all answers are equal"
         assert cohen_kappa([1, 2] * 20, [1, 2] * 20).in_words == "1.000"
-        assert "(95 %: " in cohen_kappa([1, 2] * 20, [1, 1] + [1, 2] * 19).in_words
+        assert "(95%: " in cohen_kappa([1, 2] * 20, [1, 1] + [1, 2] * 19).in_words
 
     def test_full_agreement_is_one_and_a_constant_pair_is_undefined(self):
         assert cohen_kappa([1, 2, 3], [1, 2, 3]).value == pytest.approx(1)

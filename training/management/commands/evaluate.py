@@ -74,4 +74,4 @@ def in_words(share: MeasuredShare) -> str:
     if share.value is None:
         return "none seen"
     low, high = share.interval
-    return f"{share.value:7.2%} of {share.n:,} (95 %: {low:.2%} to {high:.2%})"
+    return f"{share.value:7.2%} of {share.n:,} (95%: {low:.2%} to {high:.2%})"

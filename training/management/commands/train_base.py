@@ -140,7 +140,7 @@ class Command(DecliningCommand):
         low, high = test["accuracy"]["interval"]
         self.stdout.write(
             f"MNIST test: {test['accuracy']['value']:.2%} of {test['accuracy']['n']:,} "
-            f"(95 %: {low:.2%} to {high:.2%}), "
+            f"(95%: {low:.2%} to {high:.2%}), "
             f"calibration error {test['calibration_error']:.2%}.\n"
             f"Weights {made.card['sha256']['weights.safetensors']}"
         )
