@@ -286,7 +286,7 @@ function showReading(body) {
     const share = body ? body.probabilities[digit] : 0;
     row.toggleAttribute("data-top", body?.digit === digit);
     row.querySelector("rect").setAttribute("width", `${(share * 100).toFixed(2)}%`);
-    row.querySelector("[data-share]").textContent = asConfidence(share);
+    row.querySelector("[data-share]").textContent = body ? asConfidence(share) : "–";
   });
   if (body) ask(body.digit);
   announce(body);

@@ -85,7 +85,7 @@ function settings(dataset, format) {
       maintainAspectRatio: false,
       interaction: { mode: "index", intersect: false },
       scales: {
-        x: { ...scale, ticks },
+        x: { ...scale, ticks: { ...ticks, maxTicksLimit: 12 }, title: { display: true, text: "Epoch", color: ink } },
         y: { ...scale, ticks: { ...ticks, callback: format } },
       },
       plugins: {

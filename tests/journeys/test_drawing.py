@@ -104,6 +104,7 @@ def test_the_guess_is_spoken_when_the_hand_rests(browser: Browser) -> None:
 
 def test_undo_takes_back_one_stroke_and_clear_all_of_them(browser: Browser) -> None:
     browser.open("/")
+    assert shares(browser) == {"–"}
     browser.draw(ONE)
     browser.wait_for_text("[data-digit]", "1")
     browser.wait_for("[data-reading][aria-busy=false]")  # the guess of the whole stroke
@@ -117,14 +118,20 @@ def test_undo_takes_back_one_stroke_and_clear_all_of_them(browser: Browser) -> N
     browser.draw([[(0.2, 0.85), (0.8, 0.85)]])
     browser.click("[data-undo]")
     browser.wait(lambda: browser.read("[data-glyph]", "src") == one, "the one to be back")
+    assert "–" not in shares(browser)
     browser.click("[data-clear]")
     browser.wait_for("[data-reading][data-empty]")
+    assert shares(browser) == {"–"}
     assert not browser.find("[data-submit]").is_enabled()
 
     browser.draw(ONE)
     browser.wait_for_text("[data-digit]", "1")
     browser.press(Keys.ESCAPE)
     browser.wait_for("[data-reading][data-empty]")
+
+
+def shares(browser: Browser) -> set[str]:
+    return set(browser.text("table.bars tbody").split()) - set("0123456789")
 
 
 def test_a_stroke_after_submitting_starts_another_drawing(browser: Browser) -> None:
