@@ -46,13 +46,16 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-# Pages that lead to a drawing, and what its page calls them.
+# Pages that lead to a drawing or to several, and what is written on the way back.
 ORIGINS = {
     "predictions:history": "History",
     "labeling:answers": "My answers",
     "labeling:labeler": "Answers of {username}",
     "labeling:notes": "Notes",
     "labeling:review": "Disputes",
+    "dashboard:everybody": "Dashboard",
+    "dashboard:technical": "Technical",
+    "dashboard:replay": "Replay",
     "dashboard:compare": "Compare",
     "dashboard:clusters": "Clusters",
     "dashboard:drawings": "Drawings",
@@ -65,7 +68,7 @@ ORIGINS = {
 
 
 def came_from(request: HttpRequest) -> Entry:
-    """The page of this site that led here; the history where none is known.
+    """The page of this site that led here; where none is known, one that could have.
 
     A form of the page hands on the address in `back`, since after it the page leads to itself.
     """
@@ -79,6 +82,8 @@ def came_from(request: HttpRequest) -> Entry:
         if match is not None and (title := ORIGINS.get(match.view_name)):
             url = there.path + (f"?{there.query}" if there.query else "")
             return Entry(title.format(**match.kwargs), url)
+    if request.resolver_match and request.resolver_match.view_name == "dashboard:drawings":
+        return Entry("Dashboard", reverse("dashboard:everybody"))
     return Entry("History", reverse("predictions:history"))
 
 

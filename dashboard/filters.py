@@ -17,6 +17,24 @@ from predictions.models import Prediction
 ALL = "all"  # every labeled drawing, from any stream
 SOURCES = tuple(Prediction.Source.values)
 STREAMS = (*Stream.values, ALL)
+# What the form calls them; without a choice, figures use audits, and no imported images.
+STREAM_TITLES = {
+    "": "Chosen at random",
+    Stream.FEEDBACK: "Somebody said something",
+    Stream.UNSURE: "Unsure guesses",
+    Stream.REVIEW: "Another look",
+    Stream.SECOND: "Second opinions",
+    ALL: "All labeled (biased)",
+}
+SOURCE_TITLES = {
+    "": "All but imported",
+    Prediction.Source.DRAW: "Drawn",
+    Prediction.Source.UPLOAD: "Uploaded",
+    Prediction.Source.API: "By a program",
+    Prediction.Source.BATCH: "In batches",
+    Prediction.Source.DEMO: "Made up (demo)",
+    Prediction.Source.IMPORT: "Imported",
+}
 LONGEST_NAME = 60  # of a version
 A_NAME = re.compile(rf"[^\x00-\x1f\x7f-\x9f]{{1,{LONGEST_NAME}}}")  # no control characters
 MONTH = re.compile(r"([12][0-9]{3})-(0[1-9]|1[0-2])")
@@ -79,8 +97,15 @@ class Filters:
             said.append(period_in_words(self.first, self.last))
         if self.digit is not None:
             said.append(f"digit {self.digit}")
-        said += [text for text in (self.version, self.source, self.stream) if text]
+        said += [self.version] if self.version else []
+        said += [SOURCE_TITLES[self.source].lower()] if self.source else []
+        said += [STREAM_TITLES[self.shown_stream].lower()] if self.stream else []
         return ", ".join(said)
+
+    @property
+    def shown_stream(self) -> str:
+        """The stream as the form shows it: audits are what an empty one stands for."""
+        return "" if self.stream == Stream.AUDIT else self.stream
 
     @property
     def digits(self) -> Sequence[int]:

@@ -10,28 +10,9 @@ from django.db.models import Max, Min
 
 from dashboard.axes import DIGITS
 from dashboard.cube.sums import every_month
-from dashboard.filters import ALL, Filters
+from dashboard.filters import SOURCE_TITLES, STREAM_TITLES, Filters
 from dashboard.models import MonthSums
-from labeling.models import Stream
-from predictions.models import ModelVersion, Prediction
-
-STREAMS = {
-    "": "Chosen at random",
-    Stream.FEEDBACK: "Somebody said something",
-    Stream.UNSURE: "Unsure guesses",
-    Stream.REVIEW: "Another look",
-    Stream.SECOND: "Second opinions",
-    ALL: "All labeled (biased)",
-}
-SOURCES = {
-    "": "All but imported",
-    Prediction.Source.DRAW: "Drawn",
-    Prediction.Source.UPLOAD: "Uploaded",
-    Prediction.Source.API: "By a program",
-    Prediction.Source.BATCH: "In batches",
-    Prediction.Source.DEMO: "Made up (demo)",
-    Prediction.Source.IMPORT: "Imported",
-}
+from predictions.models import ModelVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +42,6 @@ def selects(filters: Filters) -> list[Select]:
     names = list(versions.values_list("name", flat=True))
     if filters.version and filters.version not in names:
         names.append(filters.version)
-    # Without a stream, figures use audits, so both values are the same option.
-    stream = "" if filters.stream == Stream.AUDIT else filters.stream
     return [
         select("first", "From", [("", "The beginning"), *months], key(filters.first)),
         select("last", "To", [("", "Now"), *months], key(filters.last)),
@@ -70,8 +49,8 @@ def selects(filters: Filters) -> list[Select]:
         select(
             "version", "Version", [("", "All"), *zip(names, names, strict=True)], filters.version
         ),
-        select("source", "Source", SOURCES.items(), filters.source),
-        select("stream", "Sample", STREAMS.items(), stream),
+        select("source", "Source", SOURCE_TITLES.items(), filters.source),
+        select("stream", "Sample", STREAM_TITLES.items(), filters.shown_stream),
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Self
 from urllib.parse import urlencode
@@ -78,8 +78,9 @@ class WhichDrawings:
 
     @property
     def in_words(self) -> str:
-        """The rest of the cell, for use in a sentence."""
-        said = [self.filters.in_words] if self.filters.in_words else []
+        """What the title does not say of the cell, for use in a sentence."""
+        others = replace(self.filters, digit=None).in_words
+        said = [others] if others else []
         if self.since and self.since == self.until:
             said.append(f"{self.since:%B %-d, %Y}")
         else:

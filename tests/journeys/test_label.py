@@ -438,8 +438,10 @@ def test_axe_finds_nothing_on_the_label_page(browser: Browser, ada: User, theme:
     browser.phone(scale=2)
     browser.screenshot(SHOTS / f"label-{theme}-phone.png")
     browser.window(1280, 860)
+    assert not browser.shows("[data-wait-next]")
     answer_all(browser, 16, digit_of)
     browser.wait_for_text("[data-wait]", "All done")
+    assert browser.shows("[data-wait-next]")
     assert browser.violations() == []
 
 

@@ -71,9 +71,10 @@ export function measure(event) {
 
 export function showWait() {
   delete page.dataset.item;
-  const [title, words] = waitWords();
+  const [title, words, isDone] = waitWords();
   find("wait-title").textContent = title;
   find("wait-words").textContent = words;
+  find("wait-next").hidden = !isDone;
 }
 
 function waitWords() {
@@ -85,7 +86,7 @@ function waitWords() {
   }
   if (!outlook || waiting.size) return ["Fetching items", ""];
   if (!outlook.isKnown) return ["Nothing here right now", "What is left is open in another tab of yours."];
-  if (outlook.left === 0) return ["All done", "Nothing is left to label. New drawings appear here by themselves."];
+  if (outlook.left === 0) return ["All done", "Nothing is left to label. New drawings appear here by themselves.", true];
   const leftWords = `${number(outlook.left)} left`;
   if (!outlook.held_by_others) return [leftWords, outlook.left === 1
     ? "It waits for somebody else: you drew, answered or skipped it."

@@ -51,7 +51,7 @@ def logged_in(user: User) -> Client:
 
 
 def text_of(html: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+    return re.sub(r"[ \n]+", " ", re.sub(r"<[^>]+>", " ", html))
 
 
 def figure_html(html: str, name: str) -> str:
@@ -413,6 +413,22 @@ def test_the_list_of_drawings_asks_as_many_queries_for_60_as_for_10() -> None:
         asked.append((len(shown_ids(html)), len(rows)))
     assert [shown for shown, _ in asked] == [60, 10]
     assert asked[0][1] == asked[1][1] == 1
+
+
+def test_the_drawings_of_a_cell_say_which_they_are_and_lead_back() -> None:
+    counted(Month(date(2026, 11, 1), 10, 0.9))
+    client = logged_in(ann())
+
+    def shown(query: str, **headers: str) -> tuple[str, str]:
+        page = client.get(f"/dashboard/drawings/?{query}", **headers).content.decode()
+        said = re.findall(r"what-it-rests-on\">([^<]*)<", page)[0]
+        return said, re.findall(r'class="crumb"><a href="([^"]*)"', page)[0]
+
+    assert shown("digit=3") == ("Chosen at random, labeled blind.", "/dashboard/")
+    chosen = "first=2026-11&last=2026-11&source=api&stream=second"
+    assert shown(chosen)[0] == "November 2026, by a program, second opinions. "
+    came_from = "http://testserver/dashboard/technical/?digit=3"
+    assert shown("digit=3", HTTP_REFERER=came_from)[1] == "/dashboard/technical/?digit=3"
 
 
 @pytest.mark.parametrize(
