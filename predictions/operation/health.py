@@ -118,13 +118,13 @@ def expected_clusters() -> dict[str, timedelta]:
 
 def fault_of(cluster: str, worked_at: datetime | None, since: datetime) -> tuple[Any, str]:
     if worked_at is None:
-        return "no_worker", f"No worker of {cluster} was seen in the last minute: its jobs wait."
+        return "no_worker", f"No {cluster} worker was seen in the last minute, so its jobs wait."
     if worked_at == NEVER:
-        said = f"Workers of {cluster} have started; no job has passed through them yet."
+        said = f"The {cluster} workers have started and finished no job yet."
         return "workers_new", said
     if worked_at < since:
-        return "workers_idle", f"Workers of {cluster} are alive, but no job passes through them."
-    return "", f"Jobs pass through {cluster}."
+        return "workers_idle", f"The {cluster} workers are alive but finish no jobs."
+    return "", f"The {cluster} workers finish jobs."
 
 
 def readiness_state(found: dict[str, ReadinessPart]) -> State:

@@ -52,7 +52,7 @@ def test_an_operator_sees_the_system(
     log_in(is_staff=True, is_superuser=True)
     browser.theme(theme)
     browser.open("/admin/system/")
-    assert "No worker of training" in browser.text(".system")
+    assert "No training worker" in browser.text(".system")
     assert browser.violations() == []
     browser.screenshot(SHOTS / f"system-{theme}.png", whole=True)
     browser.phone()

@@ -44,7 +44,7 @@ def test_a_cluster_that_lives_and_does_nothing_is_named() -> None:
     saw("training", NOW, timedelta(hours=5))  # a run may take six
     part = workers_part()
     assert part.state == "degraded"
-    assert "no job passes" in part.message
+    assert "finish no jobs" in part.message
     assert "training" not in part.message
 
 

@@ -36,7 +36,7 @@ class RunAdmin(ReadOnlyAdmin):
     fields = [
         "public_id", "state", "trigger", "asked_by", "snapshot", "parent", "version", "recipe",
         "attempts", "asked_at", "started_at", "ended_at", "heartbeat_at", "host", "process",
-        "progress", "cancel_asked", "reason", "log",
+        "progress", "reason", "log",
     ]  # fmt: skip
     readonly_fields = fields
 

@@ -362,7 +362,7 @@ def test_the_button_of_an_empty_dashboard_has_the_workers_make_the_demo(
     assert BUTTON in page(trainer)
     asked = trainer.post("/dashboard/demo/", follow=True).content.decode()
     assert "Waiting for a training worker." in asked
-    assert "No worker of training was seen in the last minute" in asked
+    assert "No training worker was seen in the last minute" in asked
     assert BUTTON not in asked
     enqueued = OrmQ.objects.get(key="training").task
     assert (enqueued["func"], enqueued["args"]) == ("dashboard.tasks.make_demo", ())

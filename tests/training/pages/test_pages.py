@@ -233,7 +233,7 @@ def test_workers_and_the_schedule_are_told_in_words(
     page = visit(trainer, HOME)
     assert 'wrong">not running<' in page
     assert "Never seen." in page
-    assert "No worker of training was seen in the last minute: its jobs wait." in page
+    assert "No training worker was seen in the last minute, so its jobs wait." in page
     assert "the schedule is switched off" in page
     make_schedules()
     now = timezone.now()
@@ -242,17 +242,17 @@ def test_workers_and_the_schedule_are_told_in_words(
     )
     page = visit(trainer, HOME)
     assert 'figure ">ready<' in page
-    assert "Jobs pass through training." in page
+    assert "The training workers finish jobs." in page
     assert "seen." not in page
     assert "3:00 AM" in page
     WorkerBeat.objects.filter(pk=beat.pk).update(seen_at=now - timedelta(hours=2))
     page = visit(trainer, HOME)
     assert "Last seen 2 hours ago." in page
-    assert "No worker of training was seen" in page
+    assert "No training worker was seen" in page
     WorkerBeat.objects.filter(pk=beat.pk).update(seen_at=now, worked_at=now - timedelta(days=2))
     page = visit(trainer, HOME)
     assert 'wrong">stuck<' in page
-    assert "are alive, but no job passes through them" in page
+    assert "are alive but finish no jobs" in page
     WorkerBeat.objects.filter(pk=beat.pk).update(seen_at=now, worked_at=None)
     assert 'figure ">starting<' in visit(trainer, HOME)
     WorkerBeat.objects.filter(pk=beat.pk).update(seen_at=now, worked_at=now)
