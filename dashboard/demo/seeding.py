@@ -55,6 +55,9 @@ from training.versions import promotion
 
 AT_ONCE = 200  # drawings read and stored together
 RUNS_AT = {"2": 0.2, "3": 0.62}  # versions, with the share of the time after which they are taught
+# The last one later, if more drawings were left than this for each label that starts a run: a third
+# of them become labels to learn from.
+LEFT_FOR_A_LABEL = 2.5
 # Shares of drawings: audited; of which a visitor says what they are; that are no digits.
 AUDIT_RATE, SPEAKS, NO_DIGIT = 0.35, 0.3, 0.015
 ONE_WAY = {digit: ways[:1] for digit, ways in DIGITS.items()}  # of the dozen ways of writing each
@@ -131,13 +134,18 @@ class Story:
             self.people[name].groups.add(Group.objects.get(name=role))
         why = "Weak on purpose: it learned one way of writing each digit, from drawn templates."
         self.go_live("1", self.known[:KNOWN], self.first, why)
-        for name, share in RUNS_AT.items():
-            at = self.first + (self.until - self.first) * share
+        for name, at in self.runs_at().items():
             self.live_until(at)
             self.fine_tune(name, at)
         self.live_until(self.until)
-        are_being_learned(LabelEvent.objects.latest("pk").pk)  # so that no run starts by itself
-        have_been_learned()
+
+    def runs_at(self) -> dict[str, datetime]:
+        """When which version is taught; after the last one, too few labels come to start a run."""
+        at = {name: self.first + (self.until - self.first) * part for name, part in RUNS_AT.items()}
+        left = int(LEFT_FOR_A_LABEL * settings.LABELS_PER_RUN)
+        if left < len(self.moments):
+            at["3"] = max(at["3"], self.moments[-left])
+        return at
 
     def go_live(self, name: str, examined: Digits, at: datetime, why: str) -> None:
         """Register what was taught, and let it answer from this moment on."""
@@ -173,6 +181,8 @@ class Story:
         run.version, run.asked_at = self.version, at - (timezone.now() - began)
         run.started_at, run.log = run.asked_at, f"Demo: really on {began:%Y-%m-%d}. {why}\n"
         run.save()
+        are_being_learned(run.snapshot.last_event_id)
+        have_been_learned()
         Epoch.objects.bulk_create(epochs)
         Snapshot.objects.filter(pk=run.snapshot_id).update(created_at=run.asked_at)
 

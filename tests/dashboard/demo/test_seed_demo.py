@@ -32,6 +32,7 @@ from dashboard.demo.plan import (
 )
 from dashboard.models import Demo, DemoJob, ReplayCell
 from labeling.batches.rebuild import rebuild_labels
+from labeling.decisions.trust import labels_to_learn_from, teaching_labels
 from labeling.models import Label, LabelEvent, QueueItem
 from labeling.queue.intake import enqueue_new
 from predictions.models import Feedback, ModelVersion, Prediction
@@ -90,7 +91,8 @@ class TestHistory:
     """One history, looked at from all sides: making it takes some seconds."""
 
     @pytest.fixture
-    def told(self, db: None) -> str:
+    def told(self, db: None, settings: Any) -> str:
+        settings.LABELS_PER_RUN = 200
         install_base()
         return seed(drawings=2_000)
 
@@ -155,6 +157,8 @@ class TestHistory:
         for label in SnapshotLabel.objects.select_related("event__prediction", "snapshot"):
             assert not label.event.prediction.is_audit
             assert label.event.created_at <= label.snapshot.created_at + timedelta(minutes=10)
+        new = labels_to_learn_from()  # no run starts by itself, and what none learned is new
+        assert 0 < new == teaching_labels().count() - runs[-1].snapshot.count < 200
         ledger = list(Promotion.objects.order_by("pk"))
         assert [line.made_at for line in ledger] == sorted(line.made_at for line in ledger)
         assert all("Really on" in line.why for line in ledger)
