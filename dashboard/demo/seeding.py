@@ -34,7 +34,7 @@ from dashboard.demo.removal import remove_demo
 from dashboard.models import Demo
 from dashboard.replay import replay
 from labeling.batches.batches import restate_many
-from labeling.decisions.trust import are_being_learned, have_been_learned
+from labeling.decisions.trust import have_been_learned
 from labeling.models import Intake, Label, LabelEvent
 from labeling.queue.intake import enqueue_new
 from predictions.capture.capture import Sketch, prediction_of, sketch_all
@@ -181,7 +181,6 @@ class Story:
         run.version, run.asked_at = self.version, at - (timezone.now() - began)
         run.started_at, run.log = run.asked_at, f"Demo: really on {began:%Y-%m-%d}. {why}\n"
         run.save()
-        are_being_learned(run.snapshot.last_event_id)
         have_been_learned()
         Epoch.objects.bulk_create(epochs)
         Snapshot.objects.filter(pk=run.snapshot_id).update(created_at=run.asked_at)
