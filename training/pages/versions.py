@@ -222,7 +222,7 @@ def scores_of(version: ModelVersion) -> list[tuple[str, dict[str, Any]]]:
     """The accuracies on the card, each with n and interval."""
     metrics = version.card.get("metrics", {})
     return [
-        (name.replace("_", " "), found["accuracy"])
+        (name.replace("_", " ").replace("mnist", "MNIST"), found["accuracy"])
         for name, found in metrics.items()
         if isinstance(found, dict) and "accuracy" in found
     ]

@@ -321,6 +321,7 @@ def test_versions_show_lineage_labels_verdict_and_when_they_were_live(
     assert "<b>1</b> visitors" in page
     assert "+2.00" in page
     assert "−1.00 to +5.00" in page
+    assert '/versions/toy-2/drawings/"' in page
 
 
 def test_drawings_that_changed_are_shown(trainer: Client, live_version: ModelVersion) -> None:
@@ -345,7 +346,14 @@ def test_drawings_that_changed_are_shown(trainer: Client, live_version: ModelVer
 def test_the_pages_of_the_shipped_version_and_of_one_nobody_judged_open(
     trainer: Client, live_version: ModelVersion
 ) -> None:
-    assert "It was never on trial." in visit(trainer, "/versions/toy-live/")
+    score = {"accuracy": {"value": 0.9963, "n": 10_000, "interval": [0.9949, 0.9973]}}
+    card = {"metrics": {"mnist_test": score}}
+    ModelVersion.objects.filter(pk=live_version.pk).update(card=card)
+    page = visit(trainer, "/versions/toy-live/")
+    assert "It was never on trial." in page
+    assert "Accuracy, MNIST test" in page
+    assert "of 10,000 (95%: 99.5% to 99.7%)" in page
+    assert "/versions/toy-live/drawings/" not in page  # no run of ours made it
     assert "Nothing was promoted" in visit(trainer, "/versions/")
     assert trainer.get("/versions/nothing/").status_code == 404
 
