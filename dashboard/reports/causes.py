@@ -97,13 +97,24 @@ class Causes:
         """What changed by more than chance."""
         if self.is_one_version:
             return f"{self.version} read both months, so it is the drawings that changed."
-        parts = {"the model": self.by_model, "the drawings": self.by_drawings}
         if not self.is_known:
             return "The replay cannot tell yet whether the model or the drawings made it."
-        made = [what for what, part in parts.items() if part and part.is_more_than_chance]
-        if not made:
+        if not self.made:
             return "Whether the model or the drawings made it cannot be told from chance."
-        return f"The replay shows that {' and '.join(made)} changed, by more than chance."
+        return f"The replay shows that {' and '.join(self.made)}, by more than chance."
+
+    @property
+    def made(self) -> list[str]:
+        """How the model and the drawings changed, if by more than chance."""
+        parts = {
+            ("the model got better", "the model got worse"): self.by_model,
+            ("the drawings got easier", "the drawings got harder"): self.by_drawings,
+        }
+        return [
+            rose if part.value > 0 else fell
+            for (rose, fell), part in parts.items()
+            if part and part.is_more_than_chance
+        ]
 
     @property
     def model_in_words(self) -> str:

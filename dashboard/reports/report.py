@@ -84,7 +84,11 @@ class Report:
             return f"No earlier month has the {ENOUGH} labels needed to compare with."
         found = self.comparison.difference
         if not found.is_more_than_chance:
-            return "No change can be told from chance."
+            said = "The change in accuracy cannot be told from chance."
+            parts = self.causes
+            if parts and parts.made and not parts.is_one_version:  # which cancel each other
+                said = f"{said} {parts.verdict}"
+            return said
         way = "better" if found.value > 0 else "worse"
         said = f"Drawings were read {way} than before, by more than chance."
         return f"{said} {self.causes.verdict}" if self.causes else said

@@ -37,7 +37,7 @@ def test_it_says_what_changed_and_that_it_is_real(client: Client) -> None:
 def test_what_chance_could_make_is_not_called_a_change() -> None:
     make_history([Month(OCT, 60, 0.95), Month(NOV, 60, 0.95)], seed=3)
     catch_up()
-    assert monthly_report(NOV).verdict == "No change can be told from chance."
+    assert monthly_report(NOV).verdict == "The change in accuracy cannot be told from chance."
 
 
 def test_the_month_before_may_lie_further_back() -> None:
@@ -78,7 +78,7 @@ def test_the_versions_that_read_the_drawings_are_told_from_the_drawings(at: date
     assert causes.by_model is not None
     assert causes.by_drawings is not None
     assert (causes.by_model.value, causes.by_drawings.value) == (1, 0)
-    assert causes.verdict == "The replay shows that the model changed, by more than chance."
+    assert causes.verdict == "The replay shows that the model got better, by more than chance."
     assert causes.model_in_words.startswith(
         "sevens read 30 of the 30 labeled drawings of October 2026. On the same 30 drawings of this"
         " month it reads 0 of 100 right; when they were drawn, 100 were read right."
@@ -114,6 +114,20 @@ def test_the_parts_of_a_change_add_up_to_it() -> None:
     assert report.comparison.difference
     assert model.value + drawings.value == pytest.approx(report.comparison.difference.value)
     assert "points apart in October 2026" in report.causes.model_in_words
+
+
+def test_changes_that_cancel_each_other_are_told(client: Client) -> None:
+    """People draw threes where they drew sevens, and the version that reads sevens is replaced."""
+    sevens, threes = make_live("sevens", favorite=7), make_version("threes", favorite=3)
+    for at, reader, read in ((OCTOBER, sevens, 7), (NOVEMBER, threes, 3)):
+        for number in range(80):
+            audited(read if number % 4 else 10 - read, at=at, version=reader, read=read)
+    catch_up()
+    replay.replay_for()
+    assert monthly_report(NOV).verdict == (
+        "The change in accuracy cannot be told from chance. The replay shows that the model got"
+        " better and the drawings got harder, by more than chance."
+    )
 
 
 def test_one_version_in_both_months_leaves_the_drawings() -> None:
