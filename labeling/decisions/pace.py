@@ -21,8 +21,7 @@ class Pace:
     labeler: str
     last_week: int
     last_four_weeks: int
-    seconds: float | None  # median of the newest timed answers
-    timed: int
+    seconds: float | None  # median of the newest TIMED answers
 
 
 def paces() -> list[Pace]:
@@ -45,5 +44,4 @@ def pace_of(labeler: User) -> Pace:
         counts["week"],
         counts["weeks"],
         median(seconds) if seconds else None,
-        len(seconds),
     )

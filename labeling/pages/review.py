@@ -17,7 +17,7 @@ from labeling.batches import review as verbs
 from labeling.decisions import agreement as figures
 from labeling.decisions import decisions
 from labeling.decisions.notes import notes_on
-from labeling.decisions.pace import paces
+from labeling.decisions.pace import TIMED, paces
 from labeling.models import Gold
 from labeling.pages.forms import UNDO, SettleForm
 from predictions.access.permissions import page_for, signed_in
@@ -90,6 +90,7 @@ def agreement_page(request: HttpRequest) -> HttpResponse:
     context = {
         "figures": figures.between_labelers(),
         "paces": paces(),
+        "timed": TIMED,
         "alerts": alerts_for(request),
         "gold": Gold.objects.count(),
         "gold_share": settings.GOLD_FROM_AGREED,

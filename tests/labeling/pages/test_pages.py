@@ -378,7 +378,7 @@ def test_agreement_is_shown_with_its_interval_and_what_it_rests_on(reviewer: Cli
     assert "Krippendorff" in page
     assert "1 item has two or more opinions" in page
     assert "<td>1 of 30 needed</td>" in page  # no kappa of one item
-    assert "eve and fay" in page
+    assert 'eve</span> and <span class="nowrap">fay' in page
 
 
 def test_ben_the_admin_may_label_too(live_version: Any) -> None:
