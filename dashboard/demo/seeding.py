@@ -31,6 +31,7 @@ from dashboard.demo.plan import (
     period_until,
 )
 from dashboard.demo.removal import remove_demo
+from dashboard.figures.words import day_in_words
 from dashboard.models import Demo
 from dashboard.replay import replay
 from labeling.batches.batches import restate_many
@@ -150,11 +151,12 @@ class Story:
     def go_live(self, name: str, examined: Digits, at: datetime, why: str) -> None:
         """Register what was taught, and let it answer from this moment on."""
         parent = ModelVersion.objects.filter(name__startswith=PREFIX).first()  # the newest
-        really = f"{timezone.localtime():%Y-%m-%d}"
-        card = {"made": why, "demo": {"really_made_on": really}}
+        really = timezone.localdate()
+        card = {"made": why, "demo": {"really_made_on": f"{really:%Y-%m-%d}"}}
         made = fine_tune.bundle(PREFIX + name, self.reader, examined, self.known, card)
         self.version, by = register(made, parent=parent), self.people["demo-tom"]
-        promotion.promote(self.version, by=by, why=f"Demo: {why} (Really on {really}.)", at=at)
+        said = f"Demo: {why} (Really on {day_in_words(really)}.)"
+        promotion.promote(self.version, by=by, why=said, at=at)
         ModelVersion.objects.filter(pk=self.version.pk).update(created_at=at)
         self.network = load_version(self.version.pk).network
 
@@ -179,7 +181,8 @@ class Story:
         self.reader, self.done = course.result, self.done + 0.16
         self.go_live(name, labels, at, why)
         run.version, run.asked_at = self.version, at - (timezone.now() - began)
-        run.started_at, run.log = run.asked_at, f"Demo: really on {began:%Y-%m-%d}. {why}\n"
+        really = day_in_words(timezone.localdate(began))
+        run.started_at, run.log = run.asked_at, f"Demo: really on {really}. {why}\n"
         run.save()
         have_been_learned()
         Epoch.objects.bulk_create(epochs)
