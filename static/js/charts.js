@@ -384,7 +384,8 @@ export function shareOverDays(figure) {
   const found = records(figure);
   const days = found.map((each) => each.day);
   const enough = found.filter((each) => each.enough);
-  const least = floorOf(enough.length ? enough : found); // the first days, of few labels, would need all of it
+  const isUsual = enough.length * 2 > found.length; // else the first days, of few labels, would need all of it
+  const least = floorOf(isUsual ? enough : found);
   const isBelow = found.map((each) => each.new_share !== null && each.new_share < least);
   return {
     type: "line",
