@@ -236,9 +236,8 @@ def sure(counts_of: Mapping[date, Counts], filters: Filters) -> str:
         n, confident = int(found[month].sum()), int(found[month][EDGES.index(0.9) :].sum())
         drawings = which_drawings(filters, "read as")
         noun = drawings.replace("drawings", "drawing", 1) if n == 1 else drawings
-        said.append(
-            f"{confident:,} of {n:,} {noun} in {month:%B %Y} ({as_hundred(confident / n)} of 100)"
-        )
+        share = f" ({as_hundred(confident / n)} of 100)" if n >= ENOUGH else ""
+        said.append(f"{confident:,} of {n:,} {noun} in {month:%B %Y}{share}")
     return f"Read with a confidence of 90% or more: {'; '.join(said)}."
 
 
@@ -284,7 +283,7 @@ def about_calibration(
     if share.low <= mean <= share.high:
         said = f"{said}: chance alone could make them differ so"
     else:
-        way = "surer than it may be" if mean > share.value else "less sure than it may be"
+        way = "surer than it should be" if mean > share.value else "less sure than it could be"
         said = f"{said}: the model is {way}, by more than chance"
     return (
         f"{said}. Bin by bin they are {as_hundred(error)} of 100 apart on average; chance makes"

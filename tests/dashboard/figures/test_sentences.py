@@ -508,6 +508,14 @@ def test_the_mean_confidence_of_a_few_drawings_is_not_told() -> None:
     assert said == ("Mean confidence is highest for digit 3, 95.0%, and lowest for digit 2, 90.0%.")
 
 
+def test_of_a_few_drawings_no_share_is_told() -> None:
+    few, many = (np.eye(20, dtype=np.int64)[19] * n for n in (2, 30))
+    said = sentences.sure({date(2016, 11, 1): few, date(2026, 11, 1): many}, Filters())
+    assert (
+        "30 of 30 drawings in November 2026 (100 of 100); 2 of 2 drawings in November 2016." in said
+    )
+
+
 def test_a_share_of_a_few_opinions_is_not_told() -> None:
     assert "of 100" not in sentences.about_agreement(1, 1, Share.of(1, 1))
     assert sentences.about_agreement(0, 0, None) == "Nobody has given a second opinion yet."
