@@ -19,6 +19,7 @@ from dashboard.api.data import answered, refused, single
 from dashboard.figures import catalog
 from dashboard.figures.accuracy import months_with_enough
 from dashboard.figures.figure import ENOUGH, Column, Figure, share_columns
+from dashboard.figures.people import FOR_THESE
 from dashboard.figures.sample import accuracy_cells
 from dashboard.filters import Filters, UnknownFilter, choice_field, read_month, read_version
 from dashboard.models import ReplayCell, ReplayItem, ReplayReading
@@ -155,7 +156,10 @@ def figure_of(which: WhichTwo, found: Comparison | None) -> Figure:
     if which.by == VERSIONS:  # the same drawings
         sampled_from = found.first.sampled_from
     else:
-        sampled_from = " ".join(f"{side.title}: {side.sampled_from}" for side in sides)
+        first, second = (f"{side.title}: {side.sampled_from}" for side in sides)
+        if FOR_THESE in second:  # said once
+            first = first.replace(f" {FOR_THESE}", "")
+        sampled_from = f"{first} {second}"
     return Figure(
         name="compare",
         title=f"{found.first.title} and {found.second.title}, {found.parts_are}",

@@ -51,6 +51,11 @@ class Bar:
         return self.sample.share
 
     @property
+    def title(self) -> str:
+        is_digit = self.name == str(self.behind.label)
+        return f"digit {self.name}" if is_digit else self.name
+
+    @property
     def accuracy(self) -> float:
         """Of a part with labels."""
         share = self.share
@@ -75,8 +80,8 @@ class Extremes:
         """The span in words, and whether it is more than chance."""
         low, high = self.lowest, self.highest
         said = (
-            f"from {percent_in_words(low.accuracy)} ({low.name}, {of_n(low.n)})"
-            f" to {percent_in_words(high.accuracy)} ({high.name}, {of_n(high.n)}):"
+            f"from {percent_in_words(low.accuracy)} ({low.title}, {of_n(low.n)})"
+            f" to {percent_in_words(high.accuracy)} ({high.title}, {of_n(high.n)}):"
             f" {as_hundred(self.width)} points"
         )
         if self.p is None:

@@ -33,6 +33,7 @@ from labeling.models import QueueItem
 from labeling.queue import gold
 from predictions.capture.visitors import author_of
 from predictions.models import ModelVersion, Owner, Prediction
+from predictions.templatetags.readings import unbroken
 from tests.dashboard.audits import NOVEMBER, OCTOBER, audited, label, learn
 from tests.factories import make_ada, make_ben, make_live, make_prediction, make_user, make_version
 from tests.labeling.door import Door, correct, let_lease_expire, make_gold, make_item
@@ -107,6 +108,9 @@ class TestOfAFigure:
             "25 drawings chosen at random, labeled blind, by 3 people, one of whom drew a third"
             in (figure(client, "accuracy-by-month")["sampled_from"])
         )
+        compared = client.get("/dashboard/compare/data.json?one=2026-10&other=2026-11").json()
+        assert compared["sampled_from"].count("November 2026: From 20 drawings") == 1
+        assert compared["sampled_from"].count("whoever made them") == 1
 
     @pytest.mark.parametrize(
         ("query", "said"),
@@ -331,7 +335,7 @@ class TestUnseenHands:
             in found.unseen_in_words
         )
         page = client.get("/dashboard/compare/?by=versions&one=sevens&other=child").content.decode()
-        assert found.unseen_in_words in page
+        assert unbroken(found.unseen_in_words) in page
 
     def test_descendants_know_whom_their_ancestors_learned_from(self) -> None:
         grandchild = make_version("grandchild")
