@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from django import template
 
@@ -13,6 +14,13 @@ ALMOST_CERTAIN = 0.9995  # from here, one decimal would round to 100.0%
 BELOW_ONE = math.nextafter(1.0, 0.0)
 MOST_NINES = 7  # confidences are 32-bit floats, which cannot be nearer to 1
 NO_DOUBT = 10**-MOST_NINES
+NO_NOUN = "and|at|by|in|of|on|or|read|reads|right|to|was|were|wrong"
+# The spaces between a number and its noun, and between a number and what it numbers.
+BELONGS = re.compile(
+    rf"\d (?!(?:{NO_NOUN})\b)(?=[a-z])"
+    r"|\b(?:digit|of|Q[1-4]|[A-Z][a-z]{2,8}) (?=\d)"
+    r"|\d, (?=\d{4}\b)"
+)
 
 
 @register.filter
@@ -21,6 +29,12 @@ def percent(share: float | None) -> str:
     if share is None:
         return "–"
     return ">99.9%" if ALMOST_CERTAIN <= share < 1 else f"{share:.1%}"
+
+
+@register.filter
+def unbroken(text: object) -> str:
+    """A sentence in which no line ends between what belongs together: 43 labels, Nov 30, 2026."""
+    return BELONGS.sub(lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), str(text))
 
 
 @register.filter

@@ -183,7 +183,8 @@ class Browser:
 
     def text(self, selector: str) -> str:
         """What a person reads there; asked in one step, so a page that changes cannot interfere."""
-        return self.run("return document.querySelector(arguments[0])?.innerText ?? ''", selector)
+        said = self.run("return document.querySelector(arguments[0])?.innerText ?? ''", selector)
+        return said.replace("\N{NO-BREAK SPACE}", " ")
 
     def read(self, selector: str, name: str) -> str | None:
         """A property, or else an attribute, of what must be there; asked in one step too."""

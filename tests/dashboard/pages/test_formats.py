@@ -23,9 +23,9 @@ PAGES = (
     "?first=2026-10&digit=3",
     "?stream=all",
 )
-PERCENT = re.compile(r"([\d.,]+)( ?)%")
+PERCENT = re.compile(r"([\d.,]+)(\s?)%")
 MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
-DAY = rf"({MONTHS}|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{{1,2}}\b"
+DAY = rf"({MONTHS}|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\s\d{{1,2}}\b"
 
 
 def wrong_in(text: str) -> Iterator[str]:
@@ -34,11 +34,13 @@ def wrong_in(text: str) -> Iterator[str]:
         if space or not re.fullmatch(r"\d{1,3}(\.\d)?", number):
             yield f"{number}{space}%"
     yield from re.findall(r"\bn = ", text)  # a line may break there
+    yield from re.findall(r"\d (?:drawing|label|point|version)s?\b", text)  # and there
+    yield from re.findall(r"\d%–\d", text)  # an interval
     yield from re.findall(r"(?<![\d,.-])\d{4,}(?![\d,-]|\.\d)(?<!20\d\d)", text)  # 12345
     yield from re.findall(r"\b20\d\d-\d\d(?:-\d\d)?\b", text)  # a month or day for programs
-    yield from re.findall(rf"\b{DAY}(?!, 20\d\d)", text)  # a day without its year
-    yield from re.findall(r"(?<![\w–-])-\d[\d.]* points", text)  # a minus that is a hyphen
-    yield from re.findall(r"\d+\.\d{2,} (?:of 100|points)", text)
+    yield from re.findall(rf"\b{DAY}(?!,\s20\d\d)", text)  # a day without its year
+    yield from re.findall(r"(?<![\w–-])-\d[\d.]*\spoints", text)  # a minus that is a hyphen
+    yield from re.findall(r"\d+\.\d{2,}\s(?:of\s100|points)", text)
     yield from re.findall(r"\b(?:nan|None|inf)\b", text)
 
 
@@ -69,10 +71,15 @@ def test_every_number_and_date_has_its_format(client: Client, page: str) -> None
     [
         ("98.1% of 1,204 (95%: 96.2% to 98.1%)", []),
         ("98.12% and 3 %", ["98.12%", "3 %"]),
-        ("12345 drawings in 2026", ["12345"]),
+        ("12345\N{NO-BREAK SPACE}drawings in 2026", ["12345"]),
         ("on 2026-11-30", ["2026-11-30"]),
         ("Nov 30, 2026 and Nov 30", ["Nov"]),
-        ("-1.2 points, −1.2 points", ["-1.2 points"]),
+        (
+            "-1.2\N{NO-BREAK SPACE}points, −1.2\N{NO-BREAK SPACE}points",
+            ["-1.2\N{NO-BREAK SPACE}points"],
+        ),
+        ("3 labels", ["3 labels"]),
+        ("96.2%–98.1%", ["2%–9"]),
         ("84.25 of 100", ["84.25 of 100"]),
     ],
 )

@@ -12,6 +12,7 @@ from dashboard.figures.figure import Share
 from dashboard.replay import replay
 from dashboard.reports.report import DigitChange, Report, labels_for, monthly_report, wishes
 from labeling.models import Label
+from predictions.templatetags.readings import unbroken
 from tests.dashboard.audits import NOVEMBER, OCTOBER, audited
 from tests.dashboard.history import Month, make_history
 from tests.factories import make_live, make_prediction, make_version
@@ -27,7 +28,7 @@ def test_it_says_what_changed_and_that_it_is_real(client: Client) -> None:
     catch_up()
     page = client.get("/dashboard/months/2026-11/")
     shown = page.content.decode()
-    assert "of 100 drawings were read right" in shown
+    assert "of 100&nbsp;drawings were read right" in shown
     assert "in October 2026" in shown
     assert "tuned-1</b> went live on" in shown
     assert "Drawings were read better than before, by more than chance." in shown
@@ -168,7 +169,7 @@ def test_what_was_found_to_be_misread_is_what_the_dashboard_counts(client: Clien
     ]
     assert report.misread == int(tile.number) > 0
     page = client.get("/dashboard/months/2026-11/").content.decode()
-    assert f"40 decisions by labelers; {tile.number} found to be misread" in page
+    assert unbroken(f"40 decisions by labelers; {tile.number} found to be misread") in page
     fewer = replace(report, misread=-2).work_in_words
     assert fewer == "40 decisions by labelers; 2 fewer are called misread than before"
 

@@ -14,7 +14,7 @@ from predictions.access import resets
 from predictions.models import ModelVersion, Prediction
 from predictions.refusals import server_error
 from predictions.serving import recognizer
-from predictions.templatetags.readings import as_confidence, percent
+from predictions.templatetags.readings import as_confidence, percent, unbroken
 from predictions.templatetags.wording import moment
 from tests.factories import (
     a_seven,
@@ -359,6 +359,13 @@ def test_a_share_never_claims_certainty_by_rounding(share: float | None, words: 
 @pytest.mark.parametrize(("confidence", "words"), [(None, "–"), (0.9377, "93.8%"), (1.0, ">99.9%")])
 def test_a_confidence_is_never_certainty(confidence: float | None, words: str) -> None:
     assert as_confidence(confidence) == words
+
+
+def test_no_line_ends_between_a_number_and_what_belongs_to_it() -> None:
+    said = "By Nov 30, 2026, 43 more of digit 1: 5 wait, and of 100 drawings 98 were read right."
+    joined = ["Nov_30,_2026", "43_more", "digit_1", "5_wait", "of_100_drawings 98 were read right"]
+    assert all(each in unbroken(said).replace("\N{NO-BREAK SPACE}", "_") for each in joined)
+    assert unbroken(said).replace("\N{NO-BREAK SPACE}", " ") == said
 
 
 def test_a_moment_of_another_year_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
