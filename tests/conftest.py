@@ -27,6 +27,12 @@ from tests.factories import make_live
 hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
+# For `./run bench mutants`, which asks only whether a test fails.
+hypothesis.settings.register_profile(
+    "first failure",
+    parent=hypothesis.settings.get_profile("any machine"),
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+)
 hypothesis.settings.load_profile("any machine")
 
 

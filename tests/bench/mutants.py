@@ -38,6 +38,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".hypothesis", "__pycache__", "data", "shared")
 PYTEST = (
     "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0",
+    "--hypothesis-profile=first failure",  # to shrink it takes minutes
     "-m", "not slow and not browser and not postgresql",
 )  # fmt: skip
 FIRST = 900.0  # seconds for tests without a fault
