@@ -253,6 +253,13 @@ FAULTS: dict[str, list[Fault]] = {
             "return told",
             OF_SIGNING_IN,
         ),
+        Fault(
+            "a token is made for an account that was switched off",
+            TOKENS,
+            "    if not owner.is_active:\n        raise TokenRefused",
+            "    if owner.is_anonymous:\n        raise TokenRefused",
+            OF_TOKENS,
+        ),
     ],
     "glyph": [
         Fault(
@@ -384,8 +391,9 @@ FAULTS: dict[str, list[Fault]] = {
         Fault(
             "slopes of light that end at the border are ink",
             PHOTOGRAPH,
+            # With black beyond the border the paper is the same: the window's edge is inside.
             'np.pad(dark, 2 * radius + 2, "edge")',
-            "np.pad(dark, 2 * radius + 2)",
+            "np.pad(dark, 2 * radius + 2, constant_values=255)",
             (*OF_GLYPH, *OF_PAPER),
         ),
         Fault(

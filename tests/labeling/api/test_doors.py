@@ -44,8 +44,10 @@ class TestRoles:
         ada = Door(user)
         make_item()
         item = ada.item()
+        assert "Log out" in ada.client.get("/").content.decode()
         user.is_active = False
         user.save()
+        assert "Log out" not in ada.client.get("/").content.decode()
         assert ada.label(item).status_code in {401, 403}
         assert not LabelEvent.objects.exists()
 

@@ -183,6 +183,8 @@ class TestBoxes:
         assert alone == pytest.approx([35 / 280, 90 / 280, 47 / 280, 201 / 280], abs=2 / 280)
         within = post_json(client, url, {"image": image, "box": LEFT}).json()["box"]
         assert within == pytest.approx(alone)
+        nearer = {"image": image, "box": [0.05, 0.2, 0.6, 0.9]}
+        assert post_json(client, url, nearer).json()["box"] == pytest.approx(alone)
 
     @pytest.mark.parametrize(
         "box",

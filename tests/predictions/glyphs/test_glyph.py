@@ -176,6 +176,18 @@ def test_a_close_crop_of_a_thick_stroke_keeps_its_polarity() -> None:
     assert glyph[14, 3] == 0
 
 
+@pytest.mark.parametrize("digit", [2, 5])
+@pytest.mark.parametrize("side", [20, 28])
+def test_a_small_thick_drawing_cut_out_at_its_edge_is_not_inverted(digit: int, side: int) -> None:
+    """Ink covers more than the paper, which shows along the border."""
+    thick = drawn(digit, scale=0.8, at=(90, 60), width=34)
+    cut = thick.crop(thick.getbbox())
+    size = (round(side * cut.width / cut.height), side)
+    ink = cut.resize(size, Image.Resampling.NEAREST)
+    with_room = ImageOps.expand(ink, border=side)
+    assert np.array_equal(glyph_of(ImageOps.invert(ink)), glyph_of(with_room))
+
+
 @pytest.mark.parametrize("name", list(hostile.sound_pictures()))
 def test_every_guise_of_a_drawing_has_the_same_glyph(name: str) -> None:
     glyph = glyph_of(open_image(hostile.sound_pictures()[name]))
@@ -308,6 +320,17 @@ def test_a_filled_shape_is_no_ink() -> None:
             glyph_of(image)
 
 
+def test_a_filled_shape_with_holes_is_no_ink() -> None:
+    """A die: its holes make the mean stroke thin, and it is an area all the same."""
+    image = Image.new("L", (280, 280), 255)
+    brush = ImageDraw.Draw(image)
+    brush.rectangle((40, 40, 240, 240), fill=0)
+    for x, y in ((90, 90), (190, 90), (140, 140), (90, 190), (190, 190)):
+        brush.ellipse((x - 12, y - 12, x + 12, y + 12), fill=255)
+    with pytest.raises(NoInk, match="only an area"):
+        glyph_of(image)
+
+
 def test_a_dot_of_the_pen_is_no_ink() -> None:
     image = Image.new("L", (280, 280), 255)
     ImageDraw.Draw(image).ellipse((100, 100, 122, 122), fill=0)
@@ -321,6 +344,16 @@ def test_static_is_no_ink() -> None:
         seen = rng.integers(0, 2, size, np.uint8) * 255
         with pytest.raises(NoInk, match="no ink found"):
             glyph_of(Image.fromarray(seen))
+
+
+@pytest.mark.parametrize("side", [320, 500])
+def test_a_patch_of_grain_on_flat_paper_is_no_ink(side: int) -> None:
+    """Averaged to a glyph's size, it is gray all over."""
+    paper = Image.new("L", (round(side * 1.45), round(side * 1.45)), 255)
+    grain = np.random.default_rng(1).integers(0, 256, (side, side), np.uint8)
+    paper.paste(Image.fromarray(grain), (round(side * 0.22), round(side * 0.22)))
+    with pytest.raises(NoInk, match="no ink found"):
+        glyph_of(paper)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (2, 2), (5, 5), (4096, 1)])

@@ -133,6 +133,26 @@ def test_pale_ink_is_found(level: int) -> None:
     assert difference(glyph_of(noisy(image, 0.5)), clean()) < NEAR
 
 
+@pytest.mark.parametrize("pale", [215, 228])
+def test_a_pale_digit_on_the_other_side_of_the_papers_gray_hides_no_pen(pale: int) -> None:
+    """Something lighter than gray paper, broad and faint, as what was rubbed out; a pen on it."""
+    rubbed_out = Image.new("L", (SIDE, SIDE), 200)
+    written = Image.new("L", (SIDE, SIDE), 255)
+    for digit, level, width in ((2, pale, 24), (7, 150, 6)):
+        for image in (rubbed_out, written) if digit == 7 else (rubbed_out,):
+            for stroke in DRAWINGS[digit]:
+                path = [(x + 75, y * 0.85 + 45) for x, y in stroke]
+                ImageDraw.Draw(image).line(path, fill=level, width=width)
+    assert difference(glyph_of(rubbed_out), glyph_of(written)) < 3
+
+
+def test_light_that_falls_off_toward_the_border_hides_no_digit() -> None:
+    rows, columns = rows_and_columns()
+    inside = np.minimum.reduce([rows, columns, SIDE - 1 - rows, SIDE - 1 - columns])
+    light = 230 - 120 * np.clip(1 - inside / 70, 0, 1) ** 1.5
+    assert difference(glyph_of(noisy(on(light, inked()))), clean()) < NEAR
+
+
 def test_chalk_on_a_dark_board_is_found() -> None:
     _, columns = rows_and_columns()
     for board in (np.full((SIDE, SIDE), 60.0), 40 + columns / 5):
@@ -204,7 +224,8 @@ def test_strokes_of_one_digit_that_do_not_touch_are_one_digit() -> None:
     brush = ImageDraw.Draw(image)
     five = [[(90, 90), (90, 140), (150, 150), (150, 210), (90, 220)], [(105, 70), (170, 66)]]
     four = [[(100, 60), (80, 130), (140, 135)], [(165, 90), (160, 230)]]
-    for strokes in (five, four):
+    low = [[(100, 60), (80, 170), (130, 175)], [(165, 130), (160, 230)]]  # the stem begins late
+    for strokes in (five, four, low):
         brush.rectangle((0, 0, SIDE, SIDE), fill=255)
         for stroke in strokes:
             brush.line(stroke, fill=0, width=12, joint="curve")
