@@ -19,7 +19,7 @@ from dashboard.cube import counting, store
 from dashboard.cube.counting import catch_up, marks
 from dashboard.cube.log import LogMarks
 from dashboard.cube.tally import Tally
-from dashboard.models import Cell, Mark
+from dashboard.models import Cell, Mark, MonthFlow
 from labeling.batches.batches import undo_batch
 from labeling.decisions import decisions
 from labeling.decisions.decisions import Answer
@@ -184,6 +184,29 @@ class TestCounting:
         assert [key.label for key in stored()] == [11]
         assert Cell.objects.count() == 1
         assert marks().prediction == made.pk
+
+    def test_two_drawings_that_change_places_take_their_confidence_along(
+        self, live_version: ModelVersion
+    ) -> None:
+        """The counts of both cells stay, their confidences do not."""
+        sure, surer = (make_prediction(digit=7, confidence=each) for each in (0.91, 0.94))
+        eve = make_user("eve")
+        for one, other in ((sure, surer), (surer, sure)):
+            for made, digit in ((one, 1), (other, 2)):
+                correct(Prediction.objects.filter(pk=made.pk), Answer(digit), by=eve)
+            catch_up()
+            assert stored() == recount()
+
+    def test_who_repeats_their_own_answer_agrees_with_nobody(
+        self, live_version: ModelVersion
+    ) -> None:
+        made = make_prediction(digit=7)
+        eve, kim = make_user("eve"), make_user("kim")
+        for person, digit in ((eve, 3), (eve, 4), (eve, 3), (kim, 3)):
+            decisions.label_by_feedback(made, Answer(digit), owner=Owner(user_id=person.pk))
+        catch_up()
+        first, agrees, differs = MonthFlow.objects.get().acts.sum(axis=0)[:3].tolist()
+        assert (first, agrees, differs) == (3, 1, 0)
 
     def test_the_last_minute_of_january_counts_in_january(self, live_version: ModelVersion) -> None:
         late = datetime(2026, 2, 1, 4, 59, tzinfo=UTC)  # 23:59 in New York

@@ -386,6 +386,17 @@ class TestMissingAudits:
         assert "1 was changed by an admin, no longer blind" in said
         assert bea.items(20)
 
+    def test_an_audit_skipped_by_one_and_left_by_another_is_counted_once(self) -> None:
+        make_live()
+        made = make_item(is_audit=True, created_at=NOVEMBER)
+        ada, bea = Door(make_ada()), Door(make_user("bea", role="labeler"))
+        ada.skip(ada.item())
+        assert bea.item()["id"] == str(made.public_id)
+        let_lease_expire(made)
+        count_missing()
+        row = MissingAudits.objects.get()
+        assert (row.skipped, row.expired) == (1, 0)
+
     def test_a_figure_warns_where_much_of_what_was_shown_is_not_labeled(
         self, client: Client
     ) -> None:

@@ -273,6 +273,7 @@ ALL_ONE_DIGIT = [Group(0, right=60), Group(1, right=60, wrong=2)]
 A_FEW_IN_EACH = [Group(month, right=18) for month in range(4)]
 LONG_AGO = [Group(0, right=60, wrong=2), Group(3, right=15)]
 ONLY_IMPORTS = [Group(0, right=60, wrong=15, source="import", is_audit=False)]
+WITH_IMPORTS = [Group(0, right=40), Group(0, right=30, wrong=15, source="import")]
 ALL_ERASED = [Group(0, right=30, wrong=1, is_erased=True)]
 
 
@@ -287,6 +288,7 @@ class TestAnyHistory(TestCase):
     @example(A_FEW_IN_EACH, Filters())
     @example(LONG_AGO, Filters())
     @example(ONLY_IMPORTS, Filters(stream="all"))
+    @example(WITH_IMPORTS, Filters())
     @example(ALL_ERASED, Filters())
     def test_every_sentence_is_true(self, history: list[Group], filters: Filters) -> None:
         history = [each for each in history if each.drawings]

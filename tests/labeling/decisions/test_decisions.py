@@ -158,6 +158,16 @@ class TestSendingAgain:
         assert first["item"] == second["item"]  # the hold included
         assert LabelEvent.objects.standing().count() == 1
 
+    def test_undos_take_back_the_newest_answer_first(self, ada: Door):
+        made = [make_item() for _ in range(3)]
+        for item in ada.items(3):
+            ada.label(item)
+        order = list(LabelEvent.objects.order_by("-pk").values_list("prediction", flat=True))
+        for left in (2, 1):
+            undone = ada.undo().json()["item"]["id"]
+            assert undone == str(next(e.public_id for e in made if e.pk == order[2 - left]))
+            assert Label.objects.count() == left
+
     def test_an_old_undo_sent_again_does_not_hand_the_item_out(
         self, ada: Door, bea: Door, settings: Any
     ):
@@ -192,7 +202,7 @@ class TestOpinions:
         item = bea.item()
         assert bea.label(item, 3).json()["state"] == "settled"
         assert label_of(made) == ("3", "settled", 2)
-        assert place(made)[0] is False
+        assert place(made) == (False, Stream.UNSURE)  # no longer among second opinions
 
     def test_contradicting_an_unsure_model_does_not(self, ada: Door):
         make_item(confidence=0.94)
