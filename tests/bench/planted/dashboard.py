@@ -369,6 +369,20 @@ FAULTS: dict[str, list[Fault]] = {
             "",
             OF_INTERVALS,
         ),
+        Fault(
+            "a version with a few audits makes a month lopsided",
+            "dashboard/figures/audits.py",
+            "        if audits >= ENOUGH\n",
+            "        if audits\n",
+            ("tests/dashboard/figures/test_people.py",),
+        ),
+        Fault(
+            "what was skipped counts among what waits, too",
+            "dashboard/figures/audits.py",
+            "max(0, unlabeled - self.lost)",
+            "unlabeled",
+            ("tests/dashboard/figures/test_people.py",),
+        ),
     ],
     "sentences": [
         Fault(
@@ -477,6 +491,13 @@ FAULTS: dict[str, list[Fault]] = {
             "        _kept.reset(token)\n",
             "        pass\n",
             ("tests/dashboard/pages/test_pages.py",),
+        ),
+        Fault(
+            "as many quarters as fit become years",
+            "dashboard/figures/periods.py",
+            "for month in months}) > most:",
+            "for month in months}) >= most:",
+            ("tests/dashboard/figures/test_periods.py",),
         ),
     ],
 }

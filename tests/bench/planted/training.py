@@ -496,6 +496,27 @@ FAULTS: dict[str, list[Fault]] = {
             "earliest is not None else None",
             OF_PROMOTION,
         ),
+        Fault(
+            "a version that won and goes live is told as overtaken",
+            PROMOTION,
+            "    won.update(state=Trial.State.PROMOTED)\n",
+            "",
+            OF_TRIALS,
+        ),
+        Fault(
+            "a rollback returns to what was taken back",
+            PROMOTION,
+            "        if version_id != live.pk and version.state != ModelVersion.State.REJECTED:\n",
+            "        if version_id != live.pk:\n",
+            OF_PROMOTION,
+        ),
+        Fault(
+            "the demo's history is told to receivers",
+            PROMOTION,
+            "            if is_news:\n",
+            "            if promotion:\n",
+            ("tests/training/messages/test_webhooks.py",),
+        ),
     ],
     "webhooks": [
         Fault(
@@ -594,6 +615,20 @@ FAULTS: dict[str, list[Fault]] = {
             OUTBOX,
             "state=Message.State.WAITING, attempts=0, next_at=Moment()",
             "state=Message.State.WAITING, next_at=Moment()",
+            OF_WEBHOOKS,
+        ),
+        Fault(
+            "a trainer who was switched off is mailed",
+            OUTBOX,
+            'User.objects.filter(groups__name="trainer", is_active=True)',
+            'User.objects.filter(groups__name="trainer")',
+            OF_WEBHOOKS,
+        ),
+        Fault(
+            "what was delivered is sent again with what was given up",
+            OUTBOX,
+            "Q(pk__in=keys), state=Message.State.DEAD)",
+            "Q(pk__in=keys))",
             OF_WEBHOOKS,
         ),
     ],

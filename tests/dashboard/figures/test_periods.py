@@ -26,6 +26,8 @@ def test_months_with_few_labels_become_quarters() -> None:
 
 def test_a_long_history_is_shown_by_quarter_then_by_year() -> None:
     assert len(set(periods_of(months(30), [900] * 30, most=24).values())) == 10
+    six_years = periods_of(months(72), [900] * 72, most=24)
+    assert len(set(six_years.values())) == 24
     ten_years = periods_of(months(120), [900] * 120, most=24)
     assert set(ten_years.values()) == {
         Period(date(year, 1, 1), date(year, 12, 1)) for year in range(2025, 2035)

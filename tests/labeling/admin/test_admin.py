@@ -17,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from labeling.batches.batches import undo_batch
 from labeling.batches.erasure import erase_owner
 from labeling.batches.rebuild import rebuild_labels
 from labeling.models import (
@@ -599,6 +600,27 @@ class TestDecidingInBulk:
             {"action": "undo", "index": "0", "select_across": "0", "_selected_action": [batch.pk]},
         )
         assert QueueItem.objects.values().get(pk=item.pk) == before
+
+    def test_undoing_a_request_leaves_an_item_to_a_later_one(self, admin: Client):
+        item, ada = make_item(), Door(make_ada())
+        decide(admin, select(admin, item), "review")
+        first = Batch.objects.get()
+        ada.label(ada.item())
+        decide(admin, select(admin, item), "review")
+        asked = QueueItem.objects.values().get(pk=item.pk)
+        assert (asked["is_open"], asked["stream"]) == (True, Stream.REVIEW)
+        undo_batch(first, by=User.objects.get(username="ada"))
+        assert QueueItem.objects.values().get(pk=item.pk) == asked
+
+    def test_a_disputed_item_waits_for_a_reviewer_already(self, admin: Client):
+        item, other = make_item(), make_item()
+        for made, digit in ((item, 1), (item, 2), (other, 1)):
+            kind = "correct" if digit == 1 else "label"
+            LabelEvent.objects.create(prediction=made, kind=kind, digit=digit)
+        rebuild_labels()
+        told = said(decide(admin, select(admin, item, other), "review"))
+        assert "1 done" in told
+        assert "1 left alone: disputed" in told
 
     def test_a_reviewer_may_send_to_review_and_correct_nothing(self):
         rita = make_user("rita", role="reviewer", is_staff=True)

@@ -6,6 +6,7 @@ import json
 import uuid
 from datetime import timedelta
 from io import StringIO
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -179,14 +180,20 @@ def test_the_command_tells_first_and_refuses_strangers() -> None:
         call_command("erase_visitor", str(uuid.uuid4()), yes=True)
 
 
-def test_unlabeled_drawings_of_visitors_are_erased_when_their_days_are_over() -> None:
-    ada, now = make_ada(), timezone.now()
+def test_unlabeled_drawings_of_visitors_are_erased_when_their_days_are_over(
+    monkeypatch: Any,
+) -> None:
+    ada, now, today = make_ada(), timezone.now(), timezone.localdate()
+    clock = SimpleNamespace(localdate=lambda: today)  # no midnight comes between
+    monkeypatch.setattr("labeling.batches.erasure.timezone", clock)
     labeled = make_prediction(visitor=uuid.uuid4(), created_at=now - timedelta(days=40))
     enqueue_new()
     label_next(ada)
     old = make_prediction(visitor=uuid.uuid4(), created_at=now - timedelta(days=40))
     make_prediction(visitor=uuid.uuid4(), created_at=now - timedelta(days=5))
     make_prediction(user=ada, created_at=now - timedelta(days=40))
+    on_the_last_day = make_prediction(visitor=uuid.uuid4())
+    Prediction.objects.filter(pk=on_the_last_day.pk).update(day=today - timedelta(days=30))
     assert nightly_erasure() == {"declined": "RETENTION_DAYS is not set."}
     settings.RETENTION_DAYS = 30
     assert nightly_erasure() == {"erased": 1}

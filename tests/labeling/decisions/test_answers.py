@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from labeling.batches import grid
 from labeling.batches.rebuild import rebuild_labels
+from labeling.decisions.answers import page_of_answers
 from labeling.decisions.decisions import Answer, settle
 from labeling.models import Label, LabelEvent, QueueItem
 from tests.factories import make_ada, make_ben, make_cy, make_user
@@ -62,6 +63,16 @@ def test_ones_own_answers_are_told_newest_first_and_nobody_elses(door: Door) -> 
     assert told[first.pk].startswith("4 model: 9")
     assert told[last.pk].startswith("unreadable")
     assert list(rows(other.client)) == [theirs.pk]
+
+
+def test_the_oldest_answers_lead_to_no_older_page(door: Door, ada: User) -> None:
+    for _ in range(2):
+        make_item()
+        door.label(door.item(), 1)
+    oldest, newest = LabelEvent.objects.order_by("pk").values_list("pk", flat=True)
+    assert page_of_answers(ada, limit=1).next_before == newest
+    assert page_of_answers(ada, limit=2).next_before is None
+    assert [each.event.pk for each in page_of_answers(ada, before=newest).rows] == [oldest]
 
 
 def test_an_answer_from_before_is_taken_back_and_only_that_one(door: Door) -> None:

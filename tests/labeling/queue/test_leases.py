@@ -14,7 +14,7 @@ from labeling.errors import LeaseLost
 from labeling.models import LabelEvent, QueueItem, Skip, Stream
 from labeling.queue import queue
 from tests.factories import make_ada, make_user
-from tests.labeling.door import Door, let_lease_expire, make_item, place
+from tests.labeling.door import Door, let_lease_expire, make_gold, make_item, place
 
 pytestmark = pytest.mark.django_db
 
@@ -231,6 +231,24 @@ class TestSkipping:
         assert ada.skip(item).status_code == 204
         assert ada.items() == []
         assert bea.item()["id"] == item["id"]
+
+    def test_a_page_that_closes_late_ends_no_hold_of_the_next_one(self, ada: Door, bea: Door):
+        make_item()
+        closed, opened = ada.item(), ada.item()  # each without a page: another token
+        body = {"ids": [closed["id"]], "tokens": [closed["token"]]}
+        assert ada.post("release/", body).status_code == 204
+        assert bea.items() == []
+        assert ada.label(opened).status_code == 200
+
+    def test_a_gold_item_is_kept_and_skipped_as_any_other(self, ada: Door, settings: Any):
+        """Else whoever keeps or skips it would learn that its answer is known."""
+        settings.GOLD_RATE = 1.0
+        make_item()
+        known = make_item()
+        make_gold(known, 7)
+        (item,) = [each for each in ada.items(2) if each["id"] == str(known.public_id)]
+        assert ada.keep(item["token"]).json() == {"kept": [item["token"]]}
+        assert ada.skip(item).status_code == 204
 
     def test_skipping_twice_with_one_token_is_refused(self, ada: Door):
         make_item()

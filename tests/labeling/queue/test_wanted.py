@@ -120,6 +120,13 @@ class TestPriorityFirst:
         self.wanted_among(3, 0)
         assert all(item["id"] not in wanted for item in ada.items(4, priority_first=True))
 
+    def test_what_a_labeler_skipped_is_not_left_for_them(self):
+        self.wanted_among(0, 1)
+        ada, bea = Door(make_ada()), Door(make_user("bea", role="labeler"))
+        ada.skip(ada.item())
+        assert not self.is_left(ada)
+        assert self.is_left(bea)
+
     def is_left(self, door: Door) -> bool:
         return bool(door.client.get(LABELS + "progress/").json()["priority_left"])
 

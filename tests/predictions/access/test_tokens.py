@@ -135,6 +135,14 @@ class TestMaking:
             call_command("create_token", account, "--name=x", "--scope=read", *options)
         assert not Token.objects.exists()
 
+    def test_the_command_makes_none_for_an_account_that_was_switched_off(self):
+        ada = make_ada()
+        ada.is_active = False
+        ada.save()
+        with pytest.raises(CommandError, match="not active"):
+            call_command("create_token", "ada", "--name=x", "--scope=read")
+        assert not Token.objects.exists()
+
     def test_an_account_has_fifty_live_tokens_at_most(self):
         ada = make_ada()
         made = [make_token(ada, name=f"robot {number}", scopes=["read"])[0] for number in range(50)]

@@ -187,6 +187,9 @@ class TestTheOutbox:
     ):
         make_user("tess", role="trainer")
         make_user("lea", role="labeler")
+        gone = make_user("gil", role="trainer")
+        gone.is_active = False
+        gone.save()
         promotion.promote(make_version("toy-next"), by=None, why="it is better")
         promotion.rollback(by=None, why="it is not")
         assert tasks.deliver() == {"delivered": 4, "failed": 0}
@@ -194,6 +197,14 @@ class TestTheOutbox:
         assert sorted(events) == ["version.promoted", "version.rolled_back"]
         assert [sent.bcc for sent in mail.outbox] == [["tess@example.org"]] * 2
         assert "Why: it is better" in mail.outbox[0].body
+
+    def test_a_promotion_of_the_past_is_no_news(
+        self, live_version: ModelVersion, endpoint: Endpoint
+    ):
+        """The demo writes a year of them."""
+        past = timezone.now() - timedelta(days=90)
+        promotion.promote(make_version("toy-next"), by=None, why="it was better", at=past)
+        assert not Message.objects.exists()
 
     def test_a_batch_that_was_taken_back_is_told_once(self, endpoint: Endpoint):
         batch = Batch.objects.create(kind="grid", made_by=make_user("ada"), count=12)
@@ -341,6 +352,11 @@ class TestTheAdmin:
     def test_an_admin_sends_it_again(self, endpoint: Endpoint):
         message = tell_something()
         Message.objects.update(state="dead")
-        body = {"action": "try_again", "_selected_action": [message.pk]}
+        outbox.tell(Message.Kind.RUN, "run 2", {"state": "done"})
+        arrived = Message.objects.exclude(pk=message.pk).get()
+        Message.objects.filter(pk=arrived.pk).update(state="delivered")
+        body = {"action": "try_again", "_selected_action": [message.pk, arrived.pk]}
         self.signed_in("admin").post("/admin/training/message/", body)
-        assert Message.objects.get().state == "waiting"
+        message.refresh_from_db()
+        arrived.refresh_from_db()
+        assert (message.state, arrived.state) == ("waiting", "delivered")

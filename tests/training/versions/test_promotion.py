@@ -193,6 +193,15 @@ class TestRollingBack:
         assert live_names() == ["b"]
         assert rollback(by=None, why="x").after.name == "a"
 
+    def test_none_leads_to_what_was_taken_back_later(self):
+        a, b = make_live("a"), make_version("b")
+        promote(b, by=None, why="x")
+        promote(a, by=None, why="x")
+        assert rollback(by=None, why="x").after.name == "b"
+        with pytest.raises(NothingBefore):
+            rollback(by=None, why="x")
+        assert live_names() == ["b"]
+
     def test_an_unsound_one_is_passed_over_and_the_ledger_says_so(self):
         make_live("a")
         b = make_version("b")
