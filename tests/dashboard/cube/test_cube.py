@@ -188,8 +188,8 @@ class TestCounting:
     def test_two_drawings_that_change_places_take_their_confidence_along(
         self, live_version: ModelVersion
     ) -> None:
-        """The counts of both cells stay, their confidences do not."""
-        sure, surer = (make_prediction(digit=7, confidence=each) for each in (0.91, 0.94))
+        """They share a bin: the counts of both cells stay, their confidences do not."""
+        sure, surer = (make_prediction(digit=7, confidence=each) for each in (0.925, 0.935))
         eve = make_user("eve")
         for one, other in ((sure, surer), (surer, sure)):
             for made, digit in ((one, 1), (other, 2)):
