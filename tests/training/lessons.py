@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +15,11 @@ from labeling.decisions.decisions import Answer
 from predictions.models import Owner, Prediction
 from tests.factories import make_prediction
 from training.runs.recipe import Tuning
+
+if TYPE_CHECKING:
+    from training.engine.data import Digits
+
+NOWHERE = Path("/nonexistent/mnist")
 
 
 def labeled(
@@ -30,7 +37,6 @@ def labeled(
 
 def make_tiny(monkeypatch: pytest.MonkeyPatch, settings: Any, *, epochs: int = 2) -> Tuning:
     """A lesson of seconds: few digits an epoch, written ones in MNIST's place."""
-    from training.engine.strokes import written_digits
     from training.runs import fine_tune
 
     settings.TRAINING_THREADS = 1
@@ -44,5 +50,14 @@ def make_tiny(monkeypatch: pytest.MonkeyPatch, settings: Any, *, epochs: int = 2
     monkeypatch.setattr(
         "training.runs.retrain.HEARTBEAT", 3600.0
     )  # no thread beside the test's database
-    monkeypatch.setattr(fine_tune, "replayed_digits", lambda: written_digits(400, seed=5))
+    monkeypatch.setattr(fine_tune, "replayed_digits", digits_in_mnists_place)
+    settings.MNIST_DIR = NOWHERE  # a developer's 10,000 images would be read by both versions
     return tuning
+
+
+@cache
+def digits_in_mnists_place() -> Digits:
+    """Drawn once a process: courses choose among them, and change none."""
+    from training.engine.strokes import written_digits
+
+    return written_digits(400, seed=5)
