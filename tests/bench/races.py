@@ -46,6 +46,8 @@ OURS = re.compile(r"labeling_|predictions_(prediction|feedback)\b")
 HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
 LABELS = "/api/v1/labels/"
 LIST = "/admin/predictions/prediction/"
+ADMINS = ("ben", "bob")  # of either side
+IN_BULK = {"bulk", "review", "gold"}  # acts on a page that was shown before
 ROLES = {"ada": "labeler", "bea": "labeler", "cid": "labeler", "dee": "labeler",
          "rita": "reviewer", "ben": "admin", "bob": "admin"}  # fmt: skip
 
@@ -88,7 +90,7 @@ class Scene:
     request: uuid.UUID  # ada's own answer to the fourth
     held: dict[str, Any]  # the fifth, in bea's hands
     grid_token: uuid.UUID  # of the sixth and seventh, on cid's grid
-    pages: dict[str, dict[str, Any]]  # by admin: the page of everything selected, as it was shown
+    pages: dict[int, dict[str, Any]]  # of a side that acts on all: what its admin was shown
     shown_after: int  # the newest event when they were shown
     answers: list[tuple[str, int, Any]] = field(default_factory=list)  # act, status, body
 
@@ -163,7 +165,7 @@ class Stage:
         enqueue(made)
         return made
 
-    def scene(self) -> Scene:
+    def scene(self, pair: tuple[str, str]) -> Scene:
         from labeling.batches import grid
         from labeling.decisions.decisions import Answer, decide
         from labeling.models import LabelEvent, QueueItem
@@ -188,16 +190,18 @@ class Stage:
         queue.lease(people["bea"], {made[4].pk: held})
         queue.lease(people["cid"], dict.fromkeys([made[5].pk, made[6].pk], grid_token))
         events = LabelEvent.objects.filter(batch=confirmed.batch).order_by("pk")
-        pages = {name: self.page_of_everything(name, visitor, made) for name in ("ben", "bob")}
+        pages = {
+            side: self.page_of_everything(ADMINS[side], made)
+            for side, act in enumerate(pair)
+            if act in IN_BULK
+        }
         return Scene(
             visitor, made, confirmed.batch, list(events.values_list("pk", flat=True)), request,
             {"id": str(made[4].public_id), "token": str(held)}, grid_token, pages,
             LabelEvent.objects.latest("pk").pk,
         )  # fmt: skip
 
-    def page_of_everything(
-        self, name: str, visitor: uuid.UUID, made: list[Prediction]
-    ) -> dict[str, Any]:
+    def page_of_everything(self, name: str, made: list[Prediction]) -> dict[str, Any]:
         """An admin ticks the drawings and is asked what to do with them."""
         asked = {"action": "decide_in_bulk", "select_across": "0", "index": "0",
                  "_selected_action": [each.pk for each in made]}  # fmt: skip
@@ -257,8 +261,7 @@ class Acts:
         return self.decide_in_bulk(scene, side, "gold")
 
     def decide_in_bulk(self, scene: Scene, side: int, act: str) -> Any:
-        name = ("ben", "bob")[side]
-        return self.doors.of(name).post(LIST, {**scene.pages[name], "act": act})
+        return self.doors.of(ADMINS[side]).post(LIST, {**scene.pages[side], "act": act})
 
     def withdraw(self, scene: Scene, side: int) -> Any:
         return self.doors.label_api("ben", "withdraw/", {"labeler": "ada"})
@@ -426,7 +429,7 @@ class Races:
         connection.close()
 
     def round(self, pair: tuple[str, str], lead: int, threads: ThreadPoolExecutor) -> None:
-        scene = self.stage.scene()
+        scene = self.stage.scene(pair)
         meeting = Meeting(lead, self.onlooker.is_waiting)
         start = threading.Barrier(2)
         sides = [
