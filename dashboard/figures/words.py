@@ -47,6 +47,12 @@ def in_points(share: float) -> str:
     return "0.0" if number in {"+0.0", "-0.0"} else number.replace("-", "−")
 
 
+def end_in_points(share: float) -> str:
+    """The end of an interval of a difference: near 0 with two decimals, to tell on which side."""
+    said = in_points(share)
+    return f"{100 * share:+.2f}".replace("-", "−") if said == "0.0" and share else said
+
+
 def about(count: int) -> str:
     """An estimated count, with two significant digits: 2,658 as 2,700."""
     return f"{round(count, 2 - len(str(count))):,}"

@@ -21,7 +21,7 @@ from dashboard.figures.difference import ShareDifference, between_pairs, differe
 from dashboard.figures.figure import ENOUGH, Share
 from dashboard.figures.sample import Audits, sample_of_audits
 from dashboard.figures.sentences import of_enough
-from dashboard.figures.words import as_hundred, in_points, of_n
+from dashboard.figures.words import as_hundred, end_in_points, in_points, of_n
 from dashboard.filters import Filters
 from dashboard.models import ReplayItem, ReplayReading
 from dashboard.replay.month_counts import learned_by
@@ -158,10 +158,8 @@ class Causes:
 
 
 def part_in_words(part: ShareDifference) -> str:
-    return (
-        f"{in_points(part.value)} points (95%: {in_points(part.low)} to {in_points(part.high)}),"
-        f" {part.in_words}"
-    )
+    low, high = end_in_points(part.low), end_in_points(part.high)
+    return f"{in_points(part.value)} points (95%: {low} to {high}), {part.in_words}"
 
 
 def causes_of(before: date, month: date) -> Causes | None:

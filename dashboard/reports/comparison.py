@@ -13,7 +13,14 @@ from dashboard.figures.difference import ShareDifference
 from dashboard.figures.figure import ENOUGH, Share
 from dashboard.figures.sample import Sample
 from dashboard.figures.sentences import of_enough
-from dashboard.figures.words import about, as_hundred, in_points, of_n, percent_in_words
+from dashboard.figures.words import (
+    about,
+    as_hundred,
+    end_in_points,
+    in_points,
+    of_n,
+    percent_in_words,
+)
 from training.trials.pairs import Pairs
 
 POWER, SURE = 0.84, 1.96  # standard deviations for 80 % power at 95%
@@ -180,7 +187,7 @@ class Comparison:
         assert found is not None
         said = (
             f"The difference is {in_points(found.value)} points, 95% sure between"
-            f" {in_points(found.low)} and {in_points(found.high)}"
+            f" {end_in_points(found.low)} and {end_in_points(found.high)}"
         )
         if found.is_more_than_chance:
             return f"{said}: more than chance."
@@ -204,7 +211,7 @@ class Comparison:
         found = self.unseen
         return (
             f"{part}: on these, the difference is {in_points(found.value)} points (95%:"
-            f" {in_points(found.low)} to {in_points(found.high)})."
+            f" {end_in_points(found.low)} to {end_in_points(found.high)})."
         )
 
     @property

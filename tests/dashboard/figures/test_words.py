@@ -15,7 +15,13 @@ from dashboard.figures.heat import (
     versions_and_months,
 )
 from dashboard.figures.periods import PERIOD
-from dashboard.figures.words import about, percent_in_words, span_in_words, value_in_words
+from dashboard.figures.words import (
+    about,
+    end_in_points,
+    percent_in_words,
+    span_in_words,
+    value_in_words,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +37,13 @@ def test_a_share_is_never_rounded_to_everything(share: float, said: str) -> None
 )
 def test_an_estimated_count_has_two_digits(count: int, said: str) -> None:
     assert about(count) == said
+
+
+@pytest.mark.parametrize(
+    ("end", "said"), [(-0.0003, "−0.03"), (0.0003, "+0.03"), (0.0, "0.0"), (-0.0241, "−2.4")]
+)
+def test_an_end_near_nothing_says_on_which_side_it_lies(end: float, said: str) -> None:
+    assert end_in_points(end) == said
 
 
 @pytest.mark.parametrize(
