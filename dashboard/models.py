@@ -364,7 +364,7 @@ class DigitMap(models.Model):
         ordering = ["-pk"]
 
     def __str__(self) -> str:
-        return f"{self.audits + self.others} drawings by {self.version_id}"
+        return f"{self.audits + self.others:,} drawings as {self.version.name} sees them"
 
 
 class MapPoint(models.Model):

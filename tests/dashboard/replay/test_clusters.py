@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,9 @@ def test_equal_drawings_lie_together_and_different_ones_apart() -> None:
 
 
 def test_a_map_is_stored_with_its_version_and_sample(base: ModelVersion, drawings: None) -> None:
-    call_command("digit_map")
+    said = StringIO()
+    call_command("digit_map", stdout=said)
+    assert said.getvalue().startswith(f"32 drawings as {base.name} sees them: ")
     made = DigitMap.objects.get()
     assert (made.version, made.audits, made.others) == (base, 20, 12)
     assert made.points.count() == 32
