@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from io import BytesIO
 
 import numpy as np
@@ -49,6 +50,7 @@ def rows_and_columns() -> tuple[np.ndarray, np.ndarray]:
     return rows, columns
 
 
+@cache
 def papers() -> dict[str, np.ndarray]:
     """Gray levels of sheets that show more than paper, all evenly lit."""
     rows, columns = rows_and_columns()
