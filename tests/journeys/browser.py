@@ -67,6 +67,39 @@ def axe_source() -> str:
     return (files("axe_playwright_python") / "axe.min.js").read_text()
 
 
+# A chart learns of its box's new width in the next frame, and takes it in the one after.
+WHEN_PAINTED = """
+const [patience, done] = arguments; // milliseconds
+const isInSight = element => {
+  const { top, bottom } = element.getBoundingClientRect();
+  return element.checkVisibility() && bottom > 0 && top < innerHeight;
+};
+const isDrawn = canvas => {
+  const box = canvas.parentElement;
+  const { paddingLeft, paddingRight } = getComputedStyle(box);
+  const room = box.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+  const chart = window.Chart?.getChart(canvas);
+  return chart && Math.abs(chart.width - room) < 2;
+};
+const missing = () => [
+  ...(document.fonts.status === "loaded" ? [] : ["a font"]),
+  ...[...document.images].filter(each => !each.complete && isInSight(each)).map(each => each.src),
+  ...[...document.querySelectorAll("canvas[data-chart]")]
+    .filter(each => each.checkVisibility() && !isDrawn(each)).map(each => each.dataset.chart),
+];
+const frame = () => new Promise(requestAnimationFrame);
+(async () => {
+  const until = Date.now() + patience;
+  do {
+    await frame();
+    await frame();
+  } while (missing().length && Date.now() < until);
+  await frame();
+  done(missing());
+})();
+"""
+
+
 class Browser:
     """One Chromium for a whole session; `forget` makes it a stranger again."""
 
@@ -140,11 +173,9 @@ class Browser:
         )
 
     def painted(self) -> None:
-        """Until the page is painted as it is now, charts resized."""
-        self.driver.execute_async_script(
-            "const done = arguments[0];"
-            "requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(done), 300))"
-        )
+        """Until fonts and pictures in sight are there, and charts drawn in the width they have."""
+        missing = self.driver.execute_async_script(WHEN_PAINTED, 500 * PATIENCE)
+        assert not missing, f"{self.path()} does not show: {', '.join(missing)}"
 
     def scripts(self, *, enabled: bool) -> None:
         self.cdp("Emulation.setScriptExecutionDisabled", value=not enabled)
