@@ -32,7 +32,7 @@ def story_of(prediction: Prediction, user: User | AnonymousUser) -> DrawingStory
     if labels_blind(user):
         own = [event for event in events if event.labeler_id == user.pk]
         return DrawingStory(own, None, names=False, is_audit=False)
-    label = Label.objects.filter(pk=prediction.pk).first()
+    label = Label.objects.filter(pk=prediction.pk).select_related("event").first()
     if user.has_perm("labeling.view_label"):
         return DrawingStory(events, label, names=True, is_audit=prediction.is_audit)
     is_final = label is not None and label.state == Label.State.SETTLED

@@ -72,8 +72,16 @@ class TestWhoMayKnow:
     def test_a_reviewer_sees_who_said_what(self, drawing: Prediction):
         opinion(drawing, make_ada(), 3, guess_shown=True)
         told = story(as_user(make_user("rita", role="reviewer")), drawing)
-        assert "Its label: 3 , by 1 person" in told
+        assert "Its label: 3 , from 1&nbsp;opinion." in told
         assert "ada 3 opinion, saw the guess" in told
+
+    def test_a_label_that_a_reviewer_ruled_is_not_said_to_be_everybodys(self, drawing: Prediction):
+        rita = make_user("rita", role="reviewer")
+        for who, digit in ((make_ada(), 3), (make_user("bea", role="labeler"), 5)):
+            opinion(drawing, who, digit)
+        LabelEvent.objects.create(prediction=drawing, kind="settle", labeler=rita, digit=5)
+        rebuild_labels()
+        assert "Its label: 5 , by a reviewer&#x27;s ruling." in story(as_user(rita), drawing)
 
     def test_a_labeler_sees_their_own_answer_and_nobody_elses(self, drawing: Prediction):
         ada, bea = make_ada(), make_user("bea", role="labeler")
@@ -95,7 +103,7 @@ class TestWhoMayKnow:
         assert "No label is final yet" in story(visitor, drawing)
         opinion(drawing, make_ada(), 3)
         told = story(visitor, drawing)
-        assert "Its label: 3 , by 1 person" in told
+        assert "Its label: 3 , from 1&nbsp;opinion." in told
         assert "ada" not in told
 
     @pytest.mark.parametrize("why", ["second opinion", "another look"])
