@@ -149,14 +149,14 @@ share_pie <- function(figure) {
     theme(axis.text = element_blank(), panel.grid.major = element_blank())
 }
 
-# A period of months in words: Sep 2026, Q3 2026 or 2026.
+# A period of months in words: Sep 2026, Q3 2026, 2026 or Aug to Sep 2026.
 period_in_words <- function(first, last) {
   months <- as.numeric(format(last, "%m")) - as.numeric(format(first, "%m")) + 1
   quarter <- as.numeric(format(last, "%m")) %/% 3
   ifelse(months == 1, format(first, "%b %Y"),
     ifelse(months == 12, format(first, "%Y"),
       ifelse(months == 3 & as.numeric(format(last, "%m")) %% 3 == 0, paste0("Q", quarter, format(first, " %Y")),
-        paste0(format(first, "%b"), "-", format(last, "%b %Y"))
+        paste0(format(first, "%b"), " to ", format(last, "%b %Y"))
       )
     )
   )
