@@ -427,7 +427,7 @@ def test_the_drawings_of_a_cell_say_which_they_are_and_lead_back() -> None:
 
     assert shown("digit=3") == ("Chosen at random, labeled blind.", "/dashboard/")
     chosen = "first=2026-11&last=2026-11&source=api&stream=second"
-    assert shown(chosen)[0] == "November 2026, by a program, second opinions. "
+    assert shown(chosen)[0] == "Only November 2026, by a program, second opinions. "
     came_from = "http://testserver/dashboard/technical/?digit=3"
     assert shown("digit=3", HTTP_REFERER=came_from)[1] == "/dashboard/technical/?digit=3"
 
